@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "error.h"
+
+G_DEFINE_QUARK(firmware_error, firmware_error)
+
+const char *firmware_error_name(FirmwareError code) {
+    switch (code) {
+    case FIRMWARE_ERROR_INVALID_ARGS:
+        return "org.freedesktop.DBus.Error.InvalidArgs";
+    case FIRMWARE_ERROR_NO_MATCHING_FIRMWARE:
+        return "org.vmfirmware1.NoMatchingFirmware";
+    case FIRMWARE_ERROR_NO_SUCH_FIRMWARE:
+        return "org.vmfirmware1.NoSuchFirmware";
+    case FIRMWARE_ERROR_ACCESS_DENIED:
+        return "org.freedesktop.DBus.Error.AccessDenied";
+    case FIRMWARE_ERROR_LIMITS_EXCEEDED:
+        return "org.freedesktop.DBus.Error.LimitsExceeded";
+    case FIRMWARE_ERROR_NOT_SUPPORTED:
+        return "org.freedesktop.DBus.Error.NotSupported";
+    case FIRMWARE_ERROR_IO:
+        return "org.freedesktop.DBus.Error.IOError";
+    }
+    g_assert_not_reached();
+}

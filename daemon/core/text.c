@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "text.h"
+
+#include <string.h>
+
+static gboolean is_noncharacter(gunichar c) {
+    return (c >= 0xfdd0 && c <= 0xfdef) || (c & 0xfffe) == 0xfffe;
+}
+
+const char *text_find_invalid(const char *text, gsize length) {
+    const char *end;
+    gboolean is_utf8 = g_utf8_validate_len(text, length, &end);
+
+    for (const char *p = text; p < end; p = g_utf8_next_char(p))
+        if (is_noncharacter(g_utf8_get_char(p)))
+            return p;
+
+    return is_utf8 ? NULL : end;
+}
+
+gboolean text_is_valid(const char *text) {
+    return text_find_invalid(text, strlen(text)) == NULL;
+}
+
+char *text_escape(const char *text) {
+    g_autoptr(GString) escaped = g_string_new(NULL);
+    const char *end = text + strlen(text);
+    const char *invalid = text_find_invalid(text, end - text);
+
+    for (const char *p = text; p < end; p++) {
+        if (p == invalid) {
+            /* one byte at a time: what follows it may be acceptable again */
+            g_string_append_printf(escaped, "\\x%02x", (guint8)*p);
+            invalid = text_find_invalid(p + 1, end - p - 1);
+        } else if (*p == '\\' || g_ascii_iscntrl(*p)) {
+            g_string_append_printf(escaped, "\\x%02x", (guint8)*p);
+        } else {
+            g_string_append_c(escaped, *p);
+        }
+    }
+
+    return g_string_free(g_steal_pointer(&escaped), FALSE);
+}

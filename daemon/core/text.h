@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <glib.h>
+
+/*
+ * Text that may go out on the bus. libsystemd refuses a whole message for one string that is not
+ * UTF-8 or holds a Unicode noncharacter (U+FDD0 to U+FDEF, U+xxFFFE, U+xxFFFF), so every string
+ * of foreign origin is checked here first.
+ */
+
+/* The first byte that is not part of acceptable text, or NULL where all of it is. A NUL byte is
+ * not acceptable. LENGTH is in bytes. */
+const char *text_find_invalid(const char *text, gsize length);
+
+gboolean text_is_valid(const char *text);
+
+/* TEXT with each unacceptable byte, each backslash and each control character written as \xNN. */
+char *text_escape(const char *text) G_GNUC_WARN_UNUSED_RESULT;

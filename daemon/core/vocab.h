@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <glib.h>
+
+/*
+ * The words of QEMU's firmware.json and of this service's own contract, and their enums.
+ * *_from_string() gives FALSE for a word that is not in the list; *_to_string() a static string.
+ */
+
+/* firmware.json FirmwareOSInterface */
+typedef enum FirmwareInterface {
+    FIRMWARE_INTERFACE_BIOS,
+    FIRMWARE_INTERFACE_OPENFIRMWARE,
+    FIRMWARE_INTERFACE_UBOOT,
+    FIRMWARE_INTERFACE_UEFI,
+} FirmwareInterface;
+gboolean firmware_interface_from_string(const char *word, FirmwareInterface *ret);
+
+/* firmware.json FirmwareDevice */
+typedef enum FirmwareDevice {
+    FIRMWARE_DEVICE_FLASH,
+    FIRMWARE_DEVICE_KERNEL,
+    FIRMWARE_DEVICE_MEMORY,
+    FIRMWARE_DEVICE_IGVM,
+} FirmwareDevice;
+gboolean firmware_device_from_string(const char *word, FirmwareDevice *ret);
+const char *firmware_device_to_string(FirmwareDevice device);
+
+/* firmware.json FirmwareFlashMode */
+typedef enum FirmwareMode {
+    FIRMWARE_MODE_SPLIT,
+    FIRMWARE_MODE_COMBINED,
+    FIRMWARE_MODE_STATELESS,
+} FirmwareMode;
+gboolean firmware_mode_from_string(const char *word, FirmwareMode *ret);
+const char *firmware_mode_to_string(FirmwareMode mode);
+
+/* firmware.json FirmwareFormat, which flash executables and templates are in. */
+typedef enum ImageFormat {
+    IMAGE_FORMAT_RAW,
+    IMAGE_FORMAT_QCOW2,
+    /* the variable store of a uefi-vars device */
+    IMAGE_FORMAT_JSON,
+} ImageFormat;
+gboolean image_format_from_string(const char *word, ImageFormat *ret);
+const char *image_format_to_string(ImageFormat format);
+
+/* What the service says of a firmware. */
+typedef enum FirmwareState {
+    FIRMWARE_STATE_USABLE,
+    FIRMWARE_STATE_UNUSABLE,
+    FIRMWARE_STATE_INVALID,
+} FirmwareState;
+const char *firmware_state_to_string(FirmwareState state);
+
+/* Whose directory a descriptor is in. */
+typedef enum FirmwareLayer {
+    FIRMWARE_LAYER_BUILTIN,
+    FIRMWARE_LAYER_VENDOR,
+    FIRMWARE_LAYER_ADMIN,
+    FIRMWARE_LAYER_USER,
+    FIRMWARE_LAYER_CUSTOM,
+} FirmwareLayer;
+const char *firmware_layer_to_string(FirmwareLayer layer);
+
+/* What a question made of a descriptor file. */
+typedef enum Verdict {
+    VERDICT_SELECTED,
+    VERDICT_ACCEPTED,
+    VERDICT_REJECTED,
+    VERDICT_OVERRIDDEN,
+    VERDICT_MASKED,
+    VERDICT_INVALID,
+} Verdict;
+const char *verdict_to_string(Verdict verdict);
+
+/* firmware.json FirmwareFeature, as far as the service itself acts on it. */
+#define FEATURE_SECURE_BOOT "secure-boot"
+#define FEATURE_REQUIRES_SMM "requires-smm"
+
+/* True for a feature that names a confidential-computing technology, which the host must offer. */
+gboolean feature_is_confidential(const char *feature);
+/* All of them, NULL-terminated. */
+extern const char *const confidential_features[];
