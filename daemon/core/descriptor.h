@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "geometry.h"
+#include "vocab.h"
+
+/*
+ * One valid firmware descriptor: an immutable, reference-counted value. parse.h makes it; nobody
+ * writes to it afterwards, so it may be shared between threads. What the schema does not know yet
+ * (features, tags, architectures) stands here as it was written.
+ */
+
+typedef struct DescriptorImage {
+    char *filename;     /* absolute; NULL where there is no such image */
+    char *format;       /* as written: may be a word that this service does not know */
+    FlashRecord *flash; /* NULL where the descriptor records no geometry */
+} DescriptorImage;
+
+typedef struct DescriptorTarget {
+    char *architecture; /* a QEMU target name */
+    GStrv machines;     /* fnmatch(3) globs for canonical machine types; never empty */
+} DescriptorTarget;
+
+typedef struct Descriptor {
+    char *description;     /* "" where there is none */
+    GStrv interface_types; /* never empty */
+    FirmwareDevice device;
+    FirmwareMode mode; /* stateless where the mapping has none */
+    DescriptorImage executable;
+    DescriptorImage nvram_template;
+    GPtrArray *targets; /* of DescriptorTarget; never empty */
+    GStrv features;
+    GStrv tags;
+    GBytes *document; /* the file itself, with every member the schema does not know */
+} Descriptor;
+
+/* Nothing is set yet: for parse.h alone. */
+Descriptor *descriptor_new(GBytes *document) G_GNUC_WARN_UNUSED_RESULT;
+Descriptor *descriptor_ref(const Descriptor *descriptor);
+void descriptor_unref(const Descriptor *descriptor);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Descriptor, descriptor_unref)
+
+void descriptor_target_free(DescriptorTarget *target);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(DescriptorTarget, descriptor_target_free)
+
+gboolean descriptor_has_feature(const Descriptor *descriptor, const char *feature);
+
+/* The firmware writes its variables to a file that each VM has for itself. */
+gboolean descriptor_keeps_variables(const Descriptor *descriptor);
+
+/* Some target names this architecture; some target of it matches the canonical type. */
+gboolean descriptor_has_architecture(const Descriptor *descriptor, const char *architecture);
+gboolean descriptor_matches_machine(
+        const Descriptor *descriptor, const char *architecture, const char *machine);
