@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "machine.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <string.h>
+
+#include "file.h"
+#include "text.h"
+
+/* One table file; what is shipped has 3 KiB. */
+#define TABLE_MAX_SIZE (64 * 1024)
+
+struct MachineTable {
+    GPtrArray *boards;   /* of Board, in order of precedence */
+    GHashTable *aliases; /* "architecture/alias" -> canonical type, from the emulators */
+    GPtrArray *problems;
+    GPtrArray *architectures; /* of char*, NULL-terminated */
+    GChecksum *digest;        /* over all that was read and added */
+};
+
+static void problem_free(MachineProblem *problem) {
+    g_free(problem->path);
+    g_free(problem->text);
+    g_free(problem);
+}
+
+/* -- files ------------------------------------------------------------------------------- */
+
+/* What the section says, whatever its comments and white space. */
+static void digest_section(GKeyFile *file, const char *section, GChecksum *digest) {
+    g_auto(GStrv) keys = g_key_file_get_keys(file, section, NULL, NULL);
+
+    g_checksum_update(digest, (const guchar *)section, (gssize)strlen(section) + 1);
+    for (char **key = keys; *key; key++) {
+        g_autofree char *value = g_key_file_get_value(file, section, *key, NULL);
+
+        g_checksum_update(digest, (const guchar *)*key, (gssize)strlen(*key) + 1);
+        g_checksum_update(digest, (const guchar *)value, (gssize)strlen(value) + 1);
+    }
+}
+
+/* All boards of a file, or none with *RET_FAULT. */
+static GPtrArray *read_boards(const char *text, gsize size, GChecksum *digest, char **ret_fault) {
+    g_autoptr(GPtrArray) boards = g_ptr_array_new_with_free_func((GDestroyNotify)board_free);
+    g_autoptr(GKeyFile) file = g_key_file_new();
+    g_autoptr(GError) error = NULL;
+    g_auto(GStrv) sections = NULL;
+
+    if (text_find_invalid(text, size)) {
+        *ret_fault = g_strdup("not UTF-8, or a character that no text may hold");
+        return NULL;
+    }
+    if (!g_key_file_load_from_data(file, text, size, G_KEY_FILE_NONE, &error)) {
+        *ret_fault = g_strdup(error->message);
+        return NULL;
+    }
+
+    sections = g_key_file_get_groups(file, NULL);
+    for (char **section = sections; *section; section++) {
+        Board *board = board_read(file, *section, ret_fault);
+
+        if (!board)
+            return NULL;
+        g_ptr_array_add(boards, board);
+    }
+    for (char **section = sections; *section; section++)
+        digest_section(file, *section, digest);
+    return g_steal_pointer(&boards);
+}
+
+static void add_problem(MachineTable *table, const char *path, const char *text) {
+    MachineProblem *problem = g_new0(MachineProblem, 1);
+
+    problem->path = text_is_valid(path) ? g_strdup(path) : text_escape(path);
+    problem->text = text_is_valid(text) ? g_strdup(text) : text_escape(text);
+    g_ptr_array_add(table->problems, problem);
+}
+
+static void load_file(MachineTable *table, const char *path) {
+    g_auto(FileFd) fd = FILE_FD_NONE;
+    g_autoptr(GBytes) bytes = NULL;
+    g_autoptr(GPtrArray) boards = NULL;
+    g_autofree char *fault = NULL;
+    const char *text;
+    gsize size;
+    int r;
+
+    r = file_open_regular(AT_FDCWD, path, &fd, NULL);
+    if (r >= 0)
+        r = file_read_all(fd, TABLE_MAX_SIZE, &bytes);
+    if (r < 0) {
+        if (!file_is_null_device(AT_FDCWD, path))
+            add_problem(table, path, g_strerror(-r));
+        return;
+    }
+
+    text = g_bytes_get_data(bytes, &size);
+    if (size == 0)
+        return;
+
+    boards = read_boards(text, size, table->digest, &fault);
+    if (!boards) {
+        add_problem(table, path, fault);
+        return;
+    }
+
+    g_ptr_array_extend_and_steal(table->boards, g_steal_pointer(&boards));
+}
+
+static int compare_strings(gconstpointer a, gconstpointer b) {
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* File name -> path in the most specific directory that has it. */
+static GHashTable *find_files(const char *const *directories) {
+    GHashTable *paths = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+
+    for (; *directories; directories++) {
+        g_autoptr(GDir) dir = g_dir_open(*directories, 0, NULL);
+        const char *name;
+
+        while (dir && (name = g_dir_read_name(dir)))
+            if (g_str_has_suffix(name, ".conf") && name[0] != '.')
+                g_hash_table_replace(
+                        paths, g_strdup(name), g_build_filename(*directories, name, NULL));
+    }
+    return paths;
+}
+
+static void collect_architectures(MachineTable *table) {
+    g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+
+    for (guint i = 0; i < table->boards->len; i++) {
+        const Board *board = table->boards->pdata[i];
+
+        for (char **architecture = board->architectures; *architecture; architecture++)
+            if (g_hash_table_add(seen, *architecture))
+                g_ptr_array_add(table->architectures, g_strdup(*architecture));
+    }
+
+    g_ptr_array_sort(table->architectures, compare_strings);
+    g_ptr_array_add(table->architectures, NULL);
+}
+
+MachineTable *machine_table_load(const char *const *directories) {
+    g_autoptr(MachineTable) table = g_atomic_rc_box_new0(MachineTable);
+    g_autoptr(GHashTable) paths = find_files(directories);
+    g_autoptr(GPtrArray) names = g_ptr_array_new();
+    GHashTableIter iter;
+    gpointer name;
+
+    table->boards = g_ptr_array_new_with_free_func((GDestroyNotify)board_free);
+    table->aliases = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    table->problems = g_ptr_array_new_with_free_func((GDestroyNotify)problem_free);
+    table->architectures = g_ptr_array_new_with_free_func(g_free);
+    table->digest = g_checksum_new(G_CHECKSUM_SHA256);
+
+    g_hash_table_iter_init(&iter, paths);
+    while (g_hash_table_iter_next(&iter, &name, NULL))
+        g_ptr_array_add(names, name);
+    g_ptr_array_sort(names, compare_strings);
+
+    for (guint i = 0; i < names->len; i++)
+        load_file(table, g_hash_table_lookup(paths, names->pdata[i]));
+    collect_architectures(table);
+    return g_steal_pointer(&table);
+}
+
+static void table_clear(gpointer data) {
+    MachineTable *table = data;
+
+    g_ptr_array_unref(table->boards);
+    g_hash_table_unref(table->aliases);
+    g_ptr_array_unref(table->problems);
+    g_ptr_array_unref(table->architectures);
+    g_checksum_free(table->digest);
+}
+
+MachineTable *machine_table_ref(MachineTable *table) {
+    return g_atomic_rc_box_acquire(table);
+}
+
+void machine_table_unref(MachineTable *table) {
+    if (table)
+        g_atomic_rc_box_release_full(table, table_clear);
+}
+
+/* -- questions --------------------------------------------------------------------------- */
+
+void machine_table_add_alias(
+        MachineTable *table, const char *architecture, const char *alias, const char *canonical) {
+    char *key = g_strconcat(architecture, "/", alias, NULL);
+
+    g_checksum_update(table->digest, (const guchar *)key, (gssize)strlen(key) + 1);
+    g_checksum_update(table->digest, (const guchar *)canonical, (gssize)strlen(canonical) + 1);
+    g_hash_table_replace(table->aliases, key, g_strdup(canonical));
+}
+
+const GPtrArray *machine_table_get_problems(const MachineTable *table) {
+    return table->problems;
+}
+
+const char *const *machine_table_get_architectures(const MachineTable *table) {
+    return (const char *const *)table->architectures->pdata;
+}
+
+static const Board *find_board(
+        const MachineTable *table, const char *architecture, const char *canonical) {
+    for (guint i = 0; i < table->boards->len; i++) {
+        const Board *board = table->boards->pdata[i];
+
+        if (board_has_architecture(board, architecture) && fnmatch(board->glob, canonical, 0) == 0)
+            return board;
+    }
+    return NULL;
+}
+
+Machine machine_table_resolve(
+        const MachineTable *table, const char *architecture, const char *name) {
+    g_autofree char *key = g_strconcat(architecture, "/", name, NULL);
+    const char *told = g_hash_table_lookup(table->aliases, key);
+    Machine machine = {.architecture = architecture, .name = name, .canonical = name};
+
+    if (told) {
+        machine.name = told;
+        machine.canonical = told;
+    } else {
+        for (guint i = 0; i < table->boards->len; i++) {
+            const Board *board = table->boards->pdata[i];
+
+            if (board_has_architecture(board, architecture) && board_has_alias(board, name)) {
+                machine.canonical = board->canonical;
+                break;
+            }
+        }
+    }
+
+    machine.board = find_board(table, architecture, machine.canonical);
+    return machine;
+}
+
+/* GLOB as a name: "pc-q35-*" gives "pc-q35-", which every glob for that family matches too. */
+static char *glob_to_name(const char *glob) {
+    g_autoptr(GString) name = g_string_new(NULL);
+
+    for (const char *p = glob; *p; p++) {
+        const char *bracket_end = *p == '[' && p[1] ? strchr(p + 2, ']') : NULL;
+
+        if (*p == '?') {
+            g_string_append_c(name, 'x');
+        } else if (bracket_end) {
+            g_string_append_c(name, p[1]);
+            p = bracket_end;
+        } else if (*p != '*') {
+            g_string_append_c(name, *p);
+        }
+    }
+    return g_string_free(g_steal_pointer(&name), FALSE);
+}
+
+void machine_table_visit(
+        const MachineTable *table, const char *architecture, const char *glob, MachineVisit visit,
+        gpointer userdata) {
+    g_autofree char *own_name = glob_to_name(glob);
+    Machine machine = machine_table_resolve(table, architecture, own_name);
+
+    if (fnmatch(glob, machine.canonical, 0) == 0 && !visit(&machine, userdata))
+        return;
+
+    for (guint i = 0; i < table->boards->len; i++) {
+        const Board *board = table->boards->pdata[i];
+        g_autofree char *name =
+                board->canonical ? g_strdup(board->canonical) : glob_to_name(board->glob);
+
+        if (!board_has_architecture(board, architecture) || fnmatch(glob, name, 0) != 0)
+            continue;
+
+        machine = (Machine){
+                .architecture = architecture,
+                .name = name,
+                .canonical = name,
+                .board = find_board(table, architecture, name)};
+        if (!visit(&machine, userdata))
+            return;
+    }
+}
+
+gboolean machine_table_equal(const MachineTable *a, const MachineTable *b) {
+    g_autoptr(GChecksum) digest_a = g_checksum_copy(a->digest);
+    g_autoptr(GChecksum) digest_b = g_checksum_copy(b->digest);
+
+    return a == b || g_str_equal(g_checksum_get_string(digest_a), g_checksum_get_string(digest_b));
+}
