@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "catalog-compare.h"
+
+static gboolean strv_equal(GStrv a, GStrv b) {
+    return g_strv_equal((const char *const *)a, (const char *const *)b);
+}
+
+static gboolean images_equal(const DescriptorImage *a, const DescriptorImage *b) {
+    return g_strcmp0(a->filename, b->filename) == 0 && g_strcmp0(a->format, b->format) == 0;
+}
+
+static gboolean records_equal(const FlashRecord *a, const FlashRecord *b) {
+    if (!a || !b)
+        return a == b;
+    return a->present == b->present && !flash_record_find_mismatch(a, &b->values, flash_keys);
+}
+
+static gboolean targets_equal(const GPtrArray *a, const GPtrArray *b) {
+    if (a->len != b->len)
+        return FALSE;
+
+    for (guint i = 0; i < a->len; i++) {
+        const DescriptorTarget *target_a = a->pdata[i];
+        const DescriptorTarget *target_b = b->pdata[i];
+
+        if (!g_str_equal(target_a->architecture, target_b->architecture) ||
+            !strv_equal(target_a->machines, target_b->machines))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static guint compare_descriptors(const Descriptor *a, const Descriptor *b) {
+    guint fields = 0;
+
+    if (!a || !b)
+        return a == b ? 0
+                      : CATALOG_FIELD_DESCRIPTION | CATALOG_FIELD_INTERFACE_TYPES |
+                        CATALOG_FIELD_DEVICE | CATALOG_FIELD_MODE | CATALOG_FIELD_EXECUTABLE |
+                        CATALOG_FIELD_NVRAM_TEMPLATE | CATALOG_FIELD_TARGETS |
+                        CATALOG_FIELD_FEATURES | CATALOG_FIELD_TAGS;
+
+    if (!g_str_equal(a->description, b->description))
+        fields |= CATALOG_FIELD_DESCRIPTION;
+    if (!strv_equal(a->interface_types, b->interface_types))
+        fields |= CATALOG_FIELD_INTERFACE_TYPES;
+    if (a->device != b->device)
+        fields |= CATALOG_FIELD_DEVICE;
+    if (a->mode != b->mode)
+        fields |= CATALOG_FIELD_MODE;
+    if (!images_equal(&a->executable, &b->executable))
+        fields |= CATALOG_FIELD_EXECUTABLE;
+    if (!images_equal(&a->nvram_template, &b->nvram_template))
+        fields |= CATALOG_FIELD_NVRAM_TEMPLATE;
+    if (!targets_equal(a->targets, b->targets))
+        fields |= CATALOG_FIELD_TARGETS;
+    if (!strv_equal(a->features, b->features))
+        fields |= CATALOG_FIELD_FEATURES;
+    if (!strv_equal(a->tags, b->tags))
+        fields |= CATALOG_FIELD_TAGS;
+    return fields;
+}
+
+/* Of two files of FIRMWARE. */
+static guint compare_firmware(const CatalogFile *a, const CatalogFile *b) {
+    guint fields = compare_descriptors(a->descriptor, b->descriptor);
+
+    if (!g_str_equal(a->path, b->path))
+        fields |= CATALOG_FIELD_PATH;
+    if (a->layer != b->layer)
+        fields |= CATALOG_FIELD_LAYER;
+    if (a->state != b->state)
+        fields |= CATALOG_FIELD_STATE;
+    if (!strv_equal(a->reasons, b->reasons))
+        fields |= CATALOG_FIELD_REASONS;
+    if (!strv_equal(a->overrides, b->overrides))
+        fields |= CATALOG_FIELD_OVERRIDES;
+    return fields;
+}
+
+/* What no property tells, but an answer may: sizes, recorded geometry, masks, hidden files. */
+static gboolean files_equal(const CatalogFile *a, const CatalogFile *b) {
+    if (!g_str_equal(a->path, b->path) || !a->overridden_by != !b->overridden_by ||
+        (!a->overridden_by && a->is_mask != b->is_mask))
+        return FALSE;
+    /* of what is overridden nothing but its path is told */
+    if (a->overridden_by || !a->descriptor || !b->descriptor)
+        return TRUE;
+    return a->executable.size == b->executable.size &&
+            a->nvram_template.size == b->nvram_template.size &&
+            records_equal(a->descriptor->executable.flash, b->descriptor->executable.flash) &&
+            records_equal(a->descriptor->nvram_template.flash, b->descriptor->nvram_template.flash);
+}
+
+static gboolean all_files_equal(const Catalog *a, const Catalog *b) {
+    if (a->files->len != b->files->len)
+        return FALSE;
+
+    for (guint i = 0; i < a->files->len; i++)
+        if (!files_equal(a->files->pdata[i], b->files->pdata[i]))
+            return FALSE;
+    return TRUE;
+}
+
+static gboolean problems_equal(const GPtrArray *a, const GPtrArray *b) {
+    if (a->len != b->len)
+        return FALSE;
+
+    for (guint i = 0; i < a->len; i++) {
+        const CatalogProblem *problem_a = a->pdata[i];
+        const CatalogProblem *problem_b = b->pdata[i];
+
+        if (!g_str_equal(problem_a->path, problem_b->path) ||
+            !g_str_equal(problem_a->text, problem_b->text))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static void add_changed(CatalogChange *change, CatalogFile *file, guint fields) {
+    g_ptr_array_add(change->changed, file);
+    g_array_append_val(change->fields, fields);
+}
+
+CatalogChange *catalog_compare(const Catalog *before, const Catalog *after) {
+    g_autoptr(CatalogChange) change = g_new0(CatalogChange, 1);
+
+    change->added = g_ptr_array_new();
+    change->removed = g_ptr_array_new();
+    change->changed = g_ptr_array_new();
+    change->fields = g_array_new(FALSE, FALSE, sizeof(guint));
+
+    for (guint i = 0; i < after->firmware->len; i++) {
+        CatalogFile *file = after->firmware->pdata[i];
+        const CatalogFile *old = before ? catalog_find(before, file->name) : NULL;
+        guint fields = old ? compare_firmware(old, file) : 0;
+
+        if (!old)
+            g_ptr_array_add(change->added, file);
+        else if (fields)
+            add_changed(change, file, fields);
+    }
+
+    for (guint i = 0; before && i < before->firmware->len; i++) {
+        CatalogFile *file = before->firmware->pdata[i];
+
+        if (!catalog_find(after, file->name))
+            g_ptr_array_add(change->removed, file);
+    }
+
+    change->problems_differ = !before || !problems_equal(before->problems, after->problems);
+    change->architectures_differ =
+            !before || !strv_equal(before->architectures, after->architectures);
+
+    if (before && change->added->len == 0 && change->removed->len == 0 &&
+        change->changed->len == 0 && !change->problems_differ &&
+        machine_table_equal(before->machines, after->machines) && all_files_equal(before, after))
+        return NULL;
+
+    return g_steal_pointer(&change);
+}
+
+void catalog_change_free(CatalogChange *change) {
+    if (!change)
+        return;
+
+    g_ptr_array_unref(change->added);
+    g_ptr_array_unref(change->removed);
+    g_ptr_array_unref(change->changed);
+    g_array_unref(change->fields);
+    g_free(change);
+}
