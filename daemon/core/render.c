@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "render.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+#include "error.h"
+
+/* Grows a NULL-terminated argument vector. */
+static void add_arguments(GPtrArray *arguments, ...) {
+    va_list list;
+    const char *argument;
+
+    va_start(list, arguments);
+    while ((argument = va_arg(list, const char *)))
+        g_ptr_array_add(arguments, g_strdup(argument));
+    va_end(list);
+}
+
+/* In QEMU's "key=value,key=value" a comma of a value is written twice; nothing else is special. */
+static void append_value(GString *option, const char *value) {
+    for (const char *p = value; *p; p++) {
+        if (*p == ',')
+            g_string_append_c(option, ',');
+        g_string_append_c(option, *p);
+    }
+}
+
+static void append_option(GString *option, const char *key, const char *value) {
+    g_string_append_printf(option, "%s%s=", option->len > 0 ? "," : "", key);
+    append_value(option, value);
+}
+
+static const char *on_or_off(gboolean value) {
+    return value ? "on" : "off";
+}
+
+/* -machine TYPE,smm=on,pflash0=…; the id of unit N's block node is "pflashN". */
+static void add_machine(GPtrArray *arguments, const Resolution *resolution, gboolean with_pflash) {
+    g_autoptr(GString) option = g_string_new(NULL);
+
+    /* a name that looks like an option needs to be said to be none */
+    if (strchr(resolution->machine, '='))
+        append_option(option, "type", resolution->machine);
+    else
+        append_value(option, resolution->machine);
+    if (resolution_needs_smm(resolution))
+        append_option(option, "smm", "on");
+    if (resolution->descriptor->device == FIRMWARE_DEVICE_IGVM)
+        append_option(option, "igvm-cfg", "igvm0");
+
+    for (guint i = 0; with_pflash && i < resolution->flash->len; i++) {
+        g_autofree char *property = g_strdup_printf("pflash%u", i);
+        append_option(option, property, property);
+    }
+    add_arguments(arguments, "-machine", option->str, NULL);
+}
+
+/* The short form driver.property=value does not work: the driver's name has a dot. */
+static void add_global(GPtrArray *arguments, const Resolution *resolution) {
+    g_autoptr(GString) option = g_string_new(NULL);
+    const FlashUnit *unit;
+
+    if (!resolution_needs_secure_flash(resolution))
+        return;
+
+    unit = resolution->flash->pdata[0];
+    append_option(option, "driver", unit->driver);
+    append_option(option, "property", "secure");
+    append_option(option, "value", "on");
+    add_arguments(arguments, "-global", option->str, NULL);
+}
+
+static void add_blockdev(GPtrArray *arguments, const FlashUnit *unit) {
+    g_autofree char *node_name = g_strdup_printf("pflash%u", unit->unit);
+    g_autofree char *file_node_name = g_strdup_printf("pflash%u-file", unit->unit);
+    g_autoptr(GString) file = g_string_new(NULL);
+    g_autoptr(GString) format = g_string_new(NULL);
+
+    append_option(file, "driver", "file");
+    append_option(file, "node-name", file_node_name);
+    append_option(file, "read-only", on_or_off(unit->read_only));
+    append_option(file, "filename", unit->filename);
+
+    append_option(format, "driver", unit->format);
+    append_option(format, "node-name", node_name);
+    append_option(format, "read-only", on_or_off(unit->read_only));
+    append_option(format, "file", file_node_name);
+
+    add_arguments(arguments, "-blockdev", file->str, "-blockdev", format->str, NULL);
+}
+
+static void add_drive(GPtrArray *arguments, const FlashUnit *unit) {
+    g_autofree char *number = g_strdup_printf("%u", unit->unit);
+    g_autoptr(GString) option = g_string_new(NULL);
+
+    append_option(option, "if", "pflash");
+    append_option(option, "unit", number);
+    append_option(option, "readonly", on_or_off(unit->read_only));
+    append_option(option, "format", unit->format);
+    append_option(option, "file", unit->filename);
+    add_arguments(arguments, "-drive", option->str, NULL);
+}
+
+static void add_memory(GPtrArray *arguments, const Resolution *resolution) {
+    gboolean is_x86 = g_str_equal(resolution->architecture, "x86_64") ||
+            g_str_equal(resolution->architecture, "i386");
+    g_autoptr(GString) option = g_string_new(is_x86 ? "uefi-vars-x64" : "uefi-vars-sysbus");
+
+    add_arguments(arguments, "-bios", resolution->descriptor->executable.filename, NULL);
+    if (!resolution->nvram_filename)
+        return;
+
+    append_option(option, "jsonfile", resolution->nvram_filename);
+    add_arguments(arguments, "-device", option->str, NULL);
+}
+
+static void add_igvm(GPtrArray *arguments, const Resolution *resolution) {
+    g_autoptr(GString) option = g_string_new("igvm-cfg");
+
+    append_option(option, "id", "igvm0");
+    append_option(option, "file", resolution->descriptor->executable.filename);
+    add_arguments(arguments, "-object", option->str, NULL);
+}
+
+static GStrv render(const Resolution *resolution, gboolean use_properties, GError **error) {
+    const Descriptor *descriptor = resolution->descriptor;
+    g_autoptr(GPtrArray) arguments = g_ptr_array_new_with_free_func(g_free);
+    gboolean is_flash = descriptor->device == FIRMWARE_DEVICE_FLASH;
+
+    if (descriptor_keeps_variables(descriptor) && !resolution->nvram_filename) {
+        g_set_error(
+                error, FIRMWARE_ERROR, FIRMWARE_ERROR_INVALID_ARGS,
+                "render: firmware %s writes to a copy of its own, and nvram-filename does not say "
+                "where it is",
+                resolution->name);
+        return NULL;
+    }
+
+    add_machine(arguments, resolution, is_flash && use_properties);
+    switch (descriptor->device) {
+    case FIRMWARE_DEVICE_FLASH:
+        add_global(arguments, resolution);
+        for (guint i = 0; i < resolution->flash->len; i++) {
+            if (use_properties)
+                add_blockdev(arguments, resolution->flash->pdata[i]);
+            else
+                add_drive(arguments, resolution->flash->pdata[i]);
+        }
+        break;
+    case FIRMWARE_DEVICE_MEMORY:
+        add_memory(arguments, resolution);
+        break;
+    case FIRMWARE_DEVICE_KERNEL:
+        add_arguments(arguments, "-kernel", resolution->descriptor->executable.filename, NULL);
+        break;
+    case FIRMWARE_DEVICE_IGVM:
+        add_igvm(arguments, resolution);
+        break;
+    }
+
+    g_ptr_array_add(arguments, NULL);
+    return (GStrv)g_ptr_array_free(g_steal_pointer(&arguments), FALSE);
+}
+
+GStrv render_qemu(const Resolution *resolution, GError **error) {
+    return render(resolution, resolution->has_pflash_properties, error);
+}
+
+GStrv render_qemu_legacy(const Resolution *resolution, GError **error) {
+    return render(resolution, FALSE, error);
+}

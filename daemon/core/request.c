@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "request.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "error.h"
+
+typedef enum KeyType {
+    KEY_STRING,
+    KEY_PATH, /* an absolute file name, which the service never opens */
+    KEY_STRINGS,
+    KEY_BOOLEAN,
+    KEY_RENDER,
+} KeyType;
+
+typedef struct RequestKey {
+    const char *name;
+    KeyType type;
+    gsize offset;             /* in Request */
+    guint calls;              /* RequestCall, or-ed */
+    const char *const *words; /* NULL: any string */
+} RequestKey;
+
+#define ALL_CALLS (REQUEST_CALL_SELECT | REQUEST_CALL_EXPLAIN | REQUEST_CALL_CAPABILITIES)
+
+static const char *const interface_words[] = {"uefi", "bios", "openfirmware", "uboot", NULL};
+static const char *const device_words[] = {"flash", "memory", "kernel", "igvm", NULL};
+static const char *const mode_words[] = {"split", "combined", "stateless", NULL};
+static const char *const format_words[] = {"raw", "qcow2", NULL};
+static const char *const render_words[] = {"qemu", "qemu-legacy", NULL};
+
+#define KEY(key_name, key_type, field, key_calls, key_words) \
+    { key_name, key_type, offsetof(Request, field), key_calls, key_words }
+
+static const RequestKey request_keys[] = {
+        KEY("interface", KEY_STRING, interface, ALL_CALLS, interface_words),
+        KEY("features", KEY_STRINGS, features, ALL_CALLS, NULL),
+        KEY("without-features", KEY_STRINGS, without_features, ALL_CALLS, NULL),
+        KEY("devices", KEY_STRINGS, devices, ALL_CALLS, device_words),
+        KEY("modes", KEY_STRINGS, modes, ALL_CALLS, mode_words),
+        KEY("formats", KEY_STRINGS, formats, ALL_CALLS, format_words),
+        KEY("firmware", KEY_STRING, firmware, ALL_CALLS, NULL),
+        KEY("executable", KEY_PATH, executable, ALL_CALLS, NULL),
+        KEY("host-supported", KEY_BOOLEAN, host_supported, ALL_CALLS, NULL),
+        KEY("render", KEY_RENDER, render, ALL_CALLS, render_words),
+        KEY("nvram-filename", KEY_PATH, nvram_filename, REQUEST_CALL_SELECT, NULL),
+};
+
+G_STATIC_ASSERT(G_N_ELEMENTS(request_keys) <= 64); /* Request.given */
+
+G_GNUC_PRINTF(2, 3)
+static gboolean invalid(GError **error, const char *format, ...) {
+    va_list args;
+
+    va_start(args, format);
+    g_clear_error(error);
+    if (error)
+        *error = g_error_new_valist(FIRMWARE_ERROR, FIRMWARE_ERROR_INVALID_ARGS, format, args);
+    va_end(args);
+    return FALSE;
+}
+
+static const RequestKey *find_key(const char *name, RequestCall call) {
+    for (gsize i = 0; i < G_N_ELEMENTS(request_keys); i++)
+        if ((request_keys[i].calls & call) && g_str_equal(request_keys[i].name, name))
+            return &request_keys[i];
+
+    return NULL;
+}
+
+static gboolean check_string(
+        const char *name, const char *value, gsize max, const char *const *words, GError **error) {
+    g_autofree char *known = NULL;
+
+    if (strlen(value) > max)
+        return invalid(error, "%s: longer than %" G_GSIZE_FORMAT " bytes", name, max);
+    if (!words || g_strv_contains(words, value))
+        return TRUE;
+
+    known = g_strjoinv(", ", (GStrv)words);
+    return invalid(error, "%s: \"%s\" is none of %s", name, value, known);
+}
+
+static gboolean check_strings(const RequestKey *key, const char *const *values, GError **error) {
+    if (g_strv_length((GStrv)values) > REQUEST_MAX_STRINGS)
+        return invalid(error, "%s: more than %d strings", key->name, REQUEST_MAX_STRINGS);
+
+    for (; *values; values++)
+        if (!check_string(key->name, *values, REQUEST_MAX_STRING, key->words, error))
+            return FALSE;
+    return TRUE;
+}
+
+static gboolean set_string(
+        const RequestKey *key, char **field, const RequestValue *value, GError **error) {
+    gsize max = key->type == KEY_PATH ? REQUEST_MAX_PATH : REQUEST_MAX_STRING;
+
+    if (value->type != REQUEST_VALUE_STRING)
+        return invalid(error, "%s: not a string (D-Bus type s)", key->name);
+    if (!check_string(key->name, value->string, max, key->words, error))
+        return FALSE;
+    if (key->type == KEY_PATH && value->string[0] != '/')
+        return invalid(error, "%s: not an absolute file name", key->name);
+
+    *field = g_strdup(value->string);
+    return TRUE;
+}
+
+static gboolean check_strings_value(
+        const RequestKey *key, const RequestValue *value, GError **error) {
+    if (value->type != REQUEST_VALUE_STRINGS)
+        return invalid(error, "%s: not a list of strings (D-Bus type as)", key->name);
+    return check_strings(key, value->strings, error);
+}
+
+static gboolean set_render(
+        const RequestKey *key, guint *field, const RequestValue *value, GError **error) {
+    if (!check_strings_value(key, value, error))
+        return FALSE;
+
+    if (g_strv_contains(value->strings, "qemu"))
+        *field |= REQUEST_RENDER_QEMU;
+    if (g_strv_contains(value->strings, "qemu-legacy"))
+        *field |= REQUEST_RENDER_QEMU_LEGACY;
+    return TRUE;
+}
+
+gboolean request_set(
+        Request *request, const char *name, const RequestValue *value, GError **error) {
+    const RequestKey *key = find_key(name, request->call);
+    gpointer field;
+    guint64 bit;
+
+    if (!key)
+        return invalid(error, "%s: unknown key", name);
+
+    bit = G_GUINT64_CONSTANT(1) << (key - request_keys);
+    if (request->given & bit)
+        return invalid(error, "%s: given twice", name);
+    request->given |= bit;
+
+    field = (char *)request + key->offset;
+    switch (key->type) {
+    case KEY_STRING:
+    case KEY_PATH:
+        return set_string(key, field, value, error);
+    case KEY_STRINGS:
+        if (!check_strings_value(key, value, error))
+            return FALSE;
+        *(GStrv *)field = g_strdupv((GStrv)value->strings);
+        return TRUE;
+    case KEY_BOOLEAN:
+        if (value->type != REQUEST_VALUE_BOOLEAN)
+            return invalid(error, "%s: not a boolean (D-Bus type b)", name);
+        *(gboolean *)field = value->boolean;
+        return TRUE;
+    case KEY_RENDER:
+        return set_render(key, field, value, error);
+    }
+    g_assert_not_reached();
+}
+
+static gboolean check_argument(const char *name, const char *value, GError **error) {
+    if (value[0] == '\0')
+        return invalid(error, "%s: empty", name);
+    return check_string(name, value, REQUEST_MAX_STRING, NULL, error);
+}
+
+Request *request_new(
+        RequestCall call, const char *architecture, const char *machine, GError **error) {
+    g_autoptr(Request) request = NULL;
+
+    if (!check_argument("architecture", architecture, error) ||
+        !check_argument("machine", machine, error))
+        return NULL;
+
+    request = g_new0(Request, 1);
+    request->call = call;
+    request->architecture = g_strdup(architecture);
+    request->machine = g_strdup(machine);
+    return g_steal_pointer(&request);
+}
+
+void request_free(Request *request) {
+    if (!request)
+        return;
+
+    g_free(request->architecture);
+    g_free(request->machine);
+    g_free(request->interface);
+    g_strfreev(request->features);
+    g_strfreev(request->without_features);
+    g_strfreev(request->devices);
+    g_strfreev(request->modes);
+    g_strfreev(request->formats);
+    g_free(request->firmware);
+    g_free(request->executable);
+    g_free(request->nvram_filename);
+    g_free(request);
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "resolution.h"
+
+#include "flash.h"
+
+gboolean resolution_needs_smm(const Resolution *resolution) {
+    return descriptor_has_feature(resolution->descriptor, FEATURE_REQUIRES_SMM);
+}
+
+gboolean resolution_needs_secure_flash(const Resolution *resolution) {
+    const FlashUnit *first = resolution->flash ? resolution->flash->pdata[0] : NULL;
+
+    return first && first->secure;
+}
+
+void resolution_set_nvram_filename(Resolution *resolution, const char *filename) {
+    g_free(resolution->nvram_filename);
+    resolution->nvram_filename = g_strdup(filename);
+
+    for (guint i = 0; resolution->flash && i < resolution->flash->len; i++) {
+        FlashUnit *unit = resolution->flash->pdata[i];
+
+        if (unit->read_only)
+            continue;
+        g_free(unit->filename);
+        unit->filename = g_strdup(filename);
+    }
+}
+
+Resolution *resolution_new(
+        const CatalogFile *file, const Machine *machine, const Request *request) {
+    g_autoptr(GPtrArray) reasons = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(Resolution) resolution = g_new0(Resolution, 1);
+    gboolean fits;
+
+    resolution->name = g_strdup(file->name);
+    resolution->path = g_strdup(file->path);
+    resolution->descriptor = descriptor_ref(file->descriptor);
+    resolution->architecture = g_strdup(machine->architecture);
+    resolution->machine = g_strdup(machine->name);
+    /* boards that the table does not know are newer than those it does */
+    resolution->has_pflash_properties =
+            machine->board ? machine->board->has_pflash_properties : TRUE;
+    resolution->executable_size = file->executable.size;
+    resolution->nvram_template_size = file->nvram_template.size;
+
+    fits = flash_fit(
+            file->descriptor, &file->executable, &file->nvram_template, machine, reasons,
+            &resolution->flash);
+    g_assert(fits);
+
+    if (resolution->flash) {
+        resolution->executable_size = flash_backend_size(resolution->executable_size);
+        resolution->nvram_template_size = flash_backend_size(resolution->nvram_template_size);
+    }
+    if (request->nvram_filename && descriptor_keeps_variables(file->descriptor))
+        resolution_set_nvram_filename(resolution, request->nvram_filename);
+    return g_steal_pointer(&resolution);
+}
+
+void resolution_free(Resolution *resolution) {
+    if (!resolution)
+        return;
+
+    g_free(resolution->name);
+    g_free(resolution->path);
+    descriptor_unref(resolution->descriptor);
+    g_free(resolution->architecture);
+    g_free(resolution->machine);
+    g_clear_pointer(&resolution->flash, g_ptr_array_unref);
+    g_free(resolution->nvram_filename);
+    g_free(resolution);
+}

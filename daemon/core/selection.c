@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "selection.h"
+
+#include "error.h"
+#include "flash.h"
+
+/* How many candidates an error names, and reasons for each. */
+#define MAX_NEAREST 3
+#define MAX_NEAREST_REASONS 8
+
+static void add_reason(GPtrArray *reasons, const char *code) {
+    g_ptr_array_add(reasons, g_strdup(code));
+}
+
+static void add_detailed_reason(GPtrArray *reasons, const char *code, const char *detail) {
+    g_ptr_array_add(reasons, g_strconcat(code, ":", detail, NULL));
+}
+
+static gboolean contains(GStrv list, const char *word) {
+    return g_strv_contains((const char *const *)list, word);
+}
+
+static void check_features(const SelectionInput *input, const Descriptor *d, GPtrArray *reasons) {
+    const Request *request = input->request;
+
+    for (char **f = request->features; f && *f; f++)
+        if (!descriptor_has_feature(d, *f))
+            add_detailed_reason(reasons, "feature-missing", *f);
+
+    for (char **f = request->without_features; f && *f; f++)
+        if (descriptor_has_feature(d, *f))
+            add_detailed_reason(reasons, "feature-present", *f);
+
+    for (char **f = d->features; request->host_supported && *f; f++)
+        if (feature_is_confidential(*f) && !g_strv_contains(input->host_features, *f))
+            add_detailed_reason(reasons, "host-lacks", *f);
+}
+
+static void check_mapping(const Request *request, const CatalogFile *file, GPtrArray *reasons) {
+    const Descriptor *d = file->descriptor;
+
+    if (request->devices && !contains(request->devices, firmware_device_to_string(d->device)))
+        add_reason(reasons, "device");
+    if (request->modes && !contains(request->modes, firmware_mode_to_string(d->mode)))
+        add_reason(reasons, "mode");
+    if (request->formats && !contains(request->formats, d->executable.format))
+        add_reason(reasons, "format");
+    if (request->firmware && !g_str_equal(request->firmware, file->name))
+        add_reason(reasons, "firmware");
+    if (request->executable && !g_str_equal(request->executable, d->executable.filename))
+        add_reason(reasons, "executable");
+}
+
+/* FALSE with all REASONS for an effective file with a descriptor that does not pass. */
+static gboolean passes(const SelectionInput *input, const CatalogFile *file, GPtrArray *reasons) {
+    const Request *request = input->request;
+    const Machine *machine = &input->machine;
+    const Descriptor *d = file->descriptor;
+    gboolean is_target = FALSE;
+    gboolean has_images;
+
+    if (request->interface && !contains(d->interface_types, request->interface))
+        add_reason(reasons, "interface");
+
+    if (!descriptor_has_architecture(d, machine->architecture))
+        add_reason(reasons, "architecture");
+    else if (!descriptor_matches_machine(d, machine->architecture, machine->canonical))
+        add_reason(reasons, "machine");
+    else
+        is_target = TRUE;
+
+    check_features(input, d, reasons);
+    check_mapping(request, file, reasons);
+    has_images = catalog_file_check_images(file, reasons);
+
+    /* against a machine that it is not for, sizes say nothing */
+    if (is_target && has_images)
+        (void)flash_fit(d, &file->executable, &file->nvram_template, machine, reasons, NULL);
+
+    return reasons->len == 0;
+}
+
+static Verdict judge(const SelectionInput *input, const CatalogFile *file, GPtrArray *reasons) {
+    if (file->overridden_by) {
+        add_detailed_reason(reasons, "overridden-by", file->overridden_by->path);
+        return VERDICT_OVERRIDDEN;
+    }
+    if (file->is_mask)
+        return VERDICT_MASKED;
+    if (file->fault) {
+        add_reason(reasons, file->fault);
+        return VERDICT_INVALID;
+    }
+    return passes(input, file, reasons) ? VERDICT_ACCEPTED : VERDICT_REJECTED;
+}
+
+static void file_verdict_free(FileVerdict *verdict) {
+    g_strfreev(verdict->reasons);
+    g_free(verdict);
+}
+
+GPtrArray *selection_explain(const SelectionInput *input) {
+    const GPtrArray *files = input->catalog->files;
+    GPtrArray *verdicts = g_ptr_array_new_with_free_func((GDestroyNotify)file_verdict_free);
+    gboolean is_chosen = FALSE;
+
+    for (guint i = 0; i < files->len; i++) {
+        GPtrArray *reasons = g_ptr_array_new();
+        FileVerdict *verdict = g_new0(FileVerdict, 1);
+
+        verdict->file = files->pdata[i];
+        verdict->verdict = judge(input, verdict->file, reasons);
+        if (verdict->verdict == VERDICT_ACCEPTED && !is_chosen) {
+            verdict->verdict = VERDICT_SELECTED;
+            is_chosen = TRUE;
+        }
+        g_ptr_array_add(reasons, NULL);
+        verdict->reasons = (GStrv)g_ptr_array_free(reasons, FALSE);
+        g_ptr_array_add(verdicts, verdict);
+    }
+    return verdicts;
+}
+
+/* Fewer is nearer. A firmware for another architecture or machine is farther than any other. */
+static guint distance(const FileVerdict *verdict) {
+    guint n = g_strv_length(verdict->reasons);
+
+    if (contains(verdict->reasons, "architecture"))
+        n += 20000;
+    if (contains(verdict->reasons, "machine"))
+        n += 10000;
+    return n;
+}
+
+static int compare_distances(gconstpointer a, gconstpointer b) {
+    guint distance_a = distance(*(const FileVerdict *const *)a);
+    guint distance_b = distance(*(const FileVerdict *const *)b);
+
+    return distance_a < distance_b ? -1 : distance_a > distance_b;
+}
+
+static void append_candidate(GString *text, const FileVerdict *verdict) {
+    g_string_append_printf(text, " %s (", verdict->file->name);
+    for (guint i = 0; verdict->reasons[i]; i++) {
+        if (i == MAX_NEAREST_REASONS) {
+            g_string_append(text, ", …");
+            break;
+        }
+        g_string_append_printf(text, "%s%s", i > 0 ? ", " : "", verdict->reasons[i]);
+    }
+    g_string_append_c(text, ')');
+}
+
+static char *describe_failure(const SelectionInput *input) {
+    g_autoptr(GPtrArray) verdicts = selection_explain(input);
+    g_autoptr(GPtrArray) candidates = g_ptr_array_new();
+    g_autoptr(GString) text = g_string_new(NULL);
+
+    for (guint i = 0; i < verdicts->len; i++) {
+        FileVerdict *verdict = verdicts->pdata[i];
+
+        if (verdict->verdict == VERDICT_REJECTED)
+            g_ptr_array_add(candidates, verdict);
+    }
+    g_ptr_array_sort(candidates, compare_distances);
+
+    g_string_append_printf(
+            text, "no usable firmware for %s %s passes", input->request->architecture,
+            input->request->machine);
+    g_string_append(text, candidates->len > 0 ? "; nearest:" : ": there is no valid descriptor");
+    for (guint i = 0; i < MIN(candidates->len, MAX_NEAREST); i++) {
+        g_string_append(text, i > 0 ? ";" : "");
+        append_candidate(text, candidates->pdata[i]);
+    }
+    return g_string_free(g_steal_pointer(&text), FALSE);
+}
+
+/* Calls VISIT with each firmware that passes, in order, until it returns FALSE. */
+typedef gboolean (*PassVisit)(const CatalogFile *file, gpointer userdata);
+static void visit_passing(const SelectionInput *input, PassVisit visit, gpointer userdata) {
+    g_autoptr(GPtrArray) reasons = g_ptr_array_new_with_free_func(g_free);
+    const GPtrArray *firmware = input->catalog->firmware;
+
+    for (guint i = 0; i < firmware->len; i++) {
+        const CatalogFile *file = firmware->pdata[i];
+
+        g_ptr_array_set_size(reasons, 0);
+        if (judge(input, file, reasons) == VERDICT_ACCEPTED && !visit(file, userdata))
+            return;
+    }
+}
+
+static gboolean take_first(const CatalogFile *file, gpointer userdata) {
+    *(const CatalogFile **)userdata = file;
+    return FALSE;
+}
+
+const CatalogFile *selection_choose(const SelectionInput *input, GError **error) {
+    const CatalogFile *chosen = NULL;
+
+    visit_passing(input, take_first, &chosen);
+    if (!chosen) {
+        g_autofree char *text = describe_failure(input);
+        g_set_error_literal(error, FIRMWARE_ERROR, FIRMWARE_ERROR_NO_MATCHING_FIRMWARE, text);
+    }
+    return chosen;
+}
+
+static void add_once(GPtrArray *words, const char *word) {
+    if (!g_ptr_array_find_with_equal_func(words, word, g_str_equal, NULL))
+        g_ptr_array_add(words, (gpointer)word);
+}
+
+static gboolean add_capabilities(const CatalogFile *file, gpointer userdata) {
+    Capabilities *capabilities = userdata;
+    const Descriptor *d = file->descriptor;
+    gboolean is_first = capabilities->firmware->len == 0;
+
+    g_ptr_array_add(capabilities->firmware, file->name);
+    add_once(capabilities->devices, firmware_device_to_string(d->device));
+    add_once(capabilities->modes, firmware_mode_to_string(d->mode));
+    add_once(capabilities->formats, d->executable.format);
+    for (char **word = d->interface_types; *word; word++)
+        add_once(capabilities->interfaces, *word);
+    for (char **word = d->features; *word; word++) {
+        add_once(capabilities->features, *word);
+        if (is_first)
+            add_once(capabilities->features_always, *word);
+    }
+
+    for (guint i = capabilities->features_always->len; i > 0; i--)
+        if (!descriptor_has_feature(d, capabilities->features_always->pdata[i - 1]))
+            g_ptr_array_remove_index(capabilities->features_always, i - 1);
+    return TRUE;
+}
+
+Capabilities *selection_capabilities(const SelectionInput *input) {
+    Capabilities *capabilities = g_new0(Capabilities, 1);
+
+    capabilities->firmware = g_ptr_array_new();
+    capabilities->interfaces = g_ptr_array_new();
+    capabilities->devices = g_ptr_array_new();
+    capabilities->modes = g_ptr_array_new();
+    capabilities->formats = g_ptr_array_new();
+    capabilities->features = g_ptr_array_new();
+    capabilities->features_always = g_ptr_array_new();
+    visit_passing(input, add_capabilities, capabilities);
+    return capabilities;
+}
+
+void capabilities_free(Capabilities *capabilities) {
+    if (!capabilities)
+        return;
+
+    g_ptr_array_unref(capabilities->firmware);
+    g_ptr_array_unref(capabilities->interfaces);
+    g_ptr_array_unref(capabilities->devices);
+    g_ptr_array_unref(capabilities->modes);
+    g_ptr_array_unref(capabilities->formats);
+    g_ptr_array_unref(capabilities->features);
+    g_ptr_array_unref(capabilities->features_always);
+    g_free(capabilities);
+}
