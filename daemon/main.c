@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <errno.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <systemd/sd-daemon.h>
+
+#include "bus-names.h"
+#include "bus.h"
+#include "manager.h"
+#include "sd-cleanup.h"
+#include "text.h"
+
+/* Arguments, event loop, wiring. */
+
+#define EXIT_USAGE 2
+
+/* QEMU docs/interop/firmware.json names these two. */
+#define VENDOR_DIRECTORY "/usr/share/qemu/firmware"
+#define ADMIN_DIRECTORY "/etc/qemu/firmware"
+
+typedef struct Options {
+    gboolean is_user;
+    gboolean is_system;
+    gboolean show_version;
+    char *search_path;
+    char *machines;
+    char *state_directory;
+} Options;
+
+static void options_clear(Options *options) {
+    g_free(options->search_path);
+    g_free(options->machines);
+    g_free(options->state_directory);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Options, options_clear)
+
+static gboolean parse_options(int *argc, char ***argv, Options *options, GError **error) {
+    const GOptionEntry entries[] = {
+            {"system", 0, 0, G_OPTION_ARG_NONE, &options->is_system,
+             "Serve the system bus (the default)", NULL},
+            {"user", 0, 0, G_OPTION_ARG_NONE, &options->is_user,
+             "Serve the user's session bus, with the user's own layer on top", NULL},
+            {"search-path", 0, 0, G_OPTION_ARG_FILENAME, &options->search_path,
+             "Directories of firmware descriptors, lowest layer first, instead of the default ones",
+             "DIR:DIR…"},
+            {"machines", 0, 0, G_OPTION_ARG_FILENAME, &options->machines,
+             "Directories of the machine table, lowest layer first", "DIR:DIR…"},
+            {"state-directory", 0, 0, G_OPTION_ARG_FILENAME, &options->state_directory,
+             "Directory for what is kept of each VM", "DIR"},
+            {"version", 0, 0, G_OPTION_ARG_NONE, &options->show_version,
+             "Print the version and exit", NULL},
+            {},
+    };
+    g_autoptr(GOptionContext) context = g_option_context_new(NULL);
+
+    g_option_context_set_summary(
+            context,
+            "Answers over D-Bus which firmware a virtual machine gets, and how its flash is laid "
+            "out,\nfrom the firmware descriptors of this host (QEMU's docs/interop/firmware.json).");
+    g_option_context_add_main_entries(context, entries, NULL);
+    if (!g_option_context_parse(context, argc, argv, error))
+        return FALSE;
+
+    if (*argc > 1) {
+        g_set_error(
+                error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "unexpected argument \"%s\"",
+                (*argv)[1]);
+        return FALSE;
+    }
+    if (options->is_user && options->is_system) {
+        g_set_error_literal(
+                error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                "--user and --system exclude each other");
+        return FALSE;
+    }
+    return TRUE;
+}
+
+/* An absolute directory, without a slash at its end. */
+static gboolean add_directory(
+        GPtrArray *directories, const char *option, const char *directory, GError **error) {
+    if (directory[0] != '/' || !text_is_valid(directory)) {
+        g_autofree char *safe = text_escape(directory);
+        g_set_error(
+                error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                "%s: \"%s\" is not an absolute directory name in UTF-8", option, safe);
+        return FALSE;
+    }
+
+    g_ptr_array_add(directories, g_canonicalize_filename(directory, "/"));
+    return TRUE;
+}
+
+/* NULL-terminated. */
+static GStrv split_directories(const char *option, const char *value, GError **error) {
+    g_autoptr(GPtrArray) directories = g_ptr_array_new_with_free_func(g_free);
+    g_auto(GStrv) words = g_strsplit(value, ":", -1);
+
+    for (char **word = words; *word; word++)
+        if (!add_directory(directories, option, *word, error))
+            return NULL;
+
+    g_ptr_array_add(directories, NULL);
+    return (GStrv)g_ptr_array_free(g_steal_pointer(&directories), FALSE);
+}
+
+static FirmwareLayer classify_directory(const char *directory, const char *user_directory) {
+    if (g_str_equal(directory, DATADIR "/firmware"))
+        return FIRMWARE_LAYER_BUILTIN;
+    if (g_str_equal(directory, VENDOR_DIRECTORY))
+        return FIRMWARE_LAYER_VENDOR;
+    if (g_str_equal(directory, ADMIN_DIRECTORY))
+        return FIRMWARE_LAYER_ADMIN;
+    if (g_strcmp0(directory, user_directory) == 0)
+        return FIRMWARE_LAYER_USER;
+    return FIRMWARE_LAYER_CUSTOM;
+}
+
+static gboolean configure_layers(const Options *options, GPtrArray *layers, GError **error) {
+    g_autofree char *user_directory = options->is_user
+            ? g_build_filename(g_get_user_config_dir(), "qemu", "firmware", NULL)
+            : NULL;
+    g_autofree char *default_path = g_strjoin(
+            ":", DATADIR "/firmware", VENDOR_DIRECTORY, ADMIN_DIRECTORY, user_directory, NULL);
+    g_auto(GStrv) directories = split_directories(
+            "--search-path", options->search_path ? options->search_path : default_path, error);
+
+    for (char **directory = directories; directory && *directory; directory++) {
+        CatalogLayer *layer = g_new0(CatalogLayer, 1);
+
+        layer->kind = classify_directory(*directory, user_directory);
+        layer->directory = g_strdup(*directory);
+        g_ptr_array_add(layers, layer);
+    }
+    return directories != NULL;
+}
+
+static char *choose_state_directory(const Options *options, GError **error) {
+    g_autofree char *by_default = options->is_user
+            ? g_build_filename(g_get_user_state_dir(), "vmfirmwared", NULL)
+            : g_strdup("/var/lib/vmfirmwared");
+    g_autoptr(GPtrArray) directory = g_ptr_array_new();
+
+    if (!add_directory(
+                directory, "--state-directory",
+                options->state_directory ? options->state_directory : by_default, error))
+        return NULL;
+    return directory->pdata[0];
+}
+
+static ManagerConfig *configure(const Options *options, GError **error) {
+    g_autoptr(ManagerConfig) config = g_new0(ManagerConfig, 1);
+
+    config->layers = g_ptr_array_new_with_free_func((GDestroyNotify)catalog_layer_free);
+    if (!configure_layers(options, config->layers, error))
+        return NULL;
+
+    config->machine_directories = split_directories(
+            "--machines",
+            options->machines ? options->machines : DATADIR "/machines:/etc/vmfirmwared/machines",
+            error);
+    if (!config->machine_directories)
+        return NULL;
+
+    config->state_directory = choose_state_directory(options, error);
+    if (!config->state_directory)
+        return NULL;
+    return g_steal_pointer(&config);
+}
+
+typedef struct Service {
+    sd_event *event;
+    sd_bus *connection;
+    Manager *manager;
+    Bus *bus; /* NULL before the first catalog */
+} Service;
+
+static void service_clear(Service *service) {
+    bus_free(service->bus);
+    sd_bus_flush_close_unref(service->connection);
+    manager_free(service->manager);
+    sd_event_unref(service->event);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Service, service_clear)
+
+/* The objects and the name are there for whom an answer is: so not before the first catalog. */
+static int publish_service(Service *service) {
+    int r;
+
+    r = bus_new(service->connection, service->manager, &service->bus);
+    if (r < 0) {
+        g_critical("cannot add the service's objects to the bus: %s", g_strerror(-r));
+        return r;
+    }
+
+    r = sd_bus_request_name(service->connection, BUS_NAME, 0);
+    if (r == -EEXIST)
+        g_critical("another service has the name " BUS_NAME " on this bus");
+    else if (r < 0)
+        g_critical("cannot have the name " BUS_NAME " on this bus: %s", g_strerror(-r));
+    return r;
+}
+
+static void on_first_catalog(const GError *error, gpointer userdata) {
+    Service *service = userdata;
+
+    if (error) {
+        g_critical("cannot build the first catalog: %s", error->message);
+        (void)sd_event_exit(service->event, EXIT_FAILURE);
+        return;
+    }
+    if (publish_service(service) < 0) {
+        (void)sd_event_exit(service->event, EXIT_FAILURE);
+        return;
+    }
+
+    (void)sd_notify(FALSE, "READY=1");
+}
+
+static int open_bus(const Options *options, sd_event *event, sd_bus **ret) {
+    g_autoptr(sd_bus) connection = NULL;
+    int r;
+
+    r = options->is_user ? sd_bus_open_user(&connection) : sd_bus_open_system(&connection);
+    if (r < 0)
+        return r;
+    r = sd_bus_attach_event(connection, event, SD_EVENT_PRIORITY_NORMAL);
+    if (r < 0)
+        return r;
+    r = sd_bus_set_exit_on_disconnect(connection, TRUE);
+    if (r < 0)
+        return r;
+
+    *ret = g_steal_pointer(&connection);
+    return 0;
+}
+
+static int set_up_event_loop(sd_event **ret) {
+    g_autoptr(sd_event) event = NULL;
+    int r;
+
+    r = sd_event_default(&event);
+    if (r < 0)
+        return r;
+    r = sd_event_set_signal_exit(event, TRUE);
+    if (r < 0)
+        return r;
+
+    *ret = g_steal_pointer(&event);
+    return 0;
+}
+
+/* Takes CONFIG. */
+static int serve(const Options *options, ManagerConfig *config) {
+    g_autoptr(ManagerConfig) unused_config = config;
+    g_auto(Service) service = {};
+    int r;
+
+    r = set_up_event_loop(&service.event);
+    if (r < 0) {
+        g_critical("cannot set up the event loop: %s", g_strerror(-r));
+        return r;
+    }
+
+    r = open_bus(options, service.event, &service.connection);
+    if (r < 0) {
+        g_critical(
+                "cannot connect to the %s bus: %s", options->is_user ? "session" : "system",
+                g_strerror(-r));
+        return r;
+    }
+
+    service.manager = manager_new(service.event, g_steal_pointer(&unused_config));
+    r = manager_reload(service.manager, on_first_catalog, &service);
+    if (r < 0) {
+        g_critical("cannot begin to read the descriptors: %s", g_strerror(-r));
+        return r;
+    }
+
+    r = sd_event_loop(service.event);
+    if (r != 0 && sd_bus_is_open(service.connection) <= 0)
+        g_critical("the connection to the bus is lost");
+    return r;
+}
+
+int main(int argc, char **argv) {
+    g_auto(Options) options = {};
+    g_autoptr(GError) error = NULL;
+    ManagerConfig *config;
+
+    (void)setlocale(LC_ALL, "");
+    if (!parse_options(&argc, &argv, &options, &error)) {
+        (void)fprintf(stderr, "vmfirmwared: %s\nTry 'vmfirmwared --help'.\n", error->message);
+        return EXIT_USAGE;
+    }
+    if (options.show_version) {
+        (void)printf("vmfirmwared %s\n", VERSION);
+        return EXIT_SUCCESS;
+    }
+
+    config = configure(&options, &error);
+    if (!config) {
+        (void)fprintf(stderr, "vmfirmwared: %s\n", error->message);
+        return EXIT_USAGE;
+    }
+
+    /* a reader that goes away is an error of the write, not of the service */
+    (void)signal(SIGPIPE, SIG_IGN);
+    return serve(&options, config) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "bus-internal.h"
+
+int bus_append_string(sd_bus_message *message, const char *key, const char *value) {
+    return sd_bus_message_append(message, "{sv}", key, "s", value);
+}
+
+int bus_append_strv(sd_bus_message *message, const char *key, const char *const *values) {
+    int r;
+
+    r = sd_bus_message_open_container(message, 'e', "sv");
+    if (r < 0)
+        return r;
+    r = sd_bus_message_append(message, "s", key);
+    if (r < 0)
+        return r;
+    r = sd_bus_message_open_container(message, 'v', "as");
+    if (r < 0)
+        return r;
+    r = sd_bus_message_append_strv(message, (char **)values);
+    if (r < 0)
+        return r;
+    r = sd_bus_message_close_container(message);
+    if (r < 0)
+        return r;
+    return sd_bus_message_close_container(message);
+}
+
+int bus_append_word_list(sd_bus_message *message, const GPtrArray *words) {
+    int r;
+
+    r = sd_bus_message_open_container(message, 'a', "s");
+    if (r < 0)
+        return r;
+    for (guint i = 0; i < words->len; i++) {
+        r = sd_bus_message_append(message, "s", words->pdata[i]);
+        if (r < 0)
+            return r;
+    }
+    return sd_bus_message_close_container(message);
+}
+
+int bus_append_words(sd_bus_message *message, const char *key, const GPtrArray *words) {
+    g_autofree const char **strv = g_new0(const char *, words->len + 1);
+
+    for (guint i = 0; i < words->len; i++)
+        strv[i] = words->pdata[i];
+    return bus_append_strv(message, key, strv);
+}

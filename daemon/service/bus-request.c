@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "bus-internal.h"
+
+/* Reads the variant at MESSAGE. What VALUE borrows is in the message or in *RET_STRINGS. */
+static int read_value(sd_bus_message *message, RequestValue *value, GStrv *ret_strings) {
+    static const char *const none[] = {NULL};
+    const char *contents;
+    int is_true;
+    int r;
+
+    r = sd_bus_message_peek_type(message, NULL, &contents);
+    if (r < 0)
+        return r;
+
+    if (!g_str_equal(contents, "s") && !g_str_equal(contents, "as") && !g_str_equal(contents, "b"))
+        return sd_bus_message_skip(message, "v");
+
+    r = sd_bus_message_enter_container(message, 'v', contents);
+    if (r < 0)
+        return r;
+
+    if (g_str_equal(contents, "s")) {
+        value->type = REQUEST_VALUE_STRING;
+        r = sd_bus_message_read(message, "s", &value->string);
+    } else if (g_str_equal(contents, "b")) {
+        value->type = REQUEST_VALUE_BOOLEAN;
+        r = sd_bus_message_read(message, "b", &is_true);
+        value->boolean = is_true;
+    } else {
+        value->type = REQUEST_VALUE_STRINGS;
+        r = sd_bus_message_read_strv(message, ret_strings);
+        value->strings = *ret_strings ? (const char *const *)*ret_strings : none;
+    }
+    if (r < 0)
+        return r;
+
+    return sd_bus_message_exit_container(message);
+}
+
+static int read_requirement(sd_bus_message *message, Request *request, sd_bus_error *ret_error) {
+    g_auto(GStrv) strings = NULL;
+    g_autoptr(GError) error = NULL;
+    RequestValue value = {};
+    const char *key;
+    int r;
+
+    r = sd_bus_message_read(message, "s", &key);
+    if (r < 0)
+        return r;
+    r = read_value(message, &value, &strings);
+    if (r < 0)
+        return r;
+
+    if (!request_set(request, key, &value, &error))
+        return bus_error_set(ret_error, error);
+    return 0;
+}
+
+int bus_read_request(
+        sd_bus_message *message, RequestCall call, Request **ret, sd_bus_error *ret_error) {
+    g_autoptr(Request) request = NULL;
+    g_autoptr(GError) error = NULL;
+    const char *architecture;
+    const char *machine;
+    int r;
+
+    r = sd_bus_message_read(message, "ss", &architecture, &machine);
+    if (r < 0)
+        return r;
+
+    request = request_new(call, architecture, machine, &error);
+    if (!request)
+        return bus_error_set(ret_error, error);
+
+    r = sd_bus_message_enter_container(message, 'a', "{sv}");
+    if (r < 0)
+        return r;
+    while ((r = sd_bus_message_enter_container(message, 'e', "sv")) > 0) {
+        r = read_requirement(message, request, ret_error);
+        if (r < 0)
+            return r;
+        r = sd_bus_message_exit_container(message);
+        if (r < 0)
+            return r;
+    }
+    if (r < 0)
+        return r;
+
+    *ret = g_steal_pointer(&request);
+    return sd_bus_message_exit_container(message);
+}

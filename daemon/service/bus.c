@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "bus.h"
+
+#include "bus-internal.h"
+
+static void log_failure(int r) {
+    if (r < 0)
+        g_warning("cannot tell the bus about the new catalog: %s", g_strerror(-r));
+}
+
+static void on_about_to_publish(const CatalogChange *change, gpointer userdata) {
+    log_failure(bus_firmware_emit_removed(userdata, change));
+}
+
+/* "CatalogChanged … once per published change, after the objects and properties have changed" */
+static void on_published(
+        const CatalogChange *change, gboolean host_features_differ, gpointer userdata) {
+    Bus *bus = userdata;
+
+    if (change)
+        log_failure(bus_firmware_emit_published(bus, change));
+    log_failure(bus_manager_emit_published(bus, change, host_features_differ));
+}
+
+int bus_new(sd_bus *connection, Manager *manager, Bus **ret) {
+    g_autoptr(Bus) bus = g_new0(Bus, 1);
+    ManagerObserver observer = {
+            .about_to_publish = on_about_to_publish,
+            .published = on_published,
+            .userdata = bus,
+    };
+    int r;
+
+    bus->connection = sd_bus_ref(connection);
+    bus->manager = manager;
+    bus->reloads = bus_reloads_new();
+
+    r = bus_manager_add(bus);
+    if (r < 0)
+        return r;
+    r = bus_firmware_add(bus);
+    if (r < 0)
+        return r;
+
+    manager_set_observer(manager, &observer);
+    *ret = g_steal_pointer(&bus);
+    return 0;
+}
+
+void bus_free(Bus *bus) {
+    if (!bus)
+        return;
+
+    g_ptr_array_unref(bus->reloads);
+    sd_bus_unref(bus->connection);
+    g_free(bus);
+}

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "emulator.h"
+
+#include <errno.h>
+#include <json-glib/json-glib.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "file.h"
+
+#define ANSWER_TIMEOUT_USEC (10 * G_USEC_PER_SEC)
+#define ANSWER_MAX_SIZE (1024 * 1024) /* bytes; QEMU 7.2's longest answer has 14 KiB */
+
+/* Where RHEL has the one emulator it ships. */
+#define HOST_EMULATOR "/usr/libexec/qemu-kvm"
+
+static const char question[] = "{\"execute\":\"qmp_capabilities\"}\n"
+                               "{\"execute\":\"query-machines\"}\n"
+                               "{\"execute\":\"quit\"}\n";
+
+typedef struct Alias {
+    char *name;
+    char *canonical;
+} Alias;
+
+typedef struct Emulator {
+    char *architecture;
+    char *path;
+    struct stat st;     /* of the file that was asked */
+    GPtrArray *aliases; /* of Alias; NULL: it gave no answer */
+
+    /* while it is asked */
+    GPid pid;
+    FileFd output;
+    GByteArray *answer;
+} Emulator;
+
+struct EmulatorCache {
+    GHashTable *emulators; /* architecture -> Emulator */
+};
+
+static void alias_free(Alias *alias) {
+    g_free(alias->name);
+    g_free(alias->canonical);
+    g_free(alias);
+}
+
+static void stop_asking(Emulator *emulator) {
+    if (emulator->pid > 0) {
+        (void)kill(emulator->pid, SIGKILL);
+        while (waitpid(emulator->pid, NULL, 0) < 0 && errno == EINTR)
+            ;
+        g_spawn_close_pid(emulator->pid);
+        emulator->pid = 0;
+    }
+    if (emulator->output >= 0)
+        file_fd_close(emulator->output);
+    emulator->output = FILE_FD_NONE;
+    g_clear_pointer(&emulator->answer, g_byte_array_unref);
+}
+
+static void emulator_free(Emulator *emulator) {
+    if (!emulator)
+        return;
+
+    stop_asking(emulator);
+    g_free(emulator->architecture);
+    g_free(emulator->path);
+    g_clear_pointer(&emulator->aliases, g_ptr_array_unref);
+    g_free(emulator);
+}
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Emulator, emulator_free)
+
+EmulatorCache *emulator_cache_new(void) {
+    EmulatorCache *cache = g_new0(EmulatorCache, 1);
+
+    cache->emulators =
+            g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)emulator_free);
+    return cache;
+}
+
+void emulator_cache_free(EmulatorCache *cache) {
+    if (!cache)
+        return;
+
+    g_hash_table_unref(cache->emulators);
+    g_free(cache);
+}
+
+/* -- asking ------------------------------------------------------------------------------ */
+
+static char *find_program(const char *architecture) {
+    g_autofree char *name = g_strconcat("qemu-system-", architecture, NULL);
+    g_autofree char *path = g_find_program_in_path(name);
+    struct utsname host;
+
+    if (!path && uname(&host) == 0 && g_str_equal(host.machine, architecture) &&
+        g_file_test(HOST_EMULATOR, G_FILE_TEST_IS_EXECUTABLE))
+        return g_strdup(HOST_EMULATOR);
+    return g_steal_pointer(&path);
+}
+
+static gboolean same_file(const struct stat *a, const struct stat *b) {
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
+            a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+static void start_asking(Emulator *emulator) {
+    const char *const arguments[] = {
+            emulator->path, "-no-user-config", "-nodefaults", "-display",
+            "none",         "-machine",        "none",        "-S",
+            "-qmp",         "stdio",           NULL,
+    };
+    g_autoptr(GError) error = NULL;
+    int input;
+
+    if (!g_spawn_async_with_pipes(
+                NULL, (char **)arguments, NULL,
+                G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL, &emulator->pid,
+                &input, &emulator->output, NULL, &error)) {
+        g_info("%s does not start: %s", emulator->path, error->message);
+        emulator->pid = 0;
+        emulator->output = FILE_FD_NONE;
+        return;
+    }
+
+    emulator->answer = g_byte_array_new();
+    /* shorter than any pipe is deep; SIGPIPE is ignored, and no answer tells enough */
+    if (write(input, question, sizeof question - 1) < 0)
+        g_debug("%s takes no question: %s", emulator->path, g_strerror(errno));
+    (void)close(input);
+}
+
+/* query-machines answers with [{"name": "pc-q35-7.2", "alias": "q35", …}, …]. */
+static void read_machines(Emulator *emulator, JsonArray *machines) {
+    for (guint i = 0; i < json_array_get_length(machines); i++) {
+        JsonNode *node = json_array_get_element(machines, i);
+        JsonObject *machine = JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
+        const char *name =
+                machine ? json_object_get_string_member_with_default(machine, "name", NULL) : NULL;
+        const char *alias_name =
+                machine ? json_object_get_string_member_with_default(machine, "alias", NULL) : NULL;
+
+        if (name && alias_name) {
+            Alias *alias = g_new0(Alias, 1);
+            alias->name = g_strdup(alias_name);
+            alias->canonical = g_strdup(name);
+            g_ptr_array_add(emulator->aliases, alias);
+        }
+    }
+}
+
+static void read_answer(Emulator *emulator) {
+    g_auto(GStrv) lines = NULL;
+
+    g_byte_array_append(emulator->answer, (const guint8 *)"", 1);
+    lines = g_strsplit((const char *)emulator->answer->data, "\n", -1);
+
+    for (char **line = lines; *line; line++) {
+        g_autoptr(JsonParser) parser = json_parser_new();
+        JsonNode *root;
+        JsonNode *result;
+
+        if (!json_parser_load_from_data(parser, *line, -1, NULL))
+            continue;
+        root = json_parser_get_root(parser);
+        if (!root || !JSON_NODE_HOLDS_OBJECT(root))
+            continue;
+        result = json_object_get_member(json_node_get_object(root), "return");
+        if (!result || !JSON_NODE_HOLDS_ARRAY(result))
+            continue;
+
+        emulator->aliases = g_ptr_array_new_with_free_func((GDestroyNotify)alias_free);
+        read_machines(emulator, json_node_get_array(result));
+        return;
+    }
+    g_info("%s does not tell its machine types", emulator->path);
+}
+
+/* TRUE while more is to come. */
+static gboolean take_output(Emulator *emulator) {
+    guint8 buffer[16384];
+    ssize_t n = read(emulator->output, buffer, sizeof buffer);
+
+    if (n < 0)
+        return errno == EINTR || errno == EAGAIN;
+    if (n == 0 || emulator->answer->len + (gsize)n > ANSWER_MAX_SIZE)
+        return FALSE;
+
+    g_byte_array_append(emulator->answer, buffer, (guint)n);
+    return TRUE;
+}
+
+static void wait_for_answers(GPtrArray *asked) {
+    gint64 deadline = g_get_monotonic_time() + ANSWER_TIMEOUT_USEC;
+    g_autofree struct pollfd *fds = g_new0(struct pollfd, asked->len);
+    guint n_open = 0;
+
+    for (guint i = 0; i < asked->len; i++) {
+        const Emulator *emulator = asked->pdata[i];
+
+        fds[i] = (struct pollfd){.fd = emulator->output, .events = POLLIN};
+        n_open += emulator->output >= 0;
+    }
+
+    while (n_open > 0) {
+        gint64 left = deadline - g_get_monotonic_time();
+
+        if (left <= 0 || (poll(fds, asked->len, (int)(left / 1000) + 1) < 0 && errno != EINTR))
+            return;
+        for (guint i = 0; i < asked->len; i++)
+            if (fds[i].revents && !take_output(asked->pdata[i])) {
+                fds[i].fd = -1;
+                fds[i].revents = 0;
+                n_open--;
+            }
+    }
+}
+
+/* Those whose answer is not known yet; the cache owns them. */
+static GPtrArray *find_unasked(EmulatorCache *cache, const char *const *architectures) {
+    GPtrArray *unasked = g_ptr_array_new();
+
+    for (; *architectures; architectures++) {
+        const Emulator *known = g_hash_table_lookup(cache->emulators, *architectures);
+        g_autoptr(Emulator) emulator = g_new0(Emulator, 1);
+
+        emulator->output = FILE_FD_NONE;
+        emulator->architecture = g_strdup(*architectures);
+        emulator->path = find_program(*architectures);
+        if (!emulator->path || stat(emulator->path, &emulator->st) < 0) {
+            g_hash_table_remove(cache->emulators, *architectures);
+            continue;
+        }
+        if (known && known->aliases && g_str_equal(known->path, emulator->path) &&
+            same_file(&known->st, &emulator->st))
+            continue;
+
+        g_ptr_array_add(unasked, emulator);
+        g_hash_table_replace(cache->emulators, emulator->architecture, emulator);
+        g_steal_pointer(&emulator);
+    }
+    return unasked;
+}
+
+void emulator_add_aliases(EmulatorCache *cache, MachineTable *table) {
+    const char *const *architectures = machine_table_get_architectures(table);
+    g_autoptr(GPtrArray) asked = find_unasked(cache, architectures);
+
+    for (guint i = 0; i < asked->len; i++)
+        start_asking(asked->pdata[i]);
+    wait_for_answers(asked);
+    for (guint i = 0; i < asked->len; i++) {
+        Emulator *emulator = asked->pdata[i];
+
+        if (emulator->answer)
+            read_answer(emulator);
+        stop_asking(emulator);
+    }
+
+    for (; *architectures; architectures++) {
+        const Emulator *emulator = g_hash_table_lookup(cache->emulators, *architectures);
+
+        for (guint i = 0; emulator && emulator->aliases && i < emulator->aliases->len; i++) {
+            const Alias *alias = emulator->aliases->pdata[i];
+            machine_table_add_alias(table, *architectures, alias->name, alias->canonical);
+        }
+    }
+}
