@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* An image file's first bytes, in each format. */
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "file.h"
+#include "flash.h"
+#include "fuzz.h"
+#include "image.h"
+
+static FileFd make_file(const uint8_t *data, size_t size) {
+    FileFd fd = memfd_create("image", MFD_CLOEXEC);
+
+    g_assert_cmpint(fd, >=, 0);
+    g_assert_cmpint(write(fd, data, size), ==, (gssize)size);
+    return fd;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    g_auto(FileFd) fd = make_file(data, size);
+
+    for (ImageFormat format = IMAGE_FORMAT_RAW; format <= IMAGE_FORMAT_JSON; format++) {
+        ImageInfo info;
+
+        g_assert_cmpint(image_probe_fd(fd, format, &info), ==, 0);
+        g_assert_true(info.status == IMAGE_STATUS_OK || info.status == IMAGE_STATUS_BAD_FORMAT);
+        if (info.status != IMAGE_STATUS_OK)
+            continue;
+
+        g_assert_true(format != IMAGE_FORMAT_RAW || info.size == size);
+        g_assert_true(format != IMAGE_FORMAT_QCOW2 || info.size == flash_backend_size(info.size));
+        g_assert_true(format != IMAGE_FORMAT_JSON || info.size == 0);
+    }
+    return 0;
+}

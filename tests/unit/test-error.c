@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "error.h"
+
+#include "util.h"
+
+typedef struct Name {
+    FirmwareError code;
+    const char *name;
+} Name;
+
+static const Name names[] = {
+        {FIRMWARE_ERROR_INVALID_ARGS, "org.freedesktop.DBus.Error.InvalidArgs"},
+        {FIRMWARE_ERROR_NO_MATCHING_FIRMWARE, "org.vmfirmware1.NoMatchingFirmware"},
+        {FIRMWARE_ERROR_NO_SUCH_FIRMWARE, "org.vmfirmware1.NoSuchFirmware"},
+        {FIRMWARE_ERROR_ACCESS_DENIED, "org.freedesktop.DBus.Error.AccessDenied"},
+        {FIRMWARE_ERROR_LIMITS_EXCEEDED, "org.freedesktop.DBus.Error.LimitsExceeded"},
+        {FIRMWARE_ERROR_NOT_SUPPORTED, "org.freedesktop.DBus.Error.NotSupported"},
+        {FIRMWARE_ERROR_IO, "org.freedesktop.DBus.Error.IOError"},
+};
+
+static void each_code_has_its_name(void) {
+    for (gsize i = 0; i < G_N_ELEMENTS(names); i++)
+        g_assert_cmpstr(firmware_error_name(names[i].code), ==, names[i].name);
+}
+
+static void no_two_codes_share_a_name(void) {
+    for (gsize i = 0; i < G_N_ELEMENTS(names); i++)
+        for (gsize j = 0; j < i; j++)
+            g_assert_cmpstr(
+                    firmware_error_name(names[i].code), !=, firmware_error_name(names[j].code));
+}
+
+int main(int argc, char **argv) {
+    static const TestCase cases[] = {
+            TEST_CASE(each_code_has_its_name),
+            TEST_CASE(no_two_codes_share_a_name),
+    };
+
+    return test_main(argc, argv, "error", cases, G_N_ELEMENTS(cases));
+}

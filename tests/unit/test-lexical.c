@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "lexical.h"
+
+#include <string.h>
+
+#include "util.h"
+
+static void assert_fault(const char *text, gsize length, gsize offset, const char *message) {
+    const char *actual_message = NULL;
+    const char *fault = lexical_find_fault(text, length, &actual_message);
+
+    g_assert_nonnull(fault);
+    g_assert_cmpint(fault - text, ==, offset);
+    if (message)
+        g_assert_cmpstr(actual_message, ==, message);
+    g_assert_cmpstr(actual_message, !=, NULL);
+}
+
+static void assert_text_fault(const char *text, gsize offset, const char *message) {
+    assert_fault(text, strlen(text), offset, message);
+}
+
+static void assert_no_fault(const char *text) {
+    const char *message = NULL;
+
+    g_assert_null(lexical_find_fault(text, strlen(text), &message));
+}
+
+static void all_tokens_of_json_are_taken(void) {
+    assert_no_fault("");
+    assert_no_fault(" \t\r\n");
+    assert_no_fault("{ \"a\" : [ true , false , null , { } ] }");
+    assert_no_fault("[0, -0, 10, -1.5, 0.25, 1e5, 1E+5, 1.0e-5, 0e0]");
+    assert_no_fault("[\"\", \"\\\"\\\\\\/\\b\\f\\n\\r\\t\", \"\\u00e4\\uABCD\", \"\x7f\"]");
+    assert_no_fault("\"\\ud83d\\ude00\"");
+}
+
+static void white_space_is_that_of_json_alone(void) {
+    assert_text_fault("{\f}", 1, "not JSON");
+    assert_text_fault("{\v}", 1, "not JSON");
+    assert_text_fault("{\xc2\xa0}", 1, "not JSON");
+}
+
+static void words_that_are_not_json(void) {
+    static const char *const words[] = {
+            "True", "nul", "nulls", "truefalse", "undefined", "var", "'a'", "/*a*/", "//a",
+            "#a",   "+1",  ".5",    "NaN",       "Infinity",  ";",   "\\",  "(",     "\xc3\xa4",
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(words); i++) {
+        g_autofree char *text = g_strconcat("[1, ", words[i], "]", NULL);
+        assert_text_fault(text, 4, "not JSON");
+    }
+}
+
+static void malformed_numbers(void) {
+    static const char *const numbers[] = {"01", "00", "0x1", "1.",    "1.e5", "1e",    "1e+",
+                                          "-",  "-a", "1a",  "1.2.3", "0b1",  "1e5.0", "--1"};
+
+    for (gsize i = 0; i < G_N_ELEMENTS(numbers); i++) {
+        g_autofree char *text = g_strconcat("[", numbers[i], "]", NULL);
+        const char *message = NULL;
+
+        g_assert_nonnull(lexical_find_fault(text, strlen(text), &message));
+        g_assert_cmpstr(message, ==, "malformed number");
+    }
+    assert_text_fault("-", 1, "malformed number");
+    assert_text_fault("1.", 2, "malformed number");
+}
+
+static void malformed_strings(void) {
+    assert_text_fault("\"a", 2, "unterminated string");
+    assert_text_fault("\"a\\", 3, "unterminated string");
+    assert_text_fault("\"a\\\"", 4, "unterminated string");
+    assert_text_fault("\"\\u00e", 3 - 1, "\\u without four hexadecimal digits");
+    assert_text_fault("\"a\nb\"", 2, "control character in a string");
+    assert_text_fault("\"a\tb\"", 2, "control character in a string");
+    assert_text_fault("\"\x1f\"", 1, "control character in a string");
+    assert_text_fault("\"\\x41\"", 2, "unknown escape in a string");
+    assert_text_fault("\"\\'\"", 2, "unknown escape in a string");
+    assert_text_fault("\"\\U0041\"", 2, "unknown escape in a string");
+    assert_text_fault("\"\\u12g4\"", 2, "\\u without four hexadecimal digits");
+    assert_text_fault("\"\\u+123\"", 2, "\\u without four hexadecimal digits");
+    assert_text_fault("\"a\\u0000\"", 3, "NUL in a string");
+}
+
+static void bytes_that_are_no_text(void) {
+    const char *message = "not UTF-8, or a character that no text may hold";
+
+    assert_text_fault("{\"\xff\": 1}", 2, message);
+    assert_text_fault("\"\xed\xa0\x80\"", 1, message);
+    assert_text_fault("\"\xc0\x80\"", 1, message);
+    assert_text_fault("{ } \xef\xbf\xbf", 4, message);
+    assert_fault("{}\0", 3, 2, message);
+    assert_fault("\"\0\"", 3, 1, message);
+    assert_text_fault("\xef\xbb\xbf{}", 0, "not JSON");
+}
+
+static void the_document_ends_with_its_value(void) {
+    const char *message = "text after the end of the document";
+
+    assert_text_fault("{}{}", 2, message);
+    assert_text_fault("[]\n1", 3, message);
+    assert_text_fault("1 2", 2, message);
+    assert_text_fault("{\"a\": [{}]} ,", 12, message);
+    assert_text_fault("}]", 1, message);
+    assert_no_fault("{}\n\n");
+}
+
+static void depth_has_a_limit(void) {
+    g_autofree char *deepest = g_strnfill(LEXICAL_MAX_DEPTH, '[');
+    g_autofree char *deeper = g_strnfill(LEXICAL_MAX_DEPTH + 1, '{');
+
+    g_assert_cmpint(LEXICAL_MAX_DEPTH, ==, 100);
+    assert_no_fault(deepest);
+    assert_text_fault(deeper, 100, "nested too deeply");
+    assert_no_fault("[[[]], [[]], {}, {}]");
+}
+
+static void no_byte_behind_the_end_is_read(void) {
+    static const char *const texts[] = {
+            "\"\\u0041\"", "true", "-1.5e+10", "\"a\\nb\"", "{\"a\": null}", "\"\\ud83d\\ude00\"",
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(texts); i++)
+        for (gsize length = 0; length <= strlen(texts[i]); length++) {
+            const char *message = NULL;
+            /* an allocation of its own, for the sanitizer to watch */
+            g_autofree char *copy = g_memdup2(texts[i], length);
+
+            (void)!lexical_find_fault(copy ? copy : "", length, &message);
+        }
+}
+
+int main(int argc, char **argv) {
+    static const TestCase cases[] = {
+            TEST_CASE(all_tokens_of_json_are_taken),
+            TEST_CASE(white_space_is_that_of_json_alone),
+            TEST_CASE(words_that_are_not_json),
+            TEST_CASE(malformed_numbers),
+            TEST_CASE(malformed_strings),
+            TEST_CASE(bytes_that_are_no_text),
+            TEST_CASE(the_document_ends_with_its_value),
+            TEST_CASE(depth_has_a_limit),
+            TEST_CASE(no_byte_behind_the_end_is_read),
+    };
+
+    return test_main(argc, argv, "lexical", cases, G_N_ELEMENTS(cases));
+}

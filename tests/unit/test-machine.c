@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "machine.h"
+
+#include <string.h>
+
+#include "util.h"
+
+static MachineTable *load(const char *dir) {
+    const char *const directories[] = {dir, NULL};
+
+    return machine_table_load(directories);
+}
+
+static MachineTable *load_text(const char *text) {
+    g_autoptr(TestDir) dir = test_dir_new();
+
+    test_write_text(dir, "a.conf", text);
+    return load(dir);
+}
+
+static const Board *board_of(
+        const MachineTable *table, const char *architecture, const char *name) {
+    return machine_table_resolve(table, architecture, name).board;
+}
+
+static void assert_architectures(const MachineTable *table, const char *expected) {
+    g_autofree char *joined = g_strjoinv(", ", (GStrv)machine_table_get_architectures(table));
+
+    g_assert_cmpstr(joined, ==, expected);
+}
+
+static void assert_no_problem(const MachineTable *table) {
+    const GPtrArray *problems = machine_table_get_problems(table);
+
+    if (problems->len > 0)
+        g_test_message("%s", ((const MachineProblem *)problems->pdata[0])->text);
+    g_assert_cmpuint(problems->len, ==, 0);
+}
+
+/* TEXT leaves nothing behind but this problem. */
+static void assert_problem(const char *text, const char *problem_text) {
+    g_autoptr(MachineTable) table = load_text(text);
+    const GPtrArray *problems = machine_table_get_problems(table);
+    const MachineProblem *problem;
+
+    g_assert_cmpuint(problems->len, ==, 1);
+    problem = problems->pdata[0];
+    g_assert_true(g_str_has_suffix(problem->path, "/a.conf"));
+    if (problem_text)
+        g_assert_cmpstr(problem->text, ==, problem_text);
+    g_assert_cmpstr(problem->text, !=, "");
+    assert_architectures(table, "");
+}
+
+static void one_bad_section_spoils_its_file_alone(void) {
+    g_autoptr(TestDir) dir = test_dir_new();
+    g_autoptr(MachineTable) table = NULL;
+
+    test_write_text(dir, "a.conf", "[a]\narchitectures=x\n[b]\nunits=1\n");
+    test_write_text(dir, "b.conf", "[c]\narchitectures=y\n");
+    table = load(dir);
+    g_assert_cmpuint(machine_table_get_problems(table)->len, ==, 1);
+    g_assert_null(board_of(table, "x", "a"));
+    g_assert_nonnull(board_of(table, "y", "c"));
+}
+
+/* -- files and layers -------------------------------------------------------------------- */
+
+static void files_and_layers_have_an_order(void) {
+    g_autoptr(TestDir) dir = test_dir_new();
+    g_autofree char *vendor = test_mkdir(dir, "vendor");
+    g_autofree char *admin = test_mkdir(dir, "admin");
+    const char *const directories[] = {vendor, "/no/such/directory", admin, NULL};
+    g_autoptr(MachineTable) table = NULL;
+
+    test_write_text(vendor, "10.conf", "[hidden]\narchitectures=x\n");
+    test_write_text(vendor, "20.conf", "[old]\narchitectures=x\n");
+    test_write_text(vendor, "30.conf", "[b*]\narchitectures=x\nbios-max-size=30\n");
+    test_write_text(admin, "10.conf", "");
+    test_write_text(admin, "20.conf", "[new]\narchitectures=x\n");
+    test_write_text(
+            admin, "29.conf",
+            "[bb]\narchitectures=x\nbios-max-size=29\n"
+            "[b?]\narchitectures=x\nbios-max-size=1\n");
+    test_write_text(admin, ".0.conf", "[b*]\narchitectures=x\nbios-max-size=0\n");
+    test_write_text(admin, "0.conf~", "[b*]\narchitectures=x\nbios-max-size=0\n");
+    table = machine_table_load(directories);
+
+    assert_no_problem(table);
+    g_assert_null(board_of(table, "x", "hidden"));
+    g_assert_null(board_of(table, "x", "old"));
+    g_assert_nonnull(board_of(table, "x", "new"));
+    g_assert_cmpuint(board_of(table, "x", "bb")->bios_max_size, ==, 29);
+    g_assert_cmpuint(board_of(table, "x", "bc")->bios_max_size, ==, 1);
+    g_assert_cmpuint(board_of(table, "x", "bcd")->bios_max_size, ==, 30);
+    g_assert_null(board_of(table, "y", "bb"));
+}
+
+static void a_broken_file_of_a_higher_layer_hides_too(void) {
+    g_autoptr(TestDir) dir = test_dir_new();
+    g_autofree char *vendor = test_mkdir(dir, "vendor");
+    g_autofree char *admin = test_mkdir(dir, "admin");
+    const char *const directories[] = {vendor, admin, NULL};
+    g_autoptr(MachineTable) table = NULL;
+
+    test_write_text(vendor, "a.conf", "[a]\narchitectures=x\n");
+    test_link(admin, "a.conf", "nowhere");
+    table = machine_table_load(directories);
+    g_assert_cmpuint(machine_table_get_problems(table)->len, ==, 1);
+    g_assert_null(board_of(table, "x", "a"));
+}
+
+static void a_file_has_at_most_64_kib(void) {
+    g_autoptr(GString) text = g_string_new("[a]\narchitectures=x\n#");
+    g_autoptr(MachineTable) table = NULL;
+
+    while (text->len < 65536)
+        g_string_append_c(text, 'a');
+    table = load_text(text->str);
+    assert_no_problem(table);
+    g_assert_nonnull(board_of(table, "x", "a"));
+    g_string_append_c(text, 'a');
+    assert_problem(text->str, NULL);
+}
+
+/* -- names ------------------------------------------------------------------------------- */
+
+static void assert_resolved(
+        const MachineTable *table, const char *asked, const char *name, const char *canonical) {
+    Machine machine = machine_table_resolve(table, "x", asked);
+
+    g_assert_cmpstr(machine.architecture, ==, "x");
+    g_assert_cmpstr(machine.name, ==, name);
+    g_assert_cmpstr(machine.canonical, ==, canonical);
+}
+
+static void aliases_are_resolved(void) {
+    g_autoptr(MachineTable) table =
+            load_text("[b-*]\narchitectures=x\naliases=b;bb\ncanonical=b-1\n"
+                      "[c-*]\narchitectures=y\naliases=c\ncanonical=c-1\n");
+
+    /* the table does not know which version an emulator means: -machine gets the alias */
+    assert_resolved(table, "b", "b", "b-1");
+    assert_resolved(table, "bb", "bb", "b-1");
+    assert_resolved(table, "b-9", "b-9", "b-9");
+    assert_resolved(table, "c", "c", "c");
+    assert_resolved(table, "unknown", "unknown", "unknown");
+
+    machine_table_add_alias(table, "x", "b", "b-7");
+    machine_table_add_alias(table, "x", "new", "new-1");
+    machine_table_add_alias(table, "y", "bb", "b-8");
+    assert_resolved(table, "b", "b-7", "b-7");
+    assert_resolved(table, "bb", "bb", "b-1");
+    assert_resolved(table, "new", "new-1", "new-1");
+    g_assert_nonnull(board_of(table, "x", "b"));
+    g_assert_null(board_of(table, "x", "new"));
+}
+
+static gboolean add_canonical(const Machine *machine, gpointer userdata) {
+    g_ptr_array_add(
+            userdata, g_strdup_printf("%s%s", machine->canonical, machine->board ? "" : "?"));
+    return TRUE;
+}
+
+static void assert_visited(const MachineTable *table, const char *glob, const char *expected) {
+    g_autoptr(GPtrArray) visited = g_ptr_array_new_with_free_func(g_free);
+
+    machine_table_visit(table, "x", glob, add_canonical, visited);
+    test_assert_joined_array(visited, expected);
+}
+
+static void a_glob_visits_the_machines_that_it_matches(void) {
+    g_autoptr(MachineTable) table =
+            load_text("[b-*]\narchitectures=x\naliases=b\ncanonical=b-1\n[c]\narchitectures=x\n"
+                      "[d-*]\narchitectures=y\n");
+
+    assert_visited(table, "b-*", "b-, b-1");
+    assert_visited(table, "b-?.?", "b-x.x");
+    assert_visited(table, "b-[89].0", "b-8.0");
+    assert_visited(table, "c", "c, c");
+    assert_visited(table, "d-1", "d-1?");
+    assert_visited(table, "b", "");
+    assert_visited(table, "*", "?, b-1, c");
+}
+
+/* -- equality ---------------------------------------------------------------------------- */
+
+static void assert_equal(const char *a_text, const char *b_text, gboolean is_equal) {
+    g_autoptr(MachineTable) a = load_text(a_text);
+    g_autoptr(MachineTable) b = load_text(b_text);
+
+    g_assert_true(machine_table_equal(a, a));
+    g_assert_true(machine_table_equal(a, b) == is_equal);
+}
+
+static void tables_are_compared_by_what_they_say(void) {
+    g_autoptr(MachineTable) a = load_text("[a]\narchitectures=x\n");
+    g_autoptr(MachineTable) b = load_text("[a]\narchitectures=x\n");
+
+    assert_equal("[a]\narchitectures=x\n", "[a]\narchitectures=x\n", TRUE);
+    assert_equal("[a]\narchitectures=x\n", "[a]\narchitectures=x;y\n", FALSE);
+    assert_equal("[a]\narchitectures=x\n", "", FALSE);
+
+    machine_table_add_alias(a, "x", "b", "c");
+    g_assert_false(machine_table_equal(a, b));
+    machine_table_add_alias(b, "x", "b", "c");
+    g_assert_true(machine_table_equal(a, b));
+}
+
+static void aliases_that_read_alike_are_told_apart(void) {
+    g_autoptr(MachineTable) a = load_text("");
+    g_autoptr(MachineTable) b = load_text("");
+
+    machine_table_add_alias(a, "x", "pc", "pc-1");
+    machine_table_add_alias(b, "x", "pcp", "c-1");
+    g_assert_false(machine_table_equal(a, b));
+}
+
+int main(int argc, char **argv) {
+    static const TestCase cases[] = {
+            TEST_CASE(one_bad_section_spoils_its_file_alone),
+            TEST_CASE(files_and_layers_have_an_order),
+            TEST_CASE(a_broken_file_of_a_higher_layer_hides_too),
+            TEST_CASE(a_file_has_at_most_64_kib),
+            TEST_CASE(aliases_are_resolved),
+            TEST_CASE(a_glob_visits_the_machines_that_it_matches),
+            TEST_CASE(tables_are_compared_by_what_they_say),
+            TEST_CASE(aliases_that_read_alike_are_told_apart),
+    };
+
+    return test_main(argc, argv, "machine", cases, G_N_ELEMENTS(cases));
+}
