@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Descriptors in the styles of several distributions, asked as a VM manager asks."""
+
+import re
+
+import pytest
+
+from lib import images, paths
+from lib.checks import assert_all_answers, raises
+from lib.client import NO_MATCH
+from lib.images import MIB
+
+STYLES = ["numbered-qcow2", "bare-names", "new-architectures"]
+# The first pattern that an image's path ends with gives its size.
+SIZES = [
+    (r"ovmf/CODE_4M\S*", images.OVMF_4M_CODE), (r"ovmf/VARS_4M\S*", images.OVMF_4M_VARS),
+    (r"CODE\S*\.fd", images.OVMF_2M_CODE), (r"ovmf\S*/VARS\S*\.fd", images.OVMF_2M_VARS),
+    (r"aarch64/\S*", 64 * MIB), (r"riscv/\S*", 32 * MIB), (r"loongarch64/VARS.fd", MIB),
+    (r"\S*", 4 * MIB),
+]
+
+
+def install(service, style):
+    """Copy one style's descriptors, with images of the right kind and size."""
+    for source in sorted((paths.TEST_DATA / "distributions" / style).glob("*.json")):
+        text = source.read_text(encoding="utf-8")
+        for name in re.findall(r"@IMAGES@/([^\"]+)", text):
+            size = next(size for pattern, size in SIZES if re.fullmatch(pattern, name))
+            path = service.images / name
+            if not path.exists():
+                if name.endswith("json"):
+                    service.store(name)
+                    continue
+                (images.qcow2 if name.endswith("qcow2") else images.raw)(str(path), size)
+        service.vendor.write(source.stem, text.replace("@IMAGES@", str(service.images)))
+    return service.start()
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_all_are_usable(service, style):
+    client = install(service, style)
+    assert client.names()
+    states = {name: (state, tuple(client.firmware(name)["Problems"]))
+              for name, state, _ in client.list_firmware()}
+    assert set(states.values()) == {("usable", ())}, states
+    assert_all_answers(client)
+
+
+NUMBERED = [
+    ("x86_64", "q35", {}, "30-ovmf-4m-qcow2-x64-sb-enrolled"),
+    ("x86_64", "q35", {"formats": ["raw"]}, "31-ovmf-2m-raw-x64-sb-enrolled"),
+    ("x86_64", "q35", {"features": ["secure-boot"], "without_features": ["enrolled-keys"]},
+     "40-ovmf-4m-qcow2-x64-sb"),
+    ("x86_64", "q35", {"without_features": ["secure-boot"]}, "50-ovmf-4m-qcow2-x64-nosb"),
+    ("x86_64", "pc", {}, "50-ovmf-4m-qcow2-x64-nosb"),
+    ("x86_64", "pc", {"formats": ["raw"]}, "51-ovmf-2m-raw-x64-nosb"),
+    ("x86_64", "microvm", {}, "50-ovmf-x64-microvm"),
+    ("x86_64", "q35", {"modes": ["stateless"], "devices": ["flash"]}, "60-ovmf-x64-amdsev"),
+    ("x86_64", "q35", {"features": ["intel-tdx"]}, "60-ovmf-x64-inteltdx"),
+    ("i386", "q35", {}, "50-ovmf-ia32-nosb"),
+    ("aarch64", "virt", {}, "50-aarch64-qcow2"),
+    ("aarch64", "virt-8.2", {"formats": ["raw"]}, "51-aarch64-raw"),
+    ("aarch64", "virt", {"features": ["verbose-static"]}, "52-aarch64-verbose-qcow2"),
+]
+BARE = [
+    ("x86_64", "pc-q35-rhel8.6.0", {}, "edk2-ovmf-cc"),
+    ("x86_64", "pc-q35-rhel8.6.0", {"features": ["secure-boot"]}, "edk2-ovmf-sb"),
+    ("x86_64", "pc-q35-rhel9.2.0", {"without_features": ["secure-boot", "amd-sev"]}, "edk2-ovmf"),
+    ("x86_64", "pc-i440fx-rhel7.6.0", {}, "edk2-ovmf"),
+    ("aarch64", "virt-rhel8.5.0", {}, "edk2-aarch64"),
+]
+NEW = [
+    ("loongarch64", "virt", {}, "50-edk2-loongarch64"),
+    ("riscv64", "virt", {"interface": "uefi"}, "50-edk2-riscv-qcow2"),
+    ("riscv64", "virt", {"interface": "uboot"}, "70-u-boot-riscv"),
+    ("x86_64", "q35", {"features": ["host-uefi-vars"]}, "40-edk2-x86_64-uefi-vars"),
+    ("x86_64", "q35", {"devices": ["igvm"]}, "60-coconut-igvm"),
+]
+
+
+@pytest.mark.parametrize("style,questions", [
+    ("numbered-qcow2", NUMBERED), ("bare-names", BARE), ("new-architectures", NEW)], ids=STYLES)
+def test_answers(service, style, questions):
+    client = install(service, style)
+    answers = [client.select_name(architecture, machine, **given)
+               for architecture, machine, given, _ in questions]
+    assert answers == [name for *_, name in questions]
+
+
+def test_globs_of_one_distribution_do_not_match_anothers_machines(service):
+    client = install(service, "bare-names")
+    with raises(NO_MATCH, "machine"):
+        client.select("x86_64", "pc-q35-7.2")
+
+
+def test_loongarch_flash_takes_its_size_from_the_image(service):
+    client = install(service, "new-architectures")
+    code, variables = client.select("loongarch64", "virt")["flash"]
+    assert (code["name"], code["phys-addr"], code["size"]) == ("virt.flash0", 0x1c000000, 4 * MIB)
+    assert (variables["name"], variables["phys-addr"], variables["size"]) == (
+        "virt.flash1", 0x1d000000, MIB)
+    assert code["num-blocks"] * code["sector-length"] == 4 * MIB
+    assert (code["width"], code["device-width"], code["id0"], code["id1"]) == (4, 2, 0x89, 0x18)
+
+
+def test_a_qcow2_executable_and_its_template_keep_their_format(service):
+    client = install(service, "numbered-qcow2")
+    resolution = client.select("x86_64", "q35", nvram_filename="/x")
+    assert [unit["format"] for unit in resolution["flash"]] == ["qcow2", "qcow2"]
+    assert [unit["size"] for unit in resolution["flash"]] == [
+        images.OVMF_4M_CODE, images.OVMF_4M_VARS]

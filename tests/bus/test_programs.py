@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The program: its name on the bus, its options, its end, and the user's own bus."""
+
+import os
+import signal
+import subprocess
+
+import pytest
+
+from lib import bus as buses
+from lib import paths
+from lib.client import NAME, Client
+from lib.daemon import Daemon
+from lib.descriptors import Layer
+
+
+def run(*arguments, **environment):
+    return subprocess.run([paths.daemon_binary(), *arguments], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60,
+                          check=False, env={**os.environ, **environment})
+
+
+def test_version_and_help():
+    version, helped = run("--version"), run("--help")
+    assert version.returncode == helped.returncode == 0
+    assert version.stdout.strip()
+    for option in ("--system", "--user", "--search-path", "--state-directory", "--machines",
+                   "--version", "--help"):
+        assert option in helped.stdout
+
+
+def test_version_is_the_property(service):
+    client = service.start()
+    assert client.manager_property("Version") in run("--version").stdout
+
+
+@pytest.mark.parametrize("arguments", [["--no-such-option"], ["word"], ["--search-path"]])
+def test_usage_errors_are_told(arguments):
+    done = run(*arguments)
+    assert done.returncode not in (0, -signal.SIGABRT, -signal.SIGSEGV)
+    assert done.stderr.strip()
+
+
+def test_no_bus_is_an_error_that_is_told(tmp_path):
+    done = run("--system", f"--search-path={tmp_path}", f"--machines={paths.machines_directory()}",
+               f"--state-directory={tmp_path}/state",
+               DBUS_SYSTEM_BUS_ADDRESS=f"unix:path={tmp_path}/no-bus")
+    assert done.returncode not in (0, -signal.SIGABRT, -signal.SIGSEGV)
+    assert done.stderr.strip()
+
+
+def test_second_instance_on_one_bus_exits_and_says_so(bus, service, tmp_path):
+    service.add("x")
+    client = service.start()
+    other = tmp_path / "other"
+    other.mkdir()
+    second = Daemon(bus, str(other), search_path=[service.vendor])
+    try:
+        assert second.wait_exit() not in (0, -signal.SIGABRT, -signal.SIGSEGV)
+    finally:
+        second.kill()
+    assert NAME in second.stderr()
+    second.assert_clean_stderr()
+    assert client.names() == ["x"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_ends_in_order_on_a_signal(bus, service, number):
+    service.start()
+    service.daemons.clear()
+    service.daemon.process.send_signal(number)
+    assert service.daemon.wait_exit() == 0
+    service.daemon.assert_clean_stderr()
+    assert not buses.has_owner(bus.connect(), NAME)
+
+
+def test_name_is_owned_only_when_the_catalog_is_up(bus, service):
+    """Whoever sees the name appear is answered from a whole catalog at once."""
+    for index in range(200):
+        service.add(f"{index:03}")
+    for _ in range(5):
+        client = service.start()
+        assert len(client.names()) == 200
+        service.daemon.stop()
+        service.daemons.clear()
+
+
+def test_bus_that_goes_ends_the_daemon(service, tmp_path):
+    own = buses.PrivateBus()
+    try:
+        daemon = Daemon(own, str(tmp_path), search_path=[service.vendor]).wait_ready()
+    finally:
+        own.close()
+    try:
+        daemon.wait_exit()
+    finally:
+        daemon.kill()
+    daemon.assert_clean_stderr()
+
+
+def test_path_without_any_qemu(service):
+    service.add("x")
+    client = service.start(path=service.no_programs)
+    resolution = client.select("x86_64", "q35")
+    assert (resolution["name"], resolution["machine"]) == ("x", "q35")
+    assert len(resolution["flash"]) == 2
+
+
+@pytest.mark.parametrize("path", ["", "relative:also", "/nowhere", "/dev/null"])
+def test_odd_path_does_not_hurt(service, path):
+    service.add("x")
+    client = service.start(path=path)
+    assert client.select_name("x86_64", "q35") == "x"
+
+
+@pytest.mark.parametrize("script", ["exit 1", "echo nonsense", "exec sleep 1000", "kill -9 $$",
+                                    "head -c 100000000 /dev/zero"])
+def test_broken_qemu_falls_back_to_the_machine_table(service, script):
+    programs = service.directory / "programs"
+    programs.mkdir()
+    for program in ("sleep", "head"):
+        (programs / program).symlink_to(f"/usr/bin/{program}")
+    qemu = programs / "qemu-system-x86_64"
+    qemu.write_text(f"#!/bin/sh\n{script}\n")
+    qemu.chmod(0o755)
+    service.add("x")
+    client = service.start(path=programs)
+    resolution = client.select("x86_64", "q35")
+    assert (resolution["name"], resolution["machine"]) == ("x", "q35")
+    assert service.daemon.children() == []
+
+
+def test_user_layer_lies_above_the_default_layers(tmp_path, service):
+    session = buses.PrivateBus("session")
+    home = tmp_path / "config"
+    layer = Layer(home / "qemu" / "firmware")
+    path = service.add("60-edk2-x86_64", layer, description="the user's")
+    daemon = Daemon(session, str(tmp_path), kind="user", environment={
+        "XDG_CONFIG_HOME": str(home), "HOME": str(tmp_path)})
+    try:
+        client = Client(daemon.wait_ready().connection)
+        search_path = client.manager_property("SearchPath")
+        assert search_path[1:] == ["/usr/share/qemu/firmware", "/etc/qemu/firmware", str(layer)]
+        firmware = client.firmware("60-edk2-x86_64")
+        assert (firmware["Layer"], firmware["Path"]) == ("user", path)
+        assert firmware["Overrides"] == ["/usr/share/qemu/firmware/60-edk2-x86_64.json"]
+        assert client.firmware("60-edk2-arm")["Layer"] == "vendor"
+        client.reload()
+        daemon.stop()
+    finally:
+        daemon.kill()
+        session.close()
+
+
+def test_user_layer_is_below_home_without_xdg_config_home(tmp_path):
+    session = buses.PrivateBus("session")
+    daemon = Daemon(session, str(tmp_path), kind="user", environment={"HOME": str(tmp_path)})
+    try:
+        client = Client(daemon.wait_ready().connection)
+        assert client.manager_property("SearchPath")[-1] == str(
+            tmp_path / ".config" / "qemu" / "firmware")
+        daemon.stop()
+    finally:
+        daemon.kill()
+        session.close()

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A reload that fails keeps the old catalog, and says that it failed."""
+
+import os
+import resource
+
+import pytest
+
+from lib.checks import assert_all_answers
+from lib.client import DBusError
+
+
+class NoMoreFiles:
+    """Lets the running daemon open nothing: every scan ends in EMFILE."""
+
+    def __init__(self, pid):
+        self.pid = pid
+
+    def __enter__(self):
+        self.before = resource.prlimit(self.pid, resource.RLIMIT_NOFILE)
+        used = max(int(number) for number in os.listdir(f"/proc/{self.pid}/fd"))
+        free = used + 1 - len(os.listdir(f"/proc/{self.pid}/fd"))
+        assert free == 0, "the daemon's descriptors have a gap"
+        resource.prlimit(self.pid, resource.RLIMIT_NOFILE, (used + 1, self.before[1]))
+
+    def __exit__(self, *_):
+        resource.prlimit(self.pid, resource.RLIMIT_NOFILE, self.before)
+
+
+@pytest.fixture
+def client(service):
+    service.add("20-b", features=["old"])
+    service.add("40-d")
+    return service.start()
+
+
+def test_failed_reload_keeps_the_old_catalog(service, client):
+    service.watch()
+    generation, listed = client.generation(), client.list_firmware()
+    objects = client.managed_objects()
+    service.add("20-b", features=["new"])
+    service.add("10-a")
+    service.vendor.remove("40-d")
+    with NoMoreFiles(service.daemon.process.pid):
+        with pytest.raises(DBusError) as failed:
+            client.reload()
+        assert failed.value.text
+        assert client.list_firmware() == listed
+        assert client.managed_objects() == objects
+        assert client.generation() == generation
+        assert client.select_name("x86_64", "q35", features=["old"]) == "20-b"
+    assert service.signals.sync() == []
+    assert_all_answers(client)
+
+
+def test_reload_after_a_failed_one_publishes_what_is_there(service, client):
+    service.watch()
+    generation = client.generation()
+    service.add("10-a")
+    with NoMoreFiles(service.daemon.process.pid):
+        for _ in range(3):
+            with pytest.raises(DBusError):
+                client.reload()
+    client.reload()
+    assert client.names() == ["10-a", "20-b", "40-d"]
+    assert service.signals.catalog_changes() == [(generation + 1, ["10-a"], [], [])]
+
+
+def test_repeated_reloads_leak_no_file_descriptor(service, client):
+    def open_files():
+        return len(os.listdir(f"/proc/{service.daemon.process.pid}/fd"))
+
+    client.reload()
+    before = open_files()
+    for index in range(50):
+        service.add("50-e", features=[str(index)])
+        client.reload()
+    assert open_files() == before

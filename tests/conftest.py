@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Fixtures that all tests share."""
+
+import pytest
+
+from lib.bus import PrivateBus
+from lib.service import Service
+
+
+@pytest.fixture(scope="session")
+def bus():
+    private_bus = PrivateBus()
+    yield private_bus
+    private_bus.close()
+
+
+@pytest.fixture
+def service(bus, tmp_path):
+    made = Service(bus, tmp_path)
+    yield made
+    made.close()

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Firmware images: sparse raw files and real qcow2 files."""
+
+import os
+import subprocess
+
+OVMF_4M_CODE = 3653632
+OVMF_4M_VARS = 540672
+OVMF_2M_CODE = 1966080
+OVMF_2M_VARS = 131072
+MIB = 1024 * 1024
+QCOW2_MAGIC = b"QFI\xfb"
+EMPTY_STORE = b'{\n    "version": 2,\n    "variables": [\n    ]\n}\n'
+
+
+def raw(path, size, data=b""):
+    """A sparse file of this size that begins with data."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "wb") as file:
+        file.write(data)
+        file.truncate(size)
+    return str(path)
+
+
+def qcow2(path, size):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", str(path), str(size)], check=True)
+    return str(path)
+
+
+def convert_qcow2(source, path):
+    subprocess.run(["qemu-img", "convert", "-f", "raw", "-O", "qcow2", str(source), str(path)],
+                   check=True)
+    return str(path)
+
+
+def copy(source, path, size=None):
+    """A copy that keeps holes, extended to size where one is given."""
+    subprocess.run(["cp", "--sparse=always", "--", str(source), str(path)], check=True)
+    os.chmod(path, 0o600)
+    if size is not None:
+        os.truncate(path, size)
+    return str(path)

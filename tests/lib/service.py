@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A running service with layers and images of its own: what most tests want."""
+
+import os
+
+from . import descriptors, images
+from .client import Client, Signals
+from .daemon import Daemon
+
+
+class Service:
+    """Fill layers first, then start(): the daemon then reads vendor below admin."""
+
+    def __init__(self, private_bus, directory):
+        self.bus = private_bus
+        self.directory = directory
+        self.vendor = descriptors.Layer(directory / "vendor")
+        self.admin = descriptors.Layer(directory / "admin")
+        self.images = directory / "images"
+        self.images.mkdir()
+        self.no_programs = directory / "no-programs"
+        self.no_programs.mkdir()
+        self.daemons = []
+        self.signals = None
+
+    def start(self, search_path=None, path=None, default_layers=False, **options):
+        """Without a path the daemon finds no QEMU: answers come from the machine table alone."""
+        if search_path is None and not default_layers:
+            search_path = [self.vendor, self.admin]
+        self.daemon = Daemon(self.bus, str(self.directory), search_path=search_path,
+                             path=self.no_programs if path is None else path, **options)
+        self.daemons.append(self.daemon)
+        self.daemon.wait_ready()
+        self.client = Client(self.daemon.connection)
+        return self.client
+
+    def start_with_qemu(self, **options):
+        return self.start(path=os.environ["PATH"], **options)
+
+    def watch(self):
+        self.signals = Signals(self.client)
+        return self.signals
+
+    def raw(self, name, size=images.OVMF_4M_CODE, data=b""):
+        return images.raw(str(self.images / name), size, data)
+
+    def qcow2(self, name, size=images.OVMF_4M_CODE):
+        return images.qcow2(str(self.images / name), size)
+
+    def store(self, name):
+        """A uefi-vars variable store without variables, as QEMU writes it."""
+        return images.raw(str(self.images / name), len(images.EMPTY_STORE), images.EMPTY_STORE)
+
+    def pair(self, stem="ovmf"):
+        """(executable, template) with OVMF's 4M sizes."""
+        return (self.raw(f"{stem}-code.fd", images.OVMF_4M_CODE),
+                self.raw(f"{stem}-vars.fd", images.OVMF_4M_VARS))
+
+    def add(self, name, layer=None, **members):
+        """A usable split firmware under this name; returns the descriptor's path."""
+        executable, template = self.pair()
+        return (layer or self.vendor).write(
+            name, descriptors.flash(executable, template, **members))
+
+    def close(self):
+        if self.signals is not None:
+            self.signals.close()
+        failures = []
+        for daemon in self.daemons:
+            try:
+                daemon.stop()
+            except AssertionError as error:
+                failures.append(str(error))
+        assert not failures, "\n".join(failures)
