@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The flash that Select tells is the flash that a real QEMU builds from Select's arguments."""
+
+import pytest
+
+from lib import boards, flashes
+from lib.boards import RENDERS
+
+BOARDS = [*boards.x86_boards(), *boards.other_boards()]
+
+
+def by_name(board):
+    return board.name
+
+
+@pytest.mark.parametrize("render", RENDERS)
+@pytest.mark.parametrize("board", BOARDS, ids=by_name)
+def test_every_key_of_every_unit_equals_the_running_qemu(service, board, render):
+    executable, template = board.describe(service)
+    copy = board.writable_copy(service, executable, template)
+    given = {"nvram_filename": copy} if copy else {}
+    client = service.start_with_qemu()
+    resolution = client.select(board.architecture, board.machine, render=[render], **given)
+    assert set(resolution) & set(RENDERS.values()) == {RENDERS[render]}
+    assert resolution["executable"]["filename"] == executable
+    boards.start_and_compare(board, resolution, render)
+
+
+@pytest.mark.parametrize("board", BOARDS, ids=by_name)
+def test_units_keep_the_contracts_types_and_roles(service, board):
+    board.describe(service)
+    client = service.start()
+    raw = client.select_raw(board.architecture, board.machine).get_child_value(1)
+    units = raw.lookup_value("flash", None)
+    assert units.get_type_string() == "aa{sv}"
+    for index in range(units.n_children()):
+        unit = units.get_child_value(index)
+        types = {key: unit.lookup_value(key, None).get_type_string() for key in unit.keys()}
+        assert types == flashes.UNIT_TYPES
+    plain = units.unpack()
+    roles = ["executable", "nvram"] if board.template else ["executable"]
+    assert [unit["role"] for unit in plain] == roles
+    assert [unit["unit"] for unit in plain] == list(range(len(roles)))
+    assert plain[0]["read-only"] == (board.mode != "combined")
+    assert all(not unit["read-only"] and unit["filename"] == "" for unit in plain[1:])
+
+
+@pytest.mark.parametrize("board", BOARDS, ids=by_name)
+def test_geometry_is_the_same_without_an_installed_qemu(service, board):
+    board.describe(service)
+    without = service.start().select(board.architecture, board.machine)
+    service.daemon.stop()
+    service.daemons.clear()
+    with_qemu = service.start_with_qemu().select(board.architecture, board.machine)
+    assert without["flash"] == with_qemu["flash"]
+    assert without["machine"] == board.machine
+
+
+@pytest.mark.parametrize("machine", ["pc-i440fx-2.8", "pc-q35-2.8"])
+def test_old_machine_versions_have_the_same_geometry(service, machine):
+    board = boards.ovmf("4M", {"pc-i": "pc", "pc-q": "q35"}[machine[:4]], "_4M")
+    copy = board.writable_copy(service, *board.describe(service))
+    client = service.start_with_qemu()
+    resolution = client.select("x86_64", machine, nvram_filename=copy, render=["qemu"])
+    assert resolution["machine"] == machine
+    boards.start_and_compare(board, resolution, "qemu")
+
+
+def test_both_renders_can_be_asked_for_at_once(service):
+    board = boards.ovmf("4M", "q35", "_4M")
+    copy = board.writable_copy(service, *board.describe(service))
+    client = service.start_with_qemu()
+    resolution = client.select("x86_64", "q35", nvram_filename=copy,
+                               render=["qemu", "qemu-legacy"])
+    for render in RENDERS:
+        boards.start_and_compare(board, resolution, render)
+
+
+def test_secure_boot_turns_smm_and_secure_on_in_the_running_qemu(service):
+    board = boards.ovmf("secure", "q35", "_4M", features=("secure-boot", "requires-smm"))
+    copy = board.writable_copy(service, *board.describe(service))
+    client = service.start_with_qemu()
+    resolution = client.select("x86_64", "q35", nvram_filename=copy, render=["qemu"])
+    assert resolution["machine-properties"] == {"smm": "on"}
+    assert resolution["global-properties"] == [("cfi.pflash01", "secure", "on")]
+    assert [unit["secure"] for unit in resolution["flash"]] == [True, True]
+    with boards.Qemu("x86_64", resolution["qemu-arguments"]) as qemu:
+        assert qemu.get("/machine", "smm") == "on"
+        assert "warning" not in qemu.error_text()
+        flashes.assert_equal(qemu, resolution["flash"])
