@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# A thin front door. Meson builds, tests/run tests; all that they make is below build/.
+
+# What `make install` installs into, below DESTDIR.
+PREFIX = /usr
+
+# Each variant is one build directory, build/VARIANT, installed into build/VARIANT/install.
+VARIANTS = gcc clang asan ndebug
+compiler-gcc = gcc
+compiler-clang = clang
+compiler-asan = gcc
+compiler-ndebug = gcc
+options-asan = -Db_sanitize=address,undefined
+options-ndebug = -Dbuildtype=release -Db_ndebug=true
+
+.PHONY: all build demo check install format clean $(VARIANTS:%=build/%)
+
+all: build
+
+build:
+	@tests/install-dependencies build
+	@$(MAKE) --no-print-directory build/gcc
+
+# Shows the service at work, over the firmware that is installed on this machine.
+demo:
+	@tests/install-dependencies demo
+	@$(MAKE) --no-print-directory build/gcc
+	@tests/demo
+
+# All tests, in all variants.
+check:
+	@tests/install-dependencies check
+	@tests/run
+
+# For a system: a build of its own, which knows the paths below PREFIX.
+install:
+	rm -rf build/package
+	meson setup build/package --prefix=$(PREFIX) --buildtype=release
+	meson compile -C build/package
+	DESTDIR='$(DESTDIR)' meson install -C build/package --no-rebuild
+
+format:
+	find daemon tests -name '*.[ch]' -exec clang-format -i {} +
+
+clean:
+	rm -rf build
+
+$(VARIANTS:%=build/%): build/%: build/%/build.ninja
+	meson compile -C $@
+	DESTDIR= meson install -C $@ --no-rebuild --quiet
+
+# Begun anew whenever the options above may have changed, or an earlier attempt broke off.
+build/%/build.ninja: Makefile
+	rm -rf $(@D)
+	CC=$(compiler-$*) meson setup $(@D) --prefix='$(CURDIR)/$(@D)/install' --werror $(options-$*)
