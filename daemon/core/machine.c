@@ -7,6 +7,7 @@
 #include <fnmatch.h>
 #include <string.h>
 
+#include "error.h"
 #include "file.h"
 #include "text.h"
 
@@ -71,6 +72,12 @@ static GPtrArray *read_boards(const char *text, gsize size, GChecksum *digest, c
     return g_steal_pointer(&boards);
 }
 
+static gboolean system_failed(GError **error, const char *path, int r) {
+    g_set_error(
+            error, FIRMWARE_ERROR, FIRMWARE_ERROR_IO, "cannot read %s: %s", path, g_strerror(-r));
+    return FALSE;
+}
+
 static void add_problem(MachineTable *table, const char *path, const char *text) {
     MachineProblem *problem = g_new0(MachineProblem, 1);
 
@@ -79,7 +86,8 @@ static void add_problem(MachineTable *table, const char *path, const char *text)
     g_ptr_array_add(table->problems, problem);
 }
 
-static void load_file(MachineTable *table, const char *path) {
+/* FALSE where the system failed; what is wrong with the file is a problem. */
+static gboolean load_file(MachineTable *table, const char *path, GError **error) {
     g_auto(FileFd) fd = FILE_FD_NONE;
     g_autoptr(GBytes) bytes = NULL;
     g_autoptr(GPtrArray) boards = NULL;
@@ -91,43 +99,46 @@ static void load_file(MachineTable *table, const char *path) {
     r = file_open_regular(AT_FDCWD, path, &fd, NULL);
     if (r >= 0)
         r = file_read_all(fd, TABLE_MAX_SIZE, &bytes);
+    if (r < 0 && !file_is_at_fault(r))
+        return system_failed(error, path, r);
     if (r < 0) {
         if (!file_is_null_device(AT_FDCWD, path))
             add_problem(table, path, g_strerror(-r));
-        return;
+        return TRUE;
     }
 
     text = g_bytes_get_data(bytes, &size);
     if (size == 0)
-        return;
+        return TRUE;
 
     boards = read_boards(text, size, table->digest, &fault);
     if (!boards) {
         add_problem(table, path, fault);
-        return;
+        return TRUE;
     }
 
     g_ptr_array_extend_and_steal(table->boards, g_steal_pointer(&boards));
+    return TRUE;
 }
 
 static int compare_strings(gconstpointer a, gconstpointer b) {
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* File name -> path in the most specific directory that has it. */
-static GHashTable *find_files(const char *const *directories) {
-    GHashTable *paths = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+/* Adds to PATHS (file name -> path) what DIRECTORY has. */
+static gboolean find_files(GHashTable *paths, const char *directory, GError **error) {
+    g_autoptr(GDir) dir = NULL;
+    const char *name;
 
-    for (; *directories; directories++) {
-        g_autoptr(GDir) dir = g_dir_open(*directories, 0, NULL);
-        const char *name;
+    errno = 0; /* which g_dir_open() keeps */
+    dir = g_dir_open(directory, 0, NULL);
+    if (!dir)
+        return file_is_at_fault(-errno) || system_failed(error, directory, -errno);
 
-        while (dir && (name = g_dir_read_name(dir)))
-            if (g_str_has_suffix(name, ".conf") && name[0] != '.')
-                g_hash_table_replace(
-                        paths, g_strdup(name), g_build_filename(*directories, name, NULL));
-    }
-    return paths;
+    while ((name = g_dir_read_name(dir)))
+        if (g_str_has_suffix(name, ".conf") && name[0] != '.')
+            g_hash_table_replace(paths, g_strdup(name), g_build_filename(directory, name, NULL));
+    return TRUE;
 }
 
 static void collect_architectures(MachineTable *table) {
@@ -145,9 +156,9 @@ static void collect_architectures(MachineTable *table) {
     g_ptr_array_add(table->architectures, NULL);
 }
 
-MachineTable *machine_table_load(const char *const *directories) {
+MachineTable *machine_table_load(const char *const *directories, GError **error) {
     g_autoptr(MachineTable) table = g_atomic_rc_box_new0(MachineTable);
-    g_autoptr(GHashTable) paths = find_files(directories);
+    g_autoptr(GHashTable) paths = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     g_autoptr(GPtrArray) names = g_ptr_array_new();
     GHashTableIter iter;
     gpointer name;
@@ -158,13 +169,18 @@ MachineTable *machine_table_load(const char *const *directories) {
     table->architectures = g_ptr_array_new_with_free_func(g_free);
     table->digest = g_checksum_new(G_CHECKSUM_SHA256);
 
+    for (; *directories; directories++)
+        if (!find_files(paths, *directories, error))
+            return NULL;
+
     g_hash_table_iter_init(&iter, paths);
     while (g_hash_table_iter_next(&iter, &name, NULL))
         g_ptr_array_add(names, name);
     g_ptr_array_sort(names, compare_strings);
 
     for (guint i = 0; i < names->len; i++)
-        load_file(table, g_hash_table_lookup(paths, names->pdata[i]));
+        if (!load_file(table, g_hash_table_lookup(paths, names->pdata[i]), error))
+            return NULL;
     collect_architectures(table);
     return g_steal_pointer(&table);
 }

@@ -26,8 +26,10 @@ typedef struct MachineProblem {
 
 /* Reads all *.conf of DIRECTORIES (least specific first), in the order of their file names; a file
  * takes the place of one with the same name in a less specific directory, an empty one hides it.
- * A directory that cannot be read counts as empty. Never fails: what is wrong is a problem. */
-MachineTable *machine_table_load(const char *const *directories) G_GNUC_WARN_UNUSED_RESULT;
+ * A directory that is not there or may not be read is empty; what is wrong with a file is a problem.
+ * Error: FIRMWARE_ERROR_IO, where the system fails. */
+MachineTable *machine_table_load(const char *const *directories, GError **error)
+        G_GNUC_WARN_UNUSED_RESULT;
 MachineTable *machine_table_ref(MachineTable *table);
 void machine_table_unref(MachineTable *table);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MachineTable, machine_table_unref)

@@ -134,9 +134,11 @@ static void publish(Manager *manager, Build *build) {
 static void run_build(gpointer userdata) {
     Manager *manager = userdata;
     Build *build = &manager->build;
-    g_autoptr(MachineTable) machines =
-            machine_table_load((const char *const *)manager->config->machine_directories);
+    g_autoptr(MachineTable) machines = machine_table_load(
+            (const char *const *)manager->config->machine_directories, &build->error);
 
+    if (!machines)
+        return;
     emulator_add_aliases(manager->emulators, machines);
     build->catalog = catalog_build(manager->config->layers, machines, &build->error);
     build->host_features = host_probe_features();

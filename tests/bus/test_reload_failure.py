@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A reload that fails keeps the old catalog, and says that it failed."""
 
+import itertools
 import os
 import resource
 
@@ -11,17 +12,18 @@ from lib.client import DBusError
 
 
 class NoMoreFiles:
-    """Lets the running daemon open nothing: every scan ends in EMFILE."""
+    """Lets the running daemon open so few files that it cannot begin a scan, or not end it."""
 
-    def __init__(self, pid):
+    def __init__(self, pid, spare=0):
         self.pid = pid
+        self.spare = spare
 
     def __enter__(self):
         self.before = resource.prlimit(self.pid, resource.RLIMIT_NOFILE)
-        used = max(int(number) for number in os.listdir(f"/proc/{self.pid}/fd"))
-        free = used + 1 - len(os.listdir(f"/proc/{self.pid}/fd"))
-        assert free == 0, "the daemon's descriptors have a gap"
-        resource.prlimit(self.pid, resource.RLIMIT_NOFILE, (used + 1, self.before[1]))
+        used = {int(number) for number in os.listdir(f"/proc/{self.pid}/fd")}
+        free = (number for number in itertools.count() if number not in used)
+        first_refused = next(itertools.islice(free, self.spare, None))
+        resource.prlimit(self.pid, resource.RLIMIT_NOFILE, (first_refused, self.before[1]))
 
     def __exit__(self, *_):
         resource.prlimit(self.pid, resource.RLIMIT_NOFILE, self.before)
@@ -34,14 +36,15 @@ def client(service):
     return service.start()
 
 
-def test_failed_reload_keeps_the_old_catalog(service, client):
+@pytest.mark.parametrize("spare", range(3))
+def test_failed_reload_keeps_the_old_catalog(service, client, spare):
     service.watch()
     generation, listed = client.generation(), client.list_firmware()
     objects = client.managed_objects()
     service.add("20-b", features=["new"])
     service.add("10-a")
     service.vendor.remove("40-d")
-    with NoMoreFiles(service.daemon.process.pid):
+    with NoMoreFiles(service.daemon.process.pid, spare):
         with pytest.raises(DBusError) as failed:
             client.reload()
         assert failed.value.text

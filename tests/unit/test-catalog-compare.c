@@ -254,7 +254,7 @@ static void another_machine_table_is_a_difference(void) {
     g_autoptr(CatalogChange) change = NULL;
 
     test_write_text(root, "a.conf", "[virt]\narchitectures=x\n");
-    few = machine_table_load(directories);
+    few = machine_table_load(directories, NULL);
     before = test_catalog_of(layers, few);
     change = catalog_compare(before, after);
     assert_nothing_to_tell(change);
