@@ -39,7 +39,7 @@ void catalog_unref(Catalog *catalog) {
 static void add_problem(Catalog *catalog, const char *path, const char *text) {
     CatalogProblem *problem = g_new0(CatalogProblem, 1);
 
-    problem->path = text_is_valid(path) ? g_strdup(path) : text_escape(path);
+    problem->path = text_make_valid(path);
     problem->text = g_strdup(text);
     g_ptr_array_add(catalog->problems, problem);
 }

@@ -12,6 +12,24 @@ const char *firmware_error_name(FirmwareError code) {
         return "org.vmfirmware1.NoMatchingFirmware";
     case FIRMWARE_ERROR_NO_SUCH_FIRMWARE:
         return "org.vmfirmware1.NoSuchFirmware";
+    case FIRMWARE_ERROR_NO_SUCH_VM:
+        return "org.vmfirmware1.NoSuchVM";
+    case FIRMWARE_ERROR_VM_EXISTS:
+        return "org.vmfirmware1.VMExists";
+    case FIRMWARE_ERROR_VM_CONFLICT:
+        return "org.vmfirmware1.VMConflict";
+    case FIRMWARE_ERROR_FIRMWARE_GONE:
+        return "org.vmfirmware1.FirmwareGone";
+    case FIRMWARE_ERROR_NVRAM_MISSING:
+        return "org.vmfirmware1.NVRAMMissing";
+    case FIRMWARE_ERROR_NVRAM_MISMATCH:
+        return "org.vmfirmware1.NVRAMMismatch";
+    case FIRMWARE_ERROR_NVRAM_IN_USE:
+        return "org.vmfirmware1.NVRAMInUse";
+    case FIRMWARE_ERROR_IMAGE_UNUSABLE:
+        return "org.vmfirmware1.ImageUnusable";
+    case FIRMWARE_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED:
+        return "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired";
     case FIRMWARE_ERROR_ACCESS_DENIED:
         return "org.freedesktop.DBus.Error.AccessDenied";
     case FIRMWARE_ERROR_LIMITS_EXCEEDED:

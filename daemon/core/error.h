@@ -18,8 +18,26 @@ typedef enum FirmwareError {
     FIRMWARE_ERROR_NO_MATCHING_FIRMWARE,
     /* No effective descriptor has this name. */
     FIRMWARE_ERROR_NO_SUCH_FIRMWARE,
+    /* This owner has no VM of this id. */
+    FIRMWARE_ERROR_NO_SUCH_VM,
+    /* This owner has a VM of this id already. */
+    FIRMWARE_ERROR_VM_EXISTS,
+    /* The VM is pinned to something else than what is asked for. */
+    FIRMWARE_ERROR_VM_CONFLICT,
+    /* The image that the VM runs from is gone, and no equivalent firmware is installed. */
+    FIRMWARE_ERROR_FIRMWARE_GONE,
+    /* The VM's NVRAM file is gone. */
+    FIRMWARE_ERROR_NVRAM_MISSING,
+    /* The VM's NVRAM is not of the size or format that its firmware needs. */
+    FIRMWARE_ERROR_NVRAM_MISMATCH,
+    /* Somebody holds the VM's lease. */
+    FIRMWARE_ERROR_NVRAM_IN_USE,
+    /* An image refers to another file, or needs what the service does not know. */
+    FIRMWARE_ERROR_IMAGE_UNUSABLE,
     /* The caller may not do this. */
     FIRMWARE_ERROR_ACCESS_DENIED,
+    /* The caller may do this once a person has said who he is. */
+    FIRMWARE_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED,
     /* A limit of the service is reached: calls that wait, files in the layers. */
     FIRMWARE_ERROR_LIMITS_EXCEEDED,
     /* The answer exists, but cannot be said in the form asked for. */

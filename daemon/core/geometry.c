@@ -139,7 +139,7 @@ guint64 flash_unit_get_number(const FlashUnit *unit, const FlashKey *key) {
     }
 }
 
-static gboolean values_equal(const FlashKey *key, const FlashUnit *a, const FlashUnit *b) {
+gboolean flash_unit_equal(const FlashUnit *a, const FlashUnit *b, const FlashKey *key) {
     switch (key->type) {
     case 'b':
         return CONST_FIELD(gboolean, a, key) == CONST_FIELD(gboolean, b, key);
@@ -161,7 +161,7 @@ static gboolean values_equal(const FlashKey *key, const FlashUnit *a, const Flas
 const FlashKey *flash_record_find_mismatch(
         const FlashRecord *record, const FlashUnit *unit, const FlashKey *key) {
     for (; key->name; key++)
-        if (flash_record_has(record, key) && !values_equal(key, &record->values, unit))
+        if (flash_record_has(record, key) && !flash_unit_equal(&record->values, unit, key))
             return key;
 
     return NULL;
@@ -179,7 +179,7 @@ FlashUnit *flash_record_to_unit(const FlashRecord *record) {
             return NULL;
 
     if (values->num_blocks == 0 || values->sector_length == 0 ||
-        values->sector_length > G_MAXUINT64 / values->num_blocks)
+        values->sector_length > G_MAXINT64 / values->num_blocks)
         return NULL;
 
     *unit = *values;

@@ -67,6 +67,8 @@ gboolean flash_unit_set_string(FlashUnit *unit, const FlashKey *key, const char 
 gconstpointer flash_unit_get(const FlashUnit *unit, const FlashKey *key);
 guint64 flash_unit_get_number(const FlashUnit *unit, const FlashKey *key);
 
+gboolean flash_unit_equal(const FlashUnit *a, const FlashUnit *b, const FlashKey *key);
+
 void flash_record_add(FlashRecord *record, const FlashKey *key);
 gboolean flash_record_has(const FlashRecord *record, const FlashKey *key);
 

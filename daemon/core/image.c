@@ -14,6 +14,7 @@
 #define QCOW2_HEADER_V3_SIZE 104
 #define QCOW2_MIN_CLUSTER_BITS 9
 #define QCOW2_MAX_CLUSTER_BITS 21
+#define QCOW2_EXTERNAL_DATA_FILE G_GUINT64_CONSTANT(0x4)
 /* dirty, corrupt, external data file, compression type, extended L2 entries */
 #define QCOW2_KNOWN_INCOMPATIBLE G_GUINT64_CONSTANT(0x1f)
 
@@ -36,7 +37,7 @@ static gboolean is_qcow2(const guint8 *head, gsize size) {
 }
 
 /* FALSE: QEMU does not open it without a key, or does not open it at all. */
-static gboolean read_qcow2_size(const guint8 *head, gsize size, guint64 *ret_size) {
+static gboolean read_qcow2(const guint8 *head, gsize size, ImageInfo *info) {
     guint32 version;
     guint32 cluster_bits;
 
@@ -52,12 +53,18 @@ static gboolean read_qcow2_size(const guint8 *head, gsize size, guint64 *ret_siz
     if (version == 3) {
         if (size < QCOW2_HEADER_V3_SIZE)
             return FALSE;
+        info->is_foreign =
+                (get_be64(head + 72) & (~QCOW2_KNOWN_INCOMPATIBLE | QCOW2_EXTERNAL_DATA_FILE)) != 0;
         if (get_be64(head + 72) & ~QCOW2_KNOWN_INCOMPATIBLE)
             return FALSE;
     }
 
     /* QEMU counts whole sectors */
-    *ret_size = get_be64(head + 24) & ~G_GUINT64_CONSTANT(511);
+    if (get_be64(head + 8) != 0)
+        info->is_foreign = TRUE;
+    if (get_be64(head + 24) > G_MAXINT64)
+        return FALSE; /* no file of the host is as large */
+    info->size = get_be64(head + 24) & ~G_GUINT64_CONSTANT(511);
     return TRUE;
 }
 
@@ -90,7 +97,7 @@ int image_probe_fd(int fd, ImageFormat format, ImageInfo *ret) {
         ret->size = (guint64)st.st_size;
         break;
     case IMAGE_FORMAT_QCOW2:
-        is_ok = read_qcow2_size(head, size, &ret->size);
+        is_ok = read_qcow2(head, size, ret);
         break;
     case IMAGE_FORMAT_JSON:
         is_ok = is_json_store(head, size) && st.st_size <= IMAGE_JSON_MAX_SIZE;
@@ -98,7 +105,7 @@ int image_probe_fd(int fd, ImageFormat format, ImageInfo *ret) {
     }
 
     if (!is_ok)
-        *ret = (ImageInfo){.status = IMAGE_STATUS_BAD_FORMAT};
+        *ret = (ImageInfo){.status = IMAGE_STATUS_BAD_FORMAT, .is_foreign = ret->is_foreign};
     return 0;
 }
 

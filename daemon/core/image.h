@@ -22,6 +22,9 @@ typedef struct ImageInfo {
     /* Bytes that the guest sees: a qcow2's virtual size, otherwise the file's length; of a JSON
      * store 0, which has no fixed size. Set where the status is OK. */
     guint64 size;
+    /* A qcow2 that names a backing or a data file, which opening it would open as well, or that has
+     * incompatible features which this service does not know. The latter is BAD_FORMAT, too. */
+    gboolean is_foreign;
 } ImageInfo;
 
 /* The largest JSON variable store: QEMU's uefi-vars device takes 256 KiB of variables by default,

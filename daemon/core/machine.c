@@ -81,8 +81,8 @@ static gboolean system_failed(GError **error, const char *path, int r) {
 static void add_problem(MachineTable *table, const char *path, const char *text) {
     MachineProblem *problem = g_new0(MachineProblem, 1);
 
-    problem->path = text_is_valid(path) ? g_strdup(path) : text_escape(path);
-    problem->text = text_is_valid(text) ? g_strdup(text) : text_escape(text);
+    problem->path = text_make_valid(path);
+    problem->text = text_make_valid(text);
     g_ptr_array_add(table->problems, problem);
 }
 

@@ -12,7 +12,7 @@
 G_DEFINE_QUARK(parse_error, parse_error)
 
 static gboolean syntax_error(GError **error, guint line, guint column, const char *text) {
-    g_autofree char *safe = text_is_valid(text) ? g_strdup(text) : text_escape(text);
+    g_autofree char *safe = text_make_valid(text);
 
     g_set_error(
             error, PARSE_ERROR, PARSE_ERROR_SYNTAX, "parse-error:%u:%u: %s", line, column, safe);
@@ -29,7 +29,7 @@ static gboolean schema_error(GError **error, const char *pointer, const char *fo
     text = g_strdup_vprintf(format, args);
     va_end(args);
 
-    safe = text_is_valid(text) ? g_strdup(text) : text_escape(text);
+    safe = text_make_valid(text);
     g_set_error(error, PARSE_ERROR, PARSE_ERROR_SCHEMA, "schema-error:%s: %s", pointer, safe);
     return FALSE;
 }

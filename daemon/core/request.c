@@ -2,17 +2,23 @@
 
 #include "request.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stddef.h>
 #include <string.h>
 
 #include "error.h"
+#include "file.h"
 
 typedef enum KeyType {
     KEY_STRING,
-    KEY_PATH, /* an absolute file name, which the service never opens */
+    KEY_PATH,    /* an absolute file name, which the service never opens */
+    KEY_MACHINE, /* a string as the argument of this name is */
     KEY_STRINGS,
     KEY_BOOLEAN,
     KEY_RENDER,
+    KEY_OWNER,
+    KEY_FD,
 } KeyType;
 
 typedef struct RequestKey {
@@ -23,12 +29,22 @@ typedef struct RequestKey {
     const char *const *words; /* NULL: any string */
 } RequestKey;
 
-#define ALL_CALLS (REQUEST_CALL_SELECT | REQUEST_CALL_EXPLAIN | REQUEST_CALL_CAPABILITIES)
+#define VM_QUESTIONS (REQUEST_CALL_PREPARE | REQUEST_CALL_IMPORT_VM | REQUEST_CALL_REBIND)
+#define RENDERING_CALLS \
+    (REQUEST_CALL_SELECT | REQUEST_CALL_EXPLAIN | REQUEST_CALL_CAPABILITIES | VM_QUESTIONS)
+/* filters: the keys that a pin records */
+#define ALL_CALLS (RENDERING_CALLS | REQUEST_CALL_PIN)
+#define NEW_OWNER                                                                                  \
+    (REQUEST_CALL_PREPARE | REQUEST_CALL_IMPORT_VM | REQUEST_CALL_GET_VM | REQUEST_CALL_LIST_VMS | \
+     REQUEST_CALL_CLONE)
 
 static const char *const interface_words[] = {"uefi", "bios", "openfirmware", "uboot", NULL};
 static const char *const device_words[] = {"flash", "memory", "kernel", "igvm", NULL};
 static const char *const mode_words[] = {"split", "combined", "stateless", NULL};
 static const char *const format_words[] = {"raw", "qcow2", NULL};
+static const char *const create_words[] = {"auto", "never", "new", NULL};
+static const char *const nvram_format_words[] = {"raw", "qcow2", NULL};
+static const char *const file_format_words[] = {"raw", "qcow2", "json", NULL};
 static const char *const render_words[] = {"qemu", "qemu-legacy", NULL};
 
 #define KEY(key_name, key_type, field, key_calls, key_words) \
@@ -44,8 +60,22 @@ static const RequestKey request_keys[] = {
         KEY("firmware", KEY_STRING, firmware, ALL_CALLS, NULL),
         KEY("executable", KEY_PATH, executable, ALL_CALLS, NULL),
         KEY("host-supported", KEY_BOOLEAN, host_supported, ALL_CALLS, NULL),
-        KEY("render", KEY_RENDER, render, ALL_CALLS, render_words),
+        KEY("render", KEY_RENDER, render, RENDERING_CALLS, render_words),
         KEY("nvram-filename", KEY_PATH, nvram_filename, REQUEST_CALL_SELECT, NULL),
+        KEY("create", KEY_STRING, create, REQUEST_CALL_PREPARE, create_words),
+        KEY("owner", KEY_OWNER, owner, NEW_OWNER, NULL),
+        KEY("nvram-format", KEY_STRING, nvram_format, REQUEST_CALL_PREPARE | REQUEST_CALL_IMPORT_VM,
+            nvram_format_words),
+        KEY("format", KEY_STRING, format, REQUEST_CALL_IMPORT_VM | REQUEST_CALL_IMPORT,
+            file_format_words),
+        KEY("nvram-template", KEY_FD, nvram_template, REQUEST_CALL_PREPARE | REQUEST_CALL_RESET,
+            NULL),
+        KEY("lease", KEY_BOOLEAN, lease, REQUEST_CALL_PREPARE, NULL),
+        KEY("all", KEY_BOOLEAN, all, REQUEST_CALL_LIST_VMS, NULL),
+        KEY("machine", KEY_MACHINE, machine, REQUEST_CALL_REBIND, NULL),
+        KEY("reset", KEY_BOOLEAN, reset, REQUEST_CALL_REBIND, NULL),
+        KEY("live", KEY_BOOLEAN, live, REQUEST_CALL_CLONE | REQUEST_CALL_EXPORT, NULL),
+        KEY("backup", KEY_BOOLEAN, backup, REQUEST_CALL_EXPORT, NULL),
 };
 
 G_STATIC_ASSERT(G_N_ELEMENTS(request_keys) <= 64); /* Request.given */
@@ -101,9 +131,12 @@ static gboolean set_string(
         return invalid(error, "%s: not a string (D-Bus type s)", key->name);
     if (!check_string(key->name, value->string, max, key->words, error))
         return FALSE;
+    if (key->type == KEY_MACHINE && value->string[0] == '\0')
+        return invalid(error, "%s: empty", key->name);
     if (key->type == KEY_PATH && value->string[0] != '/')
         return invalid(error, "%s: not an absolute file name", key->name);
 
+    g_free(*field);
     *field = g_strdup(value->string);
     return TRUE;
 }
@@ -127,6 +160,33 @@ static gboolean set_render(
     return TRUE;
 }
 
+/* Linux has no user of these ids: 65535 is what 16-bit interfaces make of the other. */
+static gboolean set_owner(
+        const RequestKey *key, Request *request, const RequestValue *value, GError **error) {
+    if (value->type != REQUEST_VALUE_NUMBER)
+        return invalid(error, "%s: not a user id (D-Bus type u)", key->name);
+    if (value->number == G_MAXUINT16 || value->number == G_MAXUINT32)
+        return invalid(error, "%s: %u is no user id", key->name, value->number);
+
+    request->owner = value->number;
+    request->has_owner = TRUE;
+    return TRUE;
+}
+
+static gboolean set_fd(
+        const RequestKey *key, int *field, const RequestValue *value, GError **error) {
+    if (value->type != REQUEST_VALUE_FD)
+        return invalid(error, "%s: not a file descriptor (D-Bus type h)", key->name);
+
+    *field = fcntl(value->fd, F_DUPFD_CLOEXEC, 3);
+    if (*field >= 0)
+        return TRUE;
+    g_set_error(
+            error, FIRMWARE_ERROR, FIRMWARE_ERROR_IO, "%s: cannot be kept: %s", key->name,
+            g_strerror(errno));
+    return FALSE;
+}
+
 gboolean request_set(
         Request *request, const char *name, const RequestValue *value, GError **error) {
     const RequestKey *key = find_key(name, request->call);
@@ -144,6 +204,7 @@ gboolean request_set(
     field = (char *)request + key->offset;
     switch (key->type) {
     case KEY_STRING:
+    case KEY_MACHINE:
     case KEY_PATH:
         return set_string(key, field, value, error);
     case KEY_STRINGS:
@@ -158,6 +219,10 @@ gboolean request_set(
         return TRUE;
     case KEY_RENDER:
         return set_render(key, field, value, error);
+    case KEY_OWNER:
+        return set_owner(key, request, value, error);
+    case KEY_FD:
+        return set_fd(key, field, value, error);
     }
     g_assert_not_reached();
 }
@@ -172,15 +237,53 @@ Request *request_new(
         RequestCall call, const char *architecture, const char *machine, GError **error) {
     g_autoptr(Request) request = NULL;
 
-    if (!check_argument("architecture", architecture, error) ||
-        !check_argument("machine", machine, error))
+    if ((architecture && !check_argument("architecture", architecture, error)) ||
+        (machine && !check_argument("machine", machine, error)))
         return NULL;
 
     request = g_new0(Request, 1);
     request->call = call;
     request->architecture = g_strdup(architecture);
     request->machine = g_strdup(machine);
+    request->nvram_template = FILE_FD_NONE;
     return g_steal_pointer(&request);
+}
+
+static RequestValue get_value(const Request *request, const RequestKey *key) {
+    gconstpointer field = (const char *)request + key->offset;
+
+    if (key->type == KEY_STRINGS)
+        return (RequestValue){
+                .type = REQUEST_VALUE_STRINGS, .strings = *(const char *const *const *)field};
+    if (key->type == KEY_BOOLEAN)
+        return (RequestValue){.type = REQUEST_VALUE_BOOLEAN, .boolean = *(const gboolean *)field};
+    return (RequestValue){.type = REQUEST_VALUE_STRING, .string = *(const char *const *)field};
+}
+
+void request_visit_requirements(const Request *request, RequestVisit visit, gpointer userdata) {
+    for (gsize i = 0; i < G_N_ELEMENTS(request_keys); i++) {
+        const RequestKey *key = &request_keys[i];
+        gboolean is_given = (request->given >> i) & 1;
+        RequestValue value;
+
+        if (!is_given || !(key->calls & REQUEST_CALL_PIN))
+            continue;
+        value = get_value(request, key);
+        visit(key->name, &value, userdata);
+    }
+}
+
+static void copy_requirement(const char *key, const RequestValue *value, gpointer userdata) {
+    gboolean is_set = request_set(userdata, key, value, NULL);
+
+    g_assert(is_set);
+}
+
+Request *request_copy_requirements(const Request *request) {
+    Request *copy = request_new(REQUEST_CALL_PIN, NULL, NULL, NULL);
+
+    request_visit_requirements(request, copy_requirement, copy);
+    return copy;
 }
 
 void request_free(Request *request) {
@@ -198,5 +301,10 @@ void request_free(Request *request) {
     g_free(request->firmware);
     g_free(request->executable);
     g_free(request->nvram_filename);
+    g_free(request->create);
+    g_free(request->nvram_format);
+    g_free(request->format);
+    if (request->nvram_template >= 0)
+        file_fd_close(request->nvram_template);
     g_free(request);
 }

@@ -17,6 +17,17 @@ typedef enum RequestCall {
     REQUEST_CALL_SELECT = 1 << 0,
     REQUEST_CALL_EXPLAIN = 1 << 1,
     REQUEST_CALL_CAPABILITIES = 1 << 2,
+    REQUEST_CALL_PREPARE = 1 << 3,
+    REQUEST_CALL_IMPORT_VM = 1 << 4,
+    REQUEST_CALL_GET_VM = 1 << 5,
+    REQUEST_CALL_LIST_VMS = 1 << 6,
+    REQUEST_CALL_REBIND = 1 << 7,
+    REQUEST_CALL_RESET = 1 << 8,
+    REQUEST_CALL_CLONE = 1 << 9,
+    REQUEST_CALL_EXPORT = 1 << 10,
+    REQUEST_CALL_IMPORT = 1 << 11,
+    REQUEST_CALL_BARE = 1 << 12, /* takes no keys */
+    REQUEST_CALL_PIN = 1 << 13,  /* what a pin's record has of requirements */
 } RequestCall;
 
 typedef enum RequestRender {
@@ -26,8 +37,8 @@ typedef enum RequestRender {
 
 typedef struct Request {
     RequestCall call;
-    char *architecture;
-    char *machine; /* as asked: a type or an alias */
+    char *architecture; /* NULL where the call has none */
+    char *machine;      /* as asked: a type or an alias; NULL where the call has none */
 
     guint64 given; /* bit N: the table's key N is given */
 
@@ -43,6 +54,18 @@ typedef struct Request {
     gboolean host_supported;
     guint render; /* RequestRender, or-ed */
     char *nvram_filename;
+
+    char *create; /* auto, never, new; NULL: auto */
+    guint32 owner;
+    gboolean has_owner;
+    char *nvram_format;
+    char *format;
+    int nvram_template; /* a file descriptor; -1: none */
+    gboolean lease;
+    gboolean all;
+    gboolean reset;
+    gboolean live;
+    gboolean backup;
 } Request;
 
 /* A value as the caller sent it. Borrowed. */
@@ -52,17 +75,30 @@ typedef struct RequestValue {
         REQUEST_VALUE_STRING,
         REQUEST_VALUE_STRINGS,
         REQUEST_VALUE_BOOLEAN,
+        REQUEST_VALUE_NUMBER,
+        REQUEST_VALUE_FD,
     } type;
     const char *string;
     const char *const *strings; /* NULL-terminated */
     gboolean boolean;
+    guint32 number;
+    int fd;
 } RequestValue;
 
-/* All errors are FIRMWARE_ERROR_INVALID_ARGS, and name the argument or key. */
+/* All errors are FIRMWARE_ERROR_INVALID_ARGS, and name the argument or key. ARCHITECTURE and
+ * MACHINE are NULL for a call that has no such arguments. */
 Request *request_new(
         RequestCall call, const char *architecture, const char *machine, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
 gboolean request_set(Request *request, const char *key, const RequestValue *value, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
+
+/* Calls VISIT for each requirement that is given and filters: what a pin records. */
+typedef void (*RequestVisit)(const char *key, const RequestValue *value, gpointer userdata);
+void request_visit_requirements(const Request *request, RequestVisit visit, gpointer userdata);
+
+/* The requirements of REQUEST alone. */
+Request *request_copy_requirements(const Request *request) G_GNUC_WARN_UNUSED_RESULT;
+
 void request_free(Request *request);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Request, request_free)

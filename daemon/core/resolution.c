@@ -14,18 +14,48 @@ gboolean resolution_needs_secure_flash(const Resolution *resolution) {
     return first && first->secure;
 }
 
-void resolution_set_nvram_filename(Resolution *resolution, const char *filename) {
-    g_free(resolution->nvram_filename);
-    resolution->nvram_filename = g_strdup(filename);
-
+static FlashUnit *find_writable_unit(const Resolution *resolution) {
     for (guint i = 0; resolution->flash && i < resolution->flash->len; i++) {
         FlashUnit *unit = resolution->flash->pdata[i];
 
-        if (unit->read_only)
-            continue;
-        g_free(unit->filename);
-        unit->filename = g_strdup(filename);
+        if (!unit->read_only)
+            return unit;
     }
+    return NULL;
+}
+
+const FlashUnit *resolution_get_writable_unit(const Resolution *resolution) {
+    return find_writable_unit(resolution);
+}
+
+void resolution_set_nvram(Resolution *resolution, const char *filename, const char *format) {
+    FlashUnit *unit = find_writable_unit(resolution);
+
+    g_free(resolution->nvram_filename);
+    resolution->nvram_filename = g_strdup(filename);
+    if (!unit)
+        return;
+
+    g_free(unit->filename);
+    unit->filename = g_strdup(filename);
+    if (format) {
+        g_free(unit->format);
+        unit->format = g_strdup(format);
+    }
+}
+
+gboolean resolution_same_flash(const Resolution *a, const Resolution *b) {
+    guint n_a = a->flash ? a->flash->len : 0;
+    guint n_b = b->flash ? b->flash->len : 0;
+
+    if (n_a != n_b)
+        return FALSE;
+
+    for (guint i = 0; i < n_a; i++)
+        for (const FlashKey *key = flash_keys; key->name; key++)
+            if (key->recordable && !flash_unit_equal(a->flash->pdata[i], b->flash->pdata[i], key))
+                return FALSE;
+    return TRUE;
 }
 
 Resolution *resolution_new(
@@ -42,6 +72,7 @@ Resolution *resolution_new(
     /* boards that the table does not know are newer than those it does */
     resolution->has_pflash_properties =
             machine->board ? machine->board->has_pflash_properties : TRUE;
+    resolution->has_fixed_flash = machine->board && machine->board->unit_size > 0;
     resolution->executable_size = file->executable.size;
     resolution->nvram_template_size = file->nvram_template.size;
 
@@ -55,7 +86,7 @@ Resolution *resolution_new(
         resolution->nvram_template_size = flash_backend_size(resolution->nvram_template_size);
     }
     if (request->nvram_filename && descriptor_keeps_variables(file->descriptor))
-        resolution_set_nvram_filename(resolution, request->nvram_filename);
+        resolution_set_nvram(resolution, request->nvram_filename, NULL);
     return g_steal_pointer(&resolution);
 }
 

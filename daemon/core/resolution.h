@@ -17,6 +17,8 @@ typedef struct Resolution {
     char *machine; /* what to give to -machine */
     /* -machine takes pflash0= and pflash1=: QEMU's board knows its flash as properties */
     gboolean has_pflash_properties;
+    /* the board's flash units have a size of their own: a shorter NVRAM is extended to it */
+    gboolean has_fixed_flash;
     /* bytes that the guest sees; of the template 0 where there is none, or a JSON store */
     guint64 executable_size;
     guint64 nvram_template_size;
@@ -31,8 +33,14 @@ Resolution *resolution_new(const CatalogFile *file, const Machine *machine, cons
 gboolean resolution_needs_smm(const Resolution *resolution);
 gboolean resolution_needs_secure_flash(const Resolution *resolution);
 
-/* Names the VM's own copy, which a guest writes to. */
-void resolution_set_nvram_filename(Resolution *resolution, const char *filename);
+/* Names the VM's own copy, which a guest writes to; FORMAT NULL: as in the descriptor. */
+void resolution_set_nvram(Resolution *resolution, const char *filename, const char *format);
+
+/* The flash unit that a guest writes to, or NULL. */
+const FlashUnit *resolution_get_writable_unit(const Resolution *resolution);
+
+/* Both give a guest the same board: all of the flash units' values but file names and formats. */
+gboolean resolution_same_flash(const Resolution *a, const Resolution *b);
 
 void resolution_free(Resolution *resolution);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Resolution, resolution_free)

@@ -21,9 +21,9 @@ static gboolean contains(GStrv list, const char *word) {
     return g_strv_contains((const char *const *)list, word);
 }
 
-static void check_features(const SelectionInput *input, const Descriptor *d, GPtrArray *reasons) {
-    const Request *request = input->request;
-
+static void check_features(
+        const Request *request, const Descriptor *d, const char *const *host_features,
+        GPtrArray *reasons) {
     for (char **f = request->features; f && *f; f++)
         if (!descriptor_has_feature(d, *f))
             add_detailed_reason(reasons, "feature-missing", *f);
@@ -33,20 +33,23 @@ static void check_features(const SelectionInput *input, const Descriptor *d, GPt
             add_detailed_reason(reasons, "feature-present", *f);
 
     for (char **f = d->features; request->host_supported && *f; f++)
-        if (feature_is_confidential(*f) && !g_strv_contains(input->host_features, *f))
+        if (feature_is_confidential(*f) && !g_strv_contains(host_features, *f))
             add_detailed_reason(reasons, "host-lacks", *f);
 }
 
-static void check_mapping(const Request *request, const CatalogFile *file, GPtrArray *reasons) {
-    const Descriptor *d = file->descriptor;
-
+void selection_check_requirements(
+        const Request *request, const char *name, const Descriptor *d,
+        const char *const *host_features, GPtrArray *reasons) {
+    if (request->interface && !contains(d->interface_types, request->interface))
+        add_reason(reasons, "interface");
+    check_features(request, d, host_features, reasons);
     if (request->devices && !contains(request->devices, firmware_device_to_string(d->device)))
         add_reason(reasons, "device");
     if (request->modes && !contains(request->modes, firmware_mode_to_string(d->mode)))
         add_reason(reasons, "mode");
     if (request->formats && !contains(request->formats, d->executable.format))
         add_reason(reasons, "format");
-    if (request->firmware && !g_str_equal(request->firmware, file->name))
+    if (request->firmware && !g_str_equal(request->firmware, name))
         add_reason(reasons, "firmware");
     if (request->executable && !g_str_equal(request->executable, d->executable.filename))
         add_reason(reasons, "executable");
@@ -54,14 +57,10 @@ static void check_mapping(const Request *request, const CatalogFile *file, GPtrA
 
 /* FALSE with all REASONS for an effective file with a descriptor that does not pass. */
 static gboolean passes(const SelectionInput *input, const CatalogFile *file, GPtrArray *reasons) {
-    const Request *request = input->request;
     const Machine *machine = &input->machine;
     const Descriptor *d = file->descriptor;
     gboolean is_target = FALSE;
     gboolean has_images;
-
-    if (request->interface && !contains(d->interface_types, request->interface))
-        add_reason(reasons, "interface");
 
     if (!descriptor_has_architecture(d, machine->architecture))
         add_reason(reasons, "architecture");
@@ -70,8 +69,7 @@ static gboolean passes(const SelectionInput *input, const CatalogFile *file, GPt
     else
         is_target = TRUE;
 
-    check_features(input, d, reasons);
-    check_mapping(request, file, reasons);
+    selection_check_requirements(input->request, file->name, d, input->host_features, reasons);
     has_images = catalog_file_check_images(file, reasons);
 
     /* against a machine that it is not for, sizes say nothing */
@@ -189,6 +187,12 @@ static void visit_passing(const SelectionInput *input, PassVisit visit, gpointer
         if (judge(input, file, reasons) == VERDICT_ACCEPTED && !visit(file, userdata))
             return;
     }
+}
+
+gboolean selection_accepts(const SelectionInput *input, const CatalogFile *file) {
+    g_autoptr(GPtrArray) reasons = g_ptr_array_new_with_free_func(g_free);
+
+    return judge(input, file, reasons) == VERDICT_ACCEPTED;
 }
 
 static gboolean take_first(const CatalogFile *file, gpointer userdata) {

@@ -31,6 +31,14 @@ GPtrArray *selection_explain(const SelectionInput *input) G_GNUC_WARN_UNUSED_RES
 const CatalogFile *selection_choose(const SelectionInput *input, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
 
+/* What of REQUEST a firmware does not satisfy, whatever the machine and the images. */
+void selection_check_requirements(
+        const Request *request, const char *name, const Descriptor *descriptor,
+        const char *const *host_features, GPtrArray *reasons);
+
+/* FILE, of the catalog's firmware, is usable and passes. */
+gboolean selection_accepts(const SelectionInput *input, const CatalogFile *file);
+
 /* What the firmware that passes can do. Each list is of char* without repetition, in the order of
  * first occurrence; all are borrowed from the catalog. */
 typedef struct Capabilities {

@@ -42,3 +42,7 @@ char *text_escape(const char *text) {
 
     return g_string_free(g_steal_pointer(&escaped), FALSE);
 }
+
+char *text_make_valid(const char *text) {
+    return text_is_valid(text) ? g_strdup(text) : text_escape(text);
+}

@@ -17,3 +17,6 @@ gboolean text_is_valid(const char *text);
 
 /* TEXT with each unacceptable byte, each backslash and each control character written as \xNN. */
 char *text_escape(const char *text) G_GNUC_WARN_UNUSED_RESULT;
+
+/* A copy of TEXT, escaped only if it is not acceptable as it is. */
+char *text_make_valid(const char *text) G_GNUC_WARN_UNUSED_RESULT;

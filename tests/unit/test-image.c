@@ -123,6 +123,65 @@ static void version_2_has_no_feature_bits(void) {
     assert_ok(dir, "q", "qcow2", 528 * KIB);
 }
 
+/* -- what refers to other files ---------------------------------------------------------- */
+
+static void assert_foreign(
+        const Change *changes, gsize n_changes, ImageStatus status, gboolean is_foreign) {
+    g_autoptr(TestDir) dir = test_dir_new();
+    ImageInfo info;
+
+    make_qcow2(dir, changes, n_changes, TEST_QCOW2_SIZE);
+    info = probe(dir, "q", "qcow2");
+    g_assert_cmpint(info.status, ==, status);
+    g_assert_true(info.is_foreign == is_foreign);
+    /* whatever else it says */
+    g_assert_false(probe(dir, "q", "raw").is_foreign);
+}
+
+static void assert_foreign_field(
+        gsize offset, guint64 value, ImageStatus status, gboolean is_foreign) {
+    const Change change = {offset, 8, value};
+
+    assert_foreign(&change, 1, status, is_foreign);
+}
+
+static void a_backing_file_is_foreign(void) {
+    const Change version_2[] = {{4, 4, 2}, {8, 8, 0x70}};
+
+    assert_foreign(NULL, 0, IMAGE_STATUS_OK, FALSE);
+    assert_foreign_field(8, 0x70, IMAGE_STATUS_OK, TRUE);
+    assert_foreign_field(8, G_GUINT64_CONSTANT(1) << 63, IMAGE_STATUS_OK, TRUE);
+    assert_foreign(version_2, 2, IMAGE_STATUS_OK, TRUE);
+}
+
+static void a_data_file_is_foreign(void) {
+    const Change version_2[] = {{4, 4, 2}, {72, 8, 0x4}};
+
+    assert_foreign_field(72, 0x4, IMAGE_STATUS_OK, TRUE);
+    assert_foreign_field(72, 0x1f, IMAGE_STATUS_OK, TRUE);
+    /* dirty, corrupt, compression type, extended L2 entries */
+    assert_foreign_field(72, 0x1b, IMAGE_STATUS_OK, FALSE);
+    assert_foreign(version_2, 2, IMAGE_STATUS_OK, FALSE);
+}
+
+static void unknown_incompatible_features_are_foreign(void) {
+    for (guint bit = 5; bit < 64; bit++)
+        assert_foreign_field(72, G_GUINT64_CONSTANT(1) << bit, IMAGE_STATUS_BAD_FORMAT, TRUE);
+    assert_foreign_field(80, G_MAXUINT64, IMAGE_STATUS_OK, FALSE);
+    assert_foreign_field(88, G_MAXUINT64, IMAGE_STATUS_OK, FALSE);
+}
+
+static void other_formats_are_never_foreign(void) {
+    g_autoptr(TestDir) dir = test_dir_new();
+
+    test_write_text(dir, "json", "{}");
+    test_write_text(dir, "text", "backing");
+    g_assert_false(probe(dir, "json", "json").is_foreign);
+    g_assert_false(probe(dir, "text", "raw").is_foreign);
+    g_assert_false(probe(dir, "text", "qcow2").is_foreign);
+    g_assert_false(probe(dir, "no", "qcow2").is_foreign);
+}
+
 static void truncated_headers_are_refused(void) {
     g_autoptr(TestDir) dir = test_dir_new();
     const Change version_2 = {4, 4, 2};
@@ -141,7 +200,7 @@ static void qcow2_size_is_virtual_and_in_whole_sectors(void) {
     g_autoptr(TestDir) dir = test_dir_new();
     Change change = {24, 8, 0};
     static const guint64 sizes[][2] = {
-            {0, 0}, {511, 0}, {512, 512}, {1023, 512}, {G_MAXUINT64, G_MAXUINT64 - 511},
+            {0, 0}, {511, 0}, {512, 512}, {1023, 512}, {G_MAXINT64, G_MAXINT64 - 511},
     };
 
     for (gsize i = 0; i < G_N_ELEMENTS(sizes); i++) {
@@ -149,6 +208,13 @@ static void qcow2_size_is_virtual_and_in_whole_sectors(void) {
         make_qcow2(dir, &change, 1, TEST_QCOW2_SIZE);
         assert_ok(dir, "q", "qcow2", sizes[i][1]);
     }
+}
+
+/* of which no record could be made: JSON's numbers end there */
+static void qcow2_size_has_63_bits(void) {
+    assert_foreign_field(24, G_MAXINT64, IMAGE_STATUS_OK, FALSE);
+    assert_foreign_field(24, G_GUINT64_CONSTANT(1) << 63, IMAGE_STATUS_BAD_FORMAT, FALSE);
+    assert_foreign_field(24, G_MAXUINT64, IMAGE_STATUS_BAD_FORMAT, FALSE);
 }
 
 static void raw_is_not_qcow2(void) {
@@ -244,8 +310,13 @@ int main(int argc, char **argv) {
             TEST_CASE(encrypted_qcow2_is_refused),
             TEST_CASE(unknown_incompatible_features_are_refused),
             TEST_CASE(version_2_has_no_feature_bits),
+            TEST_CASE(a_backing_file_is_foreign),
+            TEST_CASE(a_data_file_is_foreign),
+            TEST_CASE(unknown_incompatible_features_are_foreign),
+            TEST_CASE(other_formats_are_never_foreign),
             TEST_CASE(truncated_headers_are_refused),
             TEST_CASE(qcow2_size_is_virtual_and_in_whole_sectors),
+            TEST_CASE(qcow2_size_has_63_bits),
             TEST_CASE(raw_is_not_qcow2),
             TEST_CASE(a_json_store_is_an_object),
             TEST_CASE(a_json_store_has_at_most_1_mib),

@@ -294,8 +294,8 @@ static void an_answer_outlives_its_catalog(void) {
     resolve(&f, "x86_64", "q35", NULL);
     g_clear_pointer(&f.catalog, catalog_unref);
     g_clear_pointer(&f.request, request_free);
-    resolution_set_nvram_filename(f.resolution, "/vm/first");
-    resolution_set_nvram_filename(f.resolution, "/vm/second");
+    resolution_set_nvram(f.resolution, "/vm/first", NULL);
+    resolution_set_nvram(f.resolution, "/vm/second", NULL);
 
     g_assert_cmpstr(f.resolution->name, ==, "a");
     g_assert_cmpstr(f.resolution->path, ==, path);

@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "pin.h"
+
+#include <json-glib/json-glib.h>
+#include <string.h>
+
+#include "error.h"
+#include "text.h"
+#include "util-pin.h"
+
+/* What is wrong with a record is found, whatever it is, and named. */
+
+/* JSON of each type, and at the ends of the ranges; a record takes none of the last six. */
+static const char *const values[] = {
+        "'x'", "1", "true", "{}", "[]", "null", "-1", "1.5", "1e3", "18446744073709551615", "[1]",
+};
+#define N_TYPES 5 /* the values that have a type that some member has */
+
+static JsonNode *parse_node(const char *text) {
+    g_autofree char *json = test_quote(text);
+    g_autoptr(GError) error = NULL;
+    JsonNode *node = json_from_string(json, &error);
+
+    g_assert_no_error(error);
+    return node;
+}
+
+static char *print(JsonNode *node) {
+    return json_to_string(node, FALSE);
+}
+
+/* The member at PATH ("firmware/name", "flash/1/size") as VALUE; NULL takes it away. */
+static char *change(const char *record, const char *path, const char *value) {
+    g_autoptr(JsonNode) root = json_from_string(record, NULL);
+    g_auto(GStrv) steps = g_strsplit(path, "/", -1);
+    JsonObject *object = json_node_get_object(root);
+    char **step = steps;
+
+    for (; step[1]; step++) {
+        if (g_ascii_isdigit(step[1][0])) {
+            guint index = (guint)(step[1][0] - '0');
+
+            object = json_array_get_object_element(
+                    json_object_get_array_member(object, step[0]), index);
+            step++;
+        } else {
+            object = json_object_get_object_member(object, step[0]);
+        }
+    }
+
+    if (value)
+        json_object_set_member(object, *step, parse_node(value));
+    else
+        json_object_remove_member(object, *step);
+    return print(root);
+}
+
+static void assert_refused(
+        const char *record, const char *path, const char *value, const char *message) {
+    g_autofree char *changed = change(record, path, value);
+
+    test_assert_no_pin(changed, strlen(changed), message);
+}
+
+static char *missing_or_wrong(const char *member) {
+    return g_strdup_printf("member \"%s\" is missing or wrong", member);
+}
+
+static char *record_of(const char *kind) {
+    g_autoptr(TestDir) root = test_layers_new();
+    g_autoptr(Pin) pin = test_pin(root, test_pin_kind(kind), NULL);
+
+    return pin_to_json(pin);
+}
+
+/* -- members ----------------------------------------------------------------------------- */
+
+static gboolean is_same_type(JsonNode *a, JsonNode *b) {
+    if (JSON_NODE_TYPE(a) != JSON_NODE_TYPE(b))
+        return FALSE;
+    return !JSON_NODE_HOLDS_VALUE(a) || json_node_get_value_type(a) == json_node_get_value_type(b);
+}
+
+/* Each member of the object at PREFIX; NAMED: what the error names, or NULL for the member. */
+static void check_members(
+        const char *record, const char *prefix, JsonObject *o, const char *named) {
+    g_autoptr(GList) members = json_object_get_members(o);
+
+    g_assert_nonnull(members);
+    for (GList *member = members; member; member = member->next) {
+        g_autofree char *path = g_strconcat(prefix, member->data, NULL);
+        g_autofree char *message = missing_or_wrong(named ? named : member->data);
+
+        assert_refused(record, path, NULL, message);
+        for (gsize i = 0; i < G_N_ELEMENTS(values); i++) {
+            g_autoptr(JsonNode) value = parse_node(values[i]);
+
+            if (i >= N_TYPES || !is_same_type(value, json_object_get_member(o, member->data)))
+                assert_refused(record, path, values[i], message);
+        }
+    }
+}
+
+static void each_member_must_be_there_and_of_its_type(void) {
+    for (const TestPinKind *kind = test_pin_kinds; kind->name; kind++) {
+        g_autofree char *record = record_of(kind->name);
+        g_autoptr(JsonNode) root = json_from_string(record, NULL);
+        JsonObject *object = json_node_get_object(root);
+
+        g_assert_true(json_object_has_member(object, "nvram-format") == kind->has_nvram);
+        check_members(record, "", object, NULL);
+        check_members(record, "firmware/", json_object_get_object_member(object, "firmware"), NULL);
+    }
+}
+
+static void each_value_of_a_flash_unit_must_be_there(void) {
+    g_autofree char *record = record_of("split");
+    g_autoptr(JsonNode) root = json_from_string(record, NULL);
+    JsonArray *units = json_object_get_array_member(json_node_get_object(root), "flash");
+
+    g_assert_cmpuint(json_array_get_length(units), ==, 2);
+    check_members(record, "flash/0/", json_array_get_object_element(units, 0), "flash");
+    check_members(record, "flash/1/", json_array_get_object_element(units, 1), "flash");
+}
+
+static void flash_numbers_have_a_range(void) {
+    static const char *const beyond[][2] = {
+            {"unit", "4294967296"},  {"num-blocks", "4294967296"}, {"width", "256"},
+            {"device-width", "256"}, {"max-device-width", "256"},  {"id0", "65536"},
+            {"id3", "65536"},
+    };
+    g_autofree char *record = record_of("combined");
+    g_autofree char *message = missing_or_wrong("flash");
+
+    for (gsize i = 0; i < G_N_ELEMENTS(beyond); i++) {
+        g_autofree char *path = g_strconcat("flash/0/", beyond[i][0], NULL);
+
+        assert_refused(record, path, beyond[i][1], message);
+    }
+}
+
+static void flash_is_a_list_of_units(void) {
+    g_autofree char *record = record_of("stateless");
+    g_autofree char *message = missing_or_wrong("flash");
+
+    assert_refused(record, "flash", "[]", message);
+    assert_refused(record, "flash", "[{}]", message);
+    assert_refused(record, "flash", "[[]]", message);
+    assert_refused(record, "flash", "[null]", message);
+}
+
+static void what_a_firmware_does_not_have_is_refused(void) {
+    static const char *const stateless[] = {"stateless", "memory", "kernel", "igvm"};
+    static const char *const not_flash[] = {"uefi-vars", "memory", "kernel", "igvm"};
+    g_autofree char *no_nvram = missing_or_wrong("nvram-format");
+    g_autofree char *no_flash = missing_or_wrong("flash");
+
+    for (gsize i = 0; i < G_N_ELEMENTS(stateless); i++) {
+        g_autofree char *record = record_of(stateless[i]);
+
+        assert_refused(record, "nvram-format", "'raw'", no_nvram);
+    }
+    for (gsize i = 0; i < G_N_ELEMENTS(not_flash); i++) {
+        g_autofree char *record = record_of(not_flash[i]);
+
+        assert_refused(record, "flash", "[{}]", no_flash);
+    }
+}
+
+static void nvram_formats_are_words(void) {
+    g_autofree char *record = record_of("split");
+    g_autofree char *message = missing_or_wrong("nvram-format");
+
+    assert_refused(record, "nvram-format", "'vmdk'", message);
+    assert_refused(record, "nvram-format", "''", message);
+}
+
+static void the_document_is_a_descriptor(void) {
+    static const char *const documents[] = {"''", "'x'", "'{}'", "'[]'", "'{\\\"a\\\": \\\"\\\"}'"};
+    g_autofree char *record = record_of("kernel");
+    g_autofree char *message = missing_or_wrong("document");
+
+    for (gsize i = 0; i < G_N_ELEMENTS(documents); i++)
+        assert_refused(record, "firmware/document", documents[i], message);
+}
+
+/* -- requirements ------------------------------------------------------------------------ */
+
+static void requirements_are_held_against_the_table(void) {
+    static const char *const wrong[][2] = {
+            {"x", "true"},
+            {"owner", "1"},
+            {"render", "['qemu']"},
+            {"interface", "1"},
+            {"interface", "null"},
+            {"interface", "'efi'"},
+            {"features", "['a', 1]"},
+            {"features", "{}"},
+            {"features", "'a'"},
+            {"devices", "['rom']"},
+            {"host-supported", "'true'"},
+            {"host-supported", "1"},
+            {"executable", "'a'"},
+    };
+    g_autofree char *record = record_of("split");
+
+    for (gsize i = 0; i < G_N_ELEMENTS(wrong); i++) {
+        g_autofree char *path = g_strconcat("requirements/", wrong[i][0], NULL);
+        g_autofree char *message = missing_or_wrong(wrong[i][0]);
+
+        assert_refused(record, path, wrong[i][1], message);
+    }
+}
+
+/* -- versions ---------------------------------------------------------------------------- */
+
+static void records_of_another_version_are_told(void) {
+    g_autofree char *record = record_of("split");
+
+    assert_refused(
+            record, "version", "2", "version 2 of the record is none that this service knows");
+    assert_refused(
+            record, "version", "9223372036854775807",
+            "version 9223372036854775807 of the record is none that this service knows");
+    /* of which nothing else need be understood */
+    test_assert_no_pin(
+            "{\"version\": 2}", 14, "version 2 of the record is none that this service knows");
+    assert_refused(
+            record, "version", "0", "version 0 of the record is none that this service knows");
+}
+
+static void unknown_members_are_passed_over(void) {
+    g_autofree char *record = record_of("split");
+    g_autofree char *changed = change(record, "x", "{'a': [1, null]}");
+    g_autoptr(Pin) pin = test_pin_read(changed);
+    g_autofree char *again = pin_to_json(pin);
+
+    g_assert_cmpstr(again, ==, record);
+}
+
+/* -- bytes ------------------------------------------------------------------------------- */
+
+static void what_is_no_json_object_is_refused(void) {
+    static const char *const texts[] = {
+            "",
+            " ",
+            "x",
+            "[]",
+            "null",
+            "1",
+            "\"x\"",
+            "{",
+            "}",
+            "{}",
+            "{}{}",
+            "{} x",
+            "{'a': 1}",
+            "{\"version\": 1,}",
+            "{\"version\": 1, \"version\": 1}",
+            "{\"version\": 01}",
+            "/* */ {\"version\": 2}",
+            "\xef\xbb\xbf{\"version\": 2}",
+            "{\"version\": \"\xff\"}",
+            "{\"version\": \"\\ud800\"}",
+            "{\"version\": \"\\u0000\"}",
+            "{\"version\": NaN}",
+            "{\"version\": 1e999}",
+            "{\"version\": 99999999999999999999999999}",
+            "[{\"version\": 2}]",
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(texts); i++)
+        test_assert_no_pin(texts[i], strlen(texts[i]), NULL);
+    test_assert_no_pin("{\"a\0\": 1}", 9, NULL);
+    test_assert_no_pin("{}\0", 3, NULL);
+}
+
+static void nesting_is_limited(void) {
+    g_autofree char *arrays = g_strnfill(200000, '[');
+    g_autoptr(GString) objects = g_string_new(NULL);
+
+    for (guint i = 0; i < 20000; i++)
+        g_string_append(objects, "{\"a\":");
+    test_assert_no_pin(arrays, 200000, NULL);
+    test_assert_no_pin(objects->str, objects->len, NULL);
+}
+
+static void a_record_that_is_cut_short_is_refused(void) {
+    g_autofree char *record = record_of("split");
+
+    for (gsize size = 0; size < strlen(record); size++)
+        test_assert_no_pin(record, size, NULL);
+}
+
+/* Refused with words that can go out, or taken and as good as any. */
+static void each_byte_may_be_wrong(void) {
+    static const char bytes[] = {'\0', '"', '0', '-', '\\', ' ', (char)0xff};
+    g_autofree char *record = record_of("split");
+    gsize size = strlen(record);
+
+    for (gsize i = 0; i < size; i++) {
+        g_autofree char *changed = g_memdup2(record, size);
+        g_autoptr(GError) error = NULL;
+        g_autoptr(GBytes) json = NULL;
+        g_autoptr(Pin) pin = NULL;
+
+        changed[i] = bytes[i % sizeof bytes];
+        json = g_bytes_new(changed, size);
+        pin = pin_from_json(json, &error);
+        g_assert_true((pin == NULL) == (error != NULL));
+        if (pin) {
+            g_autofree char *again = pin_to_json(pin);
+            g_autoptr(Pin) copy = test_pin_read(again);
+
+            test_assert_same_pin(copy, pin);
+        } else {
+            g_assert_true(text_is_valid(error->message));
+        }
+    }
+}
+
+int main(int argc, char **argv) {
+    static const TestCase cases[] = {
+            TEST_CASE(each_member_must_be_there_and_of_its_type),
+            TEST_CASE(each_value_of_a_flash_unit_must_be_there),
+            TEST_CASE(flash_numbers_have_a_range),
+            TEST_CASE(flash_is_a_list_of_units),
+            TEST_CASE(what_a_firmware_does_not_have_is_refused),
+            TEST_CASE(nvram_formats_are_words),
+            TEST_CASE(the_document_is_a_descriptor),
+            TEST_CASE(requirements_are_held_against_the_table),
+            TEST_CASE(records_of_another_version_are_told),
+            TEST_CASE(unknown_members_are_passed_over),
+            TEST_CASE(what_is_no_json_object_is_refused),
+            TEST_CASE(nesting_is_limited),
+            TEST_CASE(a_record_that_is_cut_short_is_refused),
+            TEST_CASE(each_byte_may_be_wrong),
+    };
+
+    return test_main(argc, argv, "pin-record", cases, G_N_ELEMENTS(cases));
+}

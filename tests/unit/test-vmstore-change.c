@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "vmdraft.h"
+
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "error.h"
+#include "util-vmstore.h"
+
+/* A VM appears, changes and goes at once, and what fails leaves all as it was. */
+
+/* A new directory for each test, with one VM "a" in it, whose NVRAM is "old". */
+typedef struct Fixture {
+    TestDir *dir;
+    VMStore *store;
+    FileFd vm;
+} Fixture;
+
+static Fixture fixture(void) {
+    Fixture f = {.dir = test_dir_new()};
+
+    f.store = test_store(f.dir);
+    test_make_vm(f.store, "a", "old");
+    f.vm = test_open_vm(f.store, "a");
+    return f;
+}
+
+static void fixture_clear(Fixture *f) {
+    file_fd_close(f->vm);
+    vmstore_free(f->store);
+    test_dir_free(f->dir);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Fixture, fixture_clear)
+
+static void assert_no_vm(const Fixture *f, const char *id) {
+    FileFd fd = FILE_FD_NONE;
+
+    g_assert_cmpint(vmstore_open_vm(f->store, test_owner(), id, &fd), ==, -ENOENT);
+    g_assert_cmpint(fd, ==, FILE_FD_NONE);
+}
+
+static void assert_exists(GError *error, const char *id) {
+    g_autofree char *text = g_strdup_printf("the owner has a VM \"%s\" already", id);
+
+    g_assert_error(error, FIRMWARE_ERROR, FIRMWARE_ERROR_VM_EXISTS);
+    g_assert_cmpstr(error->message, ==, text);
+}
+
+/* -- new VMs ----------------------------------------------------------------------------- */
+
+static void a_vm_appears_when_it_is_published(void) {
+    g_auto(Fixture) f = fixture();
+    g_autoptr(VMDraft) draft = test_draft(f.store);
+    g_autoptr(GError) error = NULL;
+    g_auto(FileFd) vm = FILE_FD_NONE;
+
+    test_draft_give(draft, "nvram.raw", "nvram.raw", "new");
+    assert_no_vm(&f, "b");
+    g_assert_true(vmdraft_publish(draft, "b", &error));
+    g_assert_no_error(error);
+    test_assert_content(f.store, "b", "nvram.raw", "new");
+    test_assert_entries(f.store, NULL, "a, b");
+    g_clear_pointer(&draft, vmdraft_free);
+    test_assert_content(f.store, "b", "nvram.raw", "new");
+    test_assert_entries(f.store, "b", "lock, nvram.raw");
+    vm = test_open_vm(f.store, "b");
+}
+
+static void an_id_is_given_once(void) {
+    g_auto(Fixture) f = fixture();
+    g_autoptr(VMDraft) draft = test_draft(f.store);
+    g_autoptr(GError) error = NULL;
+
+    test_draft_give(draft, "nvram.raw", "nvram.raw", "new");
+    g_assert_false(vmdraft_publish(draft, "a", &error));
+    assert_exists(error, "a");
+    test_assert_content(f.store, "a", "nvram.raw", "old");
+
+    /* the draft is as good as before */
+    g_assert_true(vmdraft_publish(draft, "b", NULL));
+    test_assert_content(f.store, "b", "nvram.raw", "new");
+    test_assert_content(f.store, "a", "nvram.raw", "old");
+}
+
+static void a_file_in_the_way_is_not_replaced(void) {
+    g_auto(Fixture) f = fixture();
+    g_autoptr(VMDraft) draft = test_draft(f.store);
+    g_autofree char *path = vmstore_path(f.store, test_owner(), "a", "../b");
+    g_autoptr(GError) error = NULL;
+
+    g_assert_true(g_file_set_contents(path, "x", 1, NULL));
+    g_assert_false(vmdraft_publish(draft, "b", &error));
+    assert_exists(error, "b");
+    g_clear_pointer(&draft, vmdraft_free);
+    test_assert_entries(f.store, NULL, "a, b");
+}
+
+/* -- changed VMs ------------------------------------------------------------------------- */
+
+static void a_replaced_vm_keeps_its_lock(void) {
+    g_auto(Fixture) f = fixture();
+    g_autoptr(VMDraft) draft = test_draft(f.store);
+    guint64 lock = test_inode(f.store, "a", "lock");
+    g_auto(FileFd) lease = FILE_FD_NONE;
+    g_auto(FileFd) vm = FILE_FD_NONE;
+    g_autoptr(GError) error = NULL;
+
+    g_assert_true(vmstore_lease(f.store, "a", f.vm, &lease, NULL));
+    test_draft_give(draft, "scratch", "nvram.raw", "new");
+    g_assert_true(vmdraft_keep(draft, f.vm, "nvram.raw", VMSTORE_BACKUP_NAME, &error));
+    test_assert_content(f.store, "a", "nvram.raw", "old");
+    test_assert_entries(f.store, "a", "lock, nvram.raw, pin.json");
+
+    g_assert_true(vmdraft_replace(draft, "a", &error));
+    g_assert_no_error(error);
+    test_assert_content(f.store, "a", "nvram.raw", "new");
+    test_assert_content(f.store, "a", "backup", "old");
+    test_assert_entries(f.store, "a", "backup, lock, nvram.raw");
+    g_assert_cmpuint(test_inode(f.store, "a", "lock"), ==, lock);
+
+    /* whoever had the lease has it still */
+    vm = test_open_vm(f.store, "a");
+    g_assert_true(vmstore_is_leased(f.store, vm));
+    file_fd_close(lease);
+    lease = FILE_FD_NONE;
+    g_assert_false(vmstore_is_leased(f.store, vm));
+}
+
+static void what_a_vm_was_goes_with_the_draft(void) {
+    g_auto(Fixture) f = fixture();
+    g_autoptr(VMDraft) draft = test_draft(f.store);
+    g_autofree char *before = vmdraft_get_path(draft, "nvram.raw");
+    g_autofree char *content = NULL;
+
+    test_draft_give(draft, "scratch", "nvram.raw", "new");
+    g_assert_true(vmdraft_replace(draft, "a", NULL));
+    g_assert_true(g_file_get_contents(before, &content, NULL, NULL));
+    g_assert_cmpstr(content, ==, "old");
+    g_clear_pointer(&draft, vmdraft_free);
+    test_assert_entries(f.store, NULL, "a");
+    test_assert_content(f.store, "a", "nvram.raw", "new");
+}
+
+static void files_are_kept_as_they_are(void) {
+    g_auto(Fixture) f = fixture();
+    g_autoptr(VMDraft) draft = test_draft(f.store);
+    guint64 inode = test_inode(f.store, "a", "nvram.raw");
+    g_autoptr(GError) error = NULL;
+
+    g_assert_true(vmdraft_keep(draft, f.vm, "nvram.raw", "nvram.raw", &error));
+    g_assert_true(vmdraft_keep(draft, f.vm, "backup", "backup", &error));
+    g_assert_no_error(error);
+    g_assert_false(vmdraft_keep(draft, f.vm, "pin.json", "nvram.raw", &error));
+    g_assert_error(error, FIRMWARE_ERROR, FIRMWARE_ERROR_IO);
+    g_assert_true(vmdraft_replace(draft, "a", NULL));
+    g_clear_pointer(&draft, vmdraft_free);
+    g_assert_cmpuint(test_inode(f.store, "a", "nvram.raw"), ==, inode);
+    test_assert_entries(f.store, "a", "lock, nvram.raw");
+}
+
+/* An owner can make so many links to his file that it takes no more. */
+static void a_file_that_cannot_be_linked_is_copied(void) {
+    g_auto(Fixture) f = fixture();
+    g_autoptr(VMDraft) draft = test_draft(f.store);
+    g_autofree char *elsewhere = test_mkdir(f.dir, "elsewhere");
+    g_auto(FileFd) dir = open(elsewhere, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    g_autofree char *kept = NULL;
+    g_autoptr(GError) error = NULL;
+
+    /* as many as ext4 has, or where there is no limit, more */
+    for (guint i = 0; i < 65100; i++) {
+        char name[16];
+
+        (void)g_snprintf(name, sizeof name, "%u", i);
+        if (linkat(f.vm, "nvram.raw", dir, name, 0) < 0) {
+            g_assert_cmpint(errno, ==, EMLINK);
+            break;
+        }
+    }
+    g_assert_true(vmdraft_keep(draft, f.vm, "nvram.raw", "backup", &error));
+    g_assert_no_error(error);
+    kept = vmdraft_get_path(draft, "backup");
+    test_assert_mode(kept, S_IFREG | 0600);
+    g_assert_true(vmdraft_replace(draft, "a", NULL));
+    test_assert_content(f.store, "a", "backup", "old");
+}
+
+static void a_directory_is_not_kept(void) {
+    g_auto(Fixture) f = fixture();
+    g_autoptr(VMDraft) draft = test_draft(f.store);
+    g_autoptr(GError) error = NULL;
+
+    g_assert_no_errno(mkdirat(f.vm, "backup", 0700));
+    g_assert_false(vmdraft_keep(draft, f.vm, "backup", "backup", &error));
+    g_assert_error(error, FIRMWARE_ERROR, FIRMWARE_ERROR_IO);
+    g_assert_no_errno(unlinkat(f.vm, "backup", AT_REMOVEDIR));
+}
+
+static void what_is_not_there_is_not_replaced(void) {
+    g_auto(Fixture) f = fixture();
+    g_autoptr(VMDraft) draft = test_draft(f.store);
+    g_autoptr(GError) error = NULL;
+
+    g_assert_false(vmdraft_replace(draft, "b", &error));
+    g_assert_error(error, FIRMWARE_ERROR, FIRMWARE_ERROR_IO);
+    g_clear_pointer(&draft, vmdraft_free);
+    test_assert_entries(f.store, NULL, "a");
+    test_assert_content(f.store, "a", "nvram.raw", "old");
+}
+
+/* -- other names, and none --------------------------------------------------------------- */
+
+static void a_vm_gets_another_id(void) {
+    g_auto(Fixture) f = fixture();
+    g_auto(FileFd) lease = FILE_FD_NONE;
+    g_autoptr(GError) error = NULL;
+
+    g_assert_true(vmstore_lease(f.store, "a", f.vm, &lease, NULL));
+    g_assert_true(vmstore_rename(f.store, test_owner(), "a", "b \u00fc", &error));
+    g_assert_no_error(error);
+    assert_no_vm(&f, "a");
+    test_assert_content(f.store, "b \u00fc", "nvram.raw", "old");
+    g_assert_true(vmstore_is_leased(f.store, f.vm));
+}
+
+static void an_id_that_is_taken_stays(void) {
+    g_auto(Fixture) f = fixture();
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GError) itself = NULL;
+
+    test_make_vm(f.store, "b", "other");
+    g_assert_false(vmstore_rename(f.store, test_owner(), "a", "b", &error));
+    assert_exists(error, "b");
+    g_assert_false(vmstore_rename(f.store, test_owner(), "a", "a", &itself));
+    assert_exists(itself, "a");
+    test_assert_content(f.store, "a", "nvram.raw", "old");
+    test_assert_content(f.store, "b", "nvram.raw", "other");
+}
+
+static void a_removed_vm_is_gone(void) {
+    g_auto(Fixture) f = fixture();
+    g_autoptr(GError) error = NULL;
+
+    test_make_vm(f.store, "b", "other");
+    g_assert_true(vmstore_remove(f.store, test_owner(), "a", &error));
+    g_assert_no_error(error);
+    assert_no_vm(&f, "a");
+    test_assert_entries(f.store, NULL, "b");
+    g_assert_cmpuint(vmstore_get_size(f.vm), ==, 0);
+    test_make_vm(f.store, "a", "new");
+    test_assert_content(f.store, "a", "nvram.raw", "new");
+}
+
+static void what_is_not_there_cannot_be_changed(void) {
+    g_auto(Fixture) f = fixture();
+    const uid_t owners[] = {test_owner(), TEST_UNKNOWN_UID};
+
+    for (gsize i = 0; i < G_N_ELEMENTS(owners); i++) {
+        g_autoptr(GError) error = NULL;
+        g_autoptr(GError) second = NULL;
+
+        g_assert_false(vmstore_remove(f.store, owners[i], "no such", &error));
+        g_assert_error(error, FIRMWARE_ERROR, FIRMWARE_ERROR_IO);
+        g_assert_nonnull(strstr(error->message, "no such"));
+        g_assert_false(vmstore_rename(f.store, owners[i], "no such", "b", &second));
+        g_assert_error(second, FIRMWARE_ERROR, FIRMWARE_ERROR_IO);
+    }
+    test_assert_entries(f.store, NULL, "a");
+}
+
+static void what_an_owner_linked_to_is_left_alone(void) {
+    g_auto(Fixture) f = fixture();
+    g_autofree char *elsewhere = test_mkdir(f.dir, "elsewhere");
+    g_autofree char *link = vmstore_path(f.store, test_owner(), "a", "link");
+    g_autofree char *kept = g_build_filename(elsewhere, "kept", NULL);
+
+    test_write_text(elsewhere, "kept", "");
+    g_assert_no_errno(symlink(elsewhere, link));
+    g_assert_true(vmstore_remove(f.store, test_owner(), "a", NULL));
+    g_assert_no_errno(g_access(kept, F_OK));
+    test_assert_entries(f.store, NULL, "");
+}
+
+static void a_link_is_no_vm(void) {
+    g_auto(Fixture) f = fixture();
+    g_autofree char *path = vmstore_path(f.store, test_owner(), "a", "../b");
+    FileFd fd = FILE_FD_NONE;
+
+    g_assert_no_errno(symlink("a", path));
+    g_assert_cmpint(vmstore_open_vm(f.store, test_owner(), "b", &fd), <, 0);
+    g_assert_cmpint(fd, ==, FILE_FD_NONE);
+}
+
+int main(int argc, char **argv) {
+    static const TestCase cases[] = {
+            TEST_CASE(a_vm_appears_when_it_is_published),
+            TEST_CASE(an_id_is_given_once),
+            TEST_CASE(a_file_in_the_way_is_not_replaced),
+            TEST_CASE(a_replaced_vm_keeps_its_lock),
+            TEST_CASE(what_a_vm_was_goes_with_the_draft),
+            TEST_CASE(files_are_kept_as_they_are),
+            TEST_CASE(a_file_that_cannot_be_linked_is_copied),
+            TEST_CASE(a_directory_is_not_kept),
+            TEST_CASE(what_is_not_there_is_not_replaced),
+            TEST_CASE(a_vm_gets_another_id),
+            TEST_CASE(an_id_that_is_taken_stays),
+            TEST_CASE(a_removed_vm_is_gone),
+            TEST_CASE(what_is_not_there_cannot_be_changed),
+            TEST_CASE(what_an_owner_linked_to_is_left_alone),
+            TEST_CASE(a_link_is_no_vm),
+    };
+
+    return test_main(argc, argv, "vmstore-change", cases, G_N_ELEMENTS(cases));
+}
