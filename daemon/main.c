@@ -5,6 +5,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 
 #include "bus-names.h"
@@ -14,6 +16,9 @@
 #include "text.h"
 
 /* Arguments, event loop, wiring. */
+
+/* A call that waits holds its message, and each can bring 16 descriptors: 256 of them, and room. */
+#define WANTED_FDS 16384
 
 #define EXIT_USAGE 2
 
@@ -176,10 +181,13 @@ typedef struct Service {
     sd_event *event;
     sd_bus *connection;
     Manager *manager;
+    VMs *vms;
     Bus *bus; /* NULL before the first catalog */
 } Service;
 
 static void service_clear(Service *service) {
+    /* the calls that its jobs serve look at the bus */
+    vms_free(service->vms);
     bus_free(service->bus);
     sd_bus_flush_close_unref(service->connection);
     manager_free(service->manager);
@@ -192,7 +200,7 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Service, service_clear)
 static int publish_service(Service *service) {
     int r;
 
-    r = bus_new(service->connection, service->manager, &service->bus);
+    r = bus_new(service->connection, service->manager, service->vms, &service->bus);
     if (r < 0) {
         g_critical("cannot add the service's objects to the bus: %s", g_strerror(-r));
         return r;
@@ -240,6 +248,15 @@ static int open_bus(const Options *options, sd_event *event, sd_bus **ret) {
     return 0;
 }
 
+static void raise_fd_limit(void) {
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= WANTED_FDS)
+        return;
+    limit.rlim_cur = MIN(limit.rlim_max, WANTED_FDS);
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static int set_up_event_loop(sd_event **ret) {
     g_autoptr(sd_event) event = NULL;
     int r;
@@ -259,6 +276,7 @@ static int set_up_event_loop(sd_event **ret) {
 static int serve(const Options *options, ManagerConfig *config) {
     g_autoptr(ManagerConfig) unused_config = config;
     g_auto(Service) service = {};
+    g_autoptr(GError) error = NULL;
     int r;
 
     r = set_up_event_loop(&service.event);
@@ -276,6 +294,11 @@ static int serve(const Options *options, ManagerConfig *config) {
     }
 
     service.manager = manager_new(service.event, g_steal_pointer(&unused_config));
+    service.vms = vms_new(service.event, service.manager, &error);
+    if (!service.vms) {
+        g_critical("%s", error->message);
+        return -EIO;
+    }
     r = manager_reload(service.manager, on_first_catalog, &service);
     if (r < 0) {
         g_critical("cannot begin to read the descriptors: %s", g_strerror(-r));
@@ -311,5 +334,8 @@ int main(int argc, char **argv) {
 
     /* a reader that goes away is an error of the write, not of the service */
     (void)signal(SIGPIPE, SIG_IGN);
+    raise_fd_limit();
+    /* modes are what the store says they are */
+    (void)umask(0022);
     return serve(&options, config) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

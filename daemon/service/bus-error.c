@@ -10,6 +10,6 @@ int bus_error_set(sd_bus_error *ret_error, const GError *error) {
     g_assert(error->domain == FIRMWARE_ERROR);
 
     /* an error that cannot be sent would drop the reply, and the caller would wait for it */
-    safe = text_is_valid(error->message) ? g_strdup(error->message) : text_escape(error->message);
+    safe = text_make_valid(error->message);
     return sd_bus_error_set(ret_error, firmware_error_name((FirmwareError)error->code), safe);
 }

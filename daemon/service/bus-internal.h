@@ -10,8 +10,25 @@
 struct Bus {
     sd_bus *connection;
     Manager *manager;
-    GPtrArray *reloads; /* calls of Reload that wait: see bus-reload.c */
+    VMs *vms;
+    GHashTable *unfinished; /* uid -> number of its calls: see bus-admission.c */
+    guint n_unfinished;
+    GPtrArray *reloads;  /* calls of Reload that wait: see bus-reload.c */
+    GPtrArray *calls;    /* of VMCall that wait for polkit: see bus-vm-call.c */
+    GHashTable *exports; /* uid -> number of its exports: see bus-export.c */
+    GPtrArray *running_exports;
 };
+
+/* bus-admission.c: who calls, and may he have one more call that takes time?
+ * FIRMWARE_ERROR_LIMITS_EXCEEDED at once where not. */
+int bus_get_sender_uid(sd_bus_message *message, uid_t *ret);
+gboolean bus_admit(Bus *bus, uid_t uid, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+void bus_release(Bus *bus, uid_t uid);
+/* What is needed of a call to answer it later, without the descriptors that came with it: a caller
+ * can send 16 with each, and a call that waits would hold them all. */
+int bus_message_detach(sd_bus_message *message, sd_bus_message **ret);
+/* uid 0 and the service's own uid (on his own bus: the user) need not be asked about. */
+gboolean bus_is_privileged(uid_t uid);
 
 /* bus-error.c: the one place where a GError becomes a D-Bus error. Returns a negative errno. */
 int bus_error_set(sd_bus_error *ret_error, const GError *error);
@@ -34,8 +51,14 @@ char *bus_firmware_path(const char *name) G_GNUC_WARN_UNUSED_RESULT;
 /* bus-request.c: reads "ss" and a{sv} of requirements; a wrong question sets RET_ERROR. */
 int bus_read_request(
         sd_bus_message *message, RequestCall call, Request **ret, sd_bus_error *ret_error);
+/* The a{sv} alone. */
+int bus_read_options(sd_bus_message *message, Request *request, sd_bus_error *ret_error);
 
-/* bus-resolution.c: appends the a{sv} of a resolution, with what REQUEST wants rendered. */
+/* bus-resolution.c: appends the a{sv} of a resolution, with what REQUEST wants rendered; or its
+ * entries alone. */
+int bus_append_resolution_entries(
+        sd_bus_message *reply, const Resolution *resolution, const Request *request,
+        sd_bus_error *ret_error);
 int bus_append_resolution(
         sd_bus_message *reply, const Resolution *resolution, const Request *request,
         sd_bus_error *ret_error);
@@ -45,3 +68,74 @@ int bus_append_string(sd_bus_message *message, const char *key, const char *valu
 int bus_append_strv(sd_bus_message *message, const char *key, const char *const *values);
 int bus_append_words(sd_bus_message *message, const char *key, const GPtrArray *words);
 int bus_append_word_list(sd_bus_message *message, const GPtrArray *words);
+
+/* -- VMs ---------------------------------------------------------------------------------- */
+
+typedef struct VMCall VMCall;
+
+/* What a method on VMs does, once its arguments are read and the caller may. */
+typedef struct VMMethod {
+    /* On the loop, when the owner's earlier work is done: finds the VM, sets up CALL->op. */
+    gboolean (*start)(VMCall *call, GError **error);
+    /* On a thread. */
+    gboolean (*run)(VMOp *op, GError **error);
+    /* On the loop: keeps the table, and replies. */
+    int (*finish)(VMCall *call, sd_bus_error *ret_error);
+} VMMethod;
+
+struct VMCall {
+    Bus *bus;
+    const VMMethod *method;
+    sd_bus_message *message;
+    uid_t caller;
+    uid_t owner; /* of the VM */
+    char *id;
+    uid_t new_owner; /* of a VM to be made from it; otherwise the owner */
+    char *new_id;
+    Request *request;
+    int fd; /* what the caller sent; -1: none */
+
+    gboolean is_admitted;
+    gboolean is_abandoned; /* the caller has left the bus */
+    sd_bus_track *track;
+    sd_bus_slot *authorisation;
+    Catalog *catalog;
+    GStrv host_features;
+    Pin *pin;
+    VMOp op;
+    GError *error;
+};
+
+/* bus-vm-call.c. Takes CALL: authorises it, queues it, replies. Sets RET_ERROR for what is refused
+ * at once. */
+VMCall *bus_vm_call_new(
+        Bus *bus, const VMMethod *method, sd_bus_message *message, uid_t caller, uid_t owner,
+        const char *id);
+void bus_vm_call_free(VMCall *call);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(VMCall, bus_vm_call_free)
+int bus_vm_call_begin(VMCall *call, sd_bus_error *ret_error);
+gboolean bus_vm_call_find(VMCall *call, const VM **ret, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean bus_vm_call_check_limits(VMCall *call, uid_t owner, gboolean is_new, GError **error)
+        G_GNUC_WARN_UNUSED_RESULT;
+/* The firmware for CALL's request, on this machine. */
+gboolean bus_vm_call_choose(VMCall *call, const char *machine, GError **error)
+        G_GNUC_WARN_UNUSED_RESULT;
+
+/* bus-vms.c: the Manager's methods on VMs. */
+int bus_method_prepare_vm(sd_bus_message *message, void *userdata, sd_bus_error *ret_error);
+int bus_method_import_vm(sd_bus_message *message, void *userdata, sd_bus_error *ret_error);
+int bus_method_get_vm(sd_bus_message *message, void *userdata, sd_bus_error *ret_error);
+int bus_method_list_vms(sd_bus_message *message, void *userdata, sd_bus_error *ret_error);
+
+/* bus-vm.c */
+int bus_vm_add(Bus *bus);
+char *bus_vm_path(uid_t owner, const char *id) G_GNUC_WARN_UNUSED_RESULT;
+const char *bus_vm_get_state(const Bus *bus, const VM *vm);
+int bus_vm_emit_changed(Bus *bus, const VM *vm, VMChange change);
+/* Everything of a VM's answer: path and resolution. */
+int bus_vm_append_resolution(sd_bus_message *reply, VMCall *call, sd_bus_error *ret_error);
+
+/* bus-export.c: sends the rest of an Export beside the event loop. Takes both descriptors. */
+int bus_export_begin(Bus *bus, uid_t uid, int file, guint64 size, int lease, int *ret_pipe);
+GPtrArray *bus_exports_new(void) G_GNUC_WARN_UNUSED_RESULT;
+gboolean bus_export_admit(const Bus *bus, uid_t uid, GError **error) G_GNUC_WARN_UNUSED_RESULT;

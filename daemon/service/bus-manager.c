@@ -304,6 +304,22 @@ static const sd_bus_vtable manager_vtable[] = {
                 "ListFirmware", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(sso)", firmware),
                 method_list_firmware, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS(
+                "PrepareVM",
+                SD_BUS_ARGS("s", id, "s", architecture, "s", machine, "a{sv}", options),
+                SD_BUS_RESULT("o", vm, "a{sv}", resolution), bus_method_prepare_vm,
+                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS(
+                "GetVM", SD_BUS_ARGS("s", id, "a{sv}", options), SD_BUS_RESULT("o", vm),
+                bus_method_get_vm, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS(
+                "ListVMs", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("a(susso)", vms),
+                bus_method_list_vms, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS(
+                "ImportVM",
+                SD_BUS_ARGS("s", id, "s", architecture, "s", machine, "h", nvram, "a{sv}", options),
+                SD_BUS_RESULT("o", vm, "a{sv}", resolution), bus_method_import_vm,
+                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS(
                 "Reload", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, bus_method_reload,
                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_PROPERTY("Version", "s", get_version, 0, SD_BUS_VTABLE_PROPERTY_CONST),
@@ -321,6 +337,8 @@ static const sd_bus_vtable manager_vtable[] = {
         SD_BUS_SIGNAL_WITH_ARGS(
                 "CatalogChanged",
                 SD_BUS_ARGS("t", generation, "as", added, "as", removed, "as", changed), 0),
+        SD_BUS_SIGNAL_WITH_ARGS("VMAdded", SD_BUS_ARGS("s", id, "u", owner, "o", vm), 0),
+        SD_BUS_SIGNAL_WITH_ARGS("VMRemoved", SD_BUS_ARGS("s", id, "u", owner, "o", vm), 0),
         SD_BUS_VTABLE_END,
 };
 

@@ -7,3 +7,5 @@
 #define BUS_MANAGER_INTERFACE "org.vmfirmware1.Manager"
 #define BUS_FIRMWARE_PATH "/org/vmfirmware1/firmware"
 #define BUS_FIRMWARE_INTERFACE "org.vmfirmware1.Firmware"
+#define BUS_VM_PATH "/org/vmfirmware1/vm"
+#define BUS_VM_INTERFACE "org.vmfirmware1.VM"

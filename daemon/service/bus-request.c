@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
+#include <string.h>
+
 #include "bus-internal.h"
 
 /* Reads the variant at MESSAGE. What VALUE borrows is in the message or in *RET_STRINGS. */
@@ -13,7 +15,7 @@ static int read_value(sd_bus_message *message, RequestValue *value, GStrv *ret_s
     if (r < 0)
         return r;
 
-    if (!g_str_equal(contents, "s") && !g_str_equal(contents, "as") && !g_str_equal(contents, "b"))
+    if (strlen(contents) != 1 ? !g_str_equal(contents, "as") : !strchr("sbuh", contents[0]))
         return sd_bus_message_skip(message, "v");
 
     r = sd_bus_message_enter_container(message, 'v', contents);
@@ -27,6 +29,12 @@ static int read_value(sd_bus_message *message, RequestValue *value, GStrv *ret_s
         value->type = REQUEST_VALUE_BOOLEAN;
         r = sd_bus_message_read(message, "b", &is_true);
         value->boolean = is_true;
+    } else if (g_str_equal(contents, "u")) {
+        value->type = REQUEST_VALUE_NUMBER;
+        r = sd_bus_message_read(message, "u", &value->number);
+    } else if (g_str_equal(contents, "h")) {
+        value->type = REQUEST_VALUE_FD;
+        r = sd_bus_message_read(message, "h", &value->fd);
     } else {
         value->type = REQUEST_VALUE_STRINGS;
         r = sd_bus_message_read_strv(message, ret_strings);
@@ -57,6 +65,26 @@ static int read_requirement(sd_bus_message *message, Request *request, sd_bus_er
     return 0;
 }
 
+int bus_read_options(sd_bus_message *message, Request *request, sd_bus_error *ret_error) {
+    int r;
+
+    r = sd_bus_message_enter_container(message, 'a', "{sv}");
+    if (r < 0)
+        return r;
+    while ((r = sd_bus_message_enter_container(message, 'e', "sv")) > 0) {
+        r = read_requirement(message, request, ret_error);
+        if (r < 0)
+            return r;
+        r = sd_bus_message_exit_container(message);
+        if (r < 0)
+            return r;
+    }
+    if (r < 0)
+        return r;
+
+    return sd_bus_message_exit_container(message);
+}
+
 int bus_read_request(
         sd_bus_message *message, RequestCall call, Request **ret, sd_bus_error *ret_error) {
     g_autoptr(Request) request = NULL;
@@ -73,20 +101,10 @@ int bus_read_request(
     if (!request)
         return bus_error_set(ret_error, error);
 
-    r = sd_bus_message_enter_container(message, 'a', "{sv}");
-    if (r < 0)
-        return r;
-    while ((r = sd_bus_message_enter_container(message, 'e', "sv")) > 0) {
-        r = read_requirement(message, request, ret_error);
-        if (r < 0)
-            return r;
-        r = sd_bus_message_exit_container(message);
-        if (r < 0)
-            return r;
-    }
+    r = bus_read_options(message, request, ret_error);
     if (r < 0)
         return r;
 
     *ret = g_steal_pointer(&request);
-    return sd_bus_message_exit_container(message);
+    return 0;
 }

@@ -143,7 +143,7 @@ static int append_descriptor(sd_bus_message *reply, const Descriptor *descriptor
     return bus_append_string(reply, "mode", firmware_mode_to_string(descriptor->mode));
 }
 
-static int append_entries(
+int bus_append_resolution_entries(
         sd_bus_message *reply, const Resolution *resolution, const Request *request,
         sd_bus_error *ret_error) {
     int r;
@@ -196,7 +196,7 @@ int bus_append_resolution(
     r = sd_bus_message_open_container(reply, 'a', "{sv}");
     if (r < 0)
         return r;
-    r = append_entries(reply, resolution, request, ret_error);
+    r = bus_append_resolution_entries(reply, resolution, request, ret_error);
     if (r < 0)
         return r;
     return sd_bus_message_close_container(reply);

@@ -9,6 +9,13 @@ static void log_failure(int r) {
         g_warning("cannot tell the bus about the new catalog: %s", g_strerror(-r));
 }
 
+static void on_vm_changed(const VM *vm, VMChange change, gpointer userdata) {
+    int r = bus_vm_emit_changed(userdata, vm, change);
+
+    if (r < 0)
+        g_warning("cannot tell the bus about VM %s: %s", vm->id, g_strerror(-r));
+}
+
 static void on_about_to_publish(const CatalogChange *change, gpointer userdata) {
     log_failure(bus_firmware_emit_removed(userdata, change));
 }
@@ -18,23 +25,31 @@ static void on_published(
         const CatalogChange *change, gboolean host_features_differ, gpointer userdata) {
     Bus *bus = userdata;
 
-    if (change)
+    if (change) {
         log_failure(bus_firmware_emit_published(bus, change));
+        vms_assess_all(bus->vms);
+    }
     log_failure(bus_manager_emit_published(bus, change, host_features_differ));
 }
 
-int bus_new(sd_bus *connection, Manager *manager, Bus **ret) {
+int bus_new(sd_bus *connection, Manager *manager, VMs *vms, Bus **ret) {
     g_autoptr(Bus) bus = g_new0(Bus, 1);
     ManagerObserver observer = {
             .about_to_publish = on_about_to_publish,
             .published = on_published,
             .userdata = bus,
     };
+    const VMsObserver vms_observer = {.changed = on_vm_changed, .userdata = bus};
     int r;
 
     bus->connection = sd_bus_ref(connection);
     bus->manager = manager;
+    bus->vms = vms;
+    bus->unfinished = g_hash_table_new(NULL, NULL);
     bus->reloads = bus_reloads_new();
+    bus->calls = g_ptr_array_new_with_free_func((GDestroyNotify)bus_vm_call_free);
+    bus->exports = g_hash_table_new(NULL, NULL);
+    bus->running_exports = bus_exports_new();
 
     r = bus_manager_add(bus);
     if (r < 0)
@@ -43,7 +58,13 @@ int bus_new(sd_bus *connection, Manager *manager, Bus **ret) {
     if (r < 0)
         return r;
 
+    r = bus_vm_add(bus);
+    if (r < 0)
+        return r;
+
     manager_set_observer(manager, &observer);
+    vms_set_observer(vms, &vms_observer);
+    vms_assess_all(vms);
     *ret = g_steal_pointer(&bus);
     return 0;
 }
@@ -52,7 +73,11 @@ void bus_free(Bus *bus) {
     if (!bus)
         return;
 
+    g_ptr_array_unref(bus->running_exports);
+    g_hash_table_unref(bus->exports);
+    g_ptr_array_unref(bus->calls);
     g_ptr_array_unref(bus->reloads);
+    g_hash_table_unref(bus->unfinished);
     sd_bus_unref(bus->connection);
     g_free(bus);
 }

@@ -7,9 +7,11 @@ import pytest
 
 from lib import paths
 from lib.client import FIRMWARE, FIRMWARE_PATH, MANAGER, MANAGER_PATH, firmware_path
+from lib.vms import VM, VMs
 
 EMITS = "org.freedesktop.DBus.Property.EmitsChangedSignal"
-QUESTION = [("in", "architecture", "s"), ("in", "machine", "s"), ("in", "requirements", "a{sv}")]
+ON_MACHINE = [("in", "architecture", "s"), ("in", "machine", "s")]
+QUESTION = [*ON_MACHINE, ("in", "requirements", "a{sv}")]
 MANAGER_CONTRACT = {
     "methods": {
         "Select": [*QUESTION, ("out", "firmware", "o"), ("out", "resolution", "a{sv}")],
@@ -17,10 +19,19 @@ MANAGER_CONTRACT = {
         "GetCapabilities": [*QUESTION, ("out", "capabilities", "a{sv}")],
         "GetFirmware": [("in", "name", "s"), ("out", "firmware", "o")],
         "ListFirmware": [("out", "firmware", "a(sso)")],
+        "PrepareVM": [("in", "id", "s"), *ON_MACHINE, ("in", "options", "a{sv}"),
+                      ("out", "vm", "o"), ("out", "resolution", "a{sv}")],
+        "GetVM": [("in", "id", "s"), ("in", "options", "a{sv}"), ("out", "vm", "o")],
+        "ListVMs": [("in", "options", "a{sv}"), ("out", "vms", "a(susso)")],
+        "ImportVM": [("in", "id", "s"), *ON_MACHINE, ("in", "nvram", "h"),
+                     ("in", "options", "a{sv}"), ("out", "vm", "o"),
+                     ("out", "resolution", "a{sv}")],
         "Reload": [],
     },
     "signals": {"CatalogChanged": [("generation", "t"), ("added", "as"), ("removed", "as"),
-                                   ("changed", "as")]},
+                                   ("changed", "as")],
+                "VMAdded": [("id", "s"), ("owner", "u"), ("vm", "o")],
+                "VMRemoved": [("id", "s"), ("owner", "u"), ("vm", "o")]},
     "properties": {
         "Version": ("s", "read", "const"), "Generation": ("t", "read", "true"),
         "SearchPath": ("as", "read", "true"), "StateDirectory": ("s", "read", "const"),
@@ -41,7 +52,30 @@ FIRMWARE_CONTRACT = {
         "Tags": ("as", "read", "true"), "Overrides": ("as", "read", "true"),
     },
 }
-CONTRACT = {MANAGER: MANAGER_CONTRACT, FIRMWARE: FIRMWARE_CONTRACT}
+OPTIONS = ("in", "options", "a{sv}")
+VM_CONTRACT = {
+    "methods": {
+        "Acquire": [OPTIONS, ("out", "lease", "h")],
+        "OpenNVRAM": [OPTIONS, ("out", "nvram", "h"), ("out", "lease", "h")],
+        "Reset": [OPTIONS],
+        "Rebind": [OPTIONS, ("out", "resolution", "a{sv}")],
+        "Clone": [("in", "id", "s"), OPTIONS, ("out", "vm", "o")],
+        "Rename": [("in", "id", "s"), ("out", "vm", "o")],
+        "Export": [OPTIONS, ("out", "nvram", "h"), ("out", "size", "t")],
+        "Import": [("in", "nvram", "h"), OPTIONS],
+        "Remove": [OPTIONS],
+    },
+    "signals": {},
+    "properties": {
+        "Id": ("s", "read", "const"), "Owner": ("u", "read", "const"),
+        "Created": ("t", "read", "const"), "Architecture": ("s", "read", "true"),
+        "Machine": ("s", "read", "true"), "Firmware": ("s", "read", "true"),
+        "NVRAM": ("(ss)", "read", "true"), "State": ("s", "read", "true"),
+        "InUse": ("b", "read", "false"), "ExecutableDigest": ("s", "read", "true"),
+        "TemplateDigest": ("s", "read", "true"),
+    },
+}
+CONTRACT = {MANAGER: MANAGER_CONTRACT, FIRMWARE: FIRMWARE_CONTRACT, VM: VM_CONTRACT}
 
 
 def emits(element, default="true"):
@@ -85,7 +119,8 @@ def live(service):
     service.add("x")
     client = service.start()
     found = {}
-    for path in (MANAGER_PATH, FIRMWARE_PATH, firmware_path("x")):
+    vm_path = VMs(client).make("x").path
+    for path in (MANAGER_PATH, FIRMWARE_PATH, firmware_path("x"), vm_path):
         found.update(interfaces(ElementTree.fromstring(client.introspect(path))))
     return {name: value for name, value in found.items() if name.startswith("org.vmfirmware1.")}
 

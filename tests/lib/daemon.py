@@ -23,6 +23,9 @@ class Daemon:
         command = [binary or paths.daemon_binary(), f"--{kind}",
                    "--machines=" + ":".join(str(table) for table in tables),
                    f"--state-directory={directory}/state"]
+        if uid is not None:
+            os.makedirs(f"{directory}/state", exist_ok=True)
+            os.chown(f"{directory}/state", uid, uid)
         if search_path is not None:
             command.append("--search-path=" + ":".join(str(layer) for layer in search_path))
         command += arguments

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <sys/types.h>
+#include <systemd/sd-event.h>
+
+#include <glib.h>
+
+/*
+ * File work beside the event loop. Jobs of one owner run one at a time, in the order they came;
+ * owners take turns; a few run at once.
+ */
+
+#define JOBS_MAX_RUNNING 4
+
+typedef struct Jobs Jobs;
+
+typedef struct JobFunctions {
+    /* On the loop, when all earlier jobs of the owner are done. FALSE: there is nothing to run, and
+     * the job is over. */
+    gboolean (*start)(gpointer data);
+    void (*run)(gpointer data);  /* on a thread */
+    void (*done)(gpointer data); /* on the loop */
+    void (*free)(gpointer data); /* on the loop; last */
+} JobFunctions;
+
+Jobs *jobs_new(sd_event *event) G_GNUC_WARN_UNUSED_RESULT;
+/* Waits for those that run; the others are freed. */
+void jobs_free(Jobs *jobs);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Jobs, jobs_free)
+
+/* START is not called before this returns. */
+void jobs_add(Jobs *jobs, uid_t owner, const JobFunctions *functions, gpointer data);

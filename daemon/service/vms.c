@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "vms.h"
+
+#include <string.h>
+
+/* The queue of work that is nobody's: no user has this id. */
+#define NOBODYS_QUEUE ((uid_t)-1)
+
+struct VMs {
+    Manager *manager;
+    VMStore *store;
+    DigestCache *digests;
+    Jobs *jobs;
+    GHashTable *table; /* "UID/ID" -> VM */
+    VMsObserver observer;
+};
+
+static void vm_free(gpointer data) {
+    VM *vm = data;
+
+    g_free(vm->id);
+    pin_unref(vm->pin);
+    g_ptr_array_unref(vm->changed);
+    g_free(vm);
+}
+
+static char *make_key(uid_t owner, const char *id) {
+    return g_strdup_printf("%u/%s", (unsigned)owner, id);
+}
+
+static VM *find_vm(const VMs *vms, uid_t owner, const char *id) {
+    g_autofree char *key = make_key(owner, id);
+
+    return g_hash_table_lookup(vms->table, key);
+}
+
+static void tell(VMs *vms, const VM *vm, VMChange change) {
+    if (vms->observer.changed)
+        vms->observer.changed(vm, change, vms->observer.userdata);
+}
+
+static guint64 get_size(const VMs *vms, uid_t owner, const char *id) {
+    g_auto(FileFd) dir = FILE_FD_NONE;
+
+    return vmstore_open_vm(vms->store, owner, id, &dir) < 0 ? 0 : vmstore_get_size(dir);
+}
+
+static VM *add_vm(VMs *vms, uid_t owner, const char *id, const Pin *pin) {
+    VM *vm = g_new0(VM, 1);
+
+    vm->owner = owner;
+    vm->id = g_strdup(id);
+    vm->pin = pin_ref(pin);
+    vm->changed = g_ptr_array_new();
+    vm->size = get_size(vms, owner, id);
+    g_hash_table_replace(vms->table, make_key(owner, id), vm);
+    return vm;
+}
+
+static void on_loaded(
+        uid_t owner, const char *id, const Pin *pin, const char *fault, gpointer userdata) {
+    if (pin)
+        (void)add_vm(userdata, owner, id, pin);
+    else
+        g_warning("VM %s of uid %u is left alone: %s", id, (unsigned)owner, fault);
+}
+
+VMs *vms_new(sd_event *event, Manager *manager, GError **error) {
+    g_autoptr(VMs) vms = g_new0(VMs, 1);
+
+    vms->manager = manager;
+    vms->digests = digest_cache_new();
+    vms->jobs = jobs_new(event);
+    vms->table = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, vm_free);
+    vms->store = vmstore_open(manager_get_config(manager)->state_directory, error);
+    if (!vms->store || !vmstore_load(vms->store, on_loaded, vms, error))
+        return NULL;
+    return g_steal_pointer(&vms);
+}
+
+void vms_free(VMs *vms) {
+    if (!vms)
+        return;
+
+    jobs_free(vms->jobs);
+    g_hash_table_unref(vms->table);
+    digest_cache_free(vms->digests);
+    vmstore_free(vms->store);
+    g_free(vms);
+}
+
+void vms_set_observer(VMs *vms, const VMsObserver *observer) {
+    vms->observer = *observer;
+}
+
+VMStore *vms_get_store(const VMs *vms) {
+    return vms->store;
+}
+
+DigestCache *vms_get_digests(const VMs *vms) {
+    return vms->digests;
+}
+
+Jobs *vms_get_jobs(const VMs *vms) {
+    return vms->jobs;
+}
+
+const VM *vms_find(const VMs *vms, uid_t owner, const char *id) {
+    return find_vm(vms, owner, id);
+}
+
+static int compare_vms(gconstpointer a, gconstpointer b) {
+    const VM *vm_a = *(const VM *const *)a;
+    const VM *vm_b = *(const VM *const *)b;
+
+    if (vm_a->owner != vm_b->owner)
+        return vm_a->owner < vm_b->owner ? -1 : 1;
+    return strcmp(vm_a->id, vm_b->id);
+}
+
+GPtrArray *vms_list(const VMs *vms) {
+    GPtrArray *list = g_ptr_array_new();
+    GHashTableIter iter;
+    gpointer vm;
+
+    g_hash_table_iter_init(&iter, vms->table);
+    while (g_hash_table_iter_next(&iter, NULL, &vm))
+        g_ptr_array_add(list, vm);
+    g_ptr_array_sort(list, compare_vms);
+    return list;
+}
+
+void vms_get_usage(const VMs *vms, uid_t owner, guint *ret_n, guint64 *ret_size) {
+    GHashTableIter iter;
+    gpointer value;
+
+    *ret_n = 0;
+    *ret_size = 0;
+    g_hash_table_iter_init(&iter, vms->table);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        const VM *vm = value;
+
+        if (vm->owner == owner) {
+            *ret_n += 1;
+            *ret_size += vm->size;
+        }
+    }
+}
+
+static gboolean same_words(const GPtrArray *a, const GPtrArray *b) {
+    if (a->len != b->len)
+        return FALSE;
+    for (guint i = 0; i < a->len; i++)
+        if (!g_str_equal(a->pdata[i], b->pdata[i]))
+            return FALSE;
+    return TRUE;
+}
+
+static void set_state(VMs *vms, VM *vm, GPtrArray *changed, gboolean is_gone) {
+    gboolean differs = vm->is_gone != is_gone || !same_words(vm->changed, changed);
+
+    g_ptr_array_unref(vm->changed);
+    vm->changed = g_ptr_array_ref(changed);
+    vm->is_gone = is_gone;
+    if (differs)
+        tell(vms, vm, VM_CHANGE_STATE);
+}
+
+void vms_put(
+        VMs *vms, uid_t owner, const char *id, const Pin *pin, GPtrArray *changed,
+        gboolean is_gone) {
+    VM *vm = find_vm(vms, owner, id);
+
+    if (!vm) {
+        vm = add_vm(vms, owner, id, pin);
+        tell(vms, vm, VM_CHANGE_ADDED);
+    } else if (vm->pin != pin) {
+        pin_unref(vm->pin);
+        vm->pin = pin_ref(pin);
+        vm->size = get_size(vms, owner, id);
+        tell(vms, vm, VM_CHANGE_PIN);
+    }
+    if (changed)
+        set_state(vms, vm, changed, is_gone);
+}
+
+void vms_touch(VMs *vms, uid_t owner, const char *id) {
+    VM *vm = find_vm(vms, owner, id);
+
+    if (vm)
+        vm->size = get_size(vms, owner, id);
+}
+
+void vms_remove(VMs *vms, uid_t owner, const char *id) {
+    g_autofree char *key = make_key(owner, id);
+    VM *vm = find_vm(vms, owner, id);
+
+    if (!vm)
+        return;
+    tell(vms, vm, VM_CHANGE_REMOVED);
+    g_hash_table_remove(vms->table, key);
+}
+
+void vms_rename(VMs *vms, uid_t owner, const char *id, const char *new_id) {
+    g_autofree char *key = make_key(owner, id);
+    g_autofree char *owned_key = NULL;
+    VM *vm = find_vm(vms, owner, id);
+
+    if (!vm)
+        return;
+    tell(vms, vm, VM_CHANGE_REMOVED);
+    (void)g_hash_table_steal_extended(vms->table, key, (gpointer *)&owned_key, NULL);
+    g_free(vm->id);
+    vm->id = g_strdup(new_id);
+    g_hash_table_replace(vms->table, make_key(owner, new_id), vm);
+    tell(vms, vm, VM_CHANGE_ADDED);
+}
+
+/* -- assessing all ----------------------------------------------------------------------- */
+
+typedef struct Assessed {
+    uid_t owner;
+    char *id;
+    Pin *pin;
+    GPtrArray *changed; /* NULL: it could not be told */
+    gboolean is_gone;
+} Assessed;
+
+typedef struct Assessment {
+    VMs *vms;
+    Catalog *catalog;
+    GStrv host_features;
+    GPtrArray *vms_seen; /* of Assessed */
+} Assessment;
+
+static void assessed_free(gpointer data) {
+    Assessed *assessed = data;
+
+    g_free(assessed->id);
+    pin_unref(assessed->pin);
+    g_clear_pointer(&assessed->changed, g_ptr_array_unref);
+    g_free(assessed);
+}
+
+static gboolean start_assessment(gpointer data) {
+    Assessment *assessment = data;
+    g_autoptr(GPtrArray) list = vms_list(assessment->vms);
+
+    assessment->catalog = catalog_ref((Catalog *)manager_get_catalog(assessment->vms->manager));
+    assessment->host_features =
+            g_strdupv((GStrv)manager_get_host_features(assessment->vms->manager));
+    for (guint i = 0; i < list->len; i++) {
+        const VM *vm = list->pdata[i];
+        Assessed *assessed = g_new0(Assessed, 1);
+
+        assessed->owner = vm->owner;
+        assessed->id = g_strdup(vm->id);
+        assessed->pin = pin_ref(vm->pin);
+        g_ptr_array_add(assessment->vms_seen, assessed);
+    }
+    return list->len > 0;
+}
+
+static void run_assessment(gpointer data) {
+    Assessment *assessment = data;
+
+    for (guint i = 0; i < assessment->vms_seen->len; i++) {
+        Assessed *assessed = assessment->vms_seen->pdata[i];
+        VMOp op = {
+                .store = assessment->vms->store,
+                .digests = assessment->vms->digests,
+                .catalog = assessment->catalog,
+                .host_features = (const char *const *)assessment->host_features,
+                .owner = assessed->owner,
+                .id = assessed->id,
+                .pin = assessed->pin,
+                .source = FILE_FD_NONE,
+        };
+
+        if (vm_op_assess(&op, NULL)) {
+            assessed->changed = op.changed;
+            assessed->is_gone = op.is_gone;
+        }
+        resolution_free(op.resolution);
+        g_free(op.nearest);
+    }
+}
+
+static void finish_assessment(gpointer data) {
+    Assessment *assessment = data;
+
+    for (guint i = 0; i < assessment->vms_seen->len; i++) {
+        const Assessed *assessed = assessment->vms_seen->pdata[i];
+        VM *vm = find_vm(assessment->vms, assessed->owner, assessed->id);
+
+        /* not what has been pinned anew meanwhile */
+        if (vm && vm->pin == assessed->pin && assessed->changed)
+            set_state(assessment->vms, vm, assessed->changed, assessed->is_gone);
+    }
+}
+
+static void free_assessment(gpointer data) {
+    Assessment *assessment = data;
+
+    g_clear_pointer(&assessment->catalog, catalog_unref);
+    g_strfreev(assessment->host_features);
+    g_ptr_array_unref(assessment->vms_seen);
+    g_free(assessment);
+}
+
+void vms_assess_all(VMs *vms) {
+    static const JobFunctions functions = {
+            .start = start_assessment,
+            .run = run_assessment,
+            .done = finish_assessment,
+            .free = free_assessment,
+    };
+    Assessment *assessment = g_new0(Assessment, 1);
+
+    assessment->vms = vms;
+    assessment->vms_seen = g_ptr_array_new_with_free_func(assessed_free);
+    jobs_add(vms->jobs, NOBODYS_QUEUE, &functions, assessment);
+}

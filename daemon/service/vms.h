@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "jobs.h"
+#include "manager.h"
+#include "vm-ops.h"
+
+/*
+ * The table of VMs that the service keeps state for. It changes on the event loop alone, when a job
+ * is done; the files on disk are the truth, and it is read from them at the start.
+ */
+
+typedef struct VM {
+    uid_t owner;
+    char *id;
+    Pin *pin;
+    guint64 size;       /* bytes of all its files */
+    GPtrArray *changed; /* of static strings: see VMOp */
+    gboolean is_gone;   /* its firmware is */
+} VM;
+
+/* What of a VM changed. */
+typedef enum VMChange {
+    VM_CHANGE_ADDED,
+    VM_CHANGE_REMOVED, /* told while it is still there */
+    VM_CHANGE_PIN,
+    VM_CHANGE_STATE,
+} VMChange;
+
+typedef struct VMsObserver {
+    void (*changed)(const VM *vm, VMChange change, gpointer userdata);
+    gpointer userdata;
+} VMsObserver;
+
+typedef struct VMs VMs;
+
+/* Opens the store and reads it: waits for the disk. The manager must outlive the result. */
+VMs *vms_new(sd_event *event, Manager *manager, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+void vms_free(VMs *vms);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(VMs, vms_free)
+
+void vms_set_observer(VMs *vms, const VMsObserver *observer);
+
+VMStore *vms_get_store(const VMs *vms);
+DigestCache *vms_get_digests(const VMs *vms);
+Jobs *vms_get_jobs(const VMs *vms);
+
+/* NULL where there is none. Good until control returns to the event loop. */
+const VM *vms_find(const VMs *vms, uid_t owner, const char *id);
+/* Of const VM, sorted by owner and id. */
+GPtrArray *vms_list(const VMs *vms) G_GNUC_WARN_UNUSED_RESULT;
+void vms_get_usage(const VMs *vms, uid_t owner, guint *ret_n, guint64 *ret_size);
+
+/* What a job did. PIN and CHANGED are taken over by reference. */
+void vms_put(
+        VMs *vms, uid_t owner, const char *id, const Pin *pin, GPtrArray *changed,
+        gboolean is_gone);
+/* The VM's files are others now. */
+void vms_touch(VMs *vms, uid_t owner, const char *id);
+void vms_remove(VMs *vms, uid_t owner, const char *id);
+void vms_rename(VMs *vms, uid_t owner, const char *id, const char *new_id);
+
+/* Holds all pins against the catalog that is in force now, beside the event loop. */
+void vms_assess_all(VMs *vms);
