@@ -27,7 +27,8 @@ class Qemu:
     A greeting is no success: QEMU tells board errors after it, so a command is sent first.
     """
 
-    def __init__(self, architecture, arguments, *, run=False, extra=(), seconds=60):
+    def __init__(self, architecture, arguments, *, run=False, extra=(), seconds=60,
+                 pass_fds=()):
         ours, theirs = socket.socketpair()
         ours.settimeout(seconds)
         self.stderr = tempfile.TemporaryFile()
@@ -37,7 +38,7 @@ class Qemu:
                    "-mon", "chardev=test-monitor,mode=control"]
         if not run:
             command.append("-S")
-        self.process = subprocess.Popen(command, pass_fds=[theirs.fileno()],
+        self.process = subprocess.Popen(command, pass_fds=[theirs.fileno(), *pass_fds],
                                         stdin=subprocess.DEVNULL, stdout=self.stderr,
                                         stderr=self.stderr,
                                         env=dict(os.environ, QEMU_AUDIO_DRV="none"))

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What an existing VM is not: VMConflict, and nothing changed."""
+
+import os
+
+import pytest
+
+from lib import descriptors, images
+from lib.checks import raises
+from lib.descriptors import target
+from lib.vms import CONFLICT, MISSING, service  # noqa: F401
+
+Q35_ONLY = [target("x86_64", "pc-q35-[!2]*"), target("i386", "pc-q35-*")]
+
+
+@pytest.fixture
+def vms(service):  # noqa: F811
+    service.ovmf("chosen", features=["acpi-s3", "secure-boot"], targets=[
+        *Q35_ONLY, target("x86_64", "pc-i440fx-*")])
+    service.ovmf("other", features=["secure-boot", "enrolled-keys"])
+    return service.start()
+
+
+def snapshot(vm):
+    return {name: ((vm.directory() / name).read_bytes(), os.stat(vm.directory() / name).st_ino)
+            for name in vm.files()}, vm.properties()
+
+
+@pytest.mark.parametrize("machine,options", [
+    ("pc", {}), ("pc-i440fx-7.2", {}), ("nonsense", {}), ("isapc", {}), ("pc-q35-2.9", {}),
+    ("q35", {"nvram_format": "qcow2"}), ("q35", {"interface": "bios"}),
+    ("q35", {"features": ["enrolled-keys"]}), ("q35", {"without_features": ["acpi-s3"]}),
+    ("q35", {"devices": ["memory"]}), ("q35", {"modes": ["combined", "stateless"]}),
+    ("q35", {"formats": ["qcow2"]}), ("q35", {"firmware": "other"}),
+    ("q35", {"executable": "/nowhere"}), ("q35", {"devices": []}),
+])
+def test_conflict_changes_nothing(vms, machine, options):
+    vm = vms.make("vm", "x86_64", "q35")
+    before = snapshot(vm)
+    with raises(CONFLICT, "vm"):
+        vms.prepare("vm", "x86_64", machine, **options)
+    with raises(CONFLICT, "vm"):
+        vms.prepare("vm", "x86_64", machine, lease=True, create="never", **options)
+    assert snapshot(vm) == before and vm.get("InUse") is False
+
+
+def test_another_architecture(vms):
+    vms.make("vm", "x86_64", "q35")
+    for architecture in ("i386", "aarch64", "nonsense"):
+        with raises(CONFLICT, "vm", "architecture"):
+            vms.prepare("vm", architecture, "q35")
+
+
+@pytest.mark.parametrize("options", [
+    {}, {"features": ["secure-boot"]}, {"without_features": ["enrolled-keys"]},
+    {"interface": "uefi"}, {"devices": ["flash", "memory"]}, {"modes": ["split"]},
+    {"formats": ["raw"]}, {"firmware": "chosen"}, {"nvram_format": "raw"},
+    {"host_supported": True}])
+def test_requirements_that_the_pin_satisfies(vms, options):
+    vms.make("vm", features=["acpi-s3"])
+    assert vms.prepare("vm", **options)["pinned"] is True
+    assert vms.prepare("vm", features=["acpi-s3"], **{k: v for k, v in options.items()
+                                                      if k != "features"})["pinned"] is True
+
+
+def test_another_version_of_the_machine_is_accepted_and_recorded(service, vms):  # noqa: F811
+    vm = vms.make("vm", "x86_64", "pc-q35-7.2")
+    vm.write(b"guest's")
+    inode = os.stat(vm.nvram()).st_ino
+    service.watch()
+    resolution = vms.prepare("vm", "x86_64", "pc-q35-8.0", render=["qemu"])
+    assert resolution["pinned"] is True and resolution["machine"] == "pc-q35-8.0"
+    assert resolution["qemu-arguments"][1].startswith("pc-q35-8.0,")
+    assert vm.get("Machine") == "pc-q35-8.0"
+    changed = service.signals.named("PropertiesChanged")
+    assert [(signal[0], signal[3][1].get("Machine")) for signal in changed] == [
+        (vm.path, "pc-q35-8.0")]
+    assert os.stat(vm.nvram()).st_ino == inode and vm.read().startswith(b"guest's")
+    vms = service.restart()
+    assert vms.at("vm").get("Machine") == "pc-q35-8.0"
+    assert vms.prepare("vm", "x86_64", "q35")["pinned"] is True
+    assert vms.at("vm").get("Machine") == "q35"
+
+
+def test_machine_that_is_refused_is_not_recorded(vms):
+    vm = vms.make("vm", "x86_64", "pc-q35-7.2")
+    os.unlink(vm.nvram())
+    with raises(MISSING):
+        vms.prepare("vm", "x86_64", "pc-q35-8.0")
+    assert vm.get("Machine") == "pc-q35-7.2"
+    with raises(CONFLICT, "machine"):
+        vms.prepare("vm", "x86_64", "pc-q35-2.9")
+
+
+def test_nvram_format_of_a_vm_without_nvram(service):  # noqa: F811
+    service.stateless("x")
+    vms = service.start()
+    vms.make()
+    vms.prepare(nvram_format="raw")
+
+
+def test_conflict_with_the_combined_and_the_store(service):  # noqa: F811
+    service.combined("a", targets=[target("x86_64", "pc-i440fx-*")])
+    service.uefi_vars("b", targets=[target("x86_64", "pc-q35-*")])
+    vms = service.start()
+    vms.make("whole", "x86_64", "pc")
+    vms.make("store", "x86_64", "q35")
+    with raises(CONFLICT, "whole", "nvram-format"):
+        vms.prepare("whole", "x86_64", "pc", nvram_format="qcow2")
+    with raises(CONFLICT, "store", "nvram-format"):
+        vms.prepare("store", "x86_64", "q35", nvram_format="raw")
+
+
+def test_fixed_size_flash_machine_versions(service):  # noqa: F811
+    size = 64 * images.MIB
+    service.vendor.write("x", descriptors.flash(
+        service.raw("code.fd", size), service.raw("vars.fd", size),
+        targets=[target("aarch64", "virt-*")]))
+    vms = service.start()
+    vms.make("vm", "aarch64", "virt")
+    assert vms.prepare("vm", "aarch64", "virt-7.2")["machine"] == "virt-7.2"
+    with raises(CONFLICT, "machine"):
+        vms.prepare("vm", "aarch64", "sbsa-ref")

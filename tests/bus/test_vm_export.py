@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Export: a pipe that the service fills, beside everything else."""
+
+import fcntl
+import os
+import stat
+import time
+
+import pytest
+
+from lib import descriptors, images, wait
+from lib.checks import raises
+from lib.vms import IN_USE, LIMITS, service  # noqa: F401
+
+SIZE = 64 * images.MIB
+
+
+@pytest.fixture
+def vms(service):  # noqa: F811
+    service.vendor.write("x", descriptors.flash(
+        service.raw("code.fd", SIZE), service.raw("vars.fd", SIZE, b"\xff" * 100000),
+        targets=[descriptors.target("aarch64", "virt-*")]))
+    return service.start()
+
+
+@pytest.fixture
+def vm(vms):
+    return vms.make("vm", "aarch64", "virt")
+
+
+def test_it_is_the_read_end_of_a_pipe(vm):
+    fd, size = vm.export_raw()
+    assert size == SIZE and stat.S_ISFIFO(os.fstat(fd).st_mode)
+    assert fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY
+    with os.fdopen(fd, "rb") as pipe:
+        assert pipe.read() == vm.read()
+
+
+def test_slow_reader_holds_up_nobody(vms, vm):
+    fd, _ = vm.export_raw()
+    begin = time.monotonic()
+    other = vms.make("other", "aarch64", "virt")
+    other.write(b"y")
+    other.reset()
+    assert time.monotonic() - begin < 5
+    os.close(fd)
+
+
+def test_reader_that_goes_away_frees_the_vm(vm):
+    fd, _ = vm.export_raw()
+    assert vm.get("InUse") is True
+    with raises(IN_USE, "vm"):
+        vm.reset()
+    os.close(fd)
+    wait.until(lambda: not vm.get("InUse"), "the export has ended", 5)
+    vm.reset()
+
+
+def test_reader_that_stalls_is_cut_off(vm):
+    fd, size = vm.export_raw(live=True)
+    begin = time.monotonic()
+    lease = vm.acquire()
+    time.sleep(9)
+    with os.fdopen(fd, "rb") as pipe:
+        os.read(fd, 4096)
+        time.sleep(12.5)
+        got = len(pipe.read())
+    assert got < size and time.monotonic() - begin < 30
+    os.close(lease)
+    assert len(vm.export()) == size
+
+
+def test_truncated_under_way_ends_short(vm):
+    fd, size = vm.export_raw()
+    os.truncate(vm.nvram(), 1000000)
+    with os.fdopen(fd, "rb") as pipe:
+        assert len(pipe.read()) < size
+
+
+def test_four_at_once(vms, vm):
+    fds = [vm.export_raw(live=True)[0] for _ in range(4)]
+    with raises(LIMITS, "Export"):
+        vm.export_raw(live=True)
+    os.close(fds.pop())
+    wait.until(lambda: len(open_again(vm, fds)) == 4, "a place is free", 5)
+    for fd in fds:
+        os.close(fd)
+    wait.until(lambda: export_works(vm), "all are free", 5)
+
+
+def open_again(vm, fds):
+    from lib.client import DBusError
+    try:
+        fds.append(vm.export_raw(live=True)[0])
+    except DBusError as error:
+        assert error.name == LIMITS
+    return fds
+
+
+def export_works(vm):
+    from lib.client import DBusError
+    try:
+        return len(vm.export()) == SIZE
+    except DBusError as error:
+        assert error.name in (LIMITS, IN_USE)
+        return False
+
+
+def test_removed_reset_or_changed_while_live_export_runs(vm):
+    before = vm.read()
+    fd, size = vm.export_raw(live=True)
+    vm.reset()
+    vm.remove()
+    with os.fdopen(fd, "rb") as pipe:
+        assert pipe.read() == before
+
+
+def test_service_stops_with_an_export_under_way(service, vm):  # noqa: F811
+    fd, size = vm.export_raw()
+    begin = time.monotonic()
+    again = service.restart()
+    assert time.monotonic() - begin < 25
+    with os.fdopen(fd, "rb") as pipe:
+        assert len(pipe.read()) < size
+    assert again.at("vm").get("InUse") is False
+
+
+def test_select_is_quick_while_a_large_vm_is_made(service, vms):  # noqa: F811
+    with open(service.images / "vars.fd", "wb") as file:
+        for _ in range(64):
+            file.write(os.urandom(images.MIB))
+    vms.client.reload()
+    import threading
+    thread = threading.Thread(target=lambda: vms.make("big", "aarch64", "virt"))
+    thread.start()
+    slowest, count = 0, 0
+    while thread.is_alive():
+        begin = time.monotonic()
+        vms.client.select_name("aarch64", "virt")
+        slowest = max(slowest, time.monotonic() - begin)
+        count += 1
+    thread.join()
+    assert count > 3 and slowest < 0.3, (count, slowest)

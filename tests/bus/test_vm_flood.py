@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Many callers at once: none lost, none twice, and none can stop the others."""
+
+import os
+import resource
+import threading
+import time
+
+import pytest
+
+from lib import wait
+from lib.bus import PrivateBus
+from lib.client import Client
+from lib.fakepolkit import NEVER, NO, FakePolkit
+from lib.vms import VMs, service, start_as  # noqa: F401
+
+OWN = "org.vmfirmware1.manage-own-vms"
+FLOOD = """
+for index in range(16):
+    fds = Gio.UnixFDList.new()
+    for _ in range(16):
+        fds.append(0)
+    client.connection.call_with_unix_fd_list(
+        NAME, MANAGER_PATH, MANAGER, 'PrepareVM', GLib.Variant('(sssa{sv})', (
+            f'vm{index}', 'x86_64', 'q35', {})), None, Gio.DBusCallFlags.NONE, 60000, fds, None)
+client.connection.flush_sync(None)
+print('sent', flush=True)
+sys.stdin.readline()
+"""
+
+
+@pytest.fixture
+def bus():
+    private_bus = PrivateBus()
+    yield private_bus
+    private_bus.close()
+
+
+def test_calls_with_many_descriptors_from_many_uids(bus, service):  # noqa: F811
+    polkit = FakePolkit(bus, {OWN: NEVER})
+    service.ovmf()
+    old = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1024, old[1]))
+    try:
+        vms = service.start()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, old)
+    children = [start_as(uid, FLOOD, bus) for uid in (1, 2, 3, 6, 7, 8)]
+    try:
+        for child in children:
+            assert child.stdout.readline() == "sent\n"
+        wait.until(lambda: len(polkit.waiting) >= 60, "most are asked about", 20)
+        assert vms.client.select_name("x86_64", "q35") == "ovmf"
+        vms.make("root's").reset()
+        os.close(vms.prepare("root's", lease=True)["lease"])
+    finally:
+        for child in children:
+            child.kill()
+            child.wait()
+        polkit.answers[OWN] = NO
+        polkit.release(NO)
+        polkit.close()
+    vms.make("after")
+    assert service.daemon.process.poll() is None
+
+
+def in_threads(bus, count, function):
+    failures = []
+
+    def run(number):
+        try:
+            function(VMs(Client(bus.connect())), number)
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures, failures
+
+
+def test_many_clients_many_owners(bus, service):  # noqa: F811
+    service.ovmf()
+    vms = service.start()
+
+    def make(mine, number):
+        for index in range(10):
+            mine.prepare(f"vm {number}-{index}", owner=1000 + index)
+
+    in_threads(bus, 16, make)
+    listed = vms.list(all=True)
+    assert len(listed) == 160 == len({(entry[0], entry[1]) for entry in listed})
+    for vm_id, owner, *_ in listed:
+        state = os.stat(service.state / f"vms/{owner}/{vm_id}/nvram.raw")
+        assert (state.st_uid, state.st_mode & 0o7777) == (owner, 0o600)
+
+
+def test_same_vm_from_all_sides_is_made_once(bus, service):  # noqa: F811
+    service.ovmf()
+    vms = service.start()
+    service.watch()
+    made = []
+    in_threads(bus, 16, lambda mine, _: made.append(mine.prepare()["nvram"]["created"]))
+    assert sorted(made) == [False] * 15 + [True]
+    assert len(vms.list()) == 1 and len(service.signals.named("VMAdded")) == 1
+
+
+def test_one_lease_of_many_asked_for(bus, service):  # noqa: F811
+    service.ovmf()
+    vms = service.start()
+    vms.make()
+    leases, refused = [], []
+
+    def take(mine, _):
+        try:
+            leases.append(mine.at("vm").acquire())
+        except Exception as error:
+            refused.append(error.name)
+
+    in_threads(bus, 12, take)
+    assert len(leases) == 1 and set(refused) == {"org.vmfirmware1.NVRAMInUse"}
+    os.close(leases[0])
+
+
+def test_calls_on_one_vm_are_in_order(service):  # noqa: F811
+    from gi.repository import Gio, GLib
+    service.ovmf()
+    vms = service.start()
+    answers = []
+
+    def call(path, interface, method, arguments):
+        index = len(answers)
+        answers.append(None)
+
+        def done(connection, result):
+            try:
+                connection.call_finish(result)
+                answers[index] = "ok"
+            except GLib.Error as error:
+                answers[index] = Gio.DBusError.get_remote_error(error)
+
+        vms.client.connection.call("org.vmfirmware1", path, interface, method, arguments, None,
+                                   Gio.DBusCallFlags.NONE, 60000, None, done)
+
+    def prepare(create):
+        options = {"create": GLib.Variant("s", create)}
+        call("/org/vmfirmware1", "org.vmfirmware1.Manager", "PrepareVM",
+             GLib.Variant("(sssa{sv})", ("vm", "x86_64", "q35", options)))
+
+    empty = GLib.Variant("(a{sv})", ({},))
+    vms.make()
+    for _ in range(5):
+        call("/org/vmfirmware1/vm/0/vm", "org.vmfirmware1.VM", "Reset", empty)
+        call("/org/vmfirmware1/vm/0/vm", "org.vmfirmware1.VM", "Remove", empty)
+        prepare("new")
+        prepare("new")
+        prepare("never")
+        wait.until(lambda: None not in answers, "all are answered", 30)
+    assert answers == ["ok", "ok", "ok", "org.vmfirmware1.VMExists", "ok"] * 5
+
+
+def test_uids_take_turns(bus, service):  # noqa: F811
+    service.ovmf()
+    vms = service.start()
+    done = []
+    gate = threading.Barrier(3)
+
+    def work(mine, number):
+        if number < 2:
+            gate.wait()
+            for index in range(60):
+                mine.prepare(f"vm{number}-{index}", owner=1001)
+        else:
+            gate.wait()
+            time.sleep(0.05)
+            begin = time.monotonic()
+            mine.prepare("vm", owner=1002)
+            done.append(time.monotonic() - begin)
+
+    in_threads(bus, 3, work)
+    assert done[0] < 2
+    assert len(vms.list(all=True)) == 121

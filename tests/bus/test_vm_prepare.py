@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""PrepareVM: the first call selects, makes and pins; each later one returns the same."""
+
+import json
+import os
+import stat
+
+import pytest
+
+from lib import descriptors, images
+from lib.checks import raises
+from lib.vms import (NO_MATCH, NO_SUCH_VM, OWNER, VM_EXISTS, service, vm_path)  # noqa: F401
+
+
+def test_split_gets_a_copy_of_the_template(service):  # noqa: F811
+    _, template = service.ovmf()
+    vms = service.start()
+    path, resolution, fds = vms.prepare_raw("vm", "x86_64", "q35")
+    assert path == vm_path("vm") and fds == []
+    nvram = resolution["nvram"]
+    assert nvram == {"filename": f"{service.state}/vms/0/vm/nvram.raw", "format": "raw",
+                     "size": images.OVMF_4M_VARS, "created": True}
+    assert resolution["pinned"] is False and resolution["changed"] == []
+    assert "lease" not in resolution
+    with open(nvram["filename"], "rb") as copy, open(template, "rb") as source:
+        assert copy.read() == source.read()
+    assert resolution["nvram-template"]["filename"] == template
+    assert resolution["flash"][1]["filename"] == nvram["filename"]
+    assert resolution["flash"][1]["format"] == "raw"
+
+
+def test_later_calls_return_the_same(service):  # noqa: F811
+    service.ovmf("50-first")
+    vms = service.start()
+    first = vms.prepare()
+    service.ovmf("10-newer")
+    vms.client.reload()
+    assert vms.client.select_name("x86_64", "q35") == "10-newer"
+    vms.at("vm").write(b"written by the guest")
+    later = vms.prepare()
+    assert later.pop("pinned") is True and first.pop("pinned") is False
+    assert later["nvram"].pop("created") is False and first["nvram"].pop("created") is True
+    assert later == first
+    assert vms.at("vm").read().startswith(b"written by the guest")
+    restarted = service.restart().prepare()
+    restarted.pop("pinned")
+    restarted["nvram"].pop("created")
+    assert restarted == first
+
+
+def test_combined_gets_a_copy_of_the_whole_image(service):  # noqa: F811
+    whole = service.combined()
+    vms = service.start()
+    vm = vms.make()
+    resolution = vm.resolution
+    assert resolution["executable"]["filename"] == whole
+    assert resolution["nvram"] == {"filename": f"{service.state}/vms/0/vm/nvram.raw",
+                                   "format": "raw", "size": 2 * images.MIB, "created": True}
+    unit, = resolution["flash"]
+    assert (unit["filename"], unit["read-only"]) == (resolution["nvram"]["filename"], False)
+    with open(whole, "rb") as source:
+        assert vm.read() == source.read()
+    assert vms.prepare()["pinned"] is True
+
+
+@pytest.mark.parametrize("kind", ["stateless", "bios"])
+def test_firmware_without_variables_has_a_pin_and_no_nvram(service, kind):  # noqa: F811
+    getattr(service, kind)("x")
+    vms = service.start()
+    vm = vms.make(render=["qemu"])
+    assert "nvram" not in vm.resolution and vm.resolution["pinned"] is False
+    assert vm.get("NVRAM") == ("", "") and vm.get("State") == "ready"
+    assert vm.files() == ["lock", "pin.json"]
+    service.ovmf("10-newer")
+    vms.client.reload()
+    later = vms.prepare()
+    assert later["name"] == "x" and later["pinned"] is True and "nvram" not in later
+    lease = vms.prepare(lease=True)["lease"]
+    assert vm.get("InUse") is True
+    os.close(lease)
+
+
+def test_variable_store_is_copied_from_its_template(service):  # noqa: F811
+    _, template = service.uefi_vars()
+    vms = service.start()
+    vm = vms.make(render=["qemu"])
+    filename = f"{service.state}/vms/0/vm/nvram.json"
+    assert vm.resolution["nvram"] == {"filename": filename, "format": "json", "size": 0,
+                                      "created": True}
+    assert vm.read() == images.EMPTY_STORE
+    assert f"jsonfile={filename}" in " ".join(vm.resolution["qemu-arguments"])
+    assert template not in " ".join(vm.resolution["qemu-arguments"])
+    vm.write(b'{"version": 2, "variables": [{"name": "longer than before"}]}   ')
+    assert vms.prepare()["pinned"] is True
+
+
+def test_render_names_the_vms_own_file(service):  # noqa: F811
+    _, template = service.ovmf()
+    vms = service.start()
+    for pinned in (False, True):
+        resolution = vms.prepare(render=["qemu", "qemu-legacy"])
+        assert resolution["pinned"] is pinned
+        for key in ("qemu-arguments", "qemu-legacy-arguments"):
+            text = " ".join(resolution[key])
+            assert resolution[key][0] == "-machine"
+            assert resolution["nvram"]["filename"] in text and template not in text
+    assert not {"qemu-arguments", "qemu-legacy-arguments"} & set(vms.prepare())
+
+
+def test_create_says_what_may_be_there(service):  # noqa: F811
+    service.ovmf()
+    vms = service.start()
+    with raises(NO_SUCH_VM, "vm"):
+        vms.prepare(create="never")
+    assert vms.list() == []
+    vms.make()
+    with raises(VM_EXISTS, "vm"):
+        vms.prepare(create="new")
+    assert vms.prepare(create="never")["pinned"] and vms.prepare(create="auto")["pinned"]
+
+
+def test_no_matching_firmware_makes_nothing(service):  # noqa: F811
+    service.ovmf()
+    vms = service.start()
+    with raises(NO_MATCH, "ovmf"):
+        vms.prepare(features=["enrolled-keys"])
+    assert vms.list() == []
+    assert not (service.state / "vms" / "0" / "vm").exists()
+
+
+def test_modes_and_owners_of_all_files(service):  # noqa: F811
+    service.ovmf()
+    vms = service.start()
+    vm = vms.make(owner=OWNER)
+    assert vm.path == vm_path("vm", OWNER)
+    state = os.stat(vm.nvram())
+    assert (stat.S_IMODE(state.st_mode), state.st_uid, state.st_gid) == (0o600, OWNER, OWNER)
+    for directory in (service.state, service.state / "vms", service.state / f"vms/{OWNER}",
+                      vm.directory()):
+        state = os.stat(directory)
+        assert (stat.S_IMODE(state.st_mode), state.st_uid) == (0o711, 0), directory
+    for name in ("lock", "pin.json"):
+        state = os.stat(vm.directory() / name)
+        assert (stat.S_IMODE(state.st_mode), state.st_uid) == (0o600, 0), name
+    assert sorted(os.listdir(service.state / f"vms/{OWNER}")) == ["vm"]
+
+
+def test_pin_record_is_versioned_json(service):  # noqa: F811
+    service.ovmf()
+    vm = service.start().make(features=[])
+    with open(vm.directory() / "pin.json", encoding="utf-8") as file:
+        record = json.load(file)
+    assert record["version"] == 1
+    assert record["requirements"] == {"features": []}
+
+
+def test_copy_of_a_mostly_empty_template_costs_its_data(service):  # noqa: F811
+    size = 64 * images.MIB
+    service.vendor.write("x", descriptors.flash(
+        service.raw("code.fd", size), service.raw("vars.fd", size, b"\xff" * images.MIB),
+        targets=[descriptors.target("aarch64", "virt-*")]))
+    vm = service.start().make("vm", "aarch64", "virt")
+    state = os.stat(vm.nvram())
+    assert state.st_size == size and state.st_blocks * 512 < 2 * images.MIB
+    clone = vm.clone("clone")
+    assert os.stat(clone.nvram()).st_blocks * 512 < 2 * images.MIB
+
+
+def test_shorter_template_is_extended_where_flash_has_a_fixed_size(service):  # noqa: F811
+    size = 64 * images.MIB
+    service.vendor.write("x", descriptors.flash(
+        service.raw("code.fd", size), service.raw("vars.fd", 768 * 1024, b"\xff" * 4096),
+        targets=[descriptors.target("aarch64", "virt-*")]))
+    vm = service.start().make("vm", "aarch64", "virt")
+    state = os.stat(vm.nvram())
+    assert state.st_size == size == vm.resolution["nvram"]["size"]
+    assert state.st_blocks * 512 < images.MIB
+    assert vm.read().startswith(b"\xff" * 4096 + b"\0")

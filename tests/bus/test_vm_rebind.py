@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Rebind: a choice made anew, and what becomes of NVRAM and backup."""
+
+import os
+
+import pytest
+
+from lib import descriptors, images
+from lib.checks import invalid_args, raises
+from lib.vms import (CONFLICT, MISMATCH, MISSING, NO_MATCH, memfd, service)  # noqa: F401
+
+VARS = images.OVMF_4M_VARS
+
+
+@pytest.fixture
+def vms(service):  # noqa: F811
+    service.ovmf("10-plain", content=b"plain")
+    service.ovmf("20-secure", content=b"secure", features=["secure-boot", "enrolled-keys"])
+    service.vendor.write("30-small", descriptors.flash(
+        service.raw("c2.fd", images.OVMF_2M_CODE), service.raw("v2.fd", images.OVMF_2M_VARS,
+                                                               b"small")))
+    service.stateless("40-stateless")
+    service.combined("50-combined")
+    service.uefi_vars("60-store")
+    service.bios("70-bios")
+    return service.start_with_tools()
+
+
+@pytest.fixture
+def vm(vms):
+    made = vms.make(firmware="10-plain", features=[])
+    made.write(b"guest's")
+    return made
+
+
+def test_nvram_is_kept_where_it_fits(service, vms, vm):  # noqa: F811
+    created, inode = vm.get("Created"), os.stat(vm.nvram()).st_ino
+    service.watch()
+    resolution = vm.rebind(features=["secure-boot"], render=["qemu"])
+    assert (resolution["name"], resolution["pinned"], resolution["changed"]) == (
+        "20-secure", False, [])
+    assert resolution["nvram"]["created"] is False
+    assert vm.nvram() in " ".join(resolution["qemu-arguments"])
+    assert vm.read().startswith(b"guest's") and os.stat(vm.nvram()).st_ino == inode
+    assert vm.get("Firmware") == "20-secure" and vm.get("Created") == created
+    changed = [signal[3][1] for signal in service.signals.named("PropertiesChanged")]
+    assert len(changed) == 1 and changed[0]["Firmware"] == "20-secure"
+    again = service.restart()
+    assert again.prepare()["name"] == "20-secure"
+    with raises(CONFLICT):
+        again.prepare(firmware="10-plain")
+
+
+def test_rebind_forgets_earlier_requirements(vm):
+    assert vm.rebind()["name"] == "10-plain"
+    assert vm.rebind(without_features=[])["name"] == "10-plain"
+
+
+def test_reset_goes_with_it(vm):
+    old = vm.read()
+    resolution = vm.rebind(features=["secure-boot"], reset=True)
+    assert resolution["nvram"]["created"] is True
+    assert vm.read().startswith(b"secure") and vm.export(backup=True) == old
+
+
+@pytest.mark.parametrize("firmware,begins,name", [
+    ("30-small", b"small", "nvram.raw"), ("50-combined", b"whole image", "nvram.raw"),
+    ("60-store", b"{", "nvram.json"), ("40-stateless", None, None), ("70-bios", None, None)])
+def test_other_kind_needs_reset_and_the_old_becomes_the_backup(vms, vm, firmware, begins, name):
+    old, before = vm.read(), vm.properties()
+    with raises(MISMATCH, "vm"):
+        vm.rebind(firmware=firmware)
+    assert vm.properties() == before and vm.read() == old
+    resolution = vm.rebind(firmware=firmware, reset=True)
+    assert resolution["name"] == firmware and vm.get("State") == "ready"
+    if name is None:
+        assert "nvram" not in resolution and vm.get("NVRAM") == ("", "")
+        assert not any(file.startswith("nvram") for file in vm.files())
+    else:
+        assert resolution["nvram"]["filename"].endswith("/" + name)
+        assert resolution["nvram"]["created"] is True and vm.read().startswith(begins)
+    backup, = vm.backups()
+    assert backup.read_bytes() == old
+    assert vm.export(backup=True) == old
+    assert vms.prepare(firmware=firmware)["pinned"] is True
+
+
+@pytest.mark.parametrize("firmware", ["40-stateless", "60-store", "30-small", "50-combined"])
+def test_backup_outlives_changes_that_make_no_other(vms, vm, firmware):
+    old = vm.read()
+    vm.rebind(firmware=firmware, reset=True)
+    vm.rebind(firmware=firmware)
+    vms.prepare(machine="pc-q35-7.2")
+    assert vm.export(backup=True) == old
+    if firmware == "40-stateless":
+        vm.rebind(firmware="10-plain")
+        assert vm.read().startswith(b"plain") and vm.export(backup=True) == old
+    assert len(vm.backups()) == 1
+
+
+def test_next_backup_replaces_one_of_another_format(vms, vm):
+    vm.rebind(firmware="60-store", reset=True)
+    vm.reset()
+    assert vm.export(backup=True) == images.EMPTY_STORE
+    assert len(vm.backups()) == 1
+
+
+def test_machine_may_be_another_section(vm):
+    resolution = vm.rebind(machine="pc")
+    assert resolution["machine"].startswith("pc") and vm.get("Machine") == "pc"
+    assert vm.read().startswith(b"guest's")
+    assert vm.vms.prepare("vm", "x86_64", "pc")["pinned"] is True
+    with raises(CONFLICT, "machine"):
+        vm.vms.prepare("vm", "x86_64", "q35")
+
+
+def test_refusal_changes_nothing(vm):
+    before = vm.properties(), vm.read(), vm.files()
+    with raises(NO_MATCH):
+        vm.rebind(features=["nonsense"])
+    with raises(NO_MATCH):
+        vm.rebind(machine="isapc")
+    for key, value in (("create", "auto"), ("owner", 0), ("lease", True), ("nvram_format", "raw"),
+                       ("nvram_filename", "/x")):
+        with invalid_args(key.replace("_", "-")):
+            vm.rebind(**{key: value})
+    assert (vm.properties(), vm.read(), vm.files()) == before
+
+
+def test_nvram_that_is_gone_or_does_not_fit_needs_reset(vm):
+    os.truncate(vm.nvram(), 100)
+    with raises(MISMATCH, "vm"):
+        vm.rebind()
+    os.unlink(vm.nvram())
+    with pytest.raises(Exception) as info:
+        vm.rebind()
+    assert info.value.name in (MISMATCH, MISSING)
+    assert not os.path.exists(vm.nvram())
+    assert vm.rebind(reset=True)["nvram"]["created"] is True
+    assert vm.read().startswith(b"plain")
+
+
+def test_rebind_from_without_variables_makes_nvram(vms):
+    vm = vms.make(modes=["stateless"])
+    resolution = vm.rebind(firmware="10-plain")
+    assert resolution["nvram"]["created"] is True and vm.read().startswith(b"plain")
+
+
+def test_qcow2_stays_qcow2(vms):
+    vm = vms.make(firmware="10-plain", nvram_format="qcow2")
+    old = vm.read()
+    assert vm.rebind(firmware="20-secure")["nvram"]["format"] == "qcow2" and vm.read() == old
+    resolution = vm.rebind(firmware="30-small", reset=True)
+    assert resolution["nvram"] == {"filename": vm.nvram(), "format": "qcow2", "created": True,
+                                   "size": images.OVMF_2M_VARS}
+    assert vm.export(backup=True) == old
+    assert vm.rebind(firmware="60-store", reset=True)["nvram"]["format"] == "json"
+
+
+def test_own_template_and_rebind(vms):
+    vm = vms.make(firmware="10-plain", nvram_template=memfd(b"own", VARS))
+    vm.rebind(firmware="20-secure")
+    assert vm.read().startswith(b"own")
