@@ -1,0 +1,282 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A change of a VM that is killed, or fails, at any one of its system calls.
+
+Each operation is traced once. Then, in one run for each call that changes files, the daemon is
+killed there, or the call fails: every VM is as before or as after, and nothing is left over.
+"""
+
+import os
+import random
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
+from subprocess import TimeoutExpired
+
+import pytest
+
+from lib import descriptors, faults, images, vmstate
+from lib.bus import PrivateBus
+from lib.client import DBusError
+from lib.daemon import Daemon
+from lib.vmclient import VMClient, vm_path
+
+WORKERS = 2
+OWNER = 1  # Debian's uid for "daemon": one that the user database knows
+NEWCOMER = 2  # has no directory yet
+CODE_SIZE = 65536
+NVRAM_SIZE = 4096 * 2
+IO_ERROR = "org.freedesktop.DBus.Error.IOError"
+ERRORS = {"ENOSPC": "No space left on device", "EIO": "Input/output error"}
+
+
+def content(seed, size=NVRAM_SIZE):
+    return random.Random(str(seed)).randbytes(size)
+
+
+SUBJECT = vm_path(OWNER, "subject")
+OPERATIONS = {
+    "prepare-split": lambda vms: vms.prepare("made", firmware="split", owner=NEWCOMER),
+    "prepare-combined": lambda vms: vms.prepare("made", firmware="combined", owner=OWNER),
+    "reset": lambda vms: vms.reset(SUBJECT),
+    "import": lambda vms: vms.import_nvram(SUBJECT, content("imported")),
+    "clone": lambda vms: vms.clone(SUBJECT, "made"),
+    "rename": lambda vms: vms.rename(SUBJECT, "made"),
+    "remove": lambda vms: vms.remove(SUBJECT),
+    "rebind": lambda vms: vms.rebind(SUBJECT, firmware="split-too"),
+    "other-machine": lambda vms: vms.prepare("subject", machine="pc-i440fx-6.0", owner=OWNER),
+    "clone-to-newcomer": lambda vms: vms.clone(SUBJECT, "made", owner=NEWCOMER),
+    "prepare-stateless": lambda vms: vms.prepare("made", firmware="stateless", owner=OWNER),
+}
+# These lose an NVRAM on purpose: an older backup, or all of the VM.
+LOSES = {"reset", "import", "remove"}
+# Whether these fail or not, what was asked for is done: a copy is made the other way, and what is
+# no VM any more is gone at the next start at the latest.
+HARMLESS = {"ioctl", "unlinkat"}
+
+
+class World:
+    """Layers, images and a state with two VMs, and buses for as many daemons at once."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        self.layer = descriptors.Layer(directory / "layer")
+        self.no_programs = directory / "no-programs"
+        self.no_programs.mkdir()
+        code = images.raw(str(directory / "code.fd"), CODE_SIZE, content("code", CODE_SIZE))
+        template = images.raw(str(directory / "vars.fd"), NVRAM_SIZE, content("template"))
+        self.layer.write("split", descriptors.flash(code, template))
+        self.layer.write("split-too", descriptors.flash(code, template))
+        self.layer.write("stateless", descriptors.flash(code))
+        self.layer.write("combined", descriptors.flash(code, mode="combined"))
+        self.buses = SimpleQueue()
+        self.all_buses = [PrivateBus() for _ in range(WORKERS)]
+        for bus in self.all_buses:
+            self.buses.put(bus)
+        self.recorded = {}
+        self.make_base()
+
+    def start(self, bus, directory):
+        return Daemon(bus, str(directory), search_path=[self.layer],
+                      path=self.no_programs).wait_ready()
+
+    def make_base(self):
+        self.base = self.directory / "base"
+        self.base.mkdir()
+        daemon = self.start(self.all_buses[0], self.base)
+        vms = VMClient(daemon.connection)
+        for name in ("subject", "bystander"):
+            vms.prepare(name, firmware="split", owner=OWNER)
+            for round_number in range(2):
+                vms.import_nvram(vm_path(OWNER, name), content((name, round_number)))
+        daemon.stop()
+        self.before = vmstate.snapshot(self.base / "state")
+        assert len(set(vmstate.nvram_digests(self.before))) == 4
+
+    def copy(self, name):
+        directory = self.directory / name
+        directory.mkdir()
+        shutil.copytree(self.base / "state", directory / "state")
+        restore_owners(self.base / "state", directory / "state")
+        return directory
+
+    def record(self, operation):
+        """(points, the state afterwards) of one undisturbed run."""
+        if operation not in self.recorded:
+            directory = self.copy(f"record-{operation}")
+            daemon = self.start(self.all_buses[0], directory)
+            with faults.recording(daemon.process.pid, directory / "trace") as strace:
+                OPERATIONS[operation](VMClient(daemon.connection))
+            daemon.stop()
+            points = faults.points(strace.lines(), directory / "state")
+            assert len(points) > 1, strace.lines()
+            self.recorded[operation] = points, vmstate.snapshot(directory / "state")
+        return self.recorded[operation]
+
+    def close(self):
+        for bus in self.all_buses:
+            bus.close()
+
+
+def restore_owners(source, copy):
+    for path in source.rglob("*"):
+        info = path.lstat()
+        os.chown(copy / path.relative_to(source), info.st_uid, info.st_gid)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    made = World(tmp_path_factory.mktemp("crash"))
+    yield made
+    made.close()
+
+
+def run_cases(world, operation, fault, check):
+    """Check each point of the operation, some at a time; all that fail are told."""
+    points, after = world.record(operation)
+
+    def run(number, point):
+        bus = world.buses.get()
+        directory = world.copy(f"{operation}-{fault.replace('=', '-')}-{number}")
+        daemons = []
+        try:
+            check(world, Case(world, bus, directory, daemons, operation, point, fault, after))
+        except (AssertionError, DBusError, OSError, ValueError, TimeoutExpired) as error:
+            return f"{point}:\n    {error}"
+        finally:
+            for daemon in daemons:
+                daemon.kill()
+            world.buses.put(bus)
+        return None
+
+    with ThreadPoolExecutor(WORKERS) as pool:
+        results = list(pool.map(run, range(len(points)), points))
+    failures = [result for result in results if result]
+    assert not failures, f"{len(failures)} of {len(points)}:\n" + "\n".join(failures)
+
+
+class Case:
+    def __init__(self, world, bus, directory, daemons, operation, point, fault, after):
+        self.world = world
+        self.bus = bus
+        self.directory = directory
+        self.state = directory / "state"
+        self.daemons = daemons
+        self.operation = operation
+        self.point = point
+        self.fault = fault
+        self.after = after
+
+    def start(self):
+        self.daemon = self.world.start(self.bus, self.directory)
+        self.daemons.append(self.daemon)
+        self.vms = VMClient(self.daemon.connection)
+
+    def operate(self):
+        OPERATIONS[self.operation](self.vms)
+
+    def operate_disturbed(self):
+        """The error that came, or None."""
+        error = None
+        disturb = faults.dying if self.fault in ERRORS else faults.injecting
+        with disturb(self.daemon.process.pid, self.directory / "trace", self.point,
+                     self.fault) as strace:
+            try:
+                self.operate()
+            except DBusError as caught:
+                error = caught
+        assert strace.was_injected(), f"the call did not come: {strace.lines()}"
+        return error
+
+    def assert_whole(self):
+        """As before or as after, on disk and on the bus, and nothing left over."""
+        shot = vmstate.snapshot(self.state)
+        assert not vmstate.leftovers(self.state)
+        assert shot in (self.world.before, self.after), differences(shot, self.world.before)
+        self.assert_on_bus(shot)
+        return shot
+
+    def assert_on_bus(self, shot):
+        listed = self.vms.list_vms(all=True)
+        assert set(listed) == vmstate.ids(shot)
+        assert {state for _, state, _ in listed.values()} == {"ready"}
+        assert not any(self.vms.property(path, "InUse") for _, _, path in listed.values())
+
+    def finish(self, shot):
+        """What was not done can be done now."""
+        if shot == self.world.before:
+            self.operate()
+        assert vmstate.snapshot(self.state) == self.after
+        assert not vmstate.leftovers(self.state)
+        self.assert_on_bus(self.after)
+        self.daemon.stop()
+
+
+def differences(shot, expected):
+    keys = sorted(key for key in {*shot, *expected} if shot.get(key) != expected.get(key))
+    return "\n    ".join(f"{key}: {shot.get(key)} was {expected.get(key)}" for key in keys)
+
+
+def check_killed(world, case):
+    case.start()
+    error = case.operate_disturbed()
+    assert error is not None, "the daemon answered"
+    assert case.daemon.wait_exit() == -9
+    case.start()
+    case.finish(case.assert_whole())
+
+
+def check_failed(world, case):
+    case.start()
+    error = case.operate_disturbed()
+    if case.point.name in HARMLESS and error is None:
+        # What could not be deleted goes when the daemon starts again.
+        case.daemon.stop()
+        case.start()
+        assert case.assert_whole() == case.after
+    else:
+        text = ERRORS[case.fault.removeprefix("error=")]
+        assert error is not None, "no error came"
+        assert error.name == IO_ERROR and text in error.text, str(error)
+        assert case.assert_whole() == world.before, "an error came, and it is done"
+    case.finish(vmstate.snapshot(case.state))
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_undisturbed_it_loses_no_nvram(world, operation):
+    points, after = world.record(operation)
+    names = [point.name for point in points]
+    assert "renameat2" in names and names.count("fsync") >= 1
+    lost = set(vmstate.nvram_digests(world.before)) - set(vmstate.nvram_digests(after))
+    current = vmstate.file_digest(world.base / "state/vms" / str(OWNER) / "subject/nvram.raw")
+    assert bool(lost) == (operation in LOSES)
+    assert (current in lost) == (operation == "remove")
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_killed_at_each_call(world, operation):
+    run_cases(world, operation, "signal=KILL", check_killed)
+
+
+@pytest.mark.parametrize("error", ERRORS)
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_failing_at_each_call(world, operation, error):
+    run_cases(world, operation, f"error={error}", check_failed)
+
+
+def check_disk_died(world, case):
+    case.start()
+    error = case.operate_disturbed()
+    if error is not None:
+        assert error.name == IO_ERROR and ERRORS[case.fault] in error.text, str(error)
+    case.vms.list_vms(all=True)
+    case.daemon.stop()
+    case.start()
+    shot = case.assert_whole()
+    assert error is not None or shot == case.after
+    case.finish(shot)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_disk_dies_at_each_call(world, operation):
+    """Neither can be put back what was changed: it is as before or as after all the same."""
+    run_cases(world, operation, "EIO", check_disk_died)

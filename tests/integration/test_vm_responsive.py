@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""File work is done beside the event loop, and no uid can keep another from being served."""
+
+import os
+
+import pytest
+from gi.repository import Gio
+
+from lib import descriptors, images, wait
+from lib.bus import PrivateBus
+from lib.client import MANAGER, MANAGER_PATH, NAME, GLib, requirements
+from lib.fakepolkit import NEVER, YES, FakePolkit
+from lib.vms import NOBODY, OTHER, OWNER, run_as, service, start_as  # noqa: F401
+
+SIZE = 64 * images.MIB
+LIMITS = "org.freedesktop.DBus.Error.LimitsExceeded"
+OWN_VMS = "org.vmfirmware1.manage-own-vms"
+N_FLOOD, N_FDS, N_ADMITTED = 100, 16, 16
+FLOOD = f"""
+from lib import wait
+results = []
+def done(connection, result):
+    try:
+        connection.call_with_unix_fd_list_finish(result)
+        results.append('made')
+    except GLib.Error as error:
+        results.append(Gio.DBusError.get_remote_error(error))
+for number in range({N_FLOOD}):
+    fds = Gio.UnixFDList.new()
+    for _ in range({N_FDS}):
+        fds.append(0)
+    client.connection.call_with_unix_fd_list(
+        NAME, MANAGER_PATH, MANAGER, 'PrepareVM', GLib.Variant('(sssa{{sv}})', (
+            f'vm {{number}}', 'x86_64', 'q35', {{}})), None, Gio.DBusCallFlags.NONE, 60000, fds,
+        None, done)
+wait.until(lambda: len(results) >= {N_FLOOD - N_ADMITTED}, 'the rest is refused', 30)
+print(*results, flush=True)
+wait.until(lambda: len(results) == {N_FLOOD}, 'all are answered', 60)
+print(*results, flush=True)
+"""
+
+
+@pytest.fixture
+def bus():
+    private_bus = PrivateBus()
+    yield private_bus
+    private_bus.close()
+
+
+class Sequence:
+    """Calls of one connection, whose answers come in the order in which they were sent back."""
+
+    def __init__(self, connection):
+        self.connection = connection
+        self.answers = []
+
+    def call(self, word, method, arguments, then=None):
+        def done(connection, result):
+            connection.call_finish(result)
+            self.answers.append(word)
+            if then:
+                then()
+
+        self.connection.call(NAME, MANAGER_PATH, MANAGER, method, arguments, None,
+                             Gio.DBusCallFlags.NONE, 120000, None, done)
+
+    def create(self, owner):
+        options = {"owner": GLib.Variant("u", owner)}
+        self.call("created", "PrepareVM", GLib.Variant(
+            "(sssa{sv})", (f"vm of {owner}", "aarch64", "virt", options)))
+
+    def select_on(self):
+        """Select, and when it is answered again, until all is created."""
+        def again():
+            if self.answers.count("created") < self.wanted:
+                self.select_on()
+
+        self.call("selected", "Select", GLib.Variant(
+            "(ssa{sv})", ("aarch64", "virt", requirements({}))), again)
+
+
+def big_firmware(service):  # noqa: F811
+    code = service.raw("code.fd", SIZE, b"code")
+    template = service.images / "vars.fd"
+    block = os.urandom(images.MIB)
+    with open(template, "wb") as file:
+        for number in range(64):
+            file.write(number.to_bytes(8, "big") + block[8:])
+    service.vendor.write("big", descriptors.flash(
+        code, template, targets=[descriptors.target("aarch64", "virt-*")]))
+    return template
+
+
+@pytest.mark.parametrize("n_owners", [1, 4])
+def test_select_is_answered_while_64_mib_are_created(service, n_owners):  # noqa: F811
+    """An event loop that waited for a creation would answer one Select a creation, and no more."""
+    template = big_firmware(service)
+    vms = service.start()
+    sequence = Sequence(vms.client.connection)
+    sequence.wanted = n_owners
+    for number in range(n_owners):
+        sequence.create(3001 + number)
+    sequence.select_on()
+    wait.until(lambda: sequence.answers.count("created") == n_owners, "all are created", 120)
+    assert sequence.answers.index("created") >= 20, sequence.answers
+    for number in range(n_owners):
+        nvram = service.state / "vms" / str(3001 + number) / f"vm of {3001 + number}" / "nvram.raw"
+        assert nvram.read_bytes() == template.read_bytes()
+
+
+def test_caller_that_goes_away_costs_nothing(bus, service):  # noqa: F811
+    big_firmware(service)
+    vms = service.start()
+    sequence = Sequence(bus.connect())
+    for number in range(4):
+        sequence.create(3001 + number)
+    sequence.connection.flush_sync(None)
+    vms.client.ping()
+    sequence.connection.close_sync(None)
+    # What was begun is whole or is not there.
+    wait.until(lambda: len(vms.list(all=True)) == 4, "what was asked for is done", 60)
+    assert {entry[3] for entry in vms.list(all=True)} == {"ready"}
+    assert not list(service.state.rglob(".new-*"))
+
+
+def test_flood_of_one_uid_leaves_others_served(bus, service):  # noqa: F811
+    service.ovmf()
+    polkit = FakePolkit(bus, {OWN_VMS: NEVER})
+    vms = service.start()
+    flood = start_as(OWNER, FLOOD, bus)
+    try:
+        refused = flood.stdout.readline().split()
+        assert refused == [LIMITS] * (N_FLOOD - N_ADMITTED)
+        assert len(polkit.waiting) == N_ADMITTED
+        # From now on polkit says yes, but those that wait still wait.
+        polkit.answers[OWN_VMS] = YES
+        made = "print(vms.prepare('mine')['nvram']['created'])"
+        assert run_as(OTHER, made, bus) == ["True"]
+        assert run_as(OWNER, made, bus)[0] == LIMITS
+        assert run_as(NOBODY, "print(client.select_name('x86_64', 'q35'))", bus) == ["ovmf"]
+        assert run_as(OWNER, "print(client.select_name('x86_64', 'q35'))", bus) == ["ovmf"]
+        assert vms.prepare("root's")["nvram"]["created"]
+        assert not list(service.state.glob(f"vms/{OWNER}/*"))
+        polkit.release()
+        answers = flood.stdout.readline().split()
+        assert sorted(answers) == sorted(refused + ["made"] * N_ADMITTED)
+        assert len(vms.list(owner=OWNER)) == N_ADMITTED
+        # The calls are over: he may call again.
+        assert run_as(OWNER, made, bus) == ["True"]
+    finally:
+        flood.kill()
+        flood.wait()
+        polkit.release()
+        polkit.close()

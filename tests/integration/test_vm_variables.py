@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What a guest's firmware wrote into its NVRAM stays, byte for byte, and boots again."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from lib import vmstate, wait
+from lib.qemu import Qemu
+from lib.vmclient import VMClient
+
+DEBIAN = "/usr/share/qemu/firmware"
+PATIENCE = 300
+SHELL = b"UEFI Interactive Shell"
+
+
+class Guests:
+    """VMs of OVMF on q35 over Debian's own descriptors."""
+
+    def __init__(self, service):
+        self.service = service
+        self.start()
+
+    def start(self):
+        self.service.start_with_qemu(search_path=[DEBIAN])
+        self.vms = VMClient(self.service.daemon.connection)
+
+    def restart(self):
+        self.service.daemons.pop().stop()
+        self.start()
+
+    def prepare(self, name, **given):
+        return self.vms.prepare_with_lease(
+            name, machine="q35", without_features=["secure-boot"], render=["qemu"], **given)
+
+    def boot(self, name, **given):
+        """Boot to the firmware's own shell; returns the path of the NVRAM."""
+        resolution, lease = self.prepare(name, **given)
+        console = self.service.directory / f"console-{name}"
+        console.write_bytes(b"")
+        try:
+            qemu = Qemu("x86_64", resolution["qemu-arguments"], run=True, pass_fds=[lease],
+                        extra=["-serial", f"file:{console}"])
+        finally:
+            os.close(lease)
+        with qemu:
+            def seen():
+                assert qemu.process.poll() is None, qemu.error_text()
+                return SHELL in console.read_bytes()
+
+            wait.until(seen, f"{name} is in the shell", PATIENCE, interval=0.1)
+            qemu.execute("quit")
+            qemu.process.wait(30)
+        return Path(resolution["nvram"]["filename"])
+
+    def path(self, name):
+        return self.vms.list_vms()[0, name][2]
+
+
+@pytest.fixture
+def guests(service):
+    return Guests(service)
+
+
+@pytest.fixture
+def written(guests):
+    """(path, bytes) of an NVRAM that a guest's firmware has written to."""
+    resolution, lease = guests.prepare("guest")
+    os.close(lease)
+    assert resolution["nvram"]["created"]
+    nvram = Path(resolution["nvram"]["filename"])
+    template = nvram.read_bytes()
+    assert template == Path(resolution["nvram-template"]["filename"]).read_bytes()
+    assert guests.boot("guest") == nvram
+    data = nvram.read_bytes()
+    assert data != template and len(data) == len(template)
+    return nvram, data
+
+
+def test_variables_survive_all_that_keeps_or_copies_them(guests, written):
+    nvram, data = written
+    wanted = vmstate.digest(data)
+
+    guests.restart()
+    resolution, lease = guests.prepare("guest")
+    os.close(lease)
+    assert resolution["pinned"] and not resolution["nvram"]["created"]
+    assert resolution["nvram"]["filename"] == str(nvram)
+    assert vmstate.file_digest(nvram) == wanted
+
+    exported = guests.vms.export(guests.path("guest"))
+    assert vmstate.digest(exported) == wanted
+
+    guests.vms.clone(guests.path("guest"), "clone")
+    copy = nvram.parent.parent / "clone" / nvram.name
+    assert vmstate.file_digest(copy) == wanted
+
+    guests.vms.reset(guests.path("guest"))
+    assert vmstate.file_digest(nvram) != wanted
+    assert vmstate.digest(guests.vms.export(guests.path("guest"), backup=True)) == wanted
+    guests.vms.import_nvram(guests.path("guest"), exported)
+    assert vmstate.file_digest(nvram) == wanted
+
+    guests.vms.import_vm("imported", "x86_64", "q35", exported, without_features=["secure-boot"])
+    assert vmstate.file_digest(nvram.parent.parent / "imported" / nvram.name) == wanted
+
+    guests.vms.rename(guests.path("imported"), "renamed")
+    assert vmstate.file_digest(nvram.parent.parent / "renamed" / nvram.name) == wanted
+
+    guests.restart()
+    for name in ("guest", "clone", "renamed"):
+        assert vmstate.digest(guests.vms.export(guests.path(name))) == wanted
+    assert {state for _, state, _ in guests.vms.list_vms().values()} == {"ready"}
+
+    # Only the clone's own file may change now.
+    assert guests.boot("clone", create="never") == copy
+    assert vmstate.file_digest(nvram) == wanted
+
+
+def test_variables_survive_conversion_to_qcow2(guests, written):
+    _, data = written
+    guests.vms.import_vm("converted", "x86_64", "q35", data, without_features=["secure-boot"],
+                         format="raw", nvram_format="qcow2")
+    nvram = guests.boot("converted", create="never")
+    assert nvram.read_bytes()[:4] == b"QFI\xfb"
