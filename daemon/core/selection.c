@@ -21,9 +21,12 @@ static gboolean contains(GStrv list, const char *word) {
     return g_strv_contains((const char *const *)list, word);
 }
 
-static void check_features(
-        const Request *request, const Descriptor *d, const char *const *host_features,
-        GPtrArray *reasons) {
+static void check_interface(const Request *request, const Descriptor *d, GPtrArray *reasons) {
+    if (request->interface && !contains(d->interface_types, request->interface))
+        add_reason(reasons, "interface");
+}
+
+static void check_features(const Request *request, const Descriptor *d, GPtrArray *reasons) {
     for (char **f = request->features; f && *f; f++)
         if (!descriptor_has_feature(d, *f))
             add_detailed_reason(reasons, "feature-missing", *f);
@@ -31,18 +34,10 @@ static void check_features(
     for (char **f = request->without_features; f && *f; f++)
         if (descriptor_has_feature(d, *f))
             add_detailed_reason(reasons, "feature-present", *f);
-
-    for (char **f = d->features; request->host_supported && *f; f++)
-        if (feature_is_confidential(*f) && !g_strv_contains(host_features, *f))
-            add_detailed_reason(reasons, "host-lacks", *f);
 }
 
-void selection_check_requirements(
-        const Request *request, const char *name, const Descriptor *d,
-        const char *const *host_features, GPtrArray *reasons) {
-    if (request->interface && !contains(d->interface_types, request->interface))
-        add_reason(reasons, "interface");
-    check_features(request, d, host_features, reasons);
+static void check_mapping(
+        const Request *request, const char *name, const Descriptor *d, GPtrArray *reasons) {
     if (request->devices && !contains(request->devices, firmware_device_to_string(d->device)))
         add_reason(reasons, "device");
     if (request->modes && !contains(request->modes, firmware_mode_to_string(d->mode)))
@@ -55,27 +50,48 @@ void selection_check_requirements(
         add_reason(reasons, "executable");
 }
 
+static void check_host(
+        const Request *request, const Descriptor *d, const char *const *host_features,
+        GPtrArray *reasons) {
+    for (char **f = d->features; request->host_supported && *f; f++)
+        if (feature_is_confidential(*f) && !g_strv_contains(host_features, *f))
+            add_detailed_reason(reasons, "host-lacks", *f);
+}
+
+void selection_check_requirements(
+        const Request *request, const char *name, const Descriptor *d,
+        const char *const *host_features, GPtrArray *reasons) {
+    check_interface(request, d, reasons);
+    check_features(request, d, reasons);
+    check_mapping(request, name, d, reasons);
+    check_host(request, d, host_features, reasons);
+}
+
 /* FALSE with all REASONS for an effective file with a descriptor that does not pass. */
 static gboolean passes(const SelectionInput *input, const CatalogFile *file, GPtrArray *reasons) {
+    const Request *request = input->request;
     const Machine *machine = &input->machine;
     const Descriptor *d = file->descriptor;
     gboolean is_target = FALSE;
     gboolean has_images;
 
+    /* in the order in which the contract names the reasons */
+    check_interface(request, d, reasons);
     if (!descriptor_has_architecture(d, machine->architecture))
         add_reason(reasons, "architecture");
     else if (!descriptor_matches_machine(d, machine->architecture, machine->canonical))
         add_reason(reasons, "machine");
     else
         is_target = TRUE;
+    check_features(request, d, reasons);
+    check_mapping(request, file->name, d, reasons);
 
-    selection_check_requirements(input->request, file->name, d, input->host_features, reasons);
     has_images = catalog_file_check_images(file, reasons);
-
     /* against a machine that it is not for, sizes say nothing */
     if (is_target && has_images)
         (void)flash_fit(d, &file->executable, &file->nvram_template, machine, reasons, NULL);
 
+    check_host(request, d, input->host_features, reasons);
     return reasons->len == 0;
 }
 

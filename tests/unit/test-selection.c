@@ -302,7 +302,7 @@ static void all_reasons_that_apply_are_told(void) {
     require_string(&f, "executable", "/yes");
     assert_verdicts(
             &f,
-            "vendor/a rejected (architecture, interface, feature-missing:x, "
+            "vendor/a rejected (interface, architecture, feature-missing:x, "
             "feature-present:secure-boot, device, mode, format, firmware, executable, "
             "file-missing:@/no)");
 }
