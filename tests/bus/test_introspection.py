@@ -6,10 +6,11 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 
 from lib import paths
-from lib.client import FIRMWARE, FIRMWARE_PATH, MANAGER, MANAGER_PATH, firmware_path
+from lib.client import (FIRMWARE, FIRMWARE_PATH, MANAGER, MANAGER_PATH, OBJECT_MANAGER,
+                        firmware_path)
+from lib.introspection import VM_CONTRACT, children, interfaces, introspect
 from lib.vms import VM, VMs
 
-EMITS = "org.freedesktop.DBus.Property.EmitsChangedSignal"
 ON_MACHINE = [("in", "architecture", "s"), ("in", "machine", "s")]
 QUESTION = [*ON_MACHINE, ("in", "requirements", "a{sv}")]
 MANAGER_CONTRACT = {
@@ -52,57 +53,7 @@ FIRMWARE_CONTRACT = {
         "Tags": ("as", "read", "true"), "Overrides": ("as", "read", "true"),
     },
 }
-OPTIONS = ("in", "options", "a{sv}")
-VM_CONTRACT = {
-    "methods": {
-        "Acquire": [OPTIONS, ("out", "lease", "h")],
-        "OpenNVRAM": [OPTIONS, ("out", "nvram", "h"), ("out", "lease", "h")],
-        "Reset": [OPTIONS],
-        "Rebind": [OPTIONS, ("out", "resolution", "a{sv}")],
-        "Clone": [("in", "id", "s"), OPTIONS, ("out", "vm", "o")],
-        "Rename": [("in", "id", "s"), ("out", "vm", "o")],
-        "Export": [OPTIONS, ("out", "nvram", "h"), ("out", "size", "t")],
-        "Import": [("in", "nvram", "h"), OPTIONS],
-        "Remove": [OPTIONS],
-    },
-    "signals": {},
-    "properties": {
-        "Id": ("s", "read", "const"), "Owner": ("u", "read", "const"),
-        "Created": ("t", "read", "const"), "Architecture": ("s", "read", "true"),
-        "Machine": ("s", "read", "true"), "Firmware": ("s", "read", "true"),
-        "NVRAM": ("(ss)", "read", "true"), "State": ("s", "read", "true"),
-        "InUse": ("b", "read", "false"), "ExecutableDigest": ("s", "read", "true"),
-        "TemplateDigest": ("s", "read", "true"),
-    },
-}
 CONTRACT = {MANAGER: MANAGER_CONTRACT, FIRMWARE: FIRMWARE_CONTRACT, VM: VM_CONTRACT}
-
-
-def emits(element, default="true"):
-    for annotation in element.findall("annotation"):
-        if annotation.get("name") == EMITS:
-            return annotation.get("value")
-    return default
-
-
-def described(interface):
-    """One <interface> element as plain values; comments and white space do not count."""
-    default = emits(interface)
-    return {
-        "methods": {method.get("name"): [
-            (arg.get("direction", "in"), arg.get("name"), arg.get("type"))
-            for arg in method.findall("arg")] for method in interface.findall("method")},
-        "signals": {signal.get("name"): [(arg.get("name"), arg.get("type"))
-                                         for arg in signal.findall("arg")]
-                    for signal in interface.findall("signal")},
-        "properties": {prop.get("name"): (prop.get("type"), prop.get("access"),
-                                          emits(prop, default))
-                       for prop in interface.findall("property")},
-    }
-
-
-def interfaces(root):
-    return {element.get("name"): described(element) for element in root.iter("interface")}
 
 
 def installed():
@@ -121,7 +72,7 @@ def live(service):
     found = {}
     vm_path = VMs(client).make("x").path
     for path in (MANAGER_PATH, FIRMWARE_PATH, firmware_path("x"), vm_path):
-        found.update(interfaces(ElementTree.fromstring(client.introspect(path))))
+        found.update(interfaces(introspect(client, path)))
     return {name: value for name, value in found.items() if name.startswith("org.vmfirmware1.")}
 
 
@@ -143,15 +94,13 @@ def test_tree_of_objects(service):
     service.add("x")
     service.add("1-ü")
     client = service.start()
-    root = ElementTree.fromstring(client.introspect(MANAGER_PATH))
-    assert "firmware" in [node.get("name") for node in root.findall("node")]
-    nodes = ElementTree.fromstring(client.introspect(FIRMWARE_PATH)).findall("node")
-    assert {f"{FIRMWARE_PATH}/{node.get('name')}" for node in nodes} == {
+    assert "firmware" in children(client, MANAGER_PATH)
+    assert {f"{FIRMWARE_PATH}/{name}" for name in children(client, FIRMWARE_PATH)} == {
         firmware_path("x"), firmware_path("1-ü")}
 
 
 def test_object_manager_is_at_its_node_only(service):
     client = service.start()
-    there = {path: "org.freedesktop.DBus.ObjectManager" in interfaces(
-        ElementTree.fromstring(client.introspect(path))) for path in (MANAGER_PATH, FIRMWARE_PATH)}
+    there = {path: OBJECT_MANAGER in interfaces(introspect(client, path))
+             for path in (MANAGER_PATH, FIRMWARE_PATH)}
     assert there == {MANAGER_PATH: False, FIRMWARE_PATH: True}

@@ -4,38 +4,14 @@
 import hashlib
 import os
 import time
-import xml.etree.ElementTree as ElementTree
 
 import pytest
-from test_introspection import described
 
 from lib.checks import raises
 from lib.client import MANAGER, MANAGER_PATH
+from lib.introspection import OPTIONS, VM_CONTRACT, children, described, introspect
 from lib.vms import NO_SUCH_VM, OWNER, VM, memfd, service, vm_path  # noqa: F401
 
-OPTIONS = ("in", "options", "a{sv}")
-VM_CONTRACT = {
-    "methods": {
-        "Acquire": [OPTIONS, ("out", "lease", "h")],
-        "OpenNVRAM": [OPTIONS, ("out", "nvram", "h"), ("out", "lease", "h")],
-        "Reset": [OPTIONS],
-        "Rebind": [OPTIONS, ("out", "resolution", "a{sv}")],
-        "Clone": [("in", "id", "s"), OPTIONS, ("out", "vm", "o")],
-        "Rename": [("in", "id", "s"), ("out", "vm", "o")],
-        "Export": [OPTIONS, ("out", "nvram", "h"), ("out", "size", "t")],
-        "Import": [("in", "nvram", "h"), OPTIONS],
-        "Remove": [OPTIONS],
-    },
-    "signals": {},
-    "properties": {
-        "Id": ("s", "read", "const"), "Owner": ("u", "read", "const"),
-        "Created": ("t", "read", "const"), "Architecture": ("s", "read", "true"),
-        "Machine": ("s", "read", "true"), "Firmware": ("s", "read", "true"),
-        "NVRAM": ("(ss)", "read", "true"), "State": ("s", "read", "true"),
-        "InUse": ("b", "read", "false"), "ExecutableDigest": ("s", "read", "true"),
-        "TemplateDigest": ("s", "read", "true"),
-    },
-}
 QUESTION = [("in", "id", "s"), ("in", "architecture", "s"), ("in", "machine", "s")]
 ANSWER = [("out", "vm", "o"), ("out", "resolution", "a{sv}")]
 MANAGER_VM_METHODS = {
@@ -150,13 +126,12 @@ def test_digest_of_an_own_template(vms):
 
 def test_introspection_of_a_vm(vms):
     vm = vms.make()
-    root = ElementTree.fromstring(vms.client.introspect(vm.path))
-    interface, = [found for found in root if found.get("name") == VM]
+    interface, = [found for found in introspect(vms.client, vm.path) if found.get("name") == VM]
     assert described(interface) == VM_CONTRACT
 
 
 def test_introspection_of_the_manager(vms):
-    root = ElementTree.fromstring(vms.client.introspect(MANAGER_PATH))
+    root = introspect(vms.client, MANAGER_PATH)
     interface, = [found for found in root if found.get("name") == MANAGER]
     found = described(interface)
     for name, arguments in MANAGER_VM_METHODS.items():
@@ -164,14 +139,9 @@ def test_introspection_of_the_manager(vms):
     assert found["signals"]["VMAdded"] == VM_SIGNAL == found["signals"]["VMRemoved"]
 
 
-def children(vms, path):
-    root = ElementTree.fromstring(vms.client.introspect(path))
-    return {node.get("name") for node in root.findall("node")}
-
-
 def leaves(vms, path):
-    """The objects at the ends; a name of a child may have more than one element."""
-    names = children(vms, path)
+    """The objects at the ends."""
+    names = children(vms.client, path)
     return set().union(*(leaves(vms, f"{path}/{name}") for name in names)) if names else {path}
 
 
@@ -179,13 +149,13 @@ def leaves(vms, path):
 def test_tree_is_complete(vms, count):
     for index in range(count):
         vms.make(f"vm{index}", owner=index)
-    assert children(vms, MANAGER_PATH) >= {"firmware"} | ({"vm"} if count else set())
+    assert children(vms.client, MANAGER_PATH) >= {"firmware"} | ({"vm"} if count else set())
     if count:
         assert leaves(vms, "/org/vmfirmware1/vm") == {
             f"/org/vmfirmware1/vm/{index}/vm{index}" for index in range(count)}
-        assert children(vms, "/org/vmfirmware1/vm/1") == {"vm1"}
-    assert "org" in children(vms, "/")
-    assert "ovmf" in children(vms, "/org/vmfirmware1/firmware")
+        assert children(vms.client, "/org/vmfirmware1/vm/1") == {"vm1"}
+    assert "org" in children(vms.client, "/")
+    assert "ovmf" in children(vms.client, "/org/vmfirmware1/firmware")
 
 
 @pytest.mark.parametrize("path", ["/org/vmfirmware1/vm/00/vm", "/org/vmfirmware1/vm/0/_76m",
@@ -203,4 +173,4 @@ def test_gone_vm_is_told_by_every_interface(vms):
     vm.remove()
     with raises(NO_SUCH_VM):
         vms.client.property_variant(vm.path, VM, "Id")
-    assert children(vms, "/org/vmfirmware1") >= {"firmware"}
+    assert children(vms.client, "/org/vmfirmware1") >= {"firmware"}

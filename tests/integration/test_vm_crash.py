@@ -16,9 +16,9 @@ import pytest
 
 from lib import descriptors, faults, images, vmstate
 from lib.bus import PrivateBus
-from lib.client import DBusError
+from lib.client import Client, DBusError
 from lib.daemon import Daemon
-from lib.vmclient import VMClient, vm_path
+from lib.vms import VMObject, VMs
 
 WORKERS = 2
 OWNER = 1  # Debian's uid for "daemon": one that the user database knows
@@ -33,19 +33,26 @@ def content(seed, size=NVRAM_SIZE):
     return random.Random(str(seed)).randbytes(size)
 
 
-SUBJECT = vm_path(OWNER, "subject")
+def prepare(vms, vm_id, machine="pc", **options):
+    return vms.prepare(vm_id, machine=machine, **options)
+
+
+def subject(vms):
+    return vms.at("subject", OWNER)
+
+
 OPERATIONS = {
-    "prepare-split": lambda vms: vms.prepare("made", firmware="split", owner=NEWCOMER),
-    "prepare-combined": lambda vms: vms.prepare("made", firmware="combined", owner=OWNER),
-    "reset": lambda vms: vms.reset(SUBJECT),
-    "import": lambda vms: vms.import_nvram(SUBJECT, content("imported")),
-    "clone": lambda vms: vms.clone(SUBJECT, "made"),
-    "rename": lambda vms: vms.rename(SUBJECT, "made"),
-    "remove": lambda vms: vms.remove(SUBJECT),
-    "rebind": lambda vms: vms.rebind(SUBJECT, firmware="split-too"),
-    "other-machine": lambda vms: vms.prepare("subject", machine="pc-i440fx-6.0", owner=OWNER),
-    "clone-to-newcomer": lambda vms: vms.clone(SUBJECT, "made", owner=NEWCOMER),
-    "prepare-stateless": lambda vms: vms.prepare("made", firmware="stateless", owner=OWNER),
+    "prepare-split": lambda vms: prepare(vms, "made", firmware="split", owner=NEWCOMER),
+    "prepare-combined": lambda vms: prepare(vms, "made", firmware="combined", owner=OWNER),
+    "reset": lambda vms: subject(vms).reset(),
+    "import": lambda vms: subject(vms).import_nvram(content("imported")),
+    "clone": lambda vms: subject(vms).clone("made"),
+    "rename": lambda vms: subject(vms).rename("made"),
+    "remove": lambda vms: subject(vms).remove(),
+    "rebind": lambda vms: subject(vms).rebind(firmware="split-too"),
+    "other-machine": lambda vms: prepare(vms, "subject", "pc-i440fx-6.0", owner=OWNER),
+    "clone-to-newcomer": lambda vms: subject(vms).clone("made", owner=NEWCOMER),
+    "prepare-stateless": lambda vms: prepare(vms, "made", firmware="stateless", owner=OWNER),
 }
 # These lose an NVRAM on purpose: an older backup, or all of the VM.
 LOSES = {"reset", "import", "remove"}
@@ -83,11 +90,11 @@ class World:
         self.base = self.directory / "base"
         self.base.mkdir()
         daemon = self.start(self.all_buses[0], self.base)
-        vms = VMClient(daemon.connection)
+        vms = VMs(Client(daemon.connection))
         for name in ("subject", "bystander"):
-            vms.prepare(name, firmware="split", owner=OWNER)
+            prepare(vms, name, firmware="split", owner=OWNER)
             for round_number in range(2):
-                vms.import_nvram(vm_path(OWNER, name), content((name, round_number)))
+                vms.at(name, OWNER).import_nvram(content((name, round_number)))
         daemon.stop()
         self.before = vmstate.snapshot(self.base / "state")
         assert len(set(vmstate.nvram_digests(self.before))) == 4
@@ -105,7 +112,7 @@ class World:
             directory = self.copy(f"record-{operation}")
             daemon = self.start(self.all_buses[0], directory)
             with faults.recording(daemon.process.pid, directory / "trace") as strace:
-                OPERATIONS[operation](VMClient(daemon.connection))
+                OPERATIONS[operation](VMs(Client(daemon.connection)))
             daemon.stop()
             points = faults.points(strace.lines(), directory / "state")
             assert len(points) > 1, strace.lines()
@@ -169,7 +176,7 @@ class Case:
     def start(self):
         self.daemon = self.world.start(self.bus, self.directory)
         self.daemons.append(self.daemon)
-        self.vms = VMClient(self.daemon.connection)
+        self.vms = VMs(Client(self.daemon.connection))
 
     def operate(self):
         OPERATIONS[self.operation](self.vms)
@@ -196,10 +203,11 @@ class Case:
         return shot
 
     def assert_on_bus(self, shot):
-        listed = self.vms.list_vms(all=True)
+        listed = self.vms.listed(all=True)
         assert set(listed) == vmstate.ids(shot)
         assert {state for _, state, _ in listed.values()} == {"ready"}
-        assert not any(self.vms.property(path, "InUse") for _, _, path in listed.values())
+        assert not any(VMObject(self.vms, path).get("InUse")
+                       for _, _, path in listed.values())
 
     def finish(self, shot):
         """What was not done can be done now."""
@@ -268,7 +276,7 @@ def check_disk_died(world, case):
     error = case.operate_disturbed()
     if error is not None:
         assert error.name == IO_ERROR and ERRORS[case.fault] in error.text, str(error)
-    case.vms.list_vms(all=True)
+    case.vms.listed(all=True)
     case.daemon.stop()
     case.start()
     shot = case.assert_whole()

@@ -8,9 +8,8 @@ import pytest
 from lib import wait
 from lib.checks import raises
 from lib.qemu import Qemu
-from lib.vmclient import VMClient
+from lib.vms import IN_USE, VMObject, VMs
 
-IN_USE = "org.vmfirmware1.NVRAMInUse"
 DEBIAN = "/usr/share/qemu/firmware"
 GIVEN = {"without_features": ["secure-boot"], "render": ["qemu"]}
 
@@ -21,8 +20,7 @@ class Leases:
         self.start()
 
     def start(self):
-        self.service.start_with_qemu(search_path=[DEBIAN])
-        self.vms = VMClient(self.service.daemon.connection)
+        self.vms = VMs(self.service.start_with_qemu(search_path=[DEBIAN]))
 
     def restart(self, kill):
         daemon = self.service.daemons.pop()
@@ -33,8 +31,8 @@ class Leases:
         self.start()
 
     def prepare(self):
-        resolution, lease = self.vms.prepare_with_lease("guest", machine="q35", **GIVEN)
-        return resolution["qemu-arguments"], lease
+        resolution = self.vms.prepare("guest", machine="q35", lease=True, **GIVEN)
+        return resolution["qemu-arguments"], resolution["lease"]
 
     def run_qemu(self):
         """A QEMU, stopped, that alone holds the lease."""
@@ -44,24 +42,23 @@ class Leases:
         finally:
             os.close(lease)
 
-    def path(self):
-        return self.vms.list_vms()[0, "guest"][2]
+    def vm(self):
+        return self.vms.find("guest")
 
     def in_use(self):
-        return self.vms.property(self.path(), "InUse")
+        return self.vm().get("InUse")
 
     def assert_refused(self):
         assert self.in_use()
         with raises(IN_USE, "guest"):
             os.close(self.prepare()[1])
         with raises(IN_USE):
-            os.close(self.vms.acquire(self.path()))
-        for change in (self.vms.reset, self.vms.remove, lambda path: self.vms.clone(path, "other"),
-                       lambda path: self.vms.rename(path, "other"), self.vms.export,
-                       lambda path: self.vms.import_nvram(path, b"x"),
-                       lambda path: self.vms.bare(path, "OpenNVRAM"), self.vms.rebind):
+            os.close(self.vm().acquire())
+        for change in (VMObject.reset, VMObject.remove, lambda vm: vm.clone("other"),
+                       lambda vm: vm.rename("other"), VMObject.export,
+                       lambda vm: vm.import_nvram(b"x"), VMObject.open_nvram, VMObject.rebind):
             with raises(IN_USE):
-                change(self.path())
+                change(self.vm())
         # Asking is not taking.
         assert self.vms.prepare("guest", machine="q35", **GIVEN)["pinned"]
 

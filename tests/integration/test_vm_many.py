@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from lib import descriptors, images, vmstate
-from lib.client import DBusError, Signals
-from lib.vmclient import VMClient, vm_path
+from lib.client import Client, DBusError, Signals
+from lib.vms import VMs, vm_path
 
 N_VMS = 1000
 N_OWNERS = 20
@@ -59,11 +59,11 @@ def prepare_all(bus, jobs):
     """What each call answered: (VM, created)."""
     def client(number):
         connection = bus.connect()
-        vms = VMClient(connection)
+        vms = VMs(Client(connection))
         done = []
         for owner, vm_id in jobs[number::N_CLIENTS]:
-            path, resolution, _ = vms.prepare_with_fds(vm_id, owner=owner)
-            assert path == vm_path(owner, vm_id)
+            path, resolution, _ = vms.prepare_raw(vm_id, machine="pc", owner=owner)
+            assert path == vm_path(vm_id, owner)
             assert Path(resolution["nvram"]["filename"]).parts[-3:-1] == (str(owner), vm_id)
             done.append(((owner, vm_id), resolution["nvram"]["created"]))
         connection.close_sync(None)
@@ -107,19 +107,18 @@ def test_none_is_lost_and_none_is_made_twice(bus, service, template):
     assert not vmstate.leftovers(state)
     check_files(state, vms, template)
 
-    client = VMClient(service.daemon.connection)
-    listed = client.list_vms(all=True)
+    client = VMs(service.client)
+    listed = client.listed(all=True)
     assert set(listed) == set(vms)
     assert {(name, state) for name, state, _ in listed.values()} == {("small", "ready")}
     for owner in owners():
-        assert len(client.list_vms(owner=owner)) == N_VMS // N_OWNERS
+        assert len(client.listed(owner=owner)) == N_VMS // N_OWNERS
     added = [arguments for _, _, _, arguments in signals.named("VMAdded")]
     signals.close()
     assert sorted((owner, vm_id) for vm_id, owner, _ in added) == sorted(vms)
 
     service.daemons.pop().stop()
-    service.start()
-    assert VMClient(service.daemon.connection).list_vms(all=True) == listed
+    assert VMs(service.start()).listed(all=True) == listed
 
 
 def test_all_clients_want_the_same_new_vm(bus, service, template):
@@ -133,7 +132,7 @@ def test_only_one_of_all_clients_makes_it_new(bus, service, template):
     def make(_):
         connection = bus.connect()
         try:
-            VMClient(connection).prepare("same", owner=FIRST_OWNER, create="new")
+            VMs(Client(connection)).prepare("same", machine="pc", owner=FIRST_OWNER, create="new")
             return "made"
         except DBusError as error:
             return error.name

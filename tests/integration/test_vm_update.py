@@ -13,11 +13,9 @@ import pytest
 from lib import descriptors, vmstate
 from lib.checks import raises
 from lib.qemu import Qemu
-from lib.vmclient import VMClient
+from lib.vms import GONE, MISMATCH, VMs
 
 OVMF = Path("/usr/share/OVMF")
-GONE = "org.vmfirmware1.FirmwareGone"
-MISMATCH = "org.vmfirmware1.NVRAMMismatch"
 Q35 = descriptors.target("x86_64", "pc-q35-*")
 SECURE = ["enrolled-keys", "requires-smm", "secure-boot"]
 NAME = "60-edk2-x86_64"
@@ -47,8 +45,7 @@ class Distribution:
         return self.install(name, "OVMF_CODE_4M.fd", "OVMF_VARS_4M.fd", **members)
 
     def start(self):
-        self.service.start()
-        self.vms = VMClient(self.service.daemon.connection)
+        self.vms = VMs(self.service.start())
 
     def make_guest(self, **given):
         """The guest has run: its NVRAM is no template any more."""
@@ -74,11 +71,11 @@ class Distribution:
     def prepare(self):
         return self.vms.prepare("guest", machine="q35", render=["qemu"])
 
-    def path(self):
-        return self.vms.list_vms()[0, "guest"][2]
+    def vm(self):
+        return self.vms.find("guest")
 
     def vm_state(self):
-        return self.vms.property(self.path(), "State")
+        return self.vm().get("State")
 
     def assert_kept(self, changed, nothing_else=True):
         """The same answer as before but for what is told; not one byte has changed."""
@@ -99,7 +96,7 @@ class Distribution:
             self.vms.prepare("guest", machine="q35", lease=True)
         assert self.shot() == self.state
         assert self.vm_state() == "firmware-gone"
-        assert not self.vms.property(self.path(), "InUse")
+        assert not self.vm().get("InUse")
 
 
 @pytest.fixture
@@ -134,7 +131,7 @@ def test_2m_becomes_4m_and_the_old_images_go(distribution, how):
     distribution.update(how)
     distribution.assert_gone(NAME)
     with raises(MISMATCH):
-        distribution.vms.rebind(distribution.path())
+        distribution.vm().rebind()
     assert distribution.shot() == distribution.state
     # What was taken away comes back: nothing was lost.
     for path in old:
@@ -151,10 +148,10 @@ def test_rebind_with_reset_is_the_way_from_2m_to_4m(distribution):
     for path in old:
         os.unlink(path)
     distribution.update("reload")
-    answer = distribution.vms.rebind(distribution.path(), reset=True, render=["qemu"])
+    answer = distribution.vm().rebind(reset=True, render=["qemu"])
     assert answer["changed"] == [] and answer["nvram"]["size"] == 540672
     assert distribution.nvram.read_bytes() == Path(template).read_bytes()
-    assert distribution.vms.export(distribution.path(), backup=True) == before
+    assert distribution.vm().export(backup=True) == before
     with Qemu("x86_64", answer["qemu-arguments"]) as qemu:
         qemu.execute("query-status")
     assert distribution.prepare()["changed"] == []
@@ -242,7 +239,7 @@ def test_image_updated_in_place(distribution, how):
     # It stays told until Rebind, which pins what is there now, and keeps the NVRAM.
     distribution.assert_kept(["executable"])
     before = distribution.nvram.read_bytes()
-    distribution.vms.rebind(distribution.path())
+    distribution.vm().rebind()
     assert distribution.prepare()["changed"] == []
     assert distribution.nvram.read_bytes() == before
 
@@ -257,9 +254,9 @@ def test_template_changed(distribution, how):
     distribution.update(how)
     distribution.assert_kept(["nvram-template"])
     before = distribution.nvram.read_bytes()
-    distribution.vms.reset(distribution.path())
+    distribution.vm().reset()
     assert distribution.nvram.read_bytes() == Path(template).read_bytes()
-    assert distribution.vms.export(distribution.path(), backup=True) == before
+    assert distribution.vm().export(backup=True) == before
 
 
 @pytest.mark.parametrize("how", ["reload", "restart", "nothing"])
@@ -270,8 +267,8 @@ def test_template_removed_stops_only_reset(distribution, how):
     distribution.update(how)
     distribution.assert_kept(["nvram-template"])
     with raises(GONE, template):
-        distribution.vms.reset(distribution.path())
-    distribution.vms.clone(distribution.path(), "copy")
+        distribution.vm().reset()
+    distribution.vm().clone("copy")
     copy = distribution.nvram.parent.parent / "copy" / distribution.nvram.name
     assert copy.read_bytes() == distribution.nvram.read_bytes()
 
@@ -289,7 +286,7 @@ def test_source_of_a_combined_image_removed(distribution, how):
     with Qemu("x86_64", answer["qemu-arguments"]) as qemu:
         qemu.execute("query-status")
     with raises(GONE):
-        distribution.vms.reset(distribution.path())
+        distribution.vm().reset()
 
 
 @every_way

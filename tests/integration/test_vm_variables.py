@@ -8,7 +8,7 @@ import pytest
 
 from lib import vmstate, wait
 from lib.qemu import Qemu
-from lib.vmclient import VMClient
+from lib.vms import VMs
 
 DEBIAN = "/usr/share/qemu/firmware"
 PATIENCE = 300
@@ -23,27 +23,26 @@ class Guests:
         self.start()
 
     def start(self):
-        self.service.start_with_qemu(search_path=[DEBIAN])
-        self.vms = VMClient(self.service.daemon.connection)
+        self.vms = VMs(self.service.start_with_qemu(search_path=[DEBIAN]))
 
     def restart(self):
         self.service.daemons.pop().stop()
         self.start()
 
     def prepare(self, name, **given):
-        return self.vms.prepare_with_lease(
-            name, machine="q35", without_features=["secure-boot"], render=["qemu"], **given)
+        return self.vms.prepare(name, machine="q35", without_features=["secure-boot"],
+                                render=["qemu"], lease=True, **given)
 
     def boot(self, name, **given):
         """Boot to the firmware's own shell; returns the path of the NVRAM."""
-        resolution, lease = self.prepare(name, **given)
+        resolution = self.prepare(name, **given)
         console = self.service.directory / f"console-{name}"
         console.write_bytes(b"")
         try:
-            qemu = Qemu("x86_64", resolution["qemu-arguments"], run=True, pass_fds=[lease],
-                        extra=["-serial", f"file:{console}"])
+            qemu = Qemu("x86_64", resolution["qemu-arguments"], run=True,
+                        pass_fds=[resolution["lease"]], extra=["-serial", f"file:{console}"])
         finally:
-            os.close(lease)
+            os.close(resolution["lease"])
         with qemu:
             def seen():
                 assert qemu.process.poll() is None, qemu.error_text()
@@ -54,8 +53,8 @@ class Guests:
             qemu.process.wait(30)
         return Path(resolution["nvram"]["filename"])
 
-    def path(self, name):
-        return self.vms.list_vms()[0, name][2]
+    def vm(self, name):
+        return self.vms.find(name)
 
 
 @pytest.fixture
@@ -66,8 +65,8 @@ def guests(service):
 @pytest.fixture
 def written(guests):
     """(path, bytes) of an NVRAM that a guest's firmware has written to."""
-    resolution, lease = guests.prepare("guest")
-    os.close(lease)
+    resolution = guests.prepare("guest")
+    os.close(resolution["lease"])
     assert resolution["nvram"]["created"]
     nvram = Path(resolution["nvram"]["filename"])
     template = nvram.read_bytes()
@@ -83,35 +82,35 @@ def test_variables_survive_all_that_keeps_or_copies_them(guests, written):
     wanted = vmstate.digest(data)
 
     guests.restart()
-    resolution, lease = guests.prepare("guest")
-    os.close(lease)
+    resolution = guests.prepare("guest")
+    os.close(resolution["lease"])
     assert resolution["pinned"] and not resolution["nvram"]["created"]
     assert resolution["nvram"]["filename"] == str(nvram)
     assert vmstate.file_digest(nvram) == wanted
 
-    exported = guests.vms.export(guests.path("guest"))
+    exported = guests.vm("guest").export()
     assert vmstate.digest(exported) == wanted
 
-    guests.vms.clone(guests.path("guest"), "clone")
+    guests.vm("guest").clone("clone")
     copy = nvram.parent.parent / "clone" / nvram.name
     assert vmstate.file_digest(copy) == wanted
 
-    guests.vms.reset(guests.path("guest"))
+    guests.vm("guest").reset()
     assert vmstate.file_digest(nvram) != wanted
-    assert vmstate.digest(guests.vms.export(guests.path("guest"), backup=True)) == wanted
-    guests.vms.import_nvram(guests.path("guest"), exported)
+    assert vmstate.digest(guests.vm("guest").export(backup=True)) == wanted
+    guests.vm("guest").import_nvram(exported)
     assert vmstate.file_digest(nvram) == wanted
 
     guests.vms.import_vm("imported", "x86_64", "q35", exported, without_features=["secure-boot"])
     assert vmstate.file_digest(nvram.parent.parent / "imported" / nvram.name) == wanted
 
-    guests.vms.rename(guests.path("imported"), "renamed")
+    guests.vm("imported").rename("renamed")
     assert vmstate.file_digest(nvram.parent.parent / "renamed" / nvram.name) == wanted
 
     guests.restart()
     for name in ("guest", "clone", "renamed"):
-        assert vmstate.digest(guests.vms.export(guests.path(name))) == wanted
-    assert {state for _, state, _ in guests.vms.list_vms().values()} == {"ready"}
+        assert vmstate.digest(guests.vm(name).export()) == wanted
+    assert {state for _, state, _ in guests.vms.listed().values()} == {"ready"}
 
     # Only the clone's own file may change now.
     assert guests.boot("clone", create="never") == copy

@@ -31,7 +31,7 @@ OWNER, OTHER, NOBODY = 1, 2, 65534
 OPTION_TYPES = dict(REQUIREMENT_TYPES, **{
     "create": "s", "owner": "u", "nvram-format": "s", "nvram-template": "h", "lease": "b",
     "format": "s", "all": "b", "machine": "s", "reset": "b", "live": "b", "backup": "b"})
-ALL_SEALS = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
+SEALS = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW
 
 
 def memfd(content=b"", size=None, seals=fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SHRINK):
@@ -43,6 +43,17 @@ def memfd(content=b"", size=None, seals=fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SHRINK
     return fd
 
 
+def append(fds, value):
+    """The index of a file descriptor, or of bytes that are sent in a memfd of their own."""
+    if not isinstance(value, bytes):
+        return fds.append(value)
+    fd = memfd(value, seals=SEALS)
+    try:
+        return fds.append(fd)
+    finally:
+        os.close(fd)
+
+
 class VMs:
     """The calls on VMs. Option keys are written with underscores; fds are plain numbers."""
 
@@ -50,16 +61,16 @@ class VMs:
         self.client = client
 
     def call(self, path, interface, method, signature, arguments=(), options=None, seconds=60):
-        """(reply, fds); arguments and options may hold fds, where their type is h."""
+        """(reply, fds); arguments and options may hold fds or bytes, where their type is h."""
         fds = Gio.UnixFDList.new()
         given = {}
         for key, value in (options or {}).items():
             key = key.replace("_", "-")
             if not isinstance(value, GLib.Variant):
                 kind = OPTION_TYPES.get(key, "s")
-                value = GLib.Variant(kind, fds.append(value) if kind == "h" else value)
+                value = GLib.Variant(kind, append(fds, value) if kind == "h" else value)
             given[key] = value
-        values = [fds.append(value) if kind == "h" else value
+        values = [append(fds, value) if kind == "h" else value
                   for kind, value in zip(signature.replace("a{sv}", ""), arguments)]
         if signature.endswith("a{sv}"):
             values.append(given)
@@ -93,9 +104,9 @@ class VMs:
         path, resolution, _ = self.prepare_raw(*arguments, create="new", **options)
         return VMObject(self, path, resolution)
 
-    def import_vm(self, vm_id, architecture, machine, fd, **options):
+    def import_vm(self, vm_id, architecture, machine, nvram, **options):
         (path, resolution), _ = self.manager(
-            "ImportVM", "sssha{sv}", (vm_id, architecture, machine, fd), options)
+            "ImportVM", "sssha{sv}", (vm_id, architecture, machine, nvram), options)
         return VMObject(self, path, resolution)
 
     def get(self, vm_id, **options):
@@ -103,6 +114,15 @@ class VMs:
 
     def list(self, **options):
         return self.manager("ListVMs", "a{sv}", (), options)[0][0]
+
+    def listed(self, **options):
+        """ListVMs as {(owner, id): (firmware, state, path)}."""
+        return {(owner, vm_id): (firmware, state, path)
+                for vm_id, owner, firmware, state, path in self.list(**options)}
+
+    def find(self, vm_id, owner=0):
+        """The object, by the answer of ListVMs."""
+        return VMObject(self, self.listed()[owner, vm_id][2])
 
     def at(self, vm_id, owner=0):
         return VMObject(self, vm_path(vm_id, owner))
@@ -162,8 +182,8 @@ class VMObject:
         assert len(content) == size
         return content
 
-    def import_nvram(self, fd, **options):
-        self.call("Import", "ha{sv}", (fd,), options)
+    def import_nvram(self, nvram, **options):
+        self.call("Import", "ha{sv}", (nvram,), options)
 
     def remove(self, **options):
         self.call("Remove", options=options)
