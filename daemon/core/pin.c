@@ -39,7 +39,7 @@ void pin_unref(const Pin *pin) {
         g_atomic_rc_box_release_full((gpointer)pin, pin_clear);
 }
 
-/* The record holds all there is. */
+/* The record holds all there is, and vmdraft_write_pin() has seen that it can be read. */
 static Pin *copy_pin(const Pin *pin) {
     g_autofree char *json = pin_to_json(pin);
     g_autoptr(GBytes) bytes = g_bytes_new(json, strlen(json));
@@ -153,6 +153,8 @@ static void add_firmware(JsonBuilder *builder, const Resolution *resolution) {
 char *pin_to_json(const Pin *pin) {
     g_autoptr(JsonBuilder) builder = json_builder_new_immutable();
     g_autoptr(JsonNode) root = NULL;
+    g_autoptr(GString) json = NULL;
+    g_autofree char *text = NULL;
     const Resolution *resolution = pin->resolution;
 
     json_builder_begin_object(builder);
@@ -182,7 +184,11 @@ char *pin_to_json(const Pin *pin) {
     json_builder_end_object(builder);
 
     root = json_builder_get_root(builder);
-    return json_to_string(root, TRUE);
+    text = json_to_string(root, TRUE);
+    json = g_string_new(text);
+    /* the one control character that json-glib does not escape */
+    (void)g_string_replace(json, "\x1f", "\\u001f", 0);
+    return g_string_free(g_steal_pointer(&json), FALSE);
 }
 
 /* -- reading ----------------------------------------------------------------------------- */

@@ -152,8 +152,15 @@ gboolean vmdraft_keep(
 gboolean vmdraft_write_pin(VMDraft *draft, const Pin *pin, GError **error) {
     g_auto(FileFd) fd = FILE_FD_NONE;
     g_autofree char *json = pin_to_json(pin);
+    g_autoptr(GBytes) bytes = NULL;
+    g_autoptr(Pin) again = NULL;
     gsize length = strlen(json);
 
+    /* what could not be read again must not be kept */
+    bytes = g_bytes_new_static(json, length);
+    again = pin_from_json(bytes, error);
+    if (!again)
+        return FALSE;
     if (length > PIN_MAX_SIZE)
         return draft_failed(draft, error, -EFBIG, VMSTORE_PIN_NAME);
     if (!vmdraft_create(draft, VMSTORE_PIN_NAME, &fd, error))

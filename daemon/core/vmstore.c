@@ -73,7 +73,9 @@ void vmstore_remove_tree(int dir_fd, const char *name) {
 
 gboolean vmstore_exists_already(GError **error, const char *id) {
     g_set_error(
-            error, FIRMWARE_ERROR, FIRMWARE_ERROR_VM_EXISTS, "the owner has a VM \"%s\" already",
+            error, FIRMWARE_ERROR, FIRMWARE_ERROR_VM_EXISTS,
+            "the owner has a VM \"%s\" already, or a directory of this name whose record cannot be "
+            "read: see the service's log",
             id);
     return FALSE;
 }
@@ -93,6 +95,7 @@ int vmstore_open_owner(const VMStore *store, uid_t uid, gboolean make, FileFd *r
 
 static int open_store(VMStore *store) {
     g_auto(FileFd) state = FILE_FD_NONE;
+    gboolean is_new = !g_file_test(store->directory, G_FILE_TEST_EXISTS);
     int r;
 
     if (g_mkdir_with_parents(store->directory, VMSTORE_DIRECTORY_MODE) < 0)
@@ -100,8 +103,10 @@ static int open_store(VMStore *store) {
     state = open(store->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (state < 0)
         return -errno;
-    /* an owner's QEMU passes through it */
-    if (fchmod(state, VMSTORE_DIRECTORY_MODE) < 0)
+
+    /* An owner's QEMU passes through it, whatever the umask is. One that was there before has the
+     * mode that its administrator gave it. */
+    if (is_new && fchmod(state, VMSTORE_DIRECTORY_MODE) < 0)
         return -errno;
 
     store->lock = openat(state, VMSTORE_LOCK_NAME, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);

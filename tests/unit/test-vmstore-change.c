@@ -44,7 +44,10 @@ static void assert_no_vm(const Fixture *f, const char *id) {
 }
 
 static void assert_exists(GError *error, const char *id) {
-    g_autofree char *text = g_strdup_printf("the owner has a VM \"%s\" already", id);
+    g_autofree char *text = g_strdup_printf(
+            "the owner has a VM \"%s\" already, or a directory of this name whose record cannot be "
+            "read: see the service's log",
+            id);
 
     g_assert_error(error, FIRMWARE_ERROR, FIRMWARE_ERROR_VM_EXISTS);
     g_assert_cmpstr(error->message, ==, text);
