@@ -114,6 +114,8 @@ VMCall *bus_vm_call_new(
 void bus_vm_call_free(VMCall *call);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(VMCall, bus_vm_call_free)
 int bus_vm_call_begin(VMCall *call, sd_bus_error *ret_error);
+/* An id that a caller sent. */
+int bus_check_id(const char *id, sd_bus_error *ret_error);
 gboolean bus_vm_call_find(VMCall *call, const VM **ret, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean bus_vm_call_check_limits(VMCall *call, uid_t owner, gboolean is_new, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;

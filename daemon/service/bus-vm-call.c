@@ -61,6 +61,15 @@ void bus_vm_call_free(VMCall *call) {
     g_free(call);
 }
 
+int bus_check_id(const char *id, sd_bus_error *ret_error) {
+    if (vmstore_is_id(id))
+        return 0;
+    return sd_bus_error_set(
+            ret_error, firmware_error_name(FIRMWARE_ERROR_INVALID_ARGS),
+            "id: not 1 to 200 bytes of UTF-8 without slashes and control characters, or it begins "
+            "with a dot");
+}
+
 /* -- what methods need when they start --------------------------------------------------- */
 
 gboolean bus_vm_call_find(VMCall *call, const VM **ret, GError **error) {

@@ -27,11 +27,12 @@ const char *bus_vm_get_state(const Bus *bus, const VM *vm) {
     if (vm->is_gone)
         return "firmware-gone";
     if (!vm_op_check_nvram(vms_get_store(bus->vms), vm->owner, vm->id, vm->pin, &error)) {
-        if (g_error_matches(error, FIRMWARE_ERROR, FIRMWARE_ERROR_NVRAM_MISSING))
-            return "nvram-missing";
         if (g_error_matches(error, FIRMWARE_ERROR, FIRMWARE_ERROR_NVRAM_MISMATCH) ||
             g_error_matches(error, FIRMWARE_ERROR, FIRMWARE_ERROR_IMAGE_UNUSABLE))
             return "nvram-mismatch";
+        /* a file lease hides what it is, and makes it no worse */
+        if (!g_error_matches(error, FIRMWARE_ERROR, FIRMWARE_ERROR_NVRAM_IN_USE))
+            return "nvram-missing";
     }
     return vm->changed->len > 0 ? "changed" : "ready";
 }
@@ -252,8 +253,9 @@ static int begin(
         if (r < 0)
             return r;
         call->new_id = g_strdup(new_id);
-        if (!vmstore_is_id(new_id))
-            return sd_bus_error_set(ret_error, SD_BUS_ERROR_INVALID_ARGS, "id: no id of a VM");
+        r = bus_check_id(new_id, ret_error);
+        if (r < 0)
+            return r;
     }
     if (has_fd) {
         r = sd_bus_message_read(message, "h", &fd);
@@ -379,8 +381,9 @@ static int find_vm(
     if (r <= 0)
         return r;
 
-    canonical = bus_vm_path(owner, id);
-    if (!g_str_equal(path, canonical)) {
+    /* a label can decode to anything, and its answer would hold it */
+    canonical = vmstore_is_id(id) ? bus_vm_path(owner, id) : NULL;
+    if (g_strcmp0(path, canonical) != 0) {
         free(id);
         return 0;
     }

@@ -14,15 +14,6 @@ static int refuse(sd_bus_error *ret_error, FirmwareError code, const char *text)
     return bus_error_set(ret_error, error);
 }
 
-static int check_id(const char *id, sd_bus_error *ret_error) {
-    if (vmstore_is_id(id))
-        return 0;
-    return refuse(
-            ret_error, FIRMWARE_ERROR_INVALID_ARGS,
-            "id: not 1 to 200 bytes of UTF-8 without slashes and control characters, or it begins "
-            "with a dot");
-}
-
 static gboolean conflict(const VMCall *call, const char *what, GError **error) {
     g_set_error(
             error, FIRMWARE_ERROR, FIRMWARE_ERROR_VM_CONFLICT, "VM %s is pinned to firmware %s: %s",
@@ -161,7 +152,7 @@ int bus_method_prepare_vm(sd_bus_message *message, void *userdata, sd_bus_error 
     r = sd_bus_message_read(message, "s", &id);
     if (r < 0)
         return r;
-    r = check_id(id, ret_error);
+    r = bus_check_id(id, ret_error);
     if (r < 0)
         return r;
     r = bus_read_request(message, REQUEST_CALL_PREPARE, &request, ret_error);
@@ -208,7 +199,7 @@ int bus_method_import_vm(sd_bus_message *message, void *userdata, sd_bus_error *
     r = sd_bus_message_read(message, "sssh", &id, &architecture, &machine, &nvram);
     if (r < 0)
         return r;
-    r = check_id(id, ret_error);
+    r = bus_check_id(id, ret_error);
     if (r < 0)
         return r;
     request = request_new(REQUEST_CALL_IMPORT_VM, architecture, machine, &error);

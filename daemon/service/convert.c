@@ -7,10 +7,34 @@
 
 #include "error.h"
 
+static gboolean find_programs(GError **error) {
+    static const struct {
+        const char *program;
+        const char *package; /* Debian's */
+    } needed[] = {
+            {"qemu-img", "qemu-utils"},
+            {"setpriv", "util-linux"},
+            {"prlimit", "util-linux"},
+            {"timeout", "coreutils"},
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(needed); i++) {
+        g_autofree char *path = g_find_program_in_path(needed[i].program);
+
+        if (path)
+            continue;
+        g_set_error(
+                error, FIRMWARE_ERROR, FIRMWARE_ERROR_NOT_SUPPORTED,
+                "converting an image needs %s, which is not installed (Debian: %s)",
+                needed[i].program, needed[i].package);
+        return FALSE;
+    }
+    return TRUE;
+}
+
 gboolean convert_image(
         const char *from, ImageFormat from_format, const char *to, ImageFormat to_format,
         GError **error) {
-    g_autofree char *program = g_find_program_in_path("qemu-img");
     g_autofree char *max_size = g_strdup_printf("--fsize=%d", CONVERT_MAX_SIZE);
     g_autofree char *max_cpu = g_strdup_printf("--cpu=%d", CONVERT_TIMEOUT_SEC);
     g_autofree char *timeout = g_strdup_printf("%d", CONVERT_TIMEOUT_SEC);
@@ -55,12 +79,8 @@ gboolean convert_image(
     g_strv_builder_addv(builder, (const char **)command);
     arguments = g_strv_builder_end(builder);
 
-    if (!program) {
-        g_set_error_literal(
-                error, FIRMWARE_ERROR, FIRMWARE_ERROR_NOT_SUPPORTED,
-                "converting an image needs qemu-img, which is not installed (Debian: qemu-utils)");
+    if (!find_programs(error))
         return FALSE;
-    }
 
     if (g_spawn_sync(
                 NULL, arguments, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_STDOUT_TO_DEV_NULL, NULL, NULL,

@@ -145,6 +145,11 @@ static gboolean check_limit(guint64 size, guint64 max_size, GError **error) {
     return FALSE;
 }
 
+static guint64 max_file_size(const Pin *pin) {
+    return pin->nvram_format == IMAGE_FORMAT_JSON ? IMAGE_JSON_MAX_SIZE
+                                                  : pin->nvram_size + NVRAM_MAX_METADATA_SIZE;
+}
+
 gboolean nvram_make(
         VMDraft *draft, const Pin *pin, const NVRAMSource *source, guint64 max_size,
         GError **error) {
@@ -156,17 +161,16 @@ gboolean nvram_make(
     ImageInfo info;
     struct stat st;
 
-    if (!check_source(pin, source, &info, error) ||
-        !check_limit(MAX(pin->nvram_size, info.size), max_size, error))
+    if (!check_source(pin, source, &info, error))
         return FALSE;
     if (fstat(source->fd, &st) < 0)
         return io_failed(error, source->what, -errno);
     /* a file that can still grow is read no further than it was looked at */
-    file_size = source->format == IMAGE_FORMAT_QCOW2 ? (guint64)st.st_size : info.size;
-    if (source->format == IMAGE_FORMAT_JSON)
-        file_size = MIN((guint64)st.st_size, IMAGE_JSON_MAX_SIZE);
-    if (file_size > NVRAM_MAX_FILE_SIZE)
-        return mismatch(error, source->what, "larger than 256 MiB");
+    file_size = source->format == IMAGE_FORMAT_RAW ? info.size : (guint64)st.st_size;
+    if (file_size > MIN(NVRAM_MAX_FILE_SIZE, max_file_size(pin)))
+        return mismatch(error, source->what, "larger than its content needs");
+    if (!check_limit(MAX(pin->nvram_size, file_size), max_size, error))
+        return FALSE;
 
     is_same_size =
             source->format == IMAGE_FORMAT_JSON || flash_backend_size(info.size) == pin->nvram_size;
@@ -174,10 +178,10 @@ gboolean nvram_make(
             (is_same_size || source->format == IMAGE_FORMAT_RAW);
 
     if (is_plain) {
-        guint64 size = (guint64)st.st_size;
-        guint64 total_size = source->format == IMAGE_FORMAT_RAW ? MAX(size, pin->nvram_size) : size;
+        guint64 total_size =
+                source->format == IMAGE_FORMAT_RAW ? MAX(file_size, pin->nvram_size) : file_size;
 
-        if (!copy_to_draft(draft, scratch, source->fd, size, total_size, error))
+        if (!copy_to_draft(draft, scratch, source->fd, file_size, total_size, error))
             return FALSE;
     } else if (!make_converted(draft, pin, source, file_size, &scratch, error)) {
         return FALSE;

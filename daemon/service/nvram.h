@@ -12,6 +12,9 @@
 /* Bytes of a file that is read; what a caller may send at the most. */
 #define NVRAM_MAX_FILE_SIZE (256 * 1024 * 1024)
 
+/* Bytes that a qcow2 may take beyond what the guest sees, for its tables. */
+#define NVRAM_MAX_METADATA_SIZE (16 * 1024 * 1024)
+
 /* Where the bytes come from. */
 typedef struct NVRAMSource {
     int fd;

@@ -11,9 +11,6 @@
 #include "flash.h"
 #include "nvram.h"
 
-/* What a qcow2 may take beyond what the guest sees, for its tables. */
-#define MAX_METADATA_SIZE (16 * 1024 * 1024)
-
 static gboolean fail(GError **error, FirmwareError code, const char *id, const char *text) {
     g_set_error(error, FIRMWARE_ERROR, code, "VM %s: %s", id, text);
     return FALSE;
@@ -75,7 +72,7 @@ static gboolean open_nvram(
                 "its NVRAM file is not of the format it was made in");
     if (pin->nvram_format != IMAGE_FORMAT_JSON &&
         (flash_backend_size(info.size) != pin->nvram_size ||
-         (guint64)st.st_size > pin->nvram_size + MAX_METADATA_SIZE))
+         (guint64)st.st_size > pin->nvram_size + NVRAM_MAX_METADATA_SIZE))
         return fail(
                 error, FIRMWARE_ERROR_NVRAM_MISMATCH, id,
                 "its NVRAM file is not of the size it was made in");
@@ -95,7 +92,7 @@ gboolean vm_op_check_nvram(
         return TRUE;
     r = vmstore_open_vm(store, owner, id, &dir);
     if (r < 0)
-        return io_failed(error, id, r);
+        return nvram_open_failed(error, id, r);
     return open_nvram(dir, id, pin, O_RDONLY, &fd, error);
 }
 
@@ -318,7 +315,8 @@ gboolean vm_op_prepare(VMOp *op, GError **error) {
         return FALSE;
     }
 
-    return record_machine(op, error) && (!op->request->lease || take_lease(op, error));
+    /* a call that is refused changes nothing */
+    return (!op->request->lease || take_lease(op, error)) && record_machine(op, error);
 }
 
 gboolean vm_op_acquire(VMOp *op, GError **error) {
@@ -375,12 +373,14 @@ gboolean vm_op_rebind(VMOp *op, GError **error) {
         return FALSE;
 
     fits = pin->has_nvram && op->pin->has_nvram && pin->nvram_size == op->pin->nvram_size &&
-            pin->nvram_format == op->pin->nvram_format &&
-            vm_op_check_nvram(op->store, op->owner, op->id, op->pin, NULL);
+            pin->nvram_format == op->pin->nvram_format;
     if (op->pin->has_nvram && !fits && !op->request->reset)
         return fail(
                 error, FIRMWARE_ERROR_NVRAM_MISMATCH, op->id,
                 "its NVRAM does not fit the firmware chosen; with reset it gets a fresh one");
+    if (fits && !op->request->reset &&
+        !vm_op_check_nvram(op->store, op->owner, op->id, op->pin, error))
+        return FALSE;
 
     if (pin->has_nvram && (!fits || op->request->reset)) {
         op->is_created = TRUE;

@@ -157,14 +157,15 @@ static gboolean same_words(const GPtrArray *a, const GPtrArray *b) {
     return TRUE;
 }
 
-static void set_state(VMs *vms, VM *vm, GPtrArray *changed, gboolean is_gone) {
+/* TRUE where that is news. */
+static gboolean set_state(VM *vm, GPtrArray *changed, gboolean is_gone) {
     gboolean differs = vm->is_gone != is_gone || !same_words(vm->changed, changed);
 
+    (void)g_ptr_array_ref(changed); /* it may be the same */
     g_ptr_array_unref(vm->changed);
-    vm->changed = g_ptr_array_ref(changed);
+    vm->changed = changed;
     vm->is_gone = is_gone;
-    if (differs)
-        tell(vms, vm, VM_CHANGE_STATE);
+    return differs;
 }
 
 void vms_put(
@@ -174,15 +175,19 @@ void vms_put(
 
     if (!vm) {
         vm = add_vm(vms, owner, id, pin);
+        if (changed)
+            (void)set_state(vm, changed, is_gone);
         tell(vms, vm, VM_CHANGE_ADDED);
     } else if (vm->pin != pin) {
         pin_unref(vm->pin);
         vm->pin = pin_ref(pin);
         vm->size = get_size(vms, owner, id);
+        if (changed)
+            (void)set_state(vm, changed, is_gone);
         tell(vms, vm, VM_CHANGE_PIN);
+    } else if (changed && set_state(vm, changed, is_gone)) {
+        tell(vms, vm, VM_CHANGE_STATE);
     }
-    if (changed)
-        set_state(vms, vm, changed, is_gone);
 }
 
 void vms_touch(VMs *vms, uid_t owner, const char *id) {
@@ -295,8 +300,9 @@ static void finish_assessment(gpointer data) {
         VM *vm = find_vm(assessment->vms, assessed->owner, assessed->id);
 
         /* not what has been pinned anew meanwhile */
-        if (vm && vm->pin == assessed->pin && assessed->changed)
-            set_state(assessment->vms, vm, assessed->changed, assessed->is_gone);
+        if (vm && vm->pin == assessed->pin && assessed->changed &&
+            set_state(vm, assessed->changed, assessed->is_gone))
+            tell(assessment->vms, vm, VM_CHANGE_STATE);
     }
 }
 

@@ -194,3 +194,14 @@ def test_open_nvram_is_a_writable_fd_of_the_file(vm):
     assert vm.read().startswith(b"through the fd")
     os.close(nvram)
     os.close(lease)
+
+
+def test_refused_lease_records_no_machine(vms):
+    vms.prepare("vm", machine="pc-q35-7.1")
+    lease = vms.at("vm").acquire()
+    with raises(IN_USE):
+        vms.prepare("vm", machine="pc-q35-7.2", lease=True)
+    assert vms.at("vm").get("Machine") == "pc-q35-7.1"
+    os.close(lease)
+    os.close(vms.prepare("vm", machine="pc-q35-7.2", lease=True)["lease"])
+    assert vms.at("vm").get("Machine") == "pc-q35-7.2"

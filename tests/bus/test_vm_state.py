@@ -10,6 +10,7 @@ import pytest
 from lib import paths
 from lib.bus import PrivateBus
 from lib.checks import raises
+from lib.client import DBusError
 from lib.daemon import Daemon
 from lib.vms import NO_SUCH_VM, OWNER, VM_EXISTS, service  # noqa: F401
 
@@ -190,3 +191,28 @@ def test_state_directory_that_cannot_be_made(service, bus):  # noqa: F811
                                                      "PATH": "/nonexistent"},
         stderr=subprocess.PIPE, text=True, timeout=30, check=False)
     assert done.returncode > 0 and str(service.state) in done.stderr
+
+
+def test_control_characters_of_a_requirement_are_recorded(service, vms):  # noqa: F811
+    words = [chr(code) for code in (*range(1, 32), 127)]
+    for word in words:
+        vms.make(f"vm{ord(word)}", without_features=[word])
+    vms = service.restart()
+    assert len(vms.list()) == len(words)
+    for word in words:
+        assert vms.prepare(f"vm{ord(word)}", without_features=[word])["pinned"]
+
+
+@pytest.mark.parametrize("label", ["_ff", "_00", "_2f", "_c3_28", "_2e", "_7f"])
+def test_a_label_that_is_no_id_is_answered(vms, label):
+    with pytest.raises(DBusError):
+        vms.call(f"/org/vmfirmware1/vm/0/{label}", "org.vmfirmware1.VM", "Acquire", "a{sv}",
+                 seconds=10)
+
+
+def test_a_state_directory_that_is_there_keeps_its_mode(service):  # noqa: F811
+    service.state.mkdir(parents=True)
+    service.state.chmod(0o1777)
+    service.ovmf()
+    service.start().make("vm")
+    assert service.state.stat().st_mode & 0o7777 == 0o1777
