@@ -25,7 +25,8 @@ build:
 # Shows the service at work, over the firmware that is installed on this machine.
 demo:
 	@tests/install-dependencies demo
-	@$(MAKE) --no-print-directory build/gcc
+	@mkdir -p build && echo 'Building; the log is build/demo.log.'
+	@$(MAKE) --no-print-directory build/gcc >build/demo.log 2>&1 || { cat build/demo.log; exit 1; }
 	@tests/demo
 
 # All tests, in all variants.

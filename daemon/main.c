@@ -109,6 +109,12 @@ static GStrv split_directories(const char *option, const char *value, GError **e
         if (!add_directory(directories, option, *word, error))
             return NULL;
 
+    if (directories->len == 0) {
+        g_set_error(
+                error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "%s: names no directory", option);
+        return NULL;
+    }
+
     g_ptr_array_add(directories, NULL);
     return (GStrv)g_ptr_array_free(g_steal_pointer(&directories), FALSE);
 }

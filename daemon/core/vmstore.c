@@ -13,6 +13,10 @@
 #include "text.h"
 #include "vmstore-internal.h"
 
+/* How long a lease that is held is held to be held by accident: 20 ms. */
+#define LEASE_ATTEMPTS 10
+#define LEASE_PAUSE_USEC 2000
+
 G_GNUC_PRINTF(3, 4)
 gboolean vmstore_failed(GError **error, int r, const char *format, ...) {
     g_autofree char *what = NULL;
@@ -331,6 +335,11 @@ static int take_lock(VMStore *store, int dir_fd, FileFd *ret) {
 gboolean vmstore_lease(VMStore *store, const char *id, int dir_fd, FileFd *ret, GError **error) {
     int r = take_lock(store, dir_fd, ret);
 
+    /* a child of the service, such as a conversion, has a copy of all descriptors until it executes */
+    for (int i = 0; r == -EWOULDBLOCK && i < LEASE_ATTEMPTS; i++) {
+        g_usleep(LEASE_PAUSE_USEC);
+        r = take_lock(store, dir_fd, ret);
+    }
     if (r == -EWOULDBLOCK) {
         g_set_error(
                 error, FIRMWARE_ERROR, FIRMWARE_ERROR_NVRAM_IN_USE,

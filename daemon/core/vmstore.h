@@ -66,7 +66,7 @@ int vmstore_open_owned(int dir_fd, const char *name, int flags, FileFd *ret)
 /* Bytes of all files of the VM, holes counted. */
 guint64 vmstore_get_size(int dir_fd);
 
-/* A read-only descriptor of the VM's lock file with the lease on it: it lasts while any copy of the
+/* Waits up to 20 ms. A read-only descriptor of the VM's lock file with the lease on it: it lasts while any copy of the
  * descriptor is open. FIRMWARE_ERROR_NVRAM_IN_USE: somebody has it. */
 gboolean vmstore_lease(VMStore *store, const char *id, int dir_fd, FileFd *ret, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;

@@ -169,6 +169,7 @@ static void run_call(gpointer data) {
     VMCall *call = data;
 
     (void)call->method->run(&call->op, &call->error);
+    vm_op_measure(&call->op);
 }
 
 static void finish_call(gpointer data) {
@@ -179,8 +180,8 @@ static void finish_call(gpointer data) {
     if (call->error && !call->op.new_pin) {
         /* a refusal, too, can be news of the VM */
         if (call->op.changed)
-            vms_put(call->bus->vms, call->owner, call->id, call->pin, call->op.changed,
-                    call->op.is_gone);
+            vms_put(call->bus->vms, call->owner, call->id, call->pin, call->op.size,
+                    call->op.changed, call->op.is_gone);
         reply_gerror(call, call->error);
         return;
     }

@@ -129,7 +129,7 @@ static gboolean start_replacing(VMCall *call, GError **error) {
 }
 
 static int finish_touched(VMCall *call, sd_bus_error *ret_error) {
-    vms_touch(call->bus->vms, call->owner, call->id);
+    vms_touch(call->bus->vms, call->owner, call->id, call->op.size);
     return sd_bus_reply_method_return(call->message, NULL);
 }
 
@@ -160,7 +160,8 @@ static int finish_rebind(VMCall *call, sd_bus_error *ret_error) {
     g_autoptr(sd_bus_message) reply = NULL;
     int r;
 
-    vms_put(call->bus->vms, call->owner, call->id, call->op.new_pin, call->op.changed, FALSE);
+    vms_put(call->bus->vms, call->owner, call->id, call->op.new_pin, call->op.size,
+            call->op.changed, FALSE);
     r = sd_bus_message_new_method_return(call->message, &reply);
     if (r < 0)
         return r;
@@ -187,7 +188,7 @@ static int finish_clone(VMCall *call, sd_bus_error *ret_error) {
     const VM *source = vms_find(call->bus->vms, call->owner, call->id);
 
     /* what is no longer as it was pinned is so for both */
-    vms_put(call->bus->vms, call->new_owner, call->new_id, call->op.new_pin,
+    vms_put(call->bus->vms, call->new_owner, call->new_id, call->op.new_pin, call->op.size,
             source ? source->changed : NULL, source && source->is_gone);
     return sd_bus_reply_method_return(call->message, "o", path);
 }

@@ -132,7 +132,7 @@ static int finish_prepare(VMCall *call, sd_bus_error *ret_error) {
     const VMOp *op = &call->op;
     const Pin *pin = op->new_pin ? op->new_pin : op->pin;
 
-    vms_put(call->bus->vms, call->owner, call->id, pin, op->changed, op->is_gone);
+    vms_put(call->bus->vms, call->owner, call->id, pin, op->size, op->changed, op->is_gone);
     return call->error ? 0 : reply_prepared(call, ret_error);
 }
 

@@ -131,8 +131,12 @@ static gboolean read_digest(
         r = image_probe_fd(fd, format, &now);
     if (r < 0)
         return io_failed(error, image->filename, r);
-    if (now.status != IMAGE_STATUS_OK || now.size != info->size)
-        return io_failed(error, image->filename, -ESTALE);
+    if (now.status != IMAGE_STATUS_OK || now.size != info->size) {
+        g_set_error(
+                error, FIRMWARE_ERROR, FIRMWARE_ERROR_IO,
+                "%s is not what it was when the descriptors were read: Reload", image->filename);
+        return FALSE;
+    }
     if (now.is_foreign) {
         g_set_error(
                 error, FIRMWARE_ERROR, FIRMWARE_ERROR_IMAGE_UNUSABLE, "%s names another file",
@@ -382,6 +386,13 @@ gboolean vm_op_rebind(VMOp *op, GError **error) {
         !vm_op_check_nvram(op->store, op->owner, op->id, op->pin, error))
         return FALSE;
 
+    if (fits && !op->request->reset && op->pin->has_own_template) {
+        /* the NVRAM that is kept came from it, and Reset needs it again */
+        pin->has_own_template = TRUE;
+        g_free(pin->template_digest);
+        pin->template_digest = g_strdup(op->pin->template_digest);
+    }
+
     if (pin->has_nvram && (!fits || op->request->reset)) {
         op->is_created = TRUE;
         is_rebound = replace_nvram(op, dir, pin, error);
@@ -478,4 +489,11 @@ gboolean vm_op_remove(VMOp *op, GError **error) {
         return TRUE;
 
     return lock_vm(op, &dir, &lock, error) && vmstore_remove(op->store, op->owner, op->id, error);
+}
+
+void vm_op_measure(VMOp *op) {
+    const char *id = op->new_id ? op->new_id : op->id;
+    g_auto(FileFd) dir = FILE_FD_NONE;
+
+    op->size = vmstore_open_vm(op->store, op->new_owner, id, &dir) < 0 ? 0 : vmstore_get_size(dir);
 }

@@ -38,6 +38,7 @@ typedef struct VMOp {
     FileFd lease;
     FileFd nvram;
     guint64 nvram_size; /* bytes of the file that NVRAM is */
+    guint64 size;       /* bytes of all files that the VM has now */
 } VMOp;
 
 /* vm-assess.c: the answer that PIN gives, with the path of the VM's own file. */
@@ -46,6 +47,9 @@ void vm_op_answer(VMOp *op, const Pin *pin);
 /* What is no longer as it was pinned: "descriptor", "executable", "nvram-template", "replaced";
  * and the answer that holds now. TRUE also where the firmware is gone. */
 gboolean vm_op_assess(VMOp *op, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Sets SIZE, after an operation. */
+void vm_op_measure(VMOp *op);
 
 /* Looks at the VM's NVRAM file as its owner left it. Errors: FIRMWARE_ERROR_NVRAM_MISSING,
  * _NVRAM_MISMATCH, _IMAGE_UNUSABLE, _NVRAM_IN_USE (a file lease on it). */

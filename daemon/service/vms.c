@@ -40,28 +40,27 @@ static void tell(VMs *vms, const VM *vm, VMChange change) {
         vms->observer.changed(vm, change, vms->observer.userdata);
 }
 
-static guint64 get_size(const VMs *vms, uid_t owner, const char *id) {
-    g_auto(FileFd) dir = FILE_FD_NONE;
-
-    return vmstore_open_vm(vms->store, owner, id, &dir) < 0 ? 0 : vmstore_get_size(dir);
-}
-
-static VM *add_vm(VMs *vms, uid_t owner, const char *id, const Pin *pin) {
+static VM *add_vm(VMs *vms, uid_t owner, const char *id, const Pin *pin, guint64 size) {
     VM *vm = g_new0(VM, 1);
 
     vm->owner = owner;
     vm->id = g_strdup(id);
     vm->pin = pin_ref(pin);
     vm->changed = g_ptr_array_new();
-    vm->size = get_size(vms, owner, id);
+    vm->size = size;
     g_hash_table_replace(vms->table, make_key(owner, id), vm);
     return vm;
 }
 
 static void on_loaded(
         uid_t owner, const char *id, const Pin *pin, const char *fault, gpointer userdata) {
+    VMs *vms = userdata;
+    g_auto(FileFd) dir = FILE_FD_NONE;
+
     if (pin)
-        (void)add_vm(userdata, owner, id, pin);
+        (void)add_vm(
+                vms, owner, id, pin,
+                vmstore_open_vm(vms->store, owner, id, &dir) < 0 ? 0 : vmstore_get_size(dir));
     else
         g_warning("VM %s of uid %u is left alone: %s", id, (unsigned)owner, fault);
 }
@@ -169,19 +168,19 @@ static gboolean set_state(VM *vm, GPtrArray *changed, gboolean is_gone) {
 }
 
 void vms_put(
-        VMs *vms, uid_t owner, const char *id, const Pin *pin, GPtrArray *changed,
+        VMs *vms, uid_t owner, const char *id, const Pin *pin, guint64 size, GPtrArray *changed,
         gboolean is_gone) {
     VM *vm = find_vm(vms, owner, id);
 
     if (!vm) {
-        vm = add_vm(vms, owner, id, pin);
+        vm = add_vm(vms, owner, id, pin, size);
         if (changed)
             (void)set_state(vm, changed, is_gone);
         tell(vms, vm, VM_CHANGE_ADDED);
     } else if (vm->pin != pin) {
         pin_unref(vm->pin);
         vm->pin = pin_ref(pin);
-        vm->size = get_size(vms, owner, id);
+        vm->size = size;
         if (changed)
             (void)set_state(vm, changed, is_gone);
         tell(vms, vm, VM_CHANGE_PIN);
@@ -190,11 +189,11 @@ void vms_put(
     }
 }
 
-void vms_touch(VMs *vms, uid_t owner, const char *id) {
+void vms_touch(VMs *vms, uid_t owner, const char *id, guint64 size) {
     VM *vm = find_vm(vms, owner, id);
 
     if (vm)
-        vm->size = get_size(vms, owner, id);
+        vm->size = size;
 }
 
 void vms_remove(VMs *vms, uid_t owner, const char *id) {

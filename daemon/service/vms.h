@@ -51,12 +51,13 @@ const VM *vms_find(const VMs *vms, uid_t owner, const char *id);
 GPtrArray *vms_list(const VMs *vms) G_GNUC_WARN_UNUSED_RESULT;
 void vms_get_usage(const VMs *vms, uid_t owner, guint *ret_n, guint64 *ret_size);
 
-/* What a job did. PIN and CHANGED are taken over by reference. */
+/* What a job did: the VM is pinned so, its files have SIZE bytes. PIN and CHANGED (NULL: not known)
+ * are taken over by reference. */
 void vms_put(
-        VMs *vms, uid_t owner, const char *id, const Pin *pin, GPtrArray *changed,
+        VMs *vms, uid_t owner, const char *id, const Pin *pin, guint64 size, GPtrArray *changed,
         gboolean is_gone);
 /* The VM's files are others now. */
-void vms_touch(VMs *vms, uid_t owner, const char *id);
+void vms_touch(VMs *vms, uid_t owner, const char *id, guint64 size);
 void vms_remove(VMs *vms, uid_t owner, const char *id);
 void vms_rename(VMs *vms, uid_t owner, const char *id, const char *new_id);
 

@@ -161,3 +161,13 @@ def test_own_template_and_rebind(vms):
     vm = vms.make(firmware="10-plain", nvram_template=memfd(b"own", VARS))
     vm.rebind(firmware="20-secure")
     assert vm.read().startswith(b"own")
+
+
+def test_own_template_is_needed_again_after_a_rebind(vms):
+    vm = vms.make("own", nvram_template=b"U" * 540672)
+    vm.rebind()
+    assert vm.read() == b"U" * 540672
+    with invalid_args("nvram-template"):
+        vm.reset()
+    vm.reset(nvram_template=b"V" * 540672)
+    assert vm.read() == b"V" * 540672
