@@ -220,9 +220,9 @@ gboolean vmdraft_publish(VMDraft *draft, const char *id, GError **error) {
 gboolean vmdraft_replace(VMDraft *draft, const char *id, GError **error) {
     g_autofree char *lock = g_build_filename(id, VMSTORE_LOCK_NAME, NULL);
 
-    /* the lease is on the file, not on its name */
-    if (!vmdraft_keep(draft, draft->owner, lock, VMSTORE_LOCK_NAME, error))
-        return FALSE;
+    /* The lease is on the file, not on its name: a copy would be another lease. */
+    if (linkat(draft->owner, lock, draft->fd, VMSTORE_LOCK_NAME, 0) < 0 && errno != ENOENT)
+        return draft_failed(draft, error, -errno, lock);
     /* the draft's name is now what the VM was before: it goes when the draft is freed */
     return publish(draft, id, RENAME_EXCHANGE, error);
 }

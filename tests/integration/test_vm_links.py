@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A file system that refuses links: NVRAM is copied instead, but a lease never is."""
+
+import os
+
+import pytest
+
+from lib import faults
+from lib.checks import raises
+from lib.vms import IN_USE, service  # noqa: F401
+
+IO_ERROR = "org.freedesktop.DBus.Error.IOError"
+
+
+@pytest.fixture
+def vms(service):  # noqa: F811
+    service.ovmf()
+    return service.start()
+
+
+def refusing_link(service, ordinal):  # noqa: F811
+    return faults.Strace(service.daemon.process.pid, service.directory / "trace",
+                         ["trace=linkat", f"inject=linkat:error=EPERM:when={ordinal}"])
+
+
+def test_a_lease_outlives_a_change_that_cannot_link_it(service, vms):  # noqa: F811
+    vms.prepare("vm", machine="pc-q35-7.1")
+    lease = vms.at("vm").acquire()
+    # the NVRAM, the backup (there is none), the lock
+    with refusing_link(service, 3) as strace:
+        with raises(IO_ERROR):
+            vms.prepare("vm", machine="pc-q35-7.2")
+    assert any("INJECTED" in line and "lock" in line for line in strace.lines())
+    with raises(IN_USE):
+        vms.at("vm").acquire()
+    assert vms.at("vm").get("Machine") == "pc-q35-7.1"
+    os.close(lease)
+    os.close(vms.at("vm").acquire())
+
+
+def test_nvram_that_cannot_be_linked_is_copied(service, vms):  # noqa: F811
+    vm = vms.make("vm")
+    vm.write(b"guest's")
+    before = vm.read()
+    with refusing_link(service, 1) as strace:
+        vm.reset()
+    assert strace.was_injected()
+    assert vm.read() != before
+    assert vm.export(backup=True) == before
