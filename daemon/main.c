@@ -11,6 +11,7 @@
 
 #include "bus-names.h"
 #include "bus.h"
+#include "log.h"
 #include "manager.h"
 #include "sd-cleanup.h"
 #include "text.h"
@@ -189,6 +190,7 @@ typedef struct Service {
     Manager *manager;
     VMs *vms;
     Bus *bus; /* NULL before the first catalog */
+    gboolean has_failed;
 } Service;
 
 static void service_clear(Service *service) {
@@ -220,16 +222,21 @@ static int publish_service(Service *service) {
     return r;
 }
 
+static void fail(Service *service) {
+    service->has_failed = TRUE;
+    (void)sd_event_exit(service->event, EXIT_FAILURE);
+}
+
 static void on_first_catalog(const GError *error, gpointer userdata) {
     Service *service = userdata;
 
     if (error) {
         g_critical("cannot build the first catalog: %s", error->message);
-        (void)sd_event_exit(service->event, EXIT_FAILURE);
+        fail(service);
         return;
     }
     if (publish_service(service) < 0) {
-        (void)sd_event_exit(service->event, EXIT_FAILURE);
+        fail(service);
         return;
     }
 
@@ -312,7 +319,8 @@ static int serve(const Options *options, ManagerConfig *config) {
     }
 
     r = sd_event_loop(service.event);
-    if (r != 0 && sd_bus_is_open(service.connection) <= 0)
+    /* the loop closes the connection at each end */
+    if (r != 0 && !service.has_failed)
         g_critical("the connection to the bus is lost");
     return r;
 }
@@ -323,6 +331,7 @@ int main(int argc, char **argv) {
     ManagerConfig *config;
 
     (void)setlocale(LC_ALL, "");
+    log_set_up();
     if (!parse_options(&argc, &argv, &options, &error)) {
         (void)fprintf(stderr, "vmfirmwared: %s\nTry 'vmfirmwared --help'.\n", error->message);
         return EXIT_USAGE;

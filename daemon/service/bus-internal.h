@@ -38,6 +38,9 @@ int bus_manager_add(Bus *bus);
 int bus_manager_emit_published(
         Bus *bus, const CatalogChange *change, gboolean host_features_differ);
 
+/* bus-log-control.c */
+int bus_log_control_add(Bus *bus);
+
 /* bus-reload.c */
 int bus_method_reload(sd_bus_message *message, void *userdata, sd_bus_error *ret_error);
 GPtrArray *bus_reloads_new(void) G_GNUC_WARN_UNUSED_RESULT;

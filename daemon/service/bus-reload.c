@@ -34,7 +34,7 @@ static void finish_reload(const GError *error, gpointer userdata) {
         r = sd_bus_reply_method_return(reload->message, NULL);
     }
     if (r < 0)
-        g_info("Reload is done, but its reply cannot be sent: %s", g_strerror(-r));
+        g_debug("Reload is done, but its reply cannot be sent: %s", g_strerror(-r));
 
     g_ptr_array_remove_fast(reload->bus->reloads, reload);
 }

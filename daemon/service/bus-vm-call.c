@@ -129,7 +129,7 @@ static void reply_error(VMCall *call, const sd_bus_error *error) {
     int r = sd_bus_reply_method_error(call->message, error);
 
     if (r < 0)
-        g_info("VM %s: the reply cannot be sent: %s", call->id, g_strerror(-r));
+        g_debug("VM %s: the reply cannot be sent: %s", call->id, g_strerror(-r));
 }
 
 static void reply_gerror(VMCall *call, const GError *error) {

@@ -61,6 +61,9 @@ int bus_new(sd_bus *connection, Manager *manager, VMs *vms, Bus **ret) {
     r = bus_vm_add(bus);
     if (r < 0)
         return r;
+    r = bus_log_control_add(bus);
+    if (r < 0)
+        return r;
 
     manager_set_observer(manager, &observer);
     vms_set_observer(vms, &vms_observer);

@@ -34,6 +34,7 @@ typedef struct Emulator {
     char *path;
     struct stat st;     /* of the file that was asked */
     GPtrArray *aliases; /* of Alias; NULL: it gave no answer */
+    gboolean is_known;  /* the same file gave no answer before */
 
     /* while it is asked */
     GPid pid;
@@ -112,6 +113,13 @@ static gboolean same_file(const struct stat *a, const struct stat *b) {
             a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
+/* Asked again at each build, but told once. */
+static void complain(const Emulator *emulator, const char *fault) {
+    g_log_structured(
+            G_LOG_DOMAIN, emulator->is_known ? G_LOG_LEVEL_DEBUG : G_LOG_LEVEL_WARNING, "MESSAGE",
+            "%s does not tell its machine types: %s", emulator->path, fault);
+}
+
 static void start_asking(Emulator *emulator) {
     const char *const arguments[] = {
             emulator->path, "-no-user-config", "-nodefaults", "-display",
@@ -125,7 +133,7 @@ static void start_asking(Emulator *emulator) {
                 NULL, (char **)arguments, NULL,
                 G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL, &emulator->pid,
                 &input, &emulator->output, NULL, &error)) {
-        g_info("%s does not start: %s", emulator->path, error->message);
+        complain(emulator, error->message);
         emulator->pid = 0;
         emulator->output = FILE_FD_NONE;
         return;
@@ -181,7 +189,7 @@ static void read_answer(Emulator *emulator) {
         read_machines(emulator, json_node_get_array(result));
         return;
     }
-    g_info("%s does not tell its machine types", emulator->path);
+    complain(emulator, "no answer");
 }
 
 /* TRUE while more is to come. */
@@ -239,8 +247,9 @@ static GPtrArray *find_unasked(EmulatorCache *cache, const char *const *architec
             g_hash_table_remove(cache->emulators, *architectures);
             continue;
         }
-        if (known && known->aliases && g_str_equal(known->path, emulator->path) &&
-            same_file(&known->st, &emulator->st))
+        emulator->is_known = known && g_str_equal(known->path, emulator->path) &&
+                same_file(&known->st, &emulator->st);
+        if (emulator->is_known && known->aliases)
             continue;
 
         g_ptr_array_add(unasked, emulator);

@@ -5,6 +5,7 @@
 #include "emulator.h"
 #include "error.h"
 #include "host.h"
+#include "log-event.h"
 #include "task.h"
 
 typedef struct Waiter {
@@ -84,13 +85,6 @@ void manager_set_observer(Manager *manager, const ManagerObserver *observer) {
 
 /* -- publishing -------------------------------------------------------------------------- */
 
-static void log_problems(const Catalog *catalog) {
-    for (guint i = 0; i < catalog->problems->len; i++) {
-        const CatalogProblem *problem = catalog->problems->pdata[i];
-        g_info("%s: %s", problem->path, problem->text);
-    }
-}
-
 static gboolean swap_host_features(Manager *manager, GStrv features) {
     gboolean differ = !manager->host_features ||
             !g_strv_equal(
@@ -116,11 +110,7 @@ static void publish(Manager *manager, Build *build) {
         old = g_steal_pointer(&manager->catalog);
         manager->catalog = g_steal_pointer(&build->catalog);
         manager->generation++;
-        g_message(
-                "catalog %" G_GUINT64_FORMAT " is in force: %u firmware, %u problems",
-                manager->generation, manager->catalog->firmware->len,
-                manager->catalog->problems->len);
-        log_problems(manager->catalog);
+        log_event_catalog(old, manager->catalog, manager->generation);
     }
 
     if ((change || host_features_differ) && observer->published)

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "log-event.h"
+
 /* The queue of work that is nobody's: no user has this id. */
 #define NOBODYS_QUEUE ((uid_t)-1)
 
@@ -36,6 +38,7 @@ static VM *find_vm(const VMs *vms, uid_t owner, const char *id) {
 }
 
 static void tell(VMs *vms, const VM *vm, VMChange change) {
+    log_event_vm(vm, change);
     if (vms->observer.changed)
         vms->observer.changed(vm, change, vms->observer.userdata);
 }
@@ -62,7 +65,7 @@ static void on_loaded(
                 vms, owner, id, pin,
                 vmstore_open_vm(vms->store, owner, id, &dir) < 0 ? 0 : vmstore_get_size(dir));
     else
-        g_warning("VM %s of uid %u is left alone: %s", id, (unsigned)owner, fault);
+        log_event_vm_unreadable(owner, id, fault);
 }
 
 VMs *vms_new(sd_event *event, Manager *manager, GError **error) {

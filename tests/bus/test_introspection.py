@@ -6,8 +6,8 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 
 from lib import paths
-from lib.client import (FIRMWARE, FIRMWARE_PATH, MANAGER, MANAGER_PATH, OBJECT_MANAGER,
-                        firmware_path)
+from lib.client import (FIRMWARE, FIRMWARE_PATH, LOG_CONTROL, LOG_CONTROL_PATH, MANAGER,
+                        MANAGER_PATH, OBJECT_MANAGER, firmware_path)
 from lib.introspection import VM_CONTRACT, children, interfaces, introspect
 from lib.vms import VM, VMs
 
@@ -53,12 +53,20 @@ FIRMWARE_CONTRACT = {
         "Tags": ("as", "read", "true"), "Overrides": ("as", "read", "true"),
     },
 }
-CONTRACT = {MANAGER: MANAGER_CONTRACT, FIRMWARE: FIRMWARE_CONTRACT, VM: VM_CONTRACT}
+LOG_CONTROL_CONTRACT = {
+    "methods": {}, "signals": {},
+    "properties": {
+        "LogLevel": ("s", "readwrite", "false"), "LogTarget": ("s", "readwrite", "false"),
+        "SyslogIdentifier": ("s", "read", "const"),
+    },
+}
+CONTRACT = {MANAGER: MANAGER_CONTRACT, FIRMWARE: FIRMWARE_CONTRACT, VM: VM_CONTRACT,
+            LOG_CONTROL: LOG_CONTROL_CONTRACT}
 
 
-def installed():
+def described():
     found = {}
-    for path in sorted(paths.INTERFACES.glob("org.vmfirmware1.*.xml")):
+    for path in sorted(paths.INTERFACES.glob("*.xml")):
         here = interfaces(ElementTree.parse(path).getroot())
         assert list(here) == [path.stem], f"{path.name} holds the one interface of its name"
         found.update(here)
@@ -71,13 +79,14 @@ def live(service):
     client = service.start()
     found = {}
     vm_path = VMs(client).make("x").path
-    for path in (MANAGER_PATH, FIRMWARE_PATH, firmware_path("x"), vm_path):
+    for path in (MANAGER_PATH, FIRMWARE_PATH, firmware_path("x"), vm_path, LOG_CONTROL_PATH):
         found.update(interfaces(introspect(client, path)))
-    return {name: value for name, value in found.items() if name.startswith("org.vmfirmware1.")}
+    return {name: value for name, value in found.items()
+            if not name.startswith("org.freedesktop.DBus.")}
 
 
-def test_installed_xml_equals_the_live_introspection(live):
-    assert installed() == live
+def test_described_xml_equals_the_live_introspection(live):
+    assert described() == live
 
 
 def test_only_interfaces_that_work_are_there(live):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from test_access import as_uid
+from test_log import get_as, put_as
 
 from lib import descriptors, paths
 from lib.checks import assert_all_answers
@@ -105,3 +106,10 @@ def test_reload_is_for_root_and_the_services_own_uid(bus, service, uid, allowed)
     answer, *_ = as_uid(bus, uid, "client.reload()")
     assert answer == ("None" if allowed else ACCESS_DENIED)
     assert client.names() == (["x", "y"] if allowed else ["x"])
+
+
+def test_own_uid_sets_the_log_level(bus, service):
+    start(service)
+    assert put_as(bus, OTHER_UID, "LogLevel", "debug")[0] == ACCESS_DENIED
+    assert put_as(bus, SERVICE_UID, "LogLevel", "debug") == ["None"]
+    assert get_as(bus, OTHER_UID, "LogLevel") == ["debug"]

@@ -8,8 +8,10 @@ from . import wait
 NAME = "org.vmfirmware1"
 MANAGER_PATH = "/org/vmfirmware1"
 FIRMWARE_PATH = "/org/vmfirmware1/firmware"
+LOG_CONTROL_PATH = "/org/freedesktop/LogControl1"
 MANAGER = "org.vmfirmware1.Manager"
 FIRMWARE = "org.vmfirmware1.Firmware"
+LOG_CONTROL = "org.freedesktop.LogControl1"
 PROPERTIES = "org.freedesktop.DBus.Properties"
 OBJECT_MANAGER = "org.freedesktop.DBus.ObjectManager"
 INTROSPECTABLE = "org.freedesktop.DBus.Introspectable"
@@ -128,6 +130,10 @@ class Client:
     def property_variant(self, path, interface, name):
         reply = self.call(path, PROPERTIES, "Get", GLib.Variant("(ss)", (interface, name)), "(v)")
         return reply.get_child_value(0).get_variant()
+
+    def set_property(self, path, interface, name, kind, value):
+        self.call(path, PROPERTIES, "Set",
+                  GLib.Variant("(ssv)", (interface, name, GLib.Variant(kind, value))), "()")
 
     def manager_property(self, name):
         return self.property_variant(MANAGER_PATH, MANAGER, name).unpack()

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* MESSAGE_ID of what the service logs. They never change; the journal's catalog (data/journal) says
+ * more about each. */
+#define LOG_ID_CATALOG_PUBLISHED "5a5d4ae69d1e48bea6974edea512a3ba"
+#define LOG_ID_FIRMWARE_PROBLEM "cffb384242b444d3bd3d4c4299005aa4"
+#define LOG_ID_VM_ADDED "8a27853ff4044f7e89b3aa35f13e6f34"
+#define LOG_ID_VM_REMOVED "526b42392fb740699c42440b39d839bb"
+#define LOG_ID_VM_PINNED "5f45eaf5ad2246508f8822e29238de47"
+#define LOG_ID_VM_FIRMWARE_GONE "0d68765f04584a27ad2285291e05847d"
+#define LOG_ID_VM_UNREADABLE "6d429dd5efb540c7bfebd9f713171d80"

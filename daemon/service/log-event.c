@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "log-event.h"
+
+#include "log-event-ids.h"
+
+/* Of one catalog; more are in the property Problems, and a log is no place for ten thousand. */
+#define MAX_PROBLEMS 64
+
+/* -- catalogs ---------------------------------------------------------------------------- */
+
+/* Path -> problem. */
+static GHashTable *index_problems(const Catalog *catalog) {
+    GHashTable *problems = g_hash_table_new(g_str_hash, g_str_equal);
+
+    for (guint i = 0; catalog && i < catalog->problems->len; i++) {
+        CatalogProblem *problem = catalog->problems->pdata[i];
+        g_hash_table_replace(problems, problem->path, problem);
+    }
+    return problems;
+}
+
+static GPtrArray *find_new_problems(const Catalog *before, const Catalog *after) {
+    g_autoptr(GHashTable) known = index_problems(before);
+    GPtrArray *found = g_ptr_array_new();
+
+    for (guint i = 0; i < after->problems->len; i++) {
+        CatalogProblem *problem = after->problems->pdata[i];
+        const CatalogProblem *same = g_hash_table_lookup(known, problem->path);
+
+        if (!same || !g_str_equal(same->text, problem->text))
+            g_ptr_array_add(found, problem);
+    }
+    return found;
+}
+
+/* Path -> firmware. */
+static GHashTable *index_firmware(const Catalog *catalog) {
+    GHashTable *files = g_hash_table_new(g_str_hash, g_str_equal);
+
+    for (guint i = 0; i < catalog->firmware->len; i++) {
+        CatalogFile *file = catalog->firmware->pdata[i];
+        g_hash_table_replace(files, file->path, file);
+    }
+    return files;
+}
+
+/* A descriptor may well come before its image; anything else is somebody's mistake. */
+static void log_problem(const CatalogProblem *problem, const CatalogFile *file) {
+    if (file)
+        g_log_structured(
+                G_LOG_DOMAIN,
+                file->state == FIRMWARE_STATE_INVALID ? G_LOG_LEVEL_WARNING : G_LOG_LEVEL_MESSAGE,
+                "MESSAGE_ID", LOG_ID_FIRMWARE_PROBLEM, "VMFIRMWARE_NAME", file->name,
+                "VMFIRMWARE_PATH", problem->path, "MESSAGE", "%s is %s: %s", problem->path,
+                firmware_state_to_string(file->state), problem->text);
+    else
+        g_log_structured(
+                G_LOG_DOMAIN, G_LOG_LEVEL_WARNING, "MESSAGE_ID", LOG_ID_FIRMWARE_PROBLEM,
+                "VMFIRMWARE_PATH", problem->path, "MESSAGE", "%s: %s", problem->path,
+                problem->text);
+}
+
+void log_event_catalog(const Catalog *before, const Catalog *after, guint64 generation) {
+    g_autoptr(GPtrArray) problems = find_new_problems(before, after);
+    g_autoptr(GHashTable) files = NULL;
+    g_autofree char *number = g_strdup_printf("%" G_GUINT64_FORMAT, generation);
+
+    g_log_structured(
+            G_LOG_DOMAIN, G_LOG_LEVEL_INFO, "MESSAGE_ID", LOG_ID_CATALOG_PUBLISHED,
+            "VMFIRMWARE_GENERATION", number, "MESSAGE",
+            "catalog %s is in force: %u firmware, %u problems", number, after->firmware->len,
+            after->problems->len);
+    if (problems->len == 0)
+        return;
+
+    files = index_firmware(after);
+    for (guint i = 0; i < MIN(problems->len, MAX_PROBLEMS); i++) {
+        const CatalogProblem *problem = problems->pdata[i];
+        log_problem(problem, g_hash_table_lookup(files, problem->path));
+    }
+    if (problems->len > MAX_PROBLEMS)
+        g_warning(
+                "%u more problems are in the property Problems, and not here",
+                problems->len - MAX_PROBLEMS);
+}
+
+/* -- VMs --------------------------------------------------------------------------------- */
+
+static void log_vm(const VM *vm, GLogLevelFlags level, const char *message_id, const char *text) {
+    const Resolution *firmware = vm->pin->resolution;
+    g_autofree char *owner = g_strdup_printf("%u", (unsigned)vm->owner);
+
+    g_log_structured(
+            G_LOG_DOMAIN, level, "MESSAGE_ID", message_id, "VMFIRMWARE_VM_ID", vm->id,
+            "VMFIRMWARE_VM_OWNER", owner, "VMFIRMWARE_NAME", firmware->name, "VMFIRMWARE_PATH",
+            firmware->path, "MESSAGE", "VM %s of uid %s %s %s", vm->id, owner, text,
+            firmware->name);
+}
+
+void log_event_vm(const VM *vm, VMChange change) {
+    switch (change) {
+    case VM_CHANGE_ADDED:
+        log_vm(vm, G_LOG_LEVEL_INFO, LOG_ID_VM_ADDED, "is new, with firmware");
+        break;
+    case VM_CHANGE_REMOVED:
+        log_vm(vm, G_LOG_LEVEL_INFO, LOG_ID_VM_REMOVED, "is removed; its firmware was");
+        return;
+    case VM_CHANGE_PIN:
+        log_vm(vm, G_LOG_LEVEL_INFO, LOG_ID_VM_PINNED, "is pinned anew, to firmware");
+        break;
+    case VM_CHANGE_STATE:
+        break;
+    }
+    if (vm->is_gone)
+        log_vm(vm, G_LOG_LEVEL_WARNING, LOG_ID_VM_FIRMWARE_GONE,
+               "cannot start: an image is gone of its firmware");
+}
+
+void log_event_vm_unreadable(uid_t owner, const char *id, const char *fault) {
+    g_autofree char *uid = g_strdup_printf("%u", (unsigned)owner);
+
+    g_log_structured(
+            G_LOG_DOMAIN, G_LOG_LEVEL_WARNING, "MESSAGE_ID", LOG_ID_VM_UNREADABLE,
+            "VMFIRMWARE_VM_ID", id, "VMFIRMWARE_VM_OWNER", uid, "MESSAGE",
+            "VM %s of uid %s is left alone: %s", id, uid, fault);
+}
