@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <systemd/sd-daemon.h>
 
 #include "bus-names.h"
 #include "bus.h"
+#include "lifecycle.h"
 #include "log.h"
 #include "manager.h"
 #include "sd-cleanup.h"
@@ -188,6 +188,7 @@ typedef struct Service {
     sd_event *event;
     sd_bus *connection;
     Manager *manager;
+    Lifecycle *lifecycle;
     VMs *vms;
     Bus *bus; /* NULL before the first catalog */
     gboolean has_failed;
@@ -199,6 +200,7 @@ static void service_clear(Service *service) {
     bus_free(service->bus);
     sd_bus_flush_close_unref(service->connection);
     manager_free(service->manager);
+    lifecycle_free(service->lifecycle);
     sd_event_unref(service->event);
 }
 
@@ -240,7 +242,7 @@ static void on_first_catalog(const GError *error, gpointer userdata) {
         return;
     }
 
-    (void)sd_notify(FALSE, "READY=1");
+    lifecycle_set_ready(service->lifecycle);
 }
 
 static int open_bus(const Options *options, sd_event *event, sd_bus **ret) {
@@ -307,6 +309,11 @@ static int serve(const Options *options, ManagerConfig *config) {
     }
 
     service.manager = manager_new(service.event, g_steal_pointer(&unused_config));
+    r = lifecycle_new(service.event, service.manager, &service.lifecycle);
+    if (r < 0) {
+        g_critical("cannot listen to the service manager: %s", g_strerror(-r));
+        return r;
+    }
     service.vms = vms_new(service.event, service.manager, &error);
     if (!service.vms) {
         g_critical("%s", error->message);
