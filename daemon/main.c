@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "bus-introspect.h"
 #include "bus-names.h"
 #include "bus.h"
 #include "lifecycle.h"
@@ -31,12 +32,14 @@ typedef struct Options {
     gboolean is_user;
     gboolean is_system;
     gboolean show_version;
+    char *introspect;
     char *search_path;
     char *machines;
     char *state_directory;
 } Options;
 
 static void options_clear(Options *options) {
+    g_free(options->introspect);
     g_free(options->search_path);
     g_free(options->machines);
     g_free(options->state_directory);
@@ -57,6 +60,9 @@ static gboolean parse_options(int *argc, char ***argv, Options *options, GError 
              "Directories of the machine table, lowest layer first", "DIR:DIR…"},
             {"state-directory", 0, 0, G_OPTION_ARG_FILENAME, &options->state_directory,
              "Directory for what is kept of each VM", "DIR"},
+            {"bus-introspect", 0, 0, G_OPTION_ARG_STRING, &options->introspect,
+             "Print the D-Bus introspection of an object path, or a list of them, and exit",
+             "PATH|list"},
             {"version", 0, 0, G_OPTION_ARG_NONE, &options->show_version,
              "Print the version and exit", NULL},
             {},
@@ -263,6 +269,18 @@ static int open_bus(const Options *options, sd_event *event, sd_bus **ret) {
     return 0;
 }
 
+static int introspect(const char *path) {
+    int r = bus_introspect(path, stdout);
+
+    if (r == -ENOENT)
+        (void)fprintf(
+                stderr,
+                "vmfirmwared: no object has the path %s; --bus-introspect=list lists them\n", path);
+    else if (r < 0)
+        (void)fprintf(stderr, "vmfirmwared: cannot introspect %s: %s\n", path, g_strerror(-r));
+    return r < 0 || fflush(stdout) != 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
 static void raise_fd_limit(void) {
     struct rlimit limit;
 
@@ -347,6 +365,9 @@ int main(int argc, char **argv) {
         (void)printf("vmfirmwared %s\n", VERSION);
         return EXIT_SUCCESS;
     }
+
+    if (options.introspect)
+        return introspect(options.introspect);
 
     config = configure(&options, &error);
     if (!config) {

@@ -154,7 +154,7 @@ static int get_targets(
 #define CONST_FLAG SD_BUS_VTABLE_PROPERTY_CONST
 #define CHANGES_FLAG SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE
 
-static const sd_bus_vtable firmware_vtable[] = {
+const sd_bus_vtable bus_firmware_vtable[] = {
         SD_BUS_VTABLE_START(0),
         SD_BUS_PROPERTY("Name", "s", get_string, offsetof(CatalogFile, name), CONST_FLAG),
         SD_BUS_PROPERTY("Path", "s", get_string, offsetof(CatalogFile, path), CHANGES_FLAG),
@@ -239,7 +239,7 @@ int bus_firmware_add(Bus *bus) {
     if (r < 0)
         return r;
     r = sd_bus_add_fallback_vtable(
-            bus->connection, NULL, BUS_FIRMWARE_PATH, BUS_FIRMWARE_INTERFACE, firmware_vtable,
+            bus->connection, NULL, BUS_FIRMWARE_PATH, BUS_FIRMWARE_INTERFACE, bus_firmware_vtable,
             find_firmware, bus);
     if (r < 0)
         return r;

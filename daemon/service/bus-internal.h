@@ -33,6 +33,12 @@ gboolean bus_is_privileged(uid_t uid);
 /* bus-error.c: the one place where a GError becomes a D-Bus error. Returns a negative errno. */
 int bus_error_set(sd_bus_error *ret_error, const GError *error);
 
+/* What the service's objects have, for bus-introspect.c as well. */
+extern const sd_bus_vtable bus_manager_vtable[];
+extern const sd_bus_vtable bus_firmware_vtable[];
+extern const sd_bus_vtable bus_vm_vtable[];
+extern const sd_bus_vtable bus_log_control_vtable[];
+
 /* bus-manager.c */
 int bus_manager_add(Bus *bus);
 int bus_manager_emit_published(

@@ -64,7 +64,7 @@ static int get_identifier(
     return sd_bus_message_append(reply, "s", LOG_IDENTIFIER);
 }
 
-static const sd_bus_vtable log_control_vtable[] = {
+const sd_bus_vtable bus_log_control_vtable[] = {
         SD_BUS_VTABLE_START(0),
         SD_BUS_WRITABLE_PROPERTY("LogLevel", "s", get_level, set_level, 0, 0),
         SD_BUS_WRITABLE_PROPERTY("LogTarget", "s", get_target, set_target, 0, 0),
@@ -75,5 +75,5 @@ static const sd_bus_vtable log_control_vtable[] = {
 int bus_log_control_add(Bus *bus) {
     return sd_bus_add_object_vtable(
             bus->connection, NULL, BUS_LOG_CONTROL_PATH, BUS_LOG_CONTROL_INTERFACE,
-            log_control_vtable, bus);
+            bus_log_control_vtable, bus);
 }

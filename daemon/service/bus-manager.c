@@ -286,7 +286,7 @@ static int get_host_features(
 
 #define REQUIREMENT_ARGS SD_BUS_ARGS("s", architecture, "s", machine, "a{sv}", requirements)
 
-static const sd_bus_vtable manager_vtable[] = {
+const sd_bus_vtable bus_manager_vtable[] = {
         SD_BUS_VTABLE_START(0),
         SD_BUS_METHOD_WITH_ARGS(
                 "Select", REQUIREMENT_ARGS, SD_BUS_RESULT("o", firmware, "a{sv}", resolution),
@@ -344,7 +344,8 @@ static const sd_bus_vtable manager_vtable[] = {
 
 int bus_manager_add(Bus *bus) {
     return sd_bus_add_object_vtable(
-            bus->connection, NULL, BUS_MANAGER_PATH, BUS_MANAGER_INTERFACE, manager_vtable, bus);
+            bus->connection, NULL, BUS_MANAGER_PATH, BUS_MANAGER_INTERFACE, bus_manager_vtable,
+            bus);
 }
 
 /* -- signals ----------------------------------------------------------------------------- */

@@ -306,7 +306,7 @@ METHOD(method_remove, &remove_vm, REQUEST_CALL_BARE, FALSE, FALSE)
 #define CONST_FLAG SD_BUS_VTABLE_PROPERTY_CONST
 #define OPTIONS SD_BUS_ARGS("a{sv}", options)
 
-static const sd_bus_vtable vm_vtable[] = {
+const sd_bus_vtable bus_vm_vtable[] = {
         SD_BUS_VTABLE_START(0),
         SD_BUS_PROPERTY("Id", "s", get_id, 0, CONST_FLAG),
         SD_BUS_PROPERTY("Owner", "u", get_owner, 0, CONST_FLAG),
@@ -422,7 +422,7 @@ int bus_vm_add(Bus *bus) {
     int r;
 
     r = sd_bus_add_fallback_vtable(
-            bus->connection, NULL, BUS_VM_PATH, BUS_VM_INTERFACE, vm_vtable, find_vm, bus);
+            bus->connection, NULL, BUS_VM_PATH, BUS_VM_INTERFACE, bus_vm_vtable, find_vm, bus);
     if (r < 0)
         return r;
     return sd_bus_add_node_enumerator(bus->connection, NULL, BUS_VM_PATH, list_vms, bus);
