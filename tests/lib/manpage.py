@@ -8,8 +8,8 @@ An example is an indented block whose first line begins with "$ ":
     60-x   usable
     …
 
-"$ " begins a command, which goes on after a backslash at a line's end; what follows up to the next
-command is what it prints. A line "…" stands for any lines, "…" in a line for any text; runs of spaces
+"$ " begins a command, which goes on after a backslash at a line's end, and in lines that begin with
+"> "; what follows up to the next command is what it prints. A line "…" stands for any lines, "…" in a line for any text; runs of blanks
 are alike, and trailing ones do not count. Where nothing follows, nothing is said about the output. A
 command must succeed, unless the next one is "echo $?". The commands of one block are run in one shell,
 so variables and directories last.
@@ -92,7 +92,9 @@ def examples(path):
         continued = False
         for number, line in enumerate(lines, start):
             if continued:
-                steps[-1].command += "\n" + line
+                steps[-1].command += "\n" + line.removeprefix("> ")
+            elif line.startswith("> ") and not steps[-1].output:
+                steps[-1].command += "\n" + line[2:]
             elif line.startswith("$ "):
                 steps.append(Step(number, line[2:]))
             else:
@@ -117,7 +119,7 @@ def pattern(expected):
     """A regular expression for the whole output, a list of lines."""
     parts = []
     for line in expected:
-        words = re.sub(r" +", " ", line.strip())
+        words = re.sub(r"[ \t]+", " ", line.strip())
         if words == ANYTHING:
             parts.append(r"(?:[^\n]*\n)*")
         else:
@@ -126,7 +128,7 @@ def pattern(expected):
 
 
 def simplified(output):
-    return "".join(re.sub(r" +", " ", line.strip()) + "\n" for line in output.splitlines())
+    return "".join(re.sub(r"[ \t]+", " ", line.strip()) + "\n" for line in output.splitlines())
 
 
 def run(example, environment, directory, replace=None, timeout=120):

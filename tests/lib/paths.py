@@ -18,6 +18,11 @@ def daemon_binary():
     return path
 
 
+def daemon_prefix():
+    """Where the daemon under test, and all that comes with it, is installed."""
+    return Path(daemon_binary()).parents[1]
+
+
 def data_directory():
     return Path(os.environ.get("VMFIRMWARED_DATA") or REPOSITORY / "data")
 
