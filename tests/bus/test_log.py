@@ -2,6 +2,8 @@
 """What is logged, where, and who says so: standard error, a real journal, LogControl1."""
 
 import re
+import shutil
+import subprocess
 
 import pytest
 from test_access import NOBODY, as_uid
@@ -290,3 +292,28 @@ def test_console_keeps_the_priority_in_the_journal(service, journal, start):
     client.reload()
     entry = journal.wait_entry(*of(service, "_TRANSPORT=stdout", "PRIORITY=4"))
     assert path in entry["MESSAGE"]
+
+
+# -- what journalctl -x says --
+
+
+def test_each_id_is_in_the_journals_catalog(tmp_path):
+    """Compiled by journalctl, which refuses what is not well formed."""
+    catalog = tmp_path / "usr" / "lib" / "systemd" / "catalog"
+    catalog.mkdir(parents=True)
+    shutil.copy(paths.data_directory() / "journal" / "vmfirmwared.catalog", catalog)
+
+    def journalctl(*arguments):
+        return subprocess.run(["journalctl", f"--root={tmp_path}", *arguments], text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60,
+                              check=True).stdout
+
+    (tmp_path / "var" / "lib" / "systemd" / "catalog").mkdir(parents=True)
+    assert journalctl("--update-catalog") == ""
+    listed = dict(line.split(" ", 1) for line in journalctl("--list-catalog").splitlines())
+    assert set(listed) == set(IDS.values())
+    for name, subject in listed.items():
+        assert subject.startswith("vmfirmwared: "), name
+    fields = set(re.findall(r"@(\w+)@", journalctl("--dump-catalog")))
+    assert fields == {"VMFIRMWARE_GENERATION", "VMFIRMWARE_PATH", "VMFIRMWARE_NAME",
+                      "VMFIRMWARE_VM_ID", "VMFIRMWARE_VM_OWNER"}

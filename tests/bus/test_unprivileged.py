@@ -108,8 +108,10 @@ def test_reload_is_for_root_and_the_services_own_uid(bus, service, uid, allowed)
     assert client.names() == (["x", "y"] if allowed else ["x"])
 
 
-def test_own_uid_sets_the_log_level(bus, service):
+def test_own_uid_and_root_set_the_log_level(bus, service):
     start(service)
+    assert put_as(bus, 0, "LogLevel", "err") == ["None"]
+    assert get_as(bus, OTHER_UID, "LogLevel") == ["err"]
     assert put_as(bus, OTHER_UID, "LogLevel", "debug")[0] == ACCESS_DENIED
     assert put_as(bus, SERVICE_UID, "LogLevel", "debug") == ["None"]
     assert get_as(bus, OTHER_UID, "LogLevel") == ["debug"]
