@@ -131,10 +131,11 @@ def simplified(output):
     return "".join(re.sub(r"[ \t]+", " ", line.strip()) + "\n" for line in output.splitlines())
 
 
-def run(example, environment, directory, replace=None, timeout=120):
-    """Runs an example with bash in DIRECTORY; what does not come out as printed is an
-    AssertionError that names the page and the line. REPLACE: text -> what stands for it in commands
-    and outputs, such as a path that the installed program would have. Returns the outputs."""
+def run(example, environment, directory, replace=None, timeout=120, shell=("bash", "-c")):
+    """Runs an example in DIRECTORY with bash, or with what SHELL leads to a bash; what does not come
+    out as printed is an AssertionError that names the page and the line. REPLACE: text -> what stands
+    for it in commands and outputs, such as a path that the installed program would have. Returns the
+    outputs."""
 
     def put(text):
         for old, new in (replace or {}).items():
@@ -147,7 +148,7 @@ def run(example, environment, directory, replace=None, timeout=120):
         script += [f"{{ {put(step.command)}\n}}", "_status=$?",
                    f"printf '\\n{SEPARATOR}%s{SEPARATOR}\\n' $_status", "(exit $_status)"]
     done = subprocess.run(
-        ["bash", "-c", "\n".join(script)], env=environment, cwd=directory, check=False,
+        [*shell, "\n".join(script)], env=environment, cwd=directory, check=False,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout)
     text = done.stdout.decode(errors="backslashreplace")
     ended = re.findall(f"(.*?)\n{SEPARATOR}([0-9]+){SEPARATOR}\n", text, re.DOTALL)
