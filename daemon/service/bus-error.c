@@ -11,5 +11,6 @@ int bus_error_set(sd_bus_error *ret_error, const GError *error) {
 
     /* an error that cannot be sent would drop the reply, and the caller would wait for it */
     safe = text_make_valid(error->message);
+    g_debug("answered with %s: %s", firmware_error_name((FirmwareError)error->code), safe);
     return sd_bus_error_set(ret_error, firmware_error_name((FirmwareError)error->code), safe);
 }

@@ -2,11 +2,26 @@
 
 #include "bus.h"
 
+#include <syslog.h>
+
 #include "bus-internal.h"
+#include "log.h"
 
 static void log_failure(int r) {
     if (r < 0)
         g_warning("cannot tell the bus about the new catalog: %s", g_strerror(-r));
+}
+
+/* Who asks what, for those who look closely. Takes no message from its handler. */
+static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {
+    const char *interface = sd_bus_message_get_interface(message);
+
+    if (log_get_max_level() >= LOG_DEBUG && sd_bus_message_is_method_call(message, NULL, NULL))
+        /* a call need not name an interface */
+        g_debug("%s calls %s.%s of %s", sd_bus_message_get_sender(message),
+                interface ? interface : "*", sd_bus_message_get_member(message),
+                sd_bus_message_get_path(message));
+    return 0;
 }
 
 static void on_vm_changed(const VM *vm, VMChange change, gpointer userdata) {
@@ -51,6 +66,9 @@ int bus_new(sd_bus *connection, Manager *manager, VMs *vms, Bus **ret) {
     bus->exports = g_hash_table_new(NULL, NULL);
     bus->running_exports = bus_exports_new();
 
+    r = sd_bus_add_filter(connection, NULL, on_message, NULL);
+    if (r < 0)
+        return r;
     r = bus_manager_add(bus);
     if (r < 0)
         return r;

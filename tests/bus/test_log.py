@@ -6,11 +6,13 @@ import shutil
 import subprocess
 
 import pytest
+from gi.repository import Gio
 from test_access import NOBODY, as_uid
 
 from lib import descriptors, paths
 from lib.checks import invalid_args
-from lib.client import ACCESS_DENIED, LOG_CONTROL, LOG_CONTROL_PATH, NAME, DBusError
+from lib.client import (ACCESS_DENIED, LOG_CONTROL, LOG_CONTROL_PATH, MANAGER_PATH, NAME,
+                        DBusError)
 from lib.daemon import Daemon
 from lib.journal import Journal
 from lib.vms import VMs
@@ -176,6 +178,45 @@ def test_message_for_a_journal_that_is_not_there_is_not_lost(service):
     service.add("x")
     client.reload()
     assert "catalog 2" in lines(service)[-1]
+
+
+def test_calls_and_refusals_are_for_debug(service):
+    client = service.start()
+    sender = client.connection.get_unique_name()
+    put(client, "LogLevel", "debug")
+    before = lines(service)
+    with pytest.raises(DBusError):
+        client.get_firmware("none")
+    new = [line for line in lines(service) if line not in before]
+    assert new == [
+        f"vmfirmwared: {sender} calls org.vmfirmware1.Manager.GetFirmware of /org/vmfirmware1",
+        'vmfirmwared: answered with org.vmfirmware1.NoSuchFirmware: no firmware has the name "none"']
+
+
+def test_call_without_an_interface_is_logged(service):
+    client = service.start()
+    put(client, "LogLevel", "debug")
+    message = Gio.DBusMessage.new_method_call(NAME, MANAGER_PATH, None, "ListFirmware")
+    client.connection.send_message_with_reply_sync(
+        message, Gio.DBusSendMessageFlags.NONE, 60000, None)
+    assert lines(service)[-1].endswith(" calls *.ListFirmware of /org/vmfirmware1")
+
+
+def test_broken_emulator_is_told_once(service):
+    programs = service.directory / "programs"
+    programs.mkdir()
+    emulator = programs / "qemu-system-x86_64"
+    emulator.write_text("#!/bin/sh\n")
+    emulator.chmod(0o755)
+    client = service.start(path=programs)
+    assert [line for line in lines(service) if str(emulator) in line] == [
+        f"vmfirmwared: {emulator} does not tell its machine types: no answer"]
+    before = lines(service)
+    client.reload()
+    assert lines(service) == before
+    emulator.write_text("#!/bin/sh\nexit 1\n")
+    client.reload()
+    assert len(lines(service)) == len(before) + 1, "another file is asked and told anew"
 
 
 def test_vms_are_logged(service):
