@@ -15,7 +15,6 @@
 #include "log.h"
 #include "manager.h"
 #include "sd-cleanup.h"
-#include "text.h"
 
 /* Arguments, event loop, wiring. */
 
@@ -24,25 +23,16 @@
 
 #define EXIT_USAGE 2
 
-/* QEMU docs/interop/firmware.json names these two. */
-#define VENDOR_DIRECTORY "/usr/share/qemu/firmware"
-#define ADMIN_DIRECTORY "/etc/qemu/firmware"
-
 typedef struct Options {
-    gboolean is_user;
+    ConfigOptions config;
     gboolean is_system;
     gboolean show_version;
     char *introspect;
-    char *search_path;
-    char *machines;
-    char *state_directory;
 } Options;
 
 static void options_clear(Options *options) {
+    config_options_clear(&options->config);
     g_free(options->introspect);
-    g_free(options->search_path);
-    g_free(options->machines);
-    g_free(options->state_directory);
 }
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Options, options_clear)
@@ -51,15 +41,17 @@ static gboolean parse_options(int *argc, char ***argv, Options *options, GError 
     const GOptionEntry entries[] = {
             {"system", 0, 0, G_OPTION_ARG_NONE, &options->is_system,
              "Serve the system bus (the default)", NULL},
-            {"user", 0, 0, G_OPTION_ARG_NONE, &options->is_user,
+            {"user", 0, 0, G_OPTION_ARG_NONE, &options->config.is_user,
              "Serve the user's session bus, with the user's own layer on top", NULL},
-            {"search-path", 0, 0, G_OPTION_ARG_FILENAME, &options->search_path,
+            {"search-path", 0, 0, G_OPTION_ARG_FILENAME, &options->config.search_path,
              "Directories of firmware descriptors, lowest layer first, instead of the default ones",
              "DIR:DIR…"},
-            {"machines", 0, 0, G_OPTION_ARG_FILENAME, &options->machines,
+            {"machines", 0, 0, G_OPTION_ARG_FILENAME, &options->config.machines,
              "Directories of the machine table, lowest layer first", "DIR:DIR…"},
-            {"state-directory", 0, 0, G_OPTION_ARG_FILENAME, &options->state_directory,
+            {"state-directory", 0, 0, G_OPTION_ARG_FILENAME, &options->config.state_directory,
              "Directory for what is kept of each VM", "DIR"},
+            {"config", 0, 0, G_OPTION_ARG_FILENAME, &options->config.config_file,
+             "Configuration file, with drop-ins in FILE.d, instead of the default ones", "FILE"},
             {"bus-introspect", 0, 0, G_OPTION_ARG_STRING, &options->introspect,
              "Print the D-Bus introspection of an object path, or a list of them, and exit",
              "PATH|list"},
@@ -83,111 +75,13 @@ static gboolean parse_options(int *argc, char ***argv, Options *options, GError 
                 (*argv)[1]);
         return FALSE;
     }
-    if (options->is_user && options->is_system) {
+    if (options->config.is_user && options->is_system) {
         g_set_error_literal(
                 error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
                 "--user and --system exclude each other");
         return FALSE;
     }
     return TRUE;
-}
-
-/* An absolute directory, without a slash at its end. */
-static gboolean add_directory(
-        GPtrArray *directories, const char *option, const char *directory, GError **error) {
-    if (directory[0] != '/' || !text_is_valid(directory)) {
-        g_autofree char *safe = text_escape(directory);
-        g_set_error(
-                error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
-                "%s: \"%s\" is not an absolute directory name in UTF-8", option, safe);
-        return FALSE;
-    }
-
-    g_ptr_array_add(directories, g_canonicalize_filename(directory, "/"));
-    return TRUE;
-}
-
-/* NULL-terminated. */
-static GStrv split_directories(const char *option, const char *value, GError **error) {
-    g_autoptr(GPtrArray) directories = g_ptr_array_new_with_free_func(g_free);
-    g_auto(GStrv) words = g_strsplit(value, ":", -1);
-
-    for (char **word = words; *word; word++)
-        if (!add_directory(directories, option, *word, error))
-            return NULL;
-
-    if (directories->len == 0) {
-        g_set_error(
-                error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "%s: names no directory", option);
-        return NULL;
-    }
-
-    g_ptr_array_add(directories, NULL);
-    return (GStrv)g_ptr_array_free(g_steal_pointer(&directories), FALSE);
-}
-
-static FirmwareLayer classify_directory(const char *directory, const char *user_directory) {
-    if (g_str_equal(directory, DATADIR "/firmware"))
-        return FIRMWARE_LAYER_BUILTIN;
-    if (g_str_equal(directory, VENDOR_DIRECTORY))
-        return FIRMWARE_LAYER_VENDOR;
-    if (g_str_equal(directory, ADMIN_DIRECTORY))
-        return FIRMWARE_LAYER_ADMIN;
-    if (g_strcmp0(directory, user_directory) == 0)
-        return FIRMWARE_LAYER_USER;
-    return FIRMWARE_LAYER_CUSTOM;
-}
-
-static gboolean configure_layers(const Options *options, GPtrArray *layers, GError **error) {
-    g_autofree char *user_directory = options->is_user
-            ? g_build_filename(g_get_user_config_dir(), "qemu", "firmware", NULL)
-            : NULL;
-    g_autofree char *default_path = g_strjoin(
-            ":", DATADIR "/firmware", VENDOR_DIRECTORY, ADMIN_DIRECTORY, user_directory, NULL);
-    g_auto(GStrv) directories = split_directories(
-            "--search-path", options->search_path ? options->search_path : default_path, error);
-
-    for (char **directory = directories; directory && *directory; directory++) {
-        CatalogLayer *layer = g_new0(CatalogLayer, 1);
-
-        layer->kind = classify_directory(*directory, user_directory);
-        layer->directory = g_strdup(*directory);
-        g_ptr_array_add(layers, layer);
-    }
-    return directories != NULL;
-}
-
-static char *choose_state_directory(const Options *options, GError **error) {
-    g_autofree char *by_default = options->is_user
-            ? g_build_filename(g_get_user_state_dir(), "vmfirmwared", NULL)
-            : g_strdup("/var/lib/vmfirmwared");
-    g_autoptr(GPtrArray) directory = g_ptr_array_new();
-
-    if (!add_directory(
-                directory, "--state-directory",
-                options->state_directory ? options->state_directory : by_default, error))
-        return NULL;
-    return directory->pdata[0];
-}
-
-static ManagerConfig *configure(const Options *options, GError **error) {
-    g_autoptr(ManagerConfig) config = g_new0(ManagerConfig, 1);
-
-    config->layers = g_ptr_array_new_with_free_func((GDestroyNotify)catalog_layer_free);
-    if (!configure_layers(options, config->layers, error))
-        return NULL;
-
-    config->machine_directories = split_directories(
-            "--machines",
-            options->machines ? options->machines : DATADIR "/machines:/etc/vmfirmwared/machines",
-            error);
-    if (!config->machine_directories)
-        return NULL;
-
-    config->state_directory = choose_state_directory(options, error);
-    if (!config->state_directory)
-        return NULL;
-    return g_steal_pointer(&config);
 }
 
 typedef struct Service {
@@ -255,7 +149,7 @@ static int open_bus(const Options *options, sd_event *event, sd_bus **ret) {
     g_autoptr(sd_bus) connection = NULL;
     int r;
 
-    r = options->is_user ? sd_bus_open_user(&connection) : sd_bus_open_system(&connection);
+    r = options->config.is_user ? sd_bus_open_user(&connection) : sd_bus_open_system(&connection);
     if (r < 0)
         return r;
     r = sd_bus_attach_event(connection, event, SD_EVENT_PRIORITY_NORMAL);
@@ -306,8 +200,8 @@ static int set_up_event_loop(sd_event **ret) {
 }
 
 /* Takes CONFIG. */
-static int serve(const Options *options, ManagerConfig *config) {
-    g_autoptr(ManagerConfig) unused_config = config;
+static int serve(const Options *options, Config *config) {
+    g_autoptr(Config) unused_config = config;
     g_auto(Service) service = {};
     g_autoptr(GError) error = NULL;
     int r;
@@ -321,12 +215,17 @@ static int serve(const Options *options, ManagerConfig *config) {
     r = open_bus(options, service.event, &service.connection);
     if (r < 0) {
         g_critical(
-                "cannot connect to the %s bus: %s", options->is_user ? "session" : "system",
+                "cannot connect to the %s bus: %s", options->config.is_user ? "session" : "system",
                 g_strerror(-r));
         return r;
     }
 
-    service.manager = manager_new(service.event, g_steal_pointer(&unused_config));
+    r = manager_new(
+            service.event, &options->config, g_steal_pointer(&unused_config), &service.manager);
+    if (r < 0) {
+        g_critical("cannot watch files: %s", g_strerror(-r));
+        return r;
+    }
     r = lifecycle_new(service.event, service.manager, &service.lifecycle);
     if (r < 0) {
         g_critical("cannot listen to the service manager: %s", g_strerror(-r));
@@ -353,7 +252,7 @@ static int serve(const Options *options, ManagerConfig *config) {
 int main(int argc, char **argv) {
     g_auto(Options) options = {};
     g_autoptr(GError) error = NULL;
-    ManagerConfig *config;
+    Config *config;
 
     (void)setlocale(LC_ALL, "");
     log_set_up();
@@ -369,12 +268,13 @@ int main(int argc, char **argv) {
     if (options.introspect)
         return introspect(options.introspect);
 
-    config = configure(&options, &error);
+    config = config_load(&options.config, &error);
     if (!config) {
         (void)fprintf(stderr, "vmfirmwared: %s\n", error->message);
         return EXIT_USAGE;
     }
 
+    log_set_max_level(config->log_level);
     /* a reader that goes away is an error of the write, not of the service */
     (void)signal(SIGPIPE, SIG_IGN);
     raise_fd_limit();

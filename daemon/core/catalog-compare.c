@@ -2,6 +2,8 @@
 
 #include "catalog-compare.h"
 
+#include <string.h>
+
 static gboolean strv_equal(GStrv a, GStrv b) {
     return g_strv_equal((const char *const *)a, (const char *const *)b);
 }
@@ -31,23 +33,37 @@ static gboolean targets_equal(const GPtrArray *a, const GPtrArray *b) {
     return TRUE;
 }
 
-static guint compare_descriptors(const Descriptor *a, const Descriptor *b) {
+/* What a file that is no descriptor says of itself. */
+static const Descriptor *get_descriptor(const CatalogFile *file) {
+    static char *no_words[] = {NULL};
+    static gpointer no_targets[1];
+    static const GPtrArray targets = {.pdata = no_targets};
+    static const Descriptor none = {
+            .description = (char *)"",
+            .interface_types = no_words,
+            .targets = (GPtrArray *)&targets,
+            .features = no_words,
+            .tags = no_words,
+    };
+
+    return file->descriptor ? file->descriptor : &none;
+}
+
+static guint compare_descriptors(const CatalogFile *file_a, const CatalogFile *file_b) {
+    const Descriptor *a = get_descriptor(file_a);
+    const Descriptor *b = get_descriptor(file_b);
+    gboolean one_is_none = !file_a->descriptor != !file_b->descriptor;
     guint fields = 0;
 
-    if (!a || !b)
-        return a == b ? 0
-                      : CATALOG_FIELD_DESCRIPTION | CATALOG_FIELD_INTERFACE_TYPES |
-                        CATALOG_FIELD_DEVICE | CATALOG_FIELD_MODE | CATALOG_FIELD_EXECUTABLE |
-                        CATALOG_FIELD_NVRAM_TEMPLATE | CATALOG_FIELD_TARGETS |
-                        CATALOG_FIELD_FEATURES | CATALOG_FIELD_TAGS;
-
+    if (a == b)
+        return 0;
     if (!g_str_equal(a->description, b->description))
         fields |= CATALOG_FIELD_DESCRIPTION;
     if (!strv_equal(a->interface_types, b->interface_types))
         fields |= CATALOG_FIELD_INTERFACE_TYPES;
-    if (a->device != b->device)
+    if (one_is_none || a->device != b->device)
         fields |= CATALOG_FIELD_DEVICE;
-    if (a->mode != b->mode)
+    if (one_is_none || a->mode != b->mode)
         fields |= CATALOG_FIELD_MODE;
     if (!images_equal(&a->executable, &b->executable))
         fields |= CATALOG_FIELD_EXECUTABLE;
@@ -64,7 +80,7 @@ static guint compare_descriptors(const Descriptor *a, const Descriptor *b) {
 
 /* Of two files of FIRMWARE. */
 static guint compare_firmware(const CatalogFile *a, const CatalogFile *b) {
-    guint fields = compare_descriptors(a->descriptor, b->descriptor);
+    guint fields = compare_descriptors(a, b);
 
     if (!g_str_equal(a->path, b->path))
         fields |= CATALOG_FIELD_PATH;
@@ -81,6 +97,8 @@ static guint compare_firmware(const CatalogFile *a, const CatalogFile *b) {
 
 /* What no property tells, but an answer may: sizes, recorded geometry, masks, hidden files. */
 static gboolean files_equal(const CatalogFile *a, const CatalogFile *b) {
+    if (a == b)
+        return TRUE;
     if (!g_str_equal(a->path, b->path) || !a->overridden_by != !b->overridden_by ||
         (!a->overridden_by && a->is_mask != b->is_mask))
         return FALSE;
@@ -123,31 +141,38 @@ static void add_changed(CatalogChange *change, CatalogFile *file, guint fields) 
     g_array_append_val(change->fields, fields);
 }
 
+/* Both lists are in the order of file names. */
+static void compare_all_firmware(
+        const GPtrArray *before, const GPtrArray *after, CatalogChange *change) {
+    guint i = 0;
+    guint j = 0;
+
+    while (i < before->len || j < after->len) {
+        CatalogFile *a = i < before->len ? before->pdata[i] : NULL;
+        CatalogFile *b = j < after->len ? after->pdata[j] : NULL;
+        int order = a == b ? 0 : !a ? 1 : !b ? -1 : strcmp(a->file_name, b->file_name);
+        guint fields = order == 0 && a != b ? compare_firmware(a, b) : 0;
+
+        if (order < 0)
+            g_ptr_array_add(change->removed, a);
+        else if (order > 0)
+            g_ptr_array_add(change->added, b);
+        else if (fields)
+            add_changed(change, b, fields);
+        i += order <= 0;
+        j += order >= 0;
+    }
+}
+
 CatalogChange *catalog_compare(const Catalog *before, const Catalog *after) {
     g_autoptr(CatalogChange) change = g_new0(CatalogChange, 1);
+    g_autoptr(GPtrArray) none = g_ptr_array_new();
 
     change->added = g_ptr_array_new();
     change->removed = g_ptr_array_new();
     change->changed = g_ptr_array_new();
     change->fields = g_array_new(FALSE, FALSE, sizeof(guint));
-
-    for (guint i = 0; i < after->firmware->len; i++) {
-        CatalogFile *file = after->firmware->pdata[i];
-        const CatalogFile *old = before ? catalog_find(before, file->name) : NULL;
-        guint fields = old ? compare_firmware(old, file) : 0;
-
-        if (!old)
-            g_ptr_array_add(change->added, file);
-        else if (fields)
-            add_changed(change, file, fields);
-    }
-
-    for (guint i = 0; before && i < before->firmware->len; i++) {
-        CatalogFile *file = before->firmware->pdata[i];
-
-        if (!catalog_find(after, file->name))
-            g_ptr_array_add(change->removed, file);
-    }
+    compare_all_firmware(before ? before->firmware : none, after->firmware, change);
 
     change->problems_differ = !before || !problems_equal(before->problems, after->problems);
     change->architectures_differ =

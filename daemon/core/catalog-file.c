@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "file.h"
 #include "parse.h"
 
 #define SUFFIX ".json"
@@ -18,9 +17,8 @@ void catalog_layer_free(CatalogLayer *layer) {
     g_free(layer);
 }
 
-void catalog_file_free(CatalogFile *file) {
-    if (!file)
-        return;
+static void file_clear(gpointer data) {
+    CatalogFile *file = data;
 
     g_free(file->name);
     g_free(file->path);
@@ -28,7 +26,37 @@ void catalog_file_free(CatalogFile *file) {
     g_free(file->fault);
     g_strfreev(file->reasons);
     g_strfreev(file->overrides);
-    g_free(file);
+}
+
+CatalogFile *catalog_file_ref(CatalogFile *file) {
+    return g_atomic_rc_box_acquire(file);
+}
+
+void catalog_file_unref(CatalogFile *file) {
+    if (file)
+        g_atomic_rc_box_release_full(file, file_clear);
+}
+
+static CatalogFile *file_new(FirmwareLayer layer, guint depth, const char *path) {
+    CatalogFile *file = g_atomic_rc_box_new0(CatalogFile);
+
+    file->path = g_strdup(path);
+    file->file_name = strrchr(file->path, '/') + 1;
+    file->name = g_strndup(file->file_name, strlen(file->file_name) - strlen(SUFFIX));
+    file->layer = layer;
+    file->depth = depth;
+    return file;
+}
+
+CatalogFile *catalog_file_copy_content(const CatalogFile *file) {
+    CatalogFile *copy = file_new(file->layer, file->depth, file->path);
+
+    copy->stamp = file->stamp;
+    copy->is_settled = file->is_settled;
+    copy->descriptor = file->descriptor ? descriptor_ref(file->descriptor) : NULL;
+    copy->is_mask = file->is_mask;
+    copy->fault = g_strdup(file->fault);
+    return copy;
 }
 
 /* -- the descriptor ---------------------------------------------------------------------- */
@@ -74,28 +102,61 @@ static int classify_failure(
     return 0;
 }
 
-/* *RET is NULL where the name is not that of a descriptor. */
+static gboolean is_as_before(int dir_fd, const CatalogFile *previous) {
+    FileStamp stamp;
+    struct stat st;
+
+    if (!previous || !previous->is_settled || fstatat(dir_fd, previous->file_name, &st, 0) < 0 ||
+        !S_ISREG(st.st_mode) || st.st_nlink > 1)
+        return FALSE;
+    stamp = file_stamp(&st);
+    return file_stamp_equal(&stamp, &previous->stamp);
+}
+
+/* Like file_open_regular(). A file with a second name can change without its directory. */
+static int open_file(
+        const CatalogReading *reading, const CatalogFile *file, int dir_fd, FileFd *ret_fd,
+        struct stat *ret_stat) {
+    if (fstatat(dir_fd, file->file_name, ret_stat, 0) >= 0 && ret_stat->st_nlink > 1)
+        file_visit(reading->visitor, file->path);
+    return file_open_regular(dir_fd, file->file_name, ret_fd, ret_stat);
+}
+
 int catalog_file_read(
-        const CatalogLayer *layer, int dir_fd, const char *file_name, CatalogFile **ret) {
-    g_autoptr(CatalogFile) file = g_new0(CatalogFile, 1);
+        const CatalogReading *reading, FirmwareLayer layer, guint depth, int dir_fd,
+        const char *path, CatalogFile *previous, CatalogFile **ret) {
+    g_autoptr(CatalogFile) file = NULL;
     g_autoptr(GBytes) bytes = NULL;
     g_auto(FileFd) fd = FILE_FD_NONE;
     gboolean is_none = FALSE;
+    struct stat st;
     int r;
 
-    file->name = g_strndup(file_name, strlen(file_name) - strlen(SUFFIX));
-    file->path = g_build_filename(layer->directory, file_name, NULL);
-    file->layer = layer->kind;
+    if (is_as_before(dir_fd, previous)) {
+        *ret = catalog_file_ref(previous);
+        return 0;
+    }
 
-    r = file_open_regular(dir_fd, file_name, &fd, NULL);
-    if (r >= 0)
+    file = file_new(layer, depth, path);
+    r = open_file(reading, file, dir_fd, &fd, &st);
+    if (r >= 0) {
+        file->stamp = file_stamp(&st);
+        file->is_settled = file_stamp_is_settled(&file->stamp, &reading->clock);
         r = file_read_all(fd, PARSE_MAX_SIZE, &bytes);
+    }
     if (r >= 0)
         read_descriptor(file, bytes);
     else
-        r = classify_failure(dir_fd, file_name, r, file, &is_none);
+        r = classify_failure(dir_fd, file->file_name, r, file, &is_none);
     if (r < 0)
         return r;
+
+    if (fd >= 0 && !file->descriptor && !reading->is_first &&
+        file_stamp_is_fresh(&file->stamp, &reading->clock)) {
+        *reading->ret_is_held = TRUE;
+        *ret = previous ? catalog_file_ref(previous) : NULL;
+        return 0;
+    }
 
     *ret = is_none ? NULL : g_steal_pointer(&file);
     return 0;
@@ -103,21 +164,63 @@ int catalog_file_read(
 
 /* -- its images -------------------------------------------------------------------------- */
 
-/* Several descriptors name one image: it is looked at once. */
-static int probe_image(GHashTable *seen, const DescriptorImage *image, ImageInfo *ret) {
-    g_autofree char *key = g_strconcat(image->format, ":", image->filename, NULL);
-    const ImageInfo *known = g_hash_table_lookup(seen, key);
+typedef struct KnownImage {
+    ImageInfo info;
+    FileStamp stamp;
+    gboolean is_settled;
+} KnownImage;
+
+GHashTable *catalog_images_new(void) {
+    return g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+}
+
+static int look_at_image(
+        const CatalogReading *reading, const DescriptorImage *image, const KnownImage *previous,
+        KnownImage *ret) {
+    gboolean is_fresh = FALSE;
+    struct stat st;
     int r;
 
-    if (known) {
-        *ret = *known;
-        return 0;
+    file_visit(reading->visitor, image->filename);
+    if (stat(image->filename, &st) >= 0 && S_ISREG(st.st_mode)) {
+        ret->stamp = file_stamp(&st);
+        ret->is_settled = file_stamp_is_settled(&ret->stamp, &reading->clock);
+        is_fresh = file_stamp_is_fresh(&ret->stamp, &reading->clock);
+        if (previous && previous->is_settled && file_stamp_equal(&ret->stamp, &previous->stamp)) {
+            *ret = *previous;
+            return 0;
+        }
     }
 
-    r = image_probe(image->filename, image->format, ret);
+    r = image_probe(image->filename, image->format, &ret->info);
     if (r < 0)
         return r;
-    g_hash_table_insert(seen, g_steal_pointer(&key), g_memdup2(ret, sizeof *ret));
+    if (previous && is_fresh && !image_info_equal(&ret->info, &previous->info)) {
+        *reading->ret_is_held = TRUE;
+        ret->info = previous->info;
+        ret->is_settled = FALSE;
+    }
+    return 0;
+}
+
+/* Several descriptors name one image: it is looked at once. */
+static int probe_image(
+        const CatalogReading *reading, const DescriptorImage *image, ImageInfo *ret) {
+    g_autofree char *key = g_strconcat(image->format, ":", image->filename, NULL);
+    const KnownImage *known = g_hash_table_lookup(reading->images, key);
+    const KnownImage *previous =
+            reading->previous_images ? g_hash_table_lookup(reading->previous_images, key) : NULL;
+    KnownImage looked_at = {};
+    int r;
+
+    if (!known) {
+        r = look_at_image(reading, image, previous, &looked_at);
+        if (r < 0)
+            return r;
+        known = g_memdup2(&looked_at, sizeof looked_at);
+        g_hash_table_insert(reading->images, g_steal_pointer(&key), (gpointer)known);
+    }
+    *ret = known->info;
     return 0;
 }
 
@@ -127,7 +230,9 @@ static void check_format(
         info->status = IMAGE_STATUS_BAD_FORMAT;
 }
 
-int catalog_file_probe_images(CatalogFile *file, GHashTable *seen) {
+int catalog_file_probe_images(
+        const CatalogReading *reading, const CatalogFile *file, ImageInfo *ret_executable,
+        ImageInfo *ret_nvram_template) {
     static const char *const flash_formats[] = {"raw", "qcow2", NULL};
     static const char *const file_formats[] = {"raw", NULL};
     static const char *const store_formats[] = {"json", NULL};
@@ -135,20 +240,20 @@ int catalog_file_probe_images(CatalogFile *file, GHashTable *seen) {
     gboolean is_flash = descriptor->device == FIRMWARE_DEVICE_FLASH;
     int r;
 
-    r = probe_image(seen, &descriptor->executable, &file->executable);
+    r = probe_image(reading, &descriptor->executable, ret_executable);
     if (r < 0)
         return r;
-    check_format(
-            &descriptor->executable, is_flash ? flash_formats : file_formats, &file->executable);
+    check_format(&descriptor->executable, is_flash ? flash_formats : file_formats, ret_executable);
 
+    *ret_nvram_template = (ImageInfo){};
     if (!descriptor->nvram_template.filename)
         return 0;
-    r = probe_image(seen, &descriptor->nvram_template, &file->nvram_template);
+    r = probe_image(reading, &descriptor->nvram_template, ret_nvram_template);
     if (r < 0)
         return r;
     check_format(
             &descriptor->nvram_template, is_flash ? flash_formats : store_formats,
-            &file->nvram_template);
+            ret_nvram_template);
     return 0;
 }
 

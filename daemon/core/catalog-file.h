@@ -2,6 +2,7 @@
 #pragma once
 
 #include "descriptor.h"
+#include "file.h"
 #include "image.h"
 
 /*
@@ -17,46 +18,77 @@ typedef struct CatalogLayer {
 void catalog_layer_free(CatalogLayer *layer);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(CatalogLayer, catalog_layer_free)
 
-/* One descriptor file of one layer. */
+/* One descriptor file of one layer: immutable, once it is part of a catalog, and shared by all that
+ * it is the same in. */
 typedef struct CatalogFile {
     char *name; /* of the firmware: the file name without .json */
     char *path;
+    const char *file_name; /* in PATH */
     FirmwareLayer layer;
+    guint depth; /* the layer's place in the search path; a greater one is more specific */
+
+    FileStamp stamp;
+    gboolean is_settled; /* as long as the file has this stamp, it holds what follows */
 
     /* A file has a descriptor, or is a mask, or has a fault (the reason it is invalid). */
     Descriptor *descriptor;
     gboolean is_mask;
     char *fault;
 
+    gboolean is_complete; /* what follows is set: the catalog is done with it */
+
     ImageInfo executable; /* set where an effective descriptor names such an image */
     ImageInfo nvram_template;
 
-    /* NULL, or the file of a more specific layer that takes this one's place. */
+    /* NULL, or the file of a more specific layer that takes this one's place: it is in each catalog
+     * that this one is in. */
     const struct CatalogFile *overridden_by;
 
     /* Of effective files that are no mask: */
-    guint rank;
     FirmwareState state;
     GStrv reasons;   /* why it is not usable; empty where it is */
     GStrv overrides; /* paths, most specific layer first */
 } CatalogFile;
 
-void catalog_file_free(CatalogFile *file);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(CatalogFile, catalog_file_free)
+CatalogFile *catalog_file_ref(CatalogFile *file);
+void catalog_file_unref(CatalogFile *file);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(CatalogFile, catalog_file_unref)
+
+/* What was read from the file, and nothing of its place in a catalog. */
+CatalogFile *catalog_file_copy_content(const CatalogFile *file) G_GNUC_WARN_UNUSED_RESULT;
 
 /* *.json, and not hidden. */
 gboolean catalog_file_is_name(const char *file_name);
 
-/* Reads the file of a layer; DIR_FD is the layer's directory. Returns 0, with *RET NULL where it is
- * no descriptor (a directory, a device, gone meanwhile), or a negative errno where the system
- * failed. */
-int catalog_file_read(
-        const CatalogLayer *layer, int dir_fd, const char *file_name, CatalogFile **ret)
-        G_GNUC_WARN_UNUSED_RESULT;
+/*
+ * How a catalog's files are read. What has the stamp that it had before is not read again. What
+ * changed within the clock's quiet time and is broken (or, an image, another than before) may be half
+ * written: it stays what it was, and is said to be held.
+ */
+typedef struct CatalogReading {
+    FileClock clock;
+    const FileVisitor *visitor;  /* or NULL */
+    gboolean is_first;           /* there is no earlier state, so nothing is held */
+    GHashTable *images;          /* what is known of images: see catalog_images_new() */
+    GHashTable *previous_images; /* or NULL */
+    gboolean *ret_is_held;       /* set where something is */
+} CatalogReading;
 
-/* Looks at the images of a file with a descriptor. SEEN (char* -> ImageInfo, both owned) keeps what
- * is known already: many descriptors name one image. Returns 0 or a negative errno. */
-int catalog_file_probe_images(CatalogFile *file, GHashTable *seen) G_GNUC_WARN_UNUSED_RESULT;
+/* What is known of each image; none is looked at twice for one catalog. */
+GHashTable *catalog_images_new(void) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Reads the file PATH of a layer; DIR_FD is the layer's directory, PREVIOUS what the file was or
+ * NULL, and is taken for what it is where it did not change. Returns 0, with *RET NULL where it is no
+ * descriptor (a directory, a device, gone meanwhile, held and new), or a negative errno where the
+ * system failed. */
+int catalog_file_read(
+        const CatalogReading *reading, FirmwareLayer layer, guint depth, int dir_fd,
+        const char *path, CatalogFile *previous, CatalogFile **ret) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Looks at the images of a file with a descriptor. Returns 0 or a negative errno. */
+int catalog_file_probe_images(
+        const CatalogReading *reading, const CatalogFile *file, ImageInfo *ret_executable,
+        ImageInfo *ret_nvram_template) G_GNUC_WARN_UNUSED_RESULT;
 
 /* What stands against FILE's images whatever the machine: file-missing:PATH, file-unreadable:PATH,
  * bad-format:PATH, added to REASONS (of char*). TRUE where nothing does. */

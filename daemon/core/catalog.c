@@ -2,13 +2,31 @@
 
 #include "catalog.h"
 
-#include <dirent.h>
 #include <string.h>
 
+#include "catalog-layers.h"
 #include "error.h"
-#include "file.h"
 #include "flash.h"
 #include "text.h"
+
+struct CatalogCache {
+    GHashTable *images;
+};
+
+CatalogCache *catalog_cache_new(void) {
+    CatalogCache *cache = g_new0(CatalogCache, 1);
+
+    cache->images = catalog_images_new();
+    return cache;
+}
+
+void catalog_cache_free(CatalogCache *cache) {
+    if (!cache)
+        return;
+
+    g_hash_table_unref(cache->images);
+    g_free(cache);
+}
 
 static void problem_free(CatalogProblem *problem) {
     g_free(problem->path);
@@ -20,9 +38,8 @@ static void catalog_clear(gpointer data) {
     Catalog *catalog = data;
 
     machine_table_unref(catalog->machines);
-    g_hash_table_unref(catalog->by_name);
     g_ptr_array_unref(catalog->firmware);
-    g_ptr_array_unref(catalog->files);
+    g_clear_pointer(&catalog->files, g_ptr_array_unref);
     g_ptr_array_unref(catalog->problems);
     g_strfreev(catalog->architectures);
 }
@@ -36,7 +53,7 @@ void catalog_unref(Catalog *catalog) {
         g_atomic_rc_box_release_full(catalog, catalog_clear);
 }
 
-static void add_problem(Catalog *catalog, const char *path, const char *text) {
+void catalog_add_problem(Catalog *catalog, const char *path, const char *text) {
     CatalogProblem *problem = g_new0(CatalogProblem, 1);
 
     problem->path = text_make_valid(path);
@@ -44,59 +61,7 @@ static void add_problem(Catalog *catalog, const char *path, const char *text) {
     g_ptr_array_add(catalog->problems, problem);
 }
 
-static gboolean system_failed(int r, const char *path, GError **error) {
-    g_set_error(
-            error, FIRMWARE_ERROR, FIRMWARE_ERROR_IO, "cannot read %s: %s", path, g_strerror(-r));
-    return FALSE;
-}
-
-/* -- one layer --------------------------------------------------------------------------- */
-
-static void close_dir(DIR *dir) {
-    (void)closedir(dir);
-}
-
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(DIR, close_dir)
-
-static gboolean read_layer(Catalog *catalog, const CatalogLayer *layer, GError **error) {
-    g_autoptr(DIR) dir = opendir(layer->directory);
-    const struct dirent *entry;
-
-    if (!dir)
-        return file_is_at_fault(-errno) || system_failed(-errno, layer->directory, error);
-
-    while (errno = 0, (entry = readdir(dir))) {
-        g_autofree char *path = NULL;
-        CatalogFile *file = NULL;
-        int r;
-
-        if (!catalog_file_is_name(entry->d_name))
-            continue;
-
-        path = g_build_filename(layer->directory, entry->d_name, NULL);
-        if (!text_is_valid(path)) {
-            add_problem(catalog, path, "the file name is not UTF-8");
-            continue;
-        }
-        r = catalog_file_read(layer, dirfd(dir), entry->d_name, &file);
-        if (r < 0)
-            return system_failed(r, path, error);
-        if (!file)
-            continue;
-        g_ptr_array_add(catalog->files, file);
-        if (catalog->files->len > CATALOG_MAX_FILES) {
-            g_set_error(
-                    error, FIRMWARE_ERROR, FIRMWARE_ERROR_LIMITS_EXCEEDED,
-                    "more than %d descriptor files, the first too many is %s", CATALOG_MAX_FILES,
-                    path);
-            return FALSE;
-        }
-    }
-
-    return errno == 0 || system_failed(-errno, layer->directory, error);
-}
-
-/* -- all of them ------------------------------------------------------------------------- */
+/* -- one firmware ------------------------------------------------------------------------ */
 
 typedef struct FitSearch {
     const CatalogFile *file;
@@ -159,63 +124,119 @@ static gboolean is_expected(const CatalogFile *file) {
             file->executable.status == IMAGE_STATUS_MISSING;
 }
 
-static void publish_file(Catalog *catalog, CatalogFile *file) {
-    judge(file, catalog->machines);
-    file->rank = catalog->firmware->len;
-    g_ptr_array_add(catalog->firmware, file);
-    g_hash_table_insert(catalog->by_name, file->name, file);
+/* -- files of one name --------------------------------------------------------------------- */
 
+typedef struct Build {
+    const CatalogSources *sources;
+    CatalogReading reading;
+    Catalog *catalog;
+    gboolean same_machines; /* as the previous catalog's */
+} Build;
+
+/* Files of one name, the effective one first. */
+typedef struct Group {
+    CatalogFile **files;
+    guint n;
+} Group;
+
+static Group find_group(const GPtrArray *files, guint begin) {
+    CatalogFile **first = (CatalogFile **)&files->pdata[begin];
+    guint n = 1;
+
+    while (begin + n < files->len && g_str_equal(first[n]->file_name, first[0]->file_name))
+        n++;
+    return (Group){.files = first, .n = n};
+}
+
+/* All of the previous catalog's files of this name are here, and no others. */
+static gboolean is_as_before(const Group *group) {
+    const CatalogFile *effective = group->files[0];
+
+    if (!effective->is_complete || effective->overridden_by ||
+        (effective->overrides && g_strv_length(effective->overrides) != group->n - 1))
+        return FALSE;
+    for (guint i = 1; i < group->n; i++)
+        if (!group->files[i]->is_complete || group->files[i]->overridden_by != effective)
+            return FALSE;
+    return TRUE;
+}
+
+static GStrv list_overrides(const Group *group) {
+    GStrv overrides = g_new0(char *, group->n);
+
+    for (guint i = 1; i < group->n; i++)
+        overrides[i - 1] = g_strdup(group->files[i]->path);
+    return overrides;
+}
+
+/* What other catalogs have stays as it is. */
+static void make_own(const Group *group) {
+    for (guint i = 0; i < group->n; i++) {
+        CatalogFile *file = group->files[i];
+
+        if (!file->is_complete)
+            continue;
+        group->files[i] = catalog_file_copy_content(file);
+        catalog_file_unref(file);
+    }
+}
+
+static void complete_group(
+        const Build *build, const Group *group, const ImageInfo *executable,
+        const ImageInfo *nvram_template) {
+    CatalogFile *effective;
+
+    make_own(group);
+    effective = group->files[0];
+    for (guint i = 0; i < group->n; i++) {
+        group->files[i]->is_complete = TRUE;
+        group->files[i]->overridden_by = i > 0 ? effective : NULL;
+    }
+    if (effective->is_mask)
+        return;
+
+    effective->executable = *executable;
+    effective->nvram_template = *nvram_template;
+    effective->overrides = list_overrides(group);
+    judge(effective, build->catalog->machines);
+}
+
+static gboolean settle_group(const Build *build, const Group *group, GError **error) {
+    const CatalogFile *effective = group->files[0];
+    gboolean is_same = is_as_before(group) && build->same_machines;
+    ImageInfo executable = {};
+    ImageInfo nvram_template = {};
+    int r;
+
+    /* where it is known what has changed, no image of these has */
+    if (is_same && build->sources->changed)
+        return TRUE;
+
+    if (effective->descriptor) {
+        r = catalog_file_probe_images(&build->reading, effective, &executable, &nvram_template);
+        if (r < 0) {
+            g_set_error(
+                    error, FIRMWARE_ERROR, FIRMWARE_ERROR_IO, "cannot read the images of %s: %s",
+                    effective->path, g_strerror(-r));
+            return FALSE;
+        }
+        is_same = is_same && image_info_equal(&executable, &effective->executable) &&
+                image_info_equal(&nvram_template, &effective->nvram_template);
+    }
+    if (!is_same)
+        complete_group(build, group, &executable, &nvram_template);
+    return TRUE;
+}
+
+static void publish_file(Catalog *catalog, CatalogFile *file) {
+    g_ptr_array_add(catalog->firmware, file);
     if (file->state != FIRMWARE_STATE_USABLE && !is_expected(file)) {
         g_autofree char *text = g_strjoinv(", ", file->reasons);
-        add_problem(catalog, file->path, text);
+        catalog_add_problem(catalog, file->path, text);
     }
 }
 
-/* By whole file names: "a-b.json" comes before "a.json", the names "a-b" and "a" the other way. */
-static int compare_files(gconstpointer a, gconstpointer b) {
-    const CatalogFile *const *file_a = a;
-    const CatalogFile *const *file_b = b;
-
-    return strcmp(strrchr((*file_a)->path, '/'), strrchr((*file_b)->path, '/'));
-}
-
-/* FILES holds the layers one behind the other, most specific first; the sort is stable. */
-static void apply_priorities(Catalog *catalog) {
-    CatalogFile *effective = NULL;
-
-    g_ptr_array_sort(catalog->files, compare_files);
-
-    for (guint i = 0; i < catalog->files->len; i++) {
-        CatalogFile *file = catalog->files->pdata[i];
-
-        if (!effective || !g_str_equal(file->name, effective->name))
-            effective = file;
-        else
-            file->overridden_by = effective;
-    }
-}
-
-static void publish_files(Catalog *catalog) {
-    for (guint i = 0; i < catalog->files->len; i++) {
-        CatalogFile *file = catalog->files->pdata[i];
-        g_autoptr(GPtrArray) overrides = NULL;
-
-        if (file->overridden_by || file->is_mask)
-            continue;
-
-        overrides = g_ptr_array_new();
-        for (guint j = i + 1; j < catalog->files->len; j++) {
-            const CatalogFile *other = catalog->files->pdata[j];
-            if (other->overridden_by != file)
-                break;
-            g_ptr_array_add(overrides, g_strdup(other->path));
-        }
-        g_ptr_array_add(overrides, NULL);
-        file->overrides = (GStrv)g_ptr_array_free(g_steal_pointer(&overrides), FALSE);
-
-        publish_file(catalog, file);
-    }
-}
+/* -- all of them ------------------------------------------------------------------------- */
 
 static int compare_strings(gconstpointer a, gconstpointer b) {
     return strcmp(*(char *const *)a, *(char *const *)b);
@@ -242,43 +263,90 @@ static void collect_architectures(Catalog *catalog) {
     catalog->architectures = (GStrv)g_ptr_array_free(g_steal_pointer(&architectures), FALSE);
 }
 
-Catalog *catalog_build(const GPtrArray *layers, MachineTable *machines, GError **error) {
-    g_autoptr(Catalog) catalog = g_atomic_rc_box_new0(Catalog);
-    g_autoptr(GHashTable) images = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-    const GPtrArray *machine_problems = machine_table_get_problems(machines);
+static gboolean settle_files(const Build *build, GError **error) {
+    Catalog *catalog = build->catalog;
+
+    for (guint i = 0; i < catalog->files->len;) {
+        Group group = find_group(catalog->files, i);
+
+        if (!settle_group(build, &group, error))
+            return FALSE;
+        if (!group.files[0]->is_mask)
+            publish_file(catalog, group.files[0]);
+        i += group.n;
+    }
+    return TRUE;
+}
+
+static Catalog *catalog_new(MachineTable *machines) {
+    Catalog *catalog = g_atomic_rc_box_new0(Catalog);
 
     catalog->machines = machine_table_ref(machines);
-    catalog->files = g_ptr_array_new_with_free_func((GDestroyNotify)catalog_file_free);
     catalog->firmware = g_ptr_array_new();
-    catalog->by_name = g_hash_table_new(g_str_hash, g_str_equal);
     catalog->problems = g_ptr_array_new_with_free_func((GDestroyNotify)problem_free);
+    return catalog;
+}
 
-    for (guint i = layers->len; i > 0; i--)
-        if (!read_layer(catalog, layers->pdata[i - 1], error))
-            return NULL;
+static gboolean fill(Build *build, GError **error) {
+    const GPtrArray *machine_problems = machine_table_get_problems(build->sources->machines);
+    Catalog *catalog = build->catalog;
 
-    apply_priorities(catalog);
+    catalog->files = catalog_read_layers(build->sources, &build->reading, catalog, error);
+    if (!catalog->files || !settle_files(build, error))
+        return FALSE;
 
-    for (guint i = 0; i < catalog->files->len; i++) {
-        CatalogFile *file = catalog->files->pdata[i];
-        int r = file->descriptor && !file->overridden_by ? catalog_file_probe_images(file, images)
-                                                         : 0;
-
-        if (r < 0) {
-            (void)system_failed(r, file->descriptor->executable.filename, error);
-            return NULL;
-        }
-    }
-
-    publish_files(catalog);
     for (guint i = 0; i < machine_problems->len; i++) {
         const MachineProblem *problem = machine_problems->pdata[i];
-        add_problem(catalog, problem->path, problem->text);
+        catalog_add_problem(catalog, problem->path, problem->text);
     }
     collect_architectures(catalog);
+    return TRUE;
+}
+
+Catalog *catalog_build(const CatalogSources *sources, GError **error) {
+    g_autoptr(Catalog) catalog = catalog_new(sources->machines);
+    g_autoptr(CatalogCache) own_cache = sources->cache ? NULL : catalog_cache_new();
+    CatalogCache *cache = sources->cache ? sources->cache : own_cache;
+    /* images that nobody names any more are forgotten */
+    g_autoptr(GHashTable) images =
+            sources->changed ? g_hash_table_ref(cache->images) : catalog_images_new();
+    Build build = {
+            .sources = sources,
+            .catalog = catalog,
+            .same_machines = sources->previous &&
+                    machine_table_equal(sources->machines, sources->previous->machines),
+            .reading =
+                    {
+                            .clock = sources->clock,
+                            .visitor = sources->visitor,
+                            .is_first = !sources->previous,
+                            .images = images,
+                            .previous_images = sources->changed ? NULL : cache->images,
+                            .ret_is_held = &catalog->is_held,
+                    },
+    };
+
+    if (!fill(&build, error))
+        return NULL;
+
+    g_hash_table_unref(cache->images);
+    cache->images = g_steal_pointer(&images);
     return g_steal_pointer(&catalog);
 }
 
+static guint find_rank(const Catalog *catalog, const char *name) {
+    g_autofree char *file_name = g_strconcat(name, ".json", NULL);
+
+    return catalog_find_place(catalog->firmware, file_name);
+}
+
 const CatalogFile *catalog_find(const Catalog *catalog, const char *name) {
-    return g_hash_table_lookup(catalog->by_name, name);
+    guint rank = find_rank(catalog, name);
+    const CatalogFile *file = rank < catalog->firmware->len ? catalog->firmware->pdata[rank] : NULL;
+
+    return file && g_str_equal(file->name, name) ? file : NULL;
+}
+
+guint catalog_get_rank(const Catalog *catalog, const CatalogFile *file) {
+    return find_rank(catalog, file->name);
 }

@@ -24,18 +24,43 @@ typedef struct Catalog {
     GPtrArray *files;    /* of CatalogFile: every file, in priority order; of one name the effective
                            * one first, then less and less specific layers */
     GPtrArray *firmware; /* the effective ones of FILES that are no mask; index is the rank */
-    GHashTable *by_name; /* firmware name -> CatalogFile of FIRMWARE */
     GPtrArray *problems; /* of CatalogProblem */
     GStrv architectures; /* that some usable firmware targets; sorted */
+    gboolean is_held;    /* some file is being written, and stays as it was: build another later */
+    gboolean has_unnamed; /* some file has no name that can be told */
 } Catalog;
 
-/* LAYERS: of CatalogLayer, least specific first; each needs an absolute directory. A layer that is
- * not there or may not be read is empty. Errors: FIRMWARE_ERROR_LIMITS_EXCEEDED, _IO. */
-Catalog *catalog_build(const GPtrArray *layers, MachineTable *machines, GError **error)
-        G_GNUC_WARN_UNUSED_RESULT;
+/* What one build keeps for the next: the files' images. Of one thread at a time. */
+typedef struct CatalogCache CatalogCache;
+
+CatalogCache *catalog_cache_new(void) G_GNUC_WARN_UNUSED_RESULT;
+void catalog_cache_free(CatalogCache *cache);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(CatalogCache, catalog_cache_free)
+
+typedef struct CatalogSources {
+    const GPtrArray *layers; /* of CatalogLayer, least specific first; each an absolute directory */
+    MachineTable *machines;
+    const Catalog *previous; /* or NULL; what has not changed since is not read again */
+    /* NULL: it is not known what has changed since; otherwise paths (char*) of files of the layers,
+     * which are all that has: nothing else is looked at. */
+    const GPtrArray *changed;
+    CatalogCache *cache;        /* or NULL; as the previous catalog's build left it */
+    FileClock clock;            /* what the times of files are held against */
+    const FileVisitor *visitor; /* or NULL */
+} CatalogSources;
+
+/* A layer that is not there or may not be read is empty. Errors: FIRMWARE_ERROR_LIMITS_EXCEEDED,
+ * _IO. */
+Catalog *catalog_build(const CatalogSources *sources, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Something that keeps the catalog from being right. Only while the catalog is being made. */
+void catalog_add_problem(Catalog *catalog, const char *path, const char *text);
+
 Catalog *catalog_ref(Catalog *catalog);
 void catalog_unref(Catalog *catalog);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Catalog, catalog_unref)
 
 /* NULL where there is none of this name. */
 const CatalogFile *catalog_find(const Catalog *catalog, const char *name);
+/* Of a file of FIRMWARE. */
+guint catalog_get_rank(const Catalog *catalog, const CatalogFile *file);

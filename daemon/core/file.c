@@ -6,6 +6,53 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+/* Clocks of one host that differ by less than this are taken for one. */
+#define CLOCK_SKEW (10 * G_USEC_PER_SEC)
+
+FileStamp file_stamp(const struct stat *st) {
+    return (FileStamp){
+            .device = st->st_dev,
+            .inode = st->st_ino,
+            .size = st->st_size,
+            .modified = st->st_mtim,
+            .changed = st->st_ctim,
+    };
+}
+
+static gboolean same_time(const struct timespec *a, const struct timespec *b) {
+    return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+gboolean file_stamp_equal(const FileStamp *a, const FileStamp *b) {
+    return a->device == b->device && a->inode == b->inode && a->size == b->size &&
+            same_time(&a->modified, &b->modified) && same_time(&a->changed, &b->changed);
+}
+
+static gint64 get_age(const FileStamp *stamp, const FileClock *clock) {
+    return clock->now -
+            ((gint64)stamp->changed.tv_sec * G_USEC_PER_SEC + stamp->changed.tv_nsec / 1000);
+}
+
+gboolean file_stamp_is_settled(const FileStamp *stamp, const FileClock *clock) {
+    return get_age(stamp, clock) >= clock->quiet;
+}
+
+gboolean file_stamp_is_fresh(const FileStamp *stamp, const FileClock *clock) {
+    gint64 age = get_age(stamp, clock);
+
+    return age < clock->quiet && age > -CLOCK_SKEW;
+}
+
+void file_visit(const FileVisitor *visitor, const char *path) {
+    if (visitor && visitor->file)
+        visitor->file(path, visitor->userdata);
+}
+
+void file_visit_directory(const FileVisitor *visitor, const char *path) {
+    if (visitor && visitor->directory)
+        visitor->directory(path, visitor->userdata);
+}
+
 void file_fd_close(FileFd fd) {
     int saved_errno = errno;
 

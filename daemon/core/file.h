@@ -10,6 +10,40 @@
  * never more bytes than asked for. Functions return 0 or a negative errno.
  */
 
+/* What tells one state of a file from another without reading it. */
+typedef struct FileStamp {
+    dev_t device;
+    ino_t inode;
+    off_t size;
+    struct timespec modified;
+    struct timespec changed;
+} FileStamp;
+
+FileStamp file_stamp(const struct stat *st);
+gboolean file_stamp_equal(const FileStamp *a, const FileStamp *b);
+
+/* When files are looked at. Microseconds since the epoch, and of how long a file must have been left
+ * alone: before, it may be half written, and another change may leave the same stamp. */
+typedef struct FileClock {
+    gint64 now;
+    gint64 quiet;
+} FileClock;
+
+gboolean file_stamp_is_settled(const FileStamp *stamp, const FileClock *clock);
+/* It changed within the quiet time. One whose time lies far ahead did not: a clock was set. */
+gboolean file_stamp_is_fresh(const FileStamp *stamp, const FileClock *clock);
+
+/* Is told of each path before it is looked at, so that who watches for changes misses none. Either
+ * function may be NULL, and a visitor, too. */
+typedef struct FileVisitor {
+    void (*file)(const char *path, gpointer userdata);
+    void (*directory)(const char *path, gpointer userdata); /* and all that is in it */
+    gpointer userdata;
+} FileVisitor;
+
+void file_visit(const FileVisitor *visitor, const char *path);
+void file_visit_directory(const FileVisitor *visitor, const char *path);
+
 /* A file descriptor that closes itself: g_auto(FileFd) fd = FILE_FD_NONE. Keeps errno. */
 typedef int FileFd;
 #define FILE_FD_NONE (-1)

@@ -18,6 +18,10 @@
 /* dirty, corrupt, external data file, compression type, extended L2 entries */
 #define QCOW2_KNOWN_INCOMPATIBLE G_GUINT64_CONSTANT(0x1f)
 
+gboolean image_info_equal(const ImageInfo *a, const ImageInfo *b) {
+    return a->status == b->status && a->size == b->size && a->is_foreign == b->is_foreign;
+}
+
 static guint32 get_be32(const guint8 *p) {
     guint32 value;
 

@@ -27,6 +27,8 @@ typedef struct ImageInfo {
     gboolean is_foreign;
 } ImageInfo;
 
+gboolean image_info_equal(const ImageInfo *a, const ImageInfo *b);
+
 /* The largest JSON variable store: QEMU's uefi-vars device takes 256 KiB of variables by default,
  * and writes each byte as two digits. */
 #define IMAGE_JSON_MAX_SIZE (1024 * 1024)

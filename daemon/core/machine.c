@@ -156,7 +156,8 @@ static void collect_architectures(MachineTable *table) {
     g_ptr_array_add(table->architectures, NULL);
 }
 
-MachineTable *machine_table_load(const char *const *directories, GError **error) {
+MachineTable *machine_table_load(
+        const char *const *directories, const FileVisitor *visitor, GError **error) {
     g_autoptr(MachineTable) table = g_atomic_rc_box_new0(MachineTable);
     g_autoptr(GHashTable) paths = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     g_autoptr(GPtrArray) names = g_ptr_array_new();
@@ -169,18 +170,24 @@ MachineTable *machine_table_load(const char *const *directories, GError **error)
     table->architectures = g_ptr_array_new_with_free_func(g_free);
     table->digest = g_checksum_new(G_CHECKSUM_SHA256);
 
-    for (; *directories; directories++)
+    for (; *directories; directories++) {
+        file_visit_directory(visitor, *directories);
         if (!find_files(paths, *directories, error))
             return NULL;
+    }
 
     g_hash_table_iter_init(&iter, paths);
     while (g_hash_table_iter_next(&iter, &name, NULL))
         g_ptr_array_add(names, name);
     g_ptr_array_sort(names, compare_strings);
 
-    for (guint i = 0; i < names->len; i++)
-        if (!load_file(table, g_hash_table_lookup(paths, names->pdata[i]), error))
+    for (guint i = 0; i < names->len; i++) {
+        const char *path = g_hash_table_lookup(paths, names->pdata[i]);
+
+        file_visit(visitor, path); /* it can be a link */
+        if (!load_file(table, path, error))
             return NULL;
+    }
     collect_architectures(table);
     return g_steal_pointer(&table);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "board.h"
+#include "file.h"
 
 /*
  * The machine table: all boards, and what is said for a machine type or its alias. Immutable once
@@ -27,8 +28,10 @@ typedef struct MachineProblem {
 /* Reads all *.conf of DIRECTORIES (least specific first), in the order of their file names; a file
  * takes the place of one with the same name in a less specific directory, an empty one hides it.
  * A directory that is not there or may not be read is empty; what is wrong with a file is a problem.
+ * VISITOR may be NULL.
  * Error: FIRMWARE_ERROR_IO, where the system fails. */
-MachineTable *machine_table_load(const char *const *directories, GError **error)
+MachineTable *machine_table_load(
+        const char *const *directories, const FileVisitor *visitor, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
 MachineTable *machine_table_ref(MachineTable *table);
 void machine_table_unref(MachineTable *table);

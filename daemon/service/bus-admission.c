@@ -7,9 +7,6 @@
 
 /* Calls that take time: each holds its message, and whatever came with it. */
 
-#define MAX_CALLS_PER_UID 16
-#define MAX_CALLS 256
-
 int bus_get_sender_uid(sd_bus_message *message, uid_t *ret) {
     g_autoptr(sd_bus_creds) creds = NULL;
     int r;
@@ -57,10 +54,11 @@ gboolean bus_is_privileged(uid_t uid) {
 }
 
 gboolean bus_admit(Bus *bus, uid_t uid, GError **error) {
+    const ConfigLimits *limits = &manager_get_config(bus->manager)->limits;
     guint n = GPOINTER_TO_UINT(g_hash_table_lookup(bus->unfinished, GUINT_TO_POINTER(uid)));
 
     /* uid 0 acts for many */
-    if (bus->n_unfinished >= MAX_CALLS || (n >= MAX_CALLS_PER_UID && uid != 0)) {
+    if (bus->n_unfinished >= limits->calls || (n >= limits->calls_per_user && uid != 0)) {
         g_set_error(
                 error, FIRMWARE_ERROR, FIRMWARE_ERROR_LIMITS_EXCEEDED,
                 "%u calls are not finished yet, %u of them of uid %u", bus->n_unfinished, n,

@@ -11,7 +11,6 @@
 
 /* The rest of an Export: a pipe that is filled beside the event loop. */
 
-#define MAX_EXPORTS_PER_UID 4
 #define STALL_TIMEOUT_MSEC 10000
 #define CHUNK_SIZE (64 * 1024)
 
@@ -100,12 +99,14 @@ static void finish_export(gpointer data) {
 }
 
 gboolean bus_export_admit(const Bus *bus, uid_t uid, GError **error) {
-    if (count_exports(bus, uid) < MAX_EXPORTS_PER_UID)
+    guint n = count_exports(bus, uid);
+
+    if (n < manager_get_config(bus->manager)->limits.exports_per_user)
         return TRUE;
 
     g_set_error(
             error, FIRMWARE_ERROR, FIRMWARE_ERROR_LIMITS_EXCEEDED,
-            "Export: %d of uid %u are under way", MAX_EXPORTS_PER_UID, (unsigned)uid);
+            "Export: %u of uid %u are under way", n, (unsigned)uid);
     return FALSE;
 }
 

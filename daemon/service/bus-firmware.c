@@ -44,6 +44,16 @@ static int get_state(
     return sd_bus_message_append(reply, "s", firmware_state_to_string(file->state));
 }
 
+static int get_rank(
+        sd_bus *connection, const char *path, const char *interface, const char *property,
+        sd_bus_message *reply, void *userdata, sd_bus_error *ret_error) {
+    const CatalogFile *file = userdata;
+    const Bus *bus = sd_bus_slot_get_userdata(sd_bus_get_current_slot(connection));
+
+    return sd_bus_message_append(
+            reply, "u", catalog_get_rank(manager_get_catalog(bus->manager), file));
+}
+
 /* The rest is the descriptor's, and empty where the file is invalid. */
 
 static int get_description(
@@ -161,7 +171,7 @@ const sd_bus_vtable bus_firmware_vtable[] = {
         SD_BUS_PROPERTY("Layer", "s", get_layer, 0, CHANGES_FLAG),
         SD_BUS_PROPERTY("State", "s", get_state, 0, CHANGES_FLAG),
         SD_BUS_PROPERTY("Problems", "as", get_strv, offsetof(CatalogFile, reasons), CHANGES_FLAG),
-        SD_BUS_PROPERTY("Rank", "u", NULL, offsetof(CatalogFile, rank), 0),
+        SD_BUS_PROPERTY("Rank", "u", get_rank, 0, 0),
         SD_BUS_PROPERTY("Description", "s", get_description, 0, CHANGES_FLAG),
         SD_BUS_PROPERTY("InterfaceTypes", "as", get_interface_types, 0, CHANGES_FLAG),
         SD_BUS_PROPERTY("Device", "s", get_device, 0, CHANGES_FLAG),

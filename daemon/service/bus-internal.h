@@ -41,8 +41,7 @@ extern const sd_bus_vtable bus_log_control_vtable[];
 
 /* bus-manager.c */
 int bus_manager_add(Bus *bus);
-int bus_manager_emit_published(
-        Bus *bus, const CatalogChange *change, gboolean host_features_differ);
+int bus_manager_emit_published(Bus *bus, const Publication *publication);
 
 /* bus-log-control.c */
 int bus_log_control_add(Bus *bus);

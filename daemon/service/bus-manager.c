@@ -350,9 +350,9 @@ int bus_manager_add(Bus *bus) {
 
 /* -- signals ----------------------------------------------------------------------------- */
 
-static int emit_properties_changed(
-        Bus *bus, const CatalogChange *change, gboolean host_features_differ) {
-    const char *names[5] = {};
+static int emit_properties_changed(Bus *bus, const Publication *publication) {
+    const CatalogChange *change = publication->change;
+    const char *names[6] = {};
     gsize n = 0;
 
     if (change)
@@ -361,8 +361,10 @@ static int emit_properties_changed(
         names[n++] = "Problems";
     if (change && change->architectures_differ)
         names[n++] = "Architectures";
-    if (host_features_differ)
+    if (publication->host_features_differ)
         names[n++] = "HostFeatures";
+    if (publication->search_path_differs)
+        names[n++] = "SearchPath";
 
     return sd_bus_emit_properties_changed_strv(
             bus->connection, BUS_MANAGER_PATH, BUS_MANAGER_INTERFACE, (char **)names);
@@ -399,12 +401,11 @@ static int emit_catalog_changed(Bus *bus, const CatalogChange *change) {
     return sd_bus_send(bus->connection, signal, NULL);
 }
 
-int bus_manager_emit_published(
-        Bus *bus, const CatalogChange *change, gboolean host_features_differ) {
+int bus_manager_emit_published(Bus *bus, const Publication *publication) {
     int r;
 
-    r = emit_properties_changed(bus, change, host_features_differ);
-    if (r < 0 || !change)
+    r = emit_properties_changed(bus, publication);
+    if (r < 0 || !publication->change)
         return r;
-    return emit_catalog_changed(bus, change);
+    return emit_catalog_changed(bus, publication->change);
 }

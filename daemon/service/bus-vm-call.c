@@ -7,10 +7,6 @@
 /* One call of a method on VMs: admitted, authorised, queued behind its owner's earlier work, run
  * beside the event loop, answered. Nothing changes before it is authorised. */
 
-/* What an owner may have, as far as the service made it. */
-#define MAX_VMS 256
-#define MAX_SIZE (G_GUINT64_CONSTANT(4) * 1024 * 1024 * 1024) /* bytes, holes counted */
-
 VMCall *bus_vm_call_new(
         Bus *bus, const VMMethod *method, sd_bus_message *message, uid_t caller, uid_t owner,
         const char *id) {
@@ -90,6 +86,7 @@ gboolean bus_vm_call_find(VMCall *call, const VM **ret, GError **error) {
 }
 
 gboolean bus_vm_call_check_limits(VMCall *call, uid_t owner, gboolean is_new, GError **error) {
+    const ConfigLimits *limits = &manager_get_config(call->bus->manager)->limits;
     guint64 size;
     guint n;
 
@@ -97,14 +94,14 @@ gboolean bus_vm_call_check_limits(VMCall *call, uid_t owner, gboolean is_new, GE
         return TRUE;
 
     vms_get_usage(call->bus->vms, owner, &n, &size);
-    if ((is_new && n >= MAX_VMS) || size >= MAX_SIZE) {
+    if ((is_new && n >= limits->vms_per_user) || size >= limits->bytes_per_user) {
         g_set_error(
                 error, FIRMWARE_ERROR, FIRMWARE_ERROR_LIMITS_EXCEEDED,
                 "VM %s: uid %u has %u VMs with %" G_GUINT64_FORMAT " bytes already", call->id,
                 (unsigned)owner, n, size);
         return FALSE;
     }
-    call->op.max_size = MAX_SIZE - size;
+    call->op.max_size = limits->bytes_per_user - size;
     return TRUE;
 }
 

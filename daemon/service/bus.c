@@ -36,15 +36,18 @@ static void on_about_to_publish(const CatalogChange *change, gpointer userdata) 
 }
 
 /* "CatalogChanged … once per published change, after the objects and properties have changed" */
-static void on_published(
-        const CatalogChange *change, gboolean host_features_differ, gpointer userdata) {
+static void on_published(const Publication *publication, gpointer userdata) {
     Bus *bus = userdata;
 
-    if (change) {
-        log_failure(bus_firmware_emit_published(bus, change));
-        vms_assess_all(bus->vms);
-    }
-    log_failure(bus_manager_emit_published(bus, change, host_features_differ));
+    if (publication->change)
+        log_failure(bus_firmware_emit_published(bus, publication->change));
+    log_failure(bus_manager_emit_published(bus, publication));
+}
+
+static void on_rebuilt(gpointer userdata) {
+    const Bus *bus = userdata;
+
+    vms_assess_all(bus->vms);
 }
 
 int bus_new(sd_bus *connection, Manager *manager, VMs *vms, Bus **ret) {
@@ -52,6 +55,7 @@ int bus_new(sd_bus *connection, Manager *manager, VMs *vms, Bus **ret) {
     ManagerObserver observer = {
             .about_to_publish = on_about_to_publish,
             .published = on_published,
+            .rebuilt = on_rebuilt,
             .userdata = bus,
     };
     const VMsObserver vms_observer = {.changed = on_vm_changed, .userdata = bus};

@@ -6,7 +6,7 @@
 #include "file.h"
 
 typedef struct Entry {
-    struct stat st;
+    FileStamp stamp;
     char *digest;
 } Entry;
 
@@ -39,48 +39,41 @@ void digest_cache_free(DigestCache *cache) {
     g_free(cache);
 }
 
-static gboolean same_time(const struct timespec *a, const struct timespec *b) {
-    return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
-}
-
-static gboolean same_file(const struct stat *a, const struct stat *b) {
-    return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
-            same_time(&a->st_mtim, &b->st_mtim) && same_time(&a->st_ctim, &b->st_ctim);
-}
-
-static char *find_digest(DigestCache *cache, const char *path, const struct stat *st) {
+static char *find_digest(DigestCache *cache, const char *path, const FileStamp *stamp) {
     G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&cache->mutex);
     const Entry *entry = g_hash_table_lookup(cache->entries, path);
 
-    return entry && same_file(&entry->st, st) ? g_strdup(entry->digest) : NULL;
+    return entry && file_stamp_equal(&entry->stamp, stamp) ? g_strdup(entry->digest) : NULL;
 }
 
 static void keep_digest(
-        DigestCache *cache, const char *path, const struct stat *st, const char *digest) {
+        DigestCache *cache, const char *path, const FileStamp *stamp, const char *digest) {
     G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&cache->mutex);
     Entry *entry = g_new0(Entry, 1);
 
     if (g_hash_table_size(cache->entries) >= DIGEST_CACHE_MAX_FILES)
         g_hash_table_remove_all(cache->entries);
-    entry->st = *st;
+    entry->stamp = *stamp;
     entry->digest = g_strdup(digest);
     g_hash_table_replace(cache->entries, g_strdup(path), entry);
 }
 
 int digest_cache_get(DigestCache *cache, const char *path, int fd, char **ret) {
     g_autofree char *digest = NULL;
+    FileStamp stamp;
     struct stat st;
     int r;
 
     if (fstat(fd, &st) < 0)
         return -errno;
 
-    digest = find_digest(cache, path, &st);
+    stamp = file_stamp(&st);
+    digest = find_digest(cache, path, &stamp);
     if (!digest) {
         r = copy_digest(fd, (guint64)st.st_size, &digest);
         if (r < 0)
             return r;
-        keep_digest(cache, path, &st, digest);
+        keep_digest(cache, path, &stamp, digest);
     }
     *ret = g_steal_pointer(&digest);
     return 0;

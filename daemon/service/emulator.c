@@ -32,7 +32,7 @@ typedef struct Alias {
 typedef struct Emulator {
     char *architecture;
     char *path;
-    struct stat st;     /* of the file that was asked */
+    FileStamp stamp;    /* of the file that was asked */
     GPtrArray *aliases; /* of Alias; NULL: it gave no answer */
     gboolean is_known;  /* the same file gave no answer before */
 
@@ -97,23 +97,33 @@ void emulator_cache_free(EmulatorCache *cache) {
 
 /* -- asking ------------------------------------------------------------------------------ */
 
-static char *find_program(const char *architecture) {
+/* All places where the program is looked for. */
+static void visit_places(const char *name, const FileVisitor *visitor) {
+    g_auto(GStrv) directories = g_strsplit(g_getenv("PATH") ? g_getenv("PATH") : "", ":", -1);
+
+    for (char **directory = directories; *directory; directory++) {
+        g_autofree char *path = g_build_filename(*directory, name, NULL);
+
+        if (path[0] == '/')
+            file_visit(visitor, path);
+    }
+    file_visit(visitor, HOST_EMULATOR);
+}
+
+static char *find_program(const char *architecture, const FileVisitor *visitor) {
     g_autofree char *name = g_strconcat("qemu-system-", architecture, NULL);
-    g_autofree char *path = g_find_program_in_path(name);
+    g_autofree char *path = NULL;
     struct utsname host;
 
+    visit_places(name, visitor);
+    path = g_find_program_in_path(name);
     if (!path && uname(&host) == 0 && g_str_equal(host.machine, architecture) &&
         g_file_test(HOST_EMULATOR, G_FILE_TEST_IS_EXECUTABLE))
         return g_strdup(HOST_EMULATOR);
     return g_steal_pointer(&path);
 }
 
-static gboolean same_file(const struct stat *a, const struct stat *b) {
-    return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
-            a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
-}
-
-/* Asked again at each build, but told once. */
+/* Asked again now and then, but told once. */
 static void complain(const Emulator *emulator, const char *fault) {
     g_log_structured(
             G_LOG_DOMAIN, emulator->is_known ? G_LOG_LEVEL_DEBUG : G_LOG_LEVEL_WARNING, "MESSAGE",
@@ -233,23 +243,27 @@ static void wait_for_answers(GPtrArray *asked) {
 }
 
 /* Those whose answer is not known yet; the cache owns them. */
-static GPtrArray *find_unasked(EmulatorCache *cache, const char *const *architectures) {
+static GPtrArray *find_unasked(
+        EmulatorCache *cache, const char *const *architectures, gboolean ask_again,
+        const FileVisitor *visitor) {
     GPtrArray *unasked = g_ptr_array_new();
 
     for (; *architectures; architectures++) {
         const Emulator *known = g_hash_table_lookup(cache->emulators, *architectures);
         g_autoptr(Emulator) emulator = g_new0(Emulator, 1);
+        struct stat st;
 
         emulator->output = FILE_FD_NONE;
         emulator->architecture = g_strdup(*architectures);
-        emulator->path = find_program(*architectures);
-        if (!emulator->path || stat(emulator->path, &emulator->st) < 0) {
+        emulator->path = find_program(*architectures, visitor);
+        if (!emulator->path || stat(emulator->path, &st) < 0) {
             g_hash_table_remove(cache->emulators, *architectures);
             continue;
         }
+        emulator->stamp = file_stamp(&st);
         emulator->is_known = known && g_str_equal(known->path, emulator->path) &&
-                same_file(&known->st, &emulator->st);
-        if (emulator->is_known && known->aliases)
+                file_stamp_equal(&known->stamp, &emulator->stamp);
+        if (emulator->is_known && (known->aliases || !ask_again))
             continue;
 
         g_ptr_array_add(unasked, emulator);
@@ -259,9 +273,10 @@ static GPtrArray *find_unasked(EmulatorCache *cache, const char *const *architec
     return unasked;
 }
 
-void emulator_add_aliases(EmulatorCache *cache, MachineTable *table) {
+void emulator_add_aliases(
+        EmulatorCache *cache, MachineTable *table, gboolean ask_again, const FileVisitor *visitor) {
     const char *const *architectures = machine_table_get_architectures(table);
-    g_autoptr(GPtrArray) asked = find_unasked(cache, architectures);
+    g_autoptr(GPtrArray) asked = find_unasked(cache, architectures, ask_again, visitor);
 
     for (guint i = 0; i < asked->len; i++)
         start_asking(asked->pdata[i]);

@@ -6,6 +6,9 @@
 
 #include "sd-cleanup.h"
 
+#define KVM_DEVICE "/dev/kvm"
+#define SEV_DEVICE "/dev/sev"
+
 /* What the kernel says of each feature: a KVM module's parameter, and the device that QEMU needs
  * (NULL: /dev/kvm alone). Linux Documentation/virt/kvm/x86/amd-memory-encryption.rst and
  * intel-tdx.rst. */
@@ -15,9 +18,9 @@ static const struct {
     const char *parameter;
     const char *device;
 } host_features[] = {
-        {"amd-sev", "/sys/module/kvm_amd", "parameters/sev", "/dev/sev"},
-        {"amd-sev-es", "/sys/module/kvm_amd", "parameters/sev_es", "/dev/sev"},
-        {"amd-sev-snp", "/sys/module/kvm_amd", "parameters/sev_snp", "/dev/sev"},
+        {"amd-sev", "/sys/module/kvm_amd", "parameters/sev", SEV_DEVICE},
+        {"amd-sev-es", "/sys/module/kvm_amd", "parameters/sev_es", SEV_DEVICE},
+        {"amd-sev-snp", "/sys/module/kvm_amd", "parameters/sev_snp", SEV_DEVICE},
         {"intel-tdx", "/sys/module/kvm_intel", "parameters/tdx", NULL},
 };
 
@@ -36,9 +39,14 @@ static gboolean device_exists(const char *device) {
     return access(device, F_OK) == 0;
 }
 
-GStrv host_probe_features(void) {
+GStrv host_probe_features(const FileVisitor *visitor) {
     g_autoptr(GPtrArray) features = g_ptr_array_new();
-    gboolean has_kvm = device_exists("/dev/kvm");
+    gboolean has_kvm;
+
+    /* a module that is loaded later makes its device, which raises an event; /sys raises none */
+    file_visit(visitor, KVM_DEVICE);
+    file_visit(visitor, SEV_DEVICE);
+    has_kvm = device_exists(KVM_DEVICE);
 
     for (gsize i = 0; has_kvm && i < G_N_ELEMENTS(host_features); i++)
         if ((!host_features[i].device || device_exists(host_features[i].device)) &&

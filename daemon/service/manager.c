@@ -2,19 +2,30 @@
 
 #include "manager.h"
 
+#include <errno.h>
+
 #include "emulator.h"
 #include "error.h"
 #include "host.h"
+#include "log.h"
 #include "log-event.h"
 #include "task.h"
+#include "text.h"
 
 typedef struct Waiter {
     ManagerReloadDone done;
     gpointer userdata;
 } Waiter;
 
-/* What a build makes, on a thread of its own. */
+/* What a build is made from, and makes, on a thread of its own. */
 typedef struct Build {
+    gboolean reads_config;
+    Config *config;
+    Catalog *previous;
+    GPtrArray *changes;    /* of char*: all that has changed since; NULL: that is not known */
+    GPtrArray *more_files; /* of char* */
+    WatchPlan *plan;
+
     Catalog *catalog; /* or: */
     GError *error;
     GStrv host_features;
@@ -22,9 +33,14 @@ typedef struct Build {
 
 struct Manager {
     sd_event *event;
-    ManagerConfig *config;
+    const ConfigOptions *options;
+    Config *config;
+    Watch *watch;
     ManagerObserver observer;
-    EmulatorCache *emulators; /* the running build's alone */
+    ManagerListFiles list_files;
+    gpointer list_files_userdata;
+    EmulatorCache *emulators; /* these two are the running build's alone */
+    CatalogCache *files;
 
     Catalog *catalog;
     GStrv host_features;
@@ -32,35 +48,44 @@ struct Manager {
 
     Task *task; /* the running build; NULL: none */
     Build build;
-    GArray *served;  /* of Waiter: for the running build */
-    GArray *waiting; /* of Waiter: came after it began */
+    GArray *served;       /* of Waiter: for the running build */
+    GArray *waiting;      /* of Waiter: came after it began */
+    GArray *held;         /* of Waiter: until files are written, and a build begins by itself */
+    gint64 held_since;    /* monotonic, microseconds; 0: no file is being written */
+    gboolean is_outdated; /* something has changed since it began */
 };
 
-void manager_config_free(ManagerConfig *config) {
-    if (!config)
-        return;
-
-    g_ptr_array_unref(config->layers);
-    g_strfreev(config->machine_directories);
-    g_free(config->state_directory);
-    g_free(config);
-}
-
 static void build_clear(Build *build) {
+    g_clear_pointer(&build->config, config_unref);
+    g_clear_pointer(&build->previous, catalog_unref);
+    g_clear_pointer(&build->changes, g_ptr_array_unref);
+    g_clear_pointer(&build->more_files, g_ptr_array_unref);
+    g_clear_pointer(&build->plan, watch_plan_free);
     g_clear_pointer(&build->catalog, catalog_unref);
     g_clear_error(&build->error);
     g_clear_pointer(&build->host_features, g_strfreev);
 }
 
-Manager *manager_new(sd_event *event, ManagerConfig *config) {
-    Manager *manager = g_new0(Manager, 1);
+static void on_files_changed(gpointer userdata);
+
+int manager_new(sd_event *event, const ConfigOptions *options, Config *config, Manager **ret) {
+    g_autoptr(Manager) manager = g_new0(Manager, 1);
+    int r;
 
     manager->event = sd_event_ref(event);
+    manager->options = options;
     manager->config = config;
     manager->emulators = emulator_cache_new();
+    manager->files = catalog_cache_new();
     manager->served = g_array_new(FALSE, FALSE, sizeof(Waiter));
     manager->waiting = g_array_new(FALSE, FALSE, sizeof(Waiter));
-    return manager;
+    manager->held = g_array_new(FALSE, FALSE, sizeof(Waiter));
+    r = watch_new(event, &config->watch_times, on_files_changed, manager, &manager->watch);
+    if (r < 0)
+        return r;
+
+    *ret = g_steal_pointer(&manager);
+    return 0;
 }
 
 void manager_free(Manager *manager) {
@@ -69,18 +94,26 @@ void manager_free(Manager *manager) {
 
     task_free(manager->task);
     build_clear(&manager->build);
+    watch_free(manager->watch);
     g_array_unref(manager->served);
     g_array_unref(manager->waiting);
+    g_array_unref(manager->held);
     emulator_cache_free(manager->emulators);
+    catalog_cache_free(manager->files);
     catalog_unref(manager->catalog);
     g_strfreev(manager->host_features);
-    manager_config_free(manager->config);
+    config_unref(manager->config);
     sd_event_unref(manager->event);
     g_free(manager);
 }
 
 void manager_set_observer(Manager *manager, const ManagerObserver *observer) {
     manager->observer = *observer;
+}
+
+void manager_set_list_files(Manager *manager, ManagerListFiles list_files, gpointer userdata) {
+    manager->list_files = list_files;
+    manager->list_files_userdata = userdata;
 }
 
 /* -- publishing -------------------------------------------------------------------------- */
@@ -95,43 +128,127 @@ static gboolean swap_host_features(Manager *manager, GStrv features) {
     return differ;
 }
 
+static gboolean swap_config(Manager *manager, Config *config) {
+    gboolean differs = !config_same_search_path(manager->config, config);
+
+    /* one that was set meanwhile stays until the file says another */
+    if (config->log_level != manager->config->log_level)
+        log_set_max_level(config->log_level);
+    config_unref(manager->config);
+    manager->config = config;
+    watch_set_times(manager->watch, &config->watch_times);
+    return differs;
+}
+
+/* The new catalog takes the old one's place even where it answers alike: it knows the files as they
+ * are now. */
 static void publish(Manager *manager, Build *build) {
     const ManagerObserver *observer = &manager->observer;
-    g_autoptr(Catalog) old =
-            NULL; /* declared first, so freed after CHANGE, which borrows from it */
-    g_autoptr(CatalogChange) change = catalog_compare(manager->catalog, build->catalog);
-    gboolean host_features_differ;
+    /* declared first, so freed after CHANGE, which borrows from it */
+    g_autoptr(Catalog) old = manager->catalog;
+    g_autoptr(CatalogChange) change = catalog_compare(old, build->catalog);
+    Publication publication = {.change = change};
 
-    if (change && manager->catalog && observer->about_to_publish)
+    if (change && old && observer->about_to_publish)
         observer->about_to_publish(change, observer->userdata);
 
-    host_features_differ = swap_host_features(manager, g_steal_pointer(&build->host_features));
+    publication.search_path_differs = swap_config(manager, g_steal_pointer(&build->config));
+    if (build->host_features)
+        publication.host_features_differ =
+                swap_host_features(manager, g_steal_pointer(&build->host_features));
+    manager->catalog = g_steal_pointer(&build->catalog);
     if (change) {
-        old = g_steal_pointer(&manager->catalog);
-        manager->catalog = g_steal_pointer(&build->catalog);
         manager->generation++;
         log_event_catalog(old, manager->catalog, manager->generation);
     }
 
-    if ((change || host_features_differ) && observer->published)
-        observer->published(change, host_features_differ, observer->userdata);
+    if ((change || publication.host_features_differ || publication.search_path_differs) &&
+        observer->published)
+        observer->published(&publication, observer->userdata);
+    if (observer->rebuilt)
+        observer->rebuilt(observer->userdata);
 }
 
 /* -- building ---------------------------------------------------------------------------- */
 
-/* On the task's thread: touches nothing of the manager but its configuration, which does not
- * change, the emulator cache and the build. */
+static void add_unwatched(Catalog *catalog, const WatchPlan *plan, const Config *config) {
+    int error;
+    const char *path = watch_plan_get_unwatched(plan, &error);
+    g_autofree char *text = NULL;
+
+    if (!path)
+        return;
+    text = g_strdup_printf(
+            "cannot be watched for changes (%s); all files are looked at every %" G_GUINT64_FORMAT
+            " s instead",
+            error == ENOSPC ? "the limit fs.inotify.max_user_watches is reached"
+                    : error == EMFILE
+                    ? "the limit fs.inotify.max_user_instances, or of open files, is reached"
+                    : g_strerror(error),
+            config->watch_times.rescan / G_USEC_PER_SEC);
+    catalog_add_problem(catalog, path, text);
+}
+
+static void read_all(Manager *manager, Build *build, CatalogSources *sources) {
+    g_autoptr(MachineTable) machines = NULL;
+
+    for (guint i = 0; i < build->more_files->len; i++)
+        file_visit(sources->visitor, build->more_files->pdata[i]);
+    machines = machine_table_load(
+            (const char *const *)build->config->machine_directories, sources->visitor,
+            &build->error);
+    if (!machines)
+        return;
+    emulator_add_aliases(manager->emulators, machines, build->reads_config, sources->visitor);
+
+    sources->machines = machines;
+    build->catalog = catalog_build(sources, &build->error);
+    if (build->catalog)
+        add_unwatched(build->catalog, build->plan, build->config);
+    build->host_features = host_probe_features(sources->visitor);
+}
+
+/* Some descriptors have changed, and nothing else that a catalog is made of. */
+static void read_changes(Build *build, CatalogSources *sources) {
+    sources->machines = build->previous->machines;
+    sources->changed = build->changes;
+    build->catalog = catalog_build(sources, &build->error);
+}
+
+/* On the task's thread: touches nothing of the manager but its options, which do not change, the
+ * caches and the build. */
 static void run_build(gpointer userdata) {
     Manager *manager = userdata;
     Build *build = &manager->build;
-    g_autoptr(MachineTable) machines = machine_table_load(
-            (const char *const *)manager->config->machine_directories, &build->error);
+    CatalogSources sources;
+    FileVisitor visitor;
 
-    if (!machines)
-        return;
-    emulator_add_aliases(manager->emulators, machines);
-    build->catalog = catalog_build(manager->config->layers, machines, &build->error);
-    build->host_features = host_probe_features();
+    if (build->reads_config) {
+        g_autoptr(GError) error = NULL;
+        Config *config = config_load(manager->options, &error);
+
+        if (!config) {
+            build->error = g_error_new(
+                    FIRMWARE_ERROR, FIRMWARE_ERROR_IO, "cannot read the configuration: %s",
+                    error->message);
+            return;
+        }
+        config_unref(build->config);
+        build->config = config;
+    }
+
+    visitor = watch_plan_get_visitor(build->plan);
+    sources = (CatalogSources){
+            .layers = build->config->layers,
+            .previous = build->previous,
+            .cache = manager->files,
+            .clock = {.now = g_get_real_time(), .quiet = (gint64)build->config->watch_times.quiet},
+            .visitor = &visitor,
+    };
+    if (build->changes)
+        read_changes(build, &sources);
+    else
+        read_all(manager, build, &sources);
 }
 
 static void tell_waiters(GArray *waiters, const GError *error) {
@@ -141,66 +258,139 @@ static void tell_waiters(GArray *waiters, const GError *error) {
     }
 }
 
-static int start_build(Manager *manager);
+static void move_waiters(GArray *to, GArray *from) {
+    g_array_append_vals(to, from->data, from->len);
+    g_array_set_size(from, 0);
+}
+
+/* Files that are being written are waited for, but not for ever: what else has changed is published
+ * then without them. */
+static gboolean must_hold(Manager *manager, const Catalog *catalog) {
+    gint64 now = g_get_monotonic_time();
+
+    if (!catalog->is_held) {
+        manager->held_since = 0;
+        return FALSE;
+    }
+    if (manager->held_since == 0)
+        manager->held_since = now;
+    watch_poke(manager->watch);
+    return now - manager->held_since < (gint64)manager->config->watch_times.max_quiet;
+}
+
+static void start_next_build(Manager *manager);
 
 static void on_build_done(gpointer userdata) {
     Manager *manager = userdata;
     g_autoptr(GArray) served = g_steal_pointer(&manager->served);
     Build build = manager->build;
-    int r;
 
     g_clear_pointer(&manager->task, task_free);
     manager->build = (Build){};
     manager->served = g_array_new(FALSE, FALSE, sizeof(Waiter));
 
-    if (build.catalog)
-        publish(manager, &build);
-    else
+    if (build.catalog) {
+        if (build.changes)
+            watch_extend(manager->watch, g_steal_pointer(&build.plan));
+        else
+            watch_adopt(manager->watch, g_steal_pointer(&build.plan));
+        if (must_hold(manager, build.catalog))
+            move_waiters(manager->held, served);
+        else
+            publish(manager, &build);
+    } else {
+        watch_reject(manager->watch, g_steal_pointer(&build.plan));
         g_warning("the catalog stays as it was: %s", build.error->message);
+    }
     tell_waiters(served, build.error);
     build_clear(&build);
+    start_next_build(manager);
+}
 
-    if (manager->waiting->len == 0)
-        return;
-    r = start_build(manager);
-    if (r < 0) {
-        g_autoptr(GError) error = g_error_new(
-                FIRMWARE_ERROR, FIRMWARE_ERROR_IO, "cannot begin to read the descriptors: %s",
-                g_strerror(-r));
-        tell_waiters(manager->waiting, error);
-        g_array_set_size(manager->waiting, 0);
-    }
+/* NULL: everything has to be looked at. */
+static GPtrArray *take_changes(Manager *manager) {
+    g_autoptr(GPtrArray) changes = watch_take_changes(manager->watch);
+
+    if (!manager->catalog || manager->catalog->has_unnamed || manager->waiting->len > 0 ||
+        !changes || changes->len == 0)
+        return NULL;
+    for (guint i = 0; i < changes->len; i++)
+        if (!text_is_valid(changes->pdata[i]))
+            return NULL;
+    return g_steal_pointer(&changes);
 }
 
 /* Those that wait are served by the build that begins here. */
 static int start_build(Manager *manager) {
-    GArray *empty = manager->served;
+    Build *build = &manager->build;
     int r;
 
-    r = task_start(manager->event, run_build, on_build_done, manager, &manager->task);
-    if (r < 0)
-        return r;
+    *build = (Build){
+            .config = config_ref(manager->config),
+            .previous = manager->catalog ? catalog_ref(manager->catalog) : NULL,
+            .changes = take_changes(manager),
+            .more_files = g_ptr_array_new_with_free_func(g_free),
+            .plan = watch_plan_new(manager->watch),
+    };
+    /* the first one has the configuration that the service began with */
+    build->reads_config = manager->waiting->len > 0 && manager->catalog;
+    if (manager->list_files && !build->changes)
+        manager->list_files(build->more_files, manager->list_files_userdata);
 
-    manager->served = manager->waiting;
-    manager->waiting = empty;
+    manager->is_outdated = FALSE;
+    move_waiters(manager->waiting, manager->held);
+    r = task_start(manager->event, run_build, on_build_done, manager, &manager->task);
+    if (r < 0) {
+        watch_reject(manager->watch, g_steal_pointer(&build->plan));
+        build_clear(build);
+        return r;
+    }
+
+    move_waiters(manager->served, manager->waiting);
     return 0;
 }
 
+static int try_start(Manager *manager) {
+    if (manager->task || (manager->waiting->len == 0 && !manager->is_outdated))
+        return 0;
+    return start_build(manager);
+}
+
+/* As far as one is asked for and none runs; the waiters are told where none can. */
+static void start_next_build(Manager *manager) {
+    g_autoptr(GError) error = NULL;
+    int r = try_start(manager);
+
+    if (r >= 0)
+        return;
+    error = g_error_new(
+            FIRMWARE_ERROR, FIRMWARE_ERROR_IO, "cannot begin to read the descriptors: %s",
+            g_strerror(-r));
+    g_warning("%s", error->message);
+    tell_waiters(manager->waiting, error);
+    g_array_set_size(manager->waiting, 0);
+}
+
+static void on_files_changed(gpointer userdata) {
+    Manager *manager = userdata;
+
+    manager->is_outdated = TRUE;
+    start_next_build(manager);
+}
+
 int manager_reload(Manager *manager, ManagerReloadDone done, gpointer userdata) {
-    Waiter waiter = {.done = done, .userdata = userdata};
+    const Waiter waiter = {.done = done, .userdata = userdata};
     int r;
 
     g_array_append_val(manager->waiting, waiter);
-    if (manager->task)
-        return 0;
-
-    r = start_build(manager);
+    r = try_start(manager);
     if (r < 0)
-        g_array_set_size(manager->waiting, 0);
+        /* those that were held before it are asked about again by the next attempt */
+        g_array_set_size(manager->waiting, manager->waiting->len - 1);
     return r;
 }
 
-const ManagerConfig *manager_get_config(const Manager *manager) {
+const Config *manager_get_config(const Manager *manager) {
     return manager->config;
 }
 

@@ -4,49 +4,57 @@
 #include <systemd/sd-event.h>
 
 #include "catalog-compare.h"
+#include "config.h"
 
 /*
- * The service's only mutable state: which catalog is in force. A reload builds a new one beside
- * the event loop, swaps it in when it is whole, and tells the observer; a reload that fails leaves
- * the old one. Knows nothing of D-Bus.
+ * The service's only mutable state: which catalog is in force. A build makes a new one beside the
+ * event loop; it is swapped in when it is whole, and the observer is told; a build that fails leaves
+ * the old one. One begins whenever something is asked for it, or the files that the last one looked at
+ * have changed. Knows nothing of D-Bus.
  */
 
-typedef struct ManagerConfig {
-    GPtrArray *layers;         /* of CatalogLayer, least specific first */
-    GStrv machine_directories; /* least specific first */
-    char *state_directory;
-} ManagerConfig;
+/* What is another now. */
+typedef struct Publication {
+    const CatalogChange *change; /* NULL: no answer */
+    gboolean host_features_differ;
+    gboolean search_path_differs;
+} Publication;
 
-void manager_config_free(ManagerConfig *config);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(ManagerConfig, manager_config_free)
-
-/* Both calls of one publication happen in one turn of the event loop. */
+/* All calls of one publication happen in one turn of the event loop. */
 typedef struct ManagerObserver {
     /* the old catalog is still in force; not called for the first one */
     void (*about_to_publish)(const CatalogChange *change, gpointer userdata);
-    /* the new one is; CHANGE is NULL where only the host's features differ */
-    void (*published)(
-            const CatalogChange *change, gboolean host_features_differ, gpointer userdata);
+    /* the new one is; called where anything differs */
+    void (*published)(const Publication *publication, gpointer userdata);
+    /* after every build: files that no answer is made of may have changed, too */
+    void (*rebuilt)(gpointer userdata);
     gpointer userdata;
 } ManagerObserver;
 
+/* Files that matter beside those of the catalog: adds their paths (char*) to PATHS. */
+typedef void (*ManagerListFiles)(GPtrArray *paths, gpointer userdata);
+
 typedef struct Manager Manager;
 
-/* Takes CONFIG. There is no catalog before the first reload is done. */
-Manager *manager_new(sd_event *event, ManagerConfig *config) G_GNUC_WARN_UNUSED_RESULT;
+/* OPTIONS are borrowed; CONFIG, of these options, is taken. There is no catalog before the first
+ * reload is done. Returns 0 or a negative errno. */
+int manager_new(sd_event *event, const ConfigOptions *options, Config *config, Manager **ret)
+        G_GNUC_WARN_UNUSED_RESULT;
 void manager_free(Manager *manager);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Manager, manager_free)
 
 void manager_set_observer(Manager *manager, const ManagerObserver *observer);
+void manager_set_list_files(Manager *manager, ManagerListFiles list_files, gpointer userdata);
 
-/* DONE is called on the event loop, never before this returns, when a catalog that was begun after
- * this call is in force (ERROR NULL), or could not be built. A negative errno: the system cannot
- * begin, and DONE is not called. */
+/* Reads the configuration, too. DONE is called on the event loop, never before this returns, when a
+ * catalog that was begun after this call is in force (ERROR NULL), or could not be built. It waits
+ * for files that are being written, as long as a burst of changes may last. A negative errno: the
+ * system cannot begin, and DONE is not called. */
 typedef void (*ManagerReloadDone)(const GError *error, gpointer userdata);
 int manager_reload(Manager *manager, ManagerReloadDone done, gpointer userdata);
 
 /* All borrowed, and good until control returns to the event loop. */
-const ManagerConfig *manager_get_config(const Manager *manager);
+const Config *manager_get_config(const Manager *manager);
 const Catalog *manager_get_catalog(const Manager *manager);
 const char *const *manager_get_host_features(const Manager *manager);
 /* 1 for the first catalog. */

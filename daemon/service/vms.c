@@ -15,6 +15,7 @@ struct VMs {
     DigestCache *digests;
     Jobs *jobs;
     GHashTable *table; /* "UID/ID" -> VM */
+    gboolean assessment_waits;
     VMsObserver observer;
 };
 
@@ -68,6 +69,28 @@ static void on_loaded(
         log_event_vm_unreadable(owner, id, fault);
 }
 
+static void list_image(GPtrArray *paths, GHashTable *seen, const char *path) {
+    if (path && g_hash_table_add(seen, (gpointer)path))
+        g_ptr_array_add(paths, g_strdup(path));
+}
+
+/* The images of the pins: the catalog may name them no longer. */
+static void list_images(GPtrArray *paths, gpointer userdata) {
+    const VMs *vms = userdata;
+    g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+    GHashTableIter iter;
+    gpointer value;
+
+    g_hash_table_iter_init(&iter, vms->table);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        const VM *vm = value;
+        const Descriptor *descriptor = vm->pin->resolution->descriptor;
+
+        list_image(paths, seen, descriptor->executable.filename);
+        list_image(paths, seen, descriptor->nvram_template.filename);
+    }
+}
+
 VMs *vms_new(sd_event *event, Manager *manager, GError **error) {
     g_autoptr(VMs) vms = g_new0(VMs, 1);
 
@@ -78,6 +101,7 @@ VMs *vms_new(sd_event *event, Manager *manager, GError **error) {
     vms->store = vmstore_open(manager_get_config(manager)->state_directory, error);
     if (!vms->store || !vmstore_load(vms->store, on_loaded, vms, error))
         return NULL;
+    manager_set_list_files(manager, list_images, vms);
     return g_steal_pointer(&vms);
 }
 
@@ -85,6 +109,7 @@ void vms_free(VMs *vms) {
     if (!vms)
         return;
 
+    manager_set_list_files(vms->manager, NULL, NULL);
     jobs_free(vms->jobs);
     g_hash_table_unref(vms->table);
     digest_cache_free(vms->digests);
@@ -254,6 +279,7 @@ static gboolean start_assessment(gpointer data) {
     Assessment *assessment = data;
     g_autoptr(GPtrArray) list = vms_list(assessment->vms);
 
+    assessment->vms->assessment_waits = FALSE;
     assessment->catalog = catalog_ref((Catalog *)manager_get_catalog(assessment->vms->manager));
     assessment->host_features =
             g_strdupv((GStrv)manager_get_host_features(assessment->vms->manager));
@@ -324,8 +350,13 @@ void vms_assess_all(VMs *vms) {
             .done = finish_assessment,
             .free = free_assessment,
     };
-    Assessment *assessment = g_new0(Assessment, 1);
+    Assessment *assessment;
 
+    /* one that has not begun sees all that there is by then */
+    if (vms->assessment_waits)
+        return;
+    vms->assessment_waits = TRUE;
+    assessment = g_new0(Assessment, 1);
     assessment->vms = vms;
     assessment->vms_seen = g_ptr_array_new_with_free_func(assessed_free);
     jobs_add(vms->jobs, NOBODYS_QUEUE, &functions, assessment);

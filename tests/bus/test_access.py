@@ -40,7 +40,7 @@ def as_uid(bus, uid, expression):
 @pytest.fixture
 def client(service):
     service.add("x")
-    return service.start()
+    return service.start_blind()
 
 
 def test_reload_is_refused_to_another_uid(bus, service, client):

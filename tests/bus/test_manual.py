@@ -121,6 +121,15 @@ def test_every_key_is_in_the_page_of_the_machine_table():
         "EXAMPLES")[0]))
 
 
+def test_every_key_is_in_the_page_of_the_configuration():
+    source = (paths.REPOSITORY / "daemon" / "service" / "config.c").read_text(encoding="utf-8")
+    keys = set(re.findall(r'\{"(?:Catalog|Log|Limits)", "(\w+)"|LIMIT\("(\w+)"', source))
+    keys = {one or other for one, other in keys}
+    assert "QuietMSec" in keys and "CallsPerUser" in keys
+    assert keys == set(re.findall(r"\b([A-Z]\w+)=,? ", words("vmfirmwared.conf.5").partition(
+        "EXAMPLES")[0]))
+
+
 # -- examples --
 
 

@@ -36,7 +36,11 @@ def service(bus):
 
 
 def start(service, **options):
-    return service.start(binary=str(service.directory / "vmfirmwared"), uid=SERVICE_UID,
+    return start_with(service.start, service, **options)
+
+
+def start_with(function, service, **options):
+    return function(binary=str(service.directory / "vmfirmwared"), uid=SERVICE_UID,
                          machines=[service.directory / "machines"], **options)
 
 
@@ -101,7 +105,7 @@ def test_image_below_a_closed_directory_is_unreadable(service):
 @pytest.mark.parametrize("uid,allowed", [(0, True), (SERVICE_UID, True), (OTHER_UID, False)])
 def test_reload_is_for_root_and_the_services_own_uid(bus, service, uid, allowed):
     service.add("x")
-    client = start(service)
+    client = start_with(service.start_blind, service)
     service.add("y")
     answer, *_ = as_uid(bus, uid, "client.reload()")
     assert answer == ("None" if allowed else ACCESS_DENIED)

@@ -111,7 +111,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 
     g_assert_no_errno(ftruncate(table_fd, 0));
     g_assert_cmpint(pwrite(table_fd, data, size, 0), ==, (gssize)size);
-    table = machine_table_load(directories, NULL);
+    table = machine_table_load(directories, NULL, NULL);
     check_table(table, descriptor);
     g_assert_true(machine_table_equal(table, table));
     return 0;

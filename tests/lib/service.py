@@ -37,6 +37,12 @@ class Service:
     def start_with_qemu(self, **options):
         return self.start(path=os.environ["PATH"], **options)
 
+    def start_blind(self, **options):
+        """A daemon that does not act on changes of files, but for Reload."""
+        config = self.directory / "blind.conf"
+        config.write_text("[Catalog]\nQuietMSec=3600000\n")
+        return self.start(arguments=[f"--config={config}"], **options)
+
     def watch(self):
         self.signals = Signals(self.client)
         return self.signals

@@ -9,7 +9,7 @@
 static MachineTable *load(const char *dir) {
     const char *const directories[] = {dir, NULL};
 
-    return machine_table_load(directories, NULL);
+    return machine_table_load(directories, NULL, NULL);
 }
 
 static MachineTable *load_text(const char *text) {

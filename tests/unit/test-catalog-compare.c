@@ -191,7 +191,7 @@ static void a_file_that_breaks_is_told(void) {
             CATALOG_FIELD_STATE | CATALOG_FIELD_REASONS | CATALOG_FIELD_DESCRIPTION |
                     CATALOG_FIELD_INTERFACE_TYPES | CATALOG_FIELD_DEVICE | CATALOG_FIELD_MODE |
                     CATALOG_FIELD_EXECUTABLE | CATALOG_FIELD_NVRAM_TEMPLATE |
-                    CATALOG_FIELD_TARGETS | CATALOG_FIELD_FEATURES | CATALOG_FIELD_TAGS);
+                    CATALOG_FIELD_TARGETS | CATALOG_FIELD_FEATURES);
 }
 
 static void another_fault_is_told(void) {
@@ -254,7 +254,7 @@ static void another_machine_table_is_a_difference(void) {
     g_autoptr(CatalogChange) change = NULL;
 
     test_write_text(root, "a.conf", "[virt]\narchitectures=x\n");
-    few = machine_table_load(directories, NULL);
+    few = machine_table_load(directories, NULL, NULL);
     before = test_catalog_of(layers, few);
     change = catalog_compare(before, after);
     assert_nothing_to_tell(change);

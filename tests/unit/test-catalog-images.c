@@ -216,7 +216,7 @@ static void problems_of_the_machine_table_are_told(void) {
     const CatalogProblem *problem;
 
     test_write_text(root, "a.conf", "[virt]\nunits=1\n");
-    machines = machine_table_load(directories, NULL);
+    machines = machine_table_load(directories, NULL, NULL);
     catalog = test_catalog_of(layers, machines);
     g_assert_cmpuint(catalog->problems->len, ==, 1);
     problem = catalog->problems->pdata[0];

@@ -273,6 +273,7 @@ static void files_are_limited_to_16384(void) {
     g_autoptr(GPtrArray) layers = test_layers(root);
     g_autoptr(MachineTable) machines = test_shipped_machines();
     g_autoptr(Catalog) catalog = NULL;
+    const CatalogSources sources = {.layers = layers, .machines = machines};
     g_autoptr(Catalog) too_large = NULL;
     g_autoptr(GError) error = NULL;
 
@@ -284,7 +285,7 @@ static void files_are_limited_to_16384(void) {
     g_assert_cmpuint(catalog->files->len, ==, 16384);
 
     test_link(root, "vendor/one-more.json", "/dev/null");
-    too_large = catalog_build(layers, machines, &error);
+    too_large = catalog_build(&sources, &error);
     g_assert_null(too_large);
     g_assert_error(error, FIRMWARE_ERROR, FIRMWARE_ERROR_LIMITS_EXCEEDED);
     g_assert_nonnull(strstr(error->message, "more than 16384 descriptor files"));
@@ -295,6 +296,7 @@ static void a_failing_system_is_an_error(void) {
     g_autoptr(TestDir) root = test_layers_new();
     g_autoptr(GPtrArray) layers = test_layers(root);
     g_autoptr(MachineTable) machines = test_shipped_machines();
+    const CatalogSources sources = {.layers = layers, .machines = machines};
     int next_fd = dup(0);
     struct rlimit before;
 
@@ -309,7 +311,7 @@ static void a_failing_system_is_an_error(void) {
         g_autoptr(Catalog) catalog = NULL;
 
         g_assert_no_errno(setrlimit(RLIMIT_NOFILE, &limit));
-        catalog = catalog_build(layers, machines, &error);
+        catalog = catalog_build(&sources, &error);
         g_assert_no_errno(setrlimit(RLIMIT_NOFILE, &before));
         g_assert_null(catalog);
         g_assert_error(error, FIRMWARE_ERROR, FIRMWARE_ERROR_IO);

@@ -9,7 +9,7 @@
 static MachineTable *load(const char *dir) {
     const char *const directories[] = {dir, NULL};
 
-    return machine_table_load(directories, NULL);
+    return machine_table_load(directories, NULL, NULL);
 }
 
 static MachineTable *load_text(const char *text) {
@@ -85,7 +85,7 @@ static void files_and_layers_have_an_order(void) {
             "[b?]\narchitectures=x\nbios-max-size=1\n");
     test_write_text(admin, ".0.conf", "[b*]\narchitectures=x\nbios-max-size=0\n");
     test_write_text(admin, "0.conf~", "[b*]\narchitectures=x\nbios-max-size=0\n");
-    table = machine_table_load(directories, NULL);
+    table = machine_table_load(directories, NULL, NULL);
 
     assert_no_problem(table);
     g_assert_null(board_of(table, "x", "hidden"));
@@ -106,7 +106,7 @@ static void a_broken_file_of_a_higher_layer_hides_too(void) {
 
     test_write_text(vendor, "a.conf", "[a]\narchitectures=x\n");
     test_link(admin, "a.conf", "nowhere");
-    table = machine_table_load(directories, NULL);
+    table = machine_table_load(directories, NULL, NULL);
     g_assert_cmpuint(machine_table_get_problems(table)->len, ==, 1);
     g_assert_null(board_of(table, "x", "a"));
 }

@@ -49,7 +49,8 @@ GPtrArray *test_layers(const char *root) {
 
 Catalog *test_catalog_of(const GPtrArray *layers, MachineTable *machines) {
     g_autoptr(GError) error = NULL;
-    Catalog *catalog = catalog_build(layers, machines, &error);
+    const CatalogSources sources = {.layers = layers, .machines = machines};
+    Catalog *catalog = catalog_build(&sources, &error);
 
     g_assert_no_error(error);
     g_assert_nonnull(catalog);
@@ -77,7 +78,7 @@ void test_assert_firmware(const Catalog *catalog, const char *expected) {
     for (guint i = 0; i < catalog->firmware->len; i++) {
         const CatalogFile *file = catalog->firmware->pdata[i];
 
-        g_assert_cmpuint(file->rank, ==, i);
+        g_assert_cmpuint(catalog_get_rank(catalog, file), ==, i);
         g_assert_true(catalog_find(catalog, file->name) == file);
         g_ptr_array_add(names, file->name);
     }

@@ -198,7 +198,7 @@ Descriptor *test_parse(const char *document) {
 
 MachineTable *test_shipped_machines(void) {
     static const char *const directories[] = {SHIPPED_MACHINES, NULL};
-    MachineTable *table = machine_table_load(directories, NULL);
+    MachineTable *table = machine_table_load(directories, NULL, NULL);
 
     g_assert_cmpuint(machine_table_get_problems(table)->len, ==, 0);
     g_assert_nonnull(machine_table_get_architectures(table)[0]);

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "config-file.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+#include "file.h"
+#include "text.h"
+
+/* One file; all keys together take less than 1 KiB. */
+#define MAX_SIZE (64 * 1024)
+
+/* -- finding ------------------------------------------------------------------------------ */
+
+static int compare_strings(gconstpointer a, gconstpointer b) {
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void find_drop_ins(const char *directory, const char *name, GHashTable *drop_ins) {
+    g_autofree char *path = g_strconcat(directory, "/", name, ".d", NULL);
+    g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
+    const char *file;
+
+    while (dir && (file = g_dir_read_name(dir)))
+        if (g_str_has_suffix(file, ".conf") && file[0] != '.')
+            g_hash_table_replace(drop_ins, g_strdup(file), g_strconcat(path, "/", file, NULL));
+}
+
+GPtrArray *config_files_find(const char *const *directories, const char *name) {
+    g_autoptr(GHashTable) drop_ins = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    g_autoptr(GPtrArray) names = g_ptr_array_new();
+    GPtrArray *paths = g_ptr_array_new_with_free_func(g_free);
+    g_autofree char *main_file = NULL;
+    GHashTableIter iter;
+    gpointer file;
+
+    for (; *directories; directories++) {
+        g_autofree char *path = g_strconcat(*directories, "/", name, NULL);
+
+        find_drop_ins(*directories, name, drop_ins);
+        if (g_file_test(path, G_FILE_TEST_EXISTS)) {
+            g_free(main_file);
+            main_file = g_steal_pointer(&path);
+        }
+    }
+    if (main_file)
+        g_ptr_array_add(paths, g_steal_pointer(&main_file));
+
+    g_hash_table_iter_init(&iter, drop_ins);
+    while (g_hash_table_iter_next(&iter, &file, NULL))
+        g_ptr_array_add(names, file);
+    g_ptr_array_sort(names, compare_strings);
+    for (guint i = 0; i < names->len; i++)
+        g_ptr_array_add(paths, g_strdup(g_hash_table_lookup(drop_ins, names->pdata[i])));
+    return paths;
+}
+
+/* -- reading ------------------------------------------------------------------------------ */
+
+static const ConfigKey *find_key(const ConfigKey *keys, const char *section, const char *name) {
+    for (; keys->name; keys++)
+        if (g_str_equal(keys->section, section) && (!name || g_str_equal(keys->name, name)))
+            return keys;
+    return NULL;
+}
+
+/* Where in a file. */
+typedef struct Position {
+    const char *path;
+    guint line;
+    const char *section; /* NULL: before the first, or in one that is unknown */
+} Position;
+
+static void read_section(Position *position, char *line, const ConfigKey *keys) {
+    gsize length = strlen(line);
+    const ConfigKey *key = NULL;
+
+    if (line[length - 1] == ']') {
+        line[length - 1] = '\0';
+        key = find_key(keys, line + 1, NULL);
+    }
+    position->section = key ? key->section : NULL;
+    if (!key)
+        g_warning("%s:%u: unknown section %s]", position->path, position->line, line);
+}
+
+static void read_key(
+        const Position *position, char *name, char *value, const ConfigKey *keys, gpointer data) {
+    const ConfigKey *key = position->section ? find_key(keys, position->section, name) : NULL;
+
+    if (!position->section)
+        g_warning(
+                "%s:%u: key \"%s\" stands in no known section", position->path, position->line,
+                name);
+    else if (!key)
+        g_warning(
+                "%s:%u: unknown key \"%s\" in section [%s]", position->path, position->line, name,
+                position->section);
+    else if (!key->parse(key, value, data))
+        g_warning(
+                "%s:%u: %s=%s is ignored: %s is expected", position->path, position->line, name,
+                value, key->expected);
+}
+
+/* GKeyFile keeps no line numbers, and refuses all of a file for one line. */
+static void read_lines(const char *path, char *text, const ConfigKey *keys, gpointer data) {
+    Position position = {.path = path};
+    char *rest = text;
+    char *line;
+
+    while ((line = strsep(&rest, "\n"))) {
+        char *equals;
+
+        position.line++;
+        line = g_strstrip(line);
+        equals = strchr(line, '=');
+        if (line[0] == '\0' || line[0] == '#' || line[0] == ';')
+            continue;
+        if (line[0] == '[') {
+            read_section(&position, line, keys);
+        } else if (equals) {
+            *equals = '\0';
+            read_key(&position, g_strchomp(line), g_strchug(equals + 1), keys, data);
+        } else {
+            g_warning(
+                    "%s:%u: neither a section nor a key nor a comment: %s", path, position.line,
+                    line);
+        }
+    }
+}
+
+static int read_text(const char *path, char **ret) {
+    g_auto(FileFd) fd = FILE_FD_NONE;
+    g_autoptr(GBytes) bytes = NULL;
+    const char *data;
+    gsize size;
+    int r;
+
+    r = file_open_regular(AT_FDCWD, path, &fd, NULL);
+    if (r < 0)
+        return r;
+    r = file_read_all(fd, MAX_SIZE, &bytes);
+    if (r < 0)
+        return r;
+    data = g_bytes_get_data(bytes, &size);
+    if (size > 0 && text_find_invalid(data, size))
+        return -EILSEQ;
+
+    *ret = g_strndup(data, size);
+    return 0;
+}
+
+static void read_file(const char *path, const ConfigKey *keys, gpointer data) {
+    g_autofree char *text = NULL;
+    int r;
+
+    if (file_is_null_device(AT_FDCWD, path))
+        return;
+    r = read_text(path, &text);
+    if (r >= 0)
+        read_lines(path, text, keys, data);
+    else
+        g_warning("%s is ignored: %s", path, g_strerror(-r));
+}
+
+void config_files_read(const GPtrArray *paths, const ConfigKey *keys, gpointer data) {
+    for (guint i = 0; i < paths->len; i++)
+        read_file(paths->pdata[i], keys, data);
+}

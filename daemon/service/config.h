@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "catalog-file.h"
+#include "watch.h"
+
+/*
+ * What the service is told to do: by its command line, which stays, and by its configuration file
+ * and drop-ins, which are read again at each reload. The command line has the last word. Logs what is
+ * wrong in a file, with line and key, and goes on with the default.
+ */
+
+/* What the command line says; NULL where it does not. */
+typedef struct ConfigOptions {
+    gboolean is_user;
+    char *search_path;
+    char *machines;
+    char *state_directory;
+    char *config_file;
+} ConfigOptions;
+
+void config_options_clear(ConfigOptions *options);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ConfigOptions, config_options_clear)
+
+/* Each is a key of the section [Limits], with its default. */
+typedef struct ConfigLimits {
+    guint64 calls_per_user;   /* CallsPerUser=16: unfinished calls of a uid but 0; 1 to 65536 */
+    guint64 calls;            /* Calls=256: unfinished calls in all; 1 to 65536 */
+    guint64 exports_per_user; /* ExportsPerUser=4: exports at once; 1 to 65536 */
+    guint64 vms_per_user;     /* VMsPerUser=256: VMs of an owner; 0 to 1048576 */
+    guint64 bytes_per_user;   /* BytesPerUser=4G: of an owner's files, holes counted; 0 to 2^62 */
+} ConfigLimits;
+
+typedef struct Config {
+    GPtrArray *layers;         /* of CatalogLayer, least specific first. [Catalog] SearchPath= */
+    GStrv machine_directories; /* least specific first. [Catalog] MachineDirectories= */
+    char *state_directory;     /* of the command line alone */
+    WatchTimes watch_times;    /* [Catalog] QuietMSec=50, MaxQuietMSec=500, RescanSec=30 */
+    ConfigLimits limits;
+    int log_level; /* [Log] LogLevel=info: LOG_EMERG to LOG_DEBUG, by the words of log.h */
+} Config;
+
+/* NULL: OPTIONS are wrong, or the file that they name cannot be read. What is wrong in a file is no
+ * error. Reads files: not on the event loop. Shared between threads, never changed. */
+Config *config_load(const ConfigOptions *options, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+Config *config_ref(Config *config);
+void config_unref(Config *config);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Config, config_unref)
+
+/* Both name the same directories in the same order. */
+gboolean config_same_search_path(const Config *a, const Config *b);

@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "watch-plan.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+/* Which directories a path leads through, and which names matter in each. */
+
+/* What can change where a name in a directory leads. A link raises CREATE alone, chmod ATTRIB alone. */
+#define WAY_EVENTS                                                                      \
+    (IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ATTRIB | IN_DELETE_SELF | \
+     IN_MOVE_SELF)
+/* And what is in a file. truncate(2) raises MODIFY alone, the end of a shared mapping CLOSE_WRITE. */
+#define FILE_EVENTS (WAY_EVENTS | IN_MODIFY | IN_CLOSE_WRITE)
+
+/* As many as the kernel follows: path_resolution(7). */
+#define MAX_LINKS 40
+
+/* What is behind a watch descriptor: a directory, or a file that has more names than one. */
+typedef struct Directory {
+    gint refs;
+    int error;          /* it cannot be watched: errno; 0: it is */
+    gboolean has_files; /* whose contents are watched */
+    GHashTable *names;  /* that matter */
+    GPtrArray *whole;   /* of char*: by these paths, all that is in it matters */
+} Directory;
+
+static Directory *directory_new(int error) {
+    Directory *directory = g_new0(Directory, 1);
+
+    directory->refs = 1;
+    directory->error = error;
+    directory->names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    directory->whole = g_ptr_array_new_with_free_func(g_free);
+    return directory;
+}
+
+static void directory_unref(gpointer data) {
+    Directory *directory = data;
+
+    if (--directory->refs > 0)
+        return;
+    g_hash_table_unref(directory->names);
+    g_ptr_array_unref(directory->whole);
+    g_free(directory);
+}
+
+WatchPlan *watch_plan_new_for(int inotify) {
+    WatchPlan *plan = g_new0(WatchPlan, 1);
+
+    plan->inotify = inotify;
+    plan->directories = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, directory_unref);
+    plan->by_wd = g_hash_table_new_full(NULL, NULL, NULL, directory_unref);
+    plan->links = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    return plan;
+}
+
+void watch_plan_free(WatchPlan *plan) {
+    if (!plan)
+        return;
+
+    g_hash_table_unref(plan->directories);
+    g_hash_table_unref(plan->by_wd);
+    g_hash_table_unref(plan->links);
+    g_free(plan->unwatched);
+    g_free(plan);
+}
+
+static void note_unwatched(WatchPlan *plan, const char *path, int error) {
+    if (plan->unwatched)
+        return;
+    plan->unwatched = g_strdup(path);
+    plan->unwatched_error = error;
+}
+
+/* Returns the watch descriptor or a negative errno. An older plan may have the same watch, and more
+ * events with it. */
+static int add_watch(const WatchPlan *plan, const char *path, uint32_t events) {
+    int wd;
+
+    if (plan->inotify < 0)
+        return plan->inotify;
+    if (g_hash_table_size(plan->by_wd) >= WATCH_MAX_DIRECTORIES)
+        return -ENOSPC;
+    wd = inotify_add_watch(
+            plan->inotify, path, events | IN_DONT_FOLLOW | IN_EXCL_UNLINK | IN_MASK_ADD);
+    return wd < 0 ? -errno : wd;
+}
+
+static void keep_watch(WatchPlan *plan, int wd, Directory *directory) {
+    if (g_hash_table_contains(plan->by_wd, GINT_TO_POINTER(wd)))
+        return;
+    directory->refs++;
+    g_hash_table_insert(plan->by_wd, GINT_TO_POINTER(wd), directory);
+}
+
+/* PATH is a directory without links on its way. */
+static Directory *watch_directory(WatchPlan *plan, const char *path) {
+    Directory *directory = g_hash_table_lookup(plan->directories, path);
+    int wd;
+
+    if (directory)
+        return directory;
+
+    wd = add_watch(plan, path, WAY_EVENTS | IN_ONLYDIR);
+    /* the same by another path: a bind mount */
+    directory = wd < 0 ? NULL : g_hash_table_lookup(plan->by_wd, GINT_TO_POINTER(wd));
+    if (directory)
+        directory->refs++;
+    else
+        directory = directory_new(wd < 0 ? -wd : 0);
+    g_hash_table_insert(plan->directories, g_strdup(path), directory);
+
+    if (wd >= 0)
+        keep_watch(plan, wd, directory);
+    /* one that went away since is told of by the directory it was in; what may not be read matters
+     * where something in it can be looked at all the same */
+    if (wd < 0 && wd != -ENOENT && wd != -ENOTDIR && wd != -EACCES)
+        note_unwatched(plan, path, -wd);
+    return directory;
+}
+
+static void watch_contents(const WatchPlan *plan, Directory *directory, const char *path) {
+    if (directory->has_files || directory->error)
+        return;
+    directory->has_files = TRUE;
+    /* the same watch with more events: it cannot fail for want of one more */
+    (void)add_watch(plan, path, FILE_EVENTS | IN_ONLYDIR);
+}
+
+/* The file can change by a name that is in no directory of the plan. */
+static void watch_inode(WatchPlan *plan, const char *path) {
+    int wd = add_watch(plan, path, FILE_EVENTS);
+
+    if (wd >= 0) {
+        Directory *file = directory_new(0);
+
+        keep_watch(plan, wd, file);
+        directory_unref(file);
+    } else if (wd != -ENOENT && wd != -EACCES) {
+        note_unwatched(plan, path, -wd);
+    }
+}
+
+/* Where the link PATH leads; NULL: it is none. */
+static const char *read_link(WatchPlan *plan, const char *path) {
+    const char *known = g_hash_table_lookup(plan->links, path);
+    char target[PATH_MAX];
+    ssize_t size;
+
+    if (known)
+        return known;
+    size = readlink(path, target, sizeof target);
+    if (size <= 0 || size == sizeof target)
+        return NULL;
+    known = g_strndup(target, (gsize)size);
+    g_hash_table_insert(plan->links, g_strdup(path), (gpointer)known);
+    return known;
+}
+
+/* One step down from the directory AT. Returns the directory that NAME is there, or NULL where it is
+ * something else: a link, with where it leads in *RET_LINK, or the end of the way. */
+static char *step(WatchPlan *plan, const char *at, const char *name, const char **ret_link) {
+    g_autofree char *path = g_strconcat(at[1] ? at : "", "/", name, NULL);
+    Directory *directory;
+    struct stat st;
+
+    if (g_hash_table_contains(plan->directories, path))
+        return g_steal_pointer(&path);
+
+    directory = watch_directory(plan, at);
+    if (!g_hash_table_contains(directory->names, name))
+        g_hash_table_add(directory->names, g_strdup(name));
+
+    if (lstat(path, &st) < 0) {
+        if (directory->error == EACCES && errno != EACCES)
+            note_unwatched(plan, at, EACCES);
+        return NULL;
+    }
+    if (directory->error == EACCES)
+        note_unwatched(plan, at, EACCES);
+    if (S_ISREG(st.st_mode)) {
+        watch_contents(plan, directory, at);
+        if (st.st_nlink > 1)
+            watch_inode(plan, path);
+    }
+    if (S_ISLNK(st.st_mode))
+        *ret_link = read_link(plan, path);
+    return S_ISDIR(st.st_mode) ? g_steal_pointer(&path) : NULL;
+}
+
+/* A directory without links on its way, and the rest of the way. */
+typedef struct Way {
+    char *at;
+    char *rest;
+} Way;
+
+static void way_clear(Way *way) {
+    g_free(way->at);
+    g_free(way->rest);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Way, way_clear)
+
+static void begin_way(const WatchPlan *plan, const char *path, Way *way) {
+    const char *slash = strrchr(path, '/');
+    g_autofree char *parent = g_strndup(path, (gsize)(slash - path));
+
+    /* most paths lead to where others lead, too */
+    if (g_hash_table_contains(plan->directories, parent)) {
+        way->at = g_steal_pointer(&parent);
+        way->rest = g_strdup(slash);
+    } else {
+        way->at = g_strdup("/");
+        way->rest = g_strdup(path);
+    }
+}
+
+/* Takes the next word off the rest of the way; NULL: none is left. */
+static char *take_word(Way *way) {
+    char *begin = way->rest + strspn(way->rest, "/");
+    gsize length = strcspn(begin, "/");
+    char *word = length > 0 ? g_strndup(begin, length) : NULL;
+    char *rest = g_strdup(begin + length);
+
+    g_free(way->rest);
+    way->rest = rest;
+    return word;
+}
+
+static void go_to(Way *way, char *at) {
+    g_free(way->at);
+    way->at = at;
+}
+
+static void turn_off(Way *way, const char *link) {
+    char *rest = g_strconcat(link, "/", way->rest, NULL);
+
+    g_free(way->rest);
+    way->rest = rest;
+    if (link[0] == '/')
+        go_to(way, g_strdup("/"));
+}
+
+/* The directory that PATH is; NULL: it is something else, or not there. */
+static char *follow(WatchPlan *plan, const char *path) {
+    g_auto(Way) way = {};
+    guint n_links = 0;
+    char *word;
+
+    begin_way(plan, path, &way);
+    while ((word = take_word(&way))) {
+        g_autofree char *name = word;
+        const char *link = NULL;
+        char *next;
+
+        if (g_str_equal(name, "."))
+            continue;
+        if (g_str_equal(name, "..")) {
+            go_to(&way, g_path_get_dirname(way.at));
+            continue;
+        }
+        next = step(plan, way.at, name, &link);
+        if (next)
+            go_to(&way, next);
+        else if (link && ++n_links <= MAX_LINKS)
+            turn_off(&way, link);
+        else
+            return NULL;
+    }
+    return g_steal_pointer(&way.at);
+}
+
+void watch_plan_add_file(WatchPlan *plan, const char *path) {
+    g_autofree char *directory = follow(plan, path);
+}
+
+void watch_plan_add_directory(WatchPlan *plan, const char *path) {
+    g_autofree char *at = follow(plan, path);
+    Directory *directory = at ? watch_directory(plan, at) : NULL;
+
+    if (!directory)
+        return;
+    watch_contents(plan, directory, at);
+    g_ptr_array_add(directory->whole, g_strdup(path));
+}
+
+static void visit_file(const char *path, gpointer userdata) {
+    watch_plan_add_file(userdata, path);
+}
+
+static void visit_directory(const char *path, gpointer userdata) {
+    watch_plan_add_directory(userdata, path);
+}
+
+FileVisitor watch_plan_get_visitor(WatchPlan *plan) {
+    return (FileVisitor){.file = visit_file, .directory = visit_directory, .userdata = plan};
+}
+
+const char *watch_plan_get_unwatched(const WatchPlan *plan, int *ret_error) {
+    *ret_error = plan->unwatched_error;
+    return plan->unwatched;
+}
+
+gboolean watch_plan_has(const WatchPlan *plan, int wd) {
+    return g_hash_table_contains(plan->by_wd, GINT_TO_POINTER(wd));
+}
+
+WatchMeaning watch_plan_judge(const WatchPlan *plan, int wd, const char *name, GHashTable *paths) {
+    const Directory *directory = g_hash_table_lookup(plan->by_wd, GINT_TO_POINTER(wd));
+
+    if (!directory)
+        return WATCH_MEANS_NOTHING;
+    if (name[0] == '\0' || g_hash_table_contains(directory->names, name))
+        return WATCH_MEANS_ANYTHING;
+
+    for (guint i = 0; i < directory->whole->len; i++)
+        g_hash_table_add(paths, g_strconcat(directory->whole->pdata[i], "/", name, NULL));
+    return directory->whole->len > 0 ? WATCH_MEANS_FILES : WATCH_MEANS_NOTHING;
+}
+
+static void merge_directory(Directory *directory, const Directory *more) {
+    GHashTableIter iter;
+    gpointer name;
+
+    g_hash_table_iter_init(&iter, more->names);
+    while (g_hash_table_iter_next(&iter, &name, NULL))
+        if (!g_hash_table_contains(directory->names, name))
+            g_hash_table_add(directory->names, g_strdup(name));
+}
+
+void watch_plan_merge(WatchPlan *plan, const WatchPlan *more) {
+    GHashTableIter iter;
+    gpointer wd;
+    gpointer value;
+
+    g_hash_table_iter_init(&iter, more->by_wd);
+    while (g_hash_table_iter_next(&iter, &wd, &value)) {
+        Directory *directory = g_hash_table_lookup(plan->by_wd, wd);
+
+        if (directory)
+            merge_directory(directory, value);
+        else
+            keep_watch(plan, GPOINTER_TO_INT(wd), value);
+    }
+    if (more->unwatched)
+        note_unwatched(plan, more->unwatched, more->unwatched_error);
+}

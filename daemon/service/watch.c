@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "watch.h"
+
+#include <fcntl.h>
+#include <stdalign.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "watch-plan.h"
+
+/* What happened while a reading was under way, kept until its plan says whether it matters; and files
+ * that are said to have changed. More is as good as anything. */
+#define MAX_KEPT 1024
+#define MAX_CHANGES 1024
+
+/* A timer of which nothing is asked but this: the default accuracy is 250 ms. */
+#define TIMER_ACCURACY_USEC 1000
+
+struct Watch {
+    FileFd inotify; /* a negative errno: it cannot be had */
+    FileFd mounts;
+    sd_event *event;
+    sd_event_source *inotify_source;
+    sd_event_source *mounts_source;
+    sd_event_source *timer; /* off while nothing has happened */
+    WatchTimes times;
+    void (*changed)(gpointer userdata);
+    gpointer userdata;
+
+    WatchPlan *plan; /* in force; NULL: none yet */
+    gboolean is_planning;
+    GPtrArray *kept;       /* of WatchEvent, while planning */
+    guint64 first_change;  /* since when nothing was told of; 0: nothing has happened */
+    gboolean needs_rescan; /* something cannot be watched */
+
+    GHashTable *changes; /* set of paths: what has changed since watch_take_changes() */
+    gboolean anything_changed;
+};
+
+typedef struct WatchEvent {
+    int wd;
+    char name[]; /* "": the directory itself */
+} WatchEvent;
+
+/* -- telling ------------------------------------------------------------------------------ */
+
+static guint64 get_now(const Watch *watch) {
+    guint64 now = 0;
+
+    /* fails for a clock that is not there, and this one is */
+    (void)sd_event_now(watch->event, CLOCK_MONOTONIC, &now);
+    return now;
+}
+
+static void set_timer(Watch *watch, guint64 usec) {
+    (void)sd_event_source_set_time(watch->timer, usec);
+    (void)sd_event_source_set_enabled(watch->timer, SD_EVENT_ONESHOT);
+}
+
+static void tell_later(Watch *watch) {
+    guint64 now = get_now(watch);
+
+    if (watch->first_change == 0)
+        watch->first_change = now;
+    set_timer(watch, MIN(now + watch->times.quiet, watch->first_change + watch->times.max_quiet));
+}
+
+void watch_poke(Watch *watch) {
+    watch->anything_changed = TRUE;
+    tell_later(watch);
+}
+
+GPtrArray *watch_take_changes(Watch *watch) {
+    GPtrArray *paths = NULL;
+
+    if (!watch->anything_changed) {
+        GHashTableIter iter;
+        gpointer path;
+
+        paths = g_ptr_array_new_with_free_func(g_free);
+        g_hash_table_iter_init(&iter, watch->changes);
+        while (g_hash_table_iter_next(&iter, &path, NULL))
+            g_ptr_array_add(paths, g_strdup(path));
+    }
+    g_hash_table_remove_all(watch->changes);
+    watch->anything_changed = FALSE;
+    return paths;
+}
+
+static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
+    Watch *watch = userdata;
+
+    /* nothing has happened, but not everything would be told */
+    if (watch->first_change == 0)
+        watch->anything_changed = TRUE;
+    watch->first_change = 0;
+    watch->changed(watch->userdata);
+    return 0;
+}
+
+/* -- listening ---------------------------------------------------------------------------- */
+
+/* TRUE where it matters. */
+static gboolean take_change(Watch *watch, int wd, const char *name) {
+    WatchMeaning meaning = watch->plan ? watch_plan_judge(watch->plan, wd, name, watch->changes)
+                                       : WATCH_MEANS_NOTHING;
+
+    if (meaning == WATCH_MEANS_NOTHING)
+        return FALSE;
+    if (meaning == WATCH_MEANS_ANYTHING || g_hash_table_size(watch->changes) > MAX_CHANGES)
+        watch_poke(watch);
+    else
+        tell_later(watch);
+    return TRUE;
+}
+
+static void keep_event(Watch *watch, int wd, const char *name) {
+    WatchEvent *kept;
+
+    if (watch->kept->len >= MAX_KEPT) {
+        watch_poke(watch);
+        return;
+    }
+    kept = g_malloc(sizeof *kept + strlen(name) + 1);
+    kept->wd = wd;
+    memcpy(kept->name, name, strlen(name) + 1);
+    g_ptr_array_add(watch->kept, kept);
+}
+
+static void take_event(Watch *watch, const struct inotify_event *event) {
+    const char *name = event->len > 0 ? event->name : "";
+
+    if (event->mask & IN_Q_OVERFLOW)
+        watch_poke(watch);
+    /* IN_IGNORED is the kernel's word for a watch that ended: what ended it was told before */
+    else if (
+            !(event->mask & IN_IGNORED) && !take_change(watch, event->wd, name) &&
+            watch->is_planning)
+        keep_event(watch, event->wd, name);
+}
+
+/* One buffer a turn: what more there is comes with the next. */
+static int on_inotify(sd_event_source *source, int fd, uint32_t events, void *userdata) {
+    alignas(struct inotify_event) char buffer[16384];
+    Watch *watch = userdata;
+    ssize_t size = read(fd, buffer, sizeof buffer);
+
+    for (const char *p = buffer; size > 0 && p < buffer + size;) {
+        const struct inotify_event *event = (const struct inotify_event *)p;
+
+        take_event(watch, event);
+        p += sizeof *event + event->len;
+    }
+    return 0;
+}
+
+/* proc(5): the file is readable with priority whenever something is mounted or unmounted. What that
+ * hides or shows raises no event of its own. */
+static int on_mounts(sd_event_source *source, int fd, uint32_t events, void *userdata) {
+    watch_poke(userdata);
+    return 0;
+}
+
+static int listen_to_mounts(Watch *watch) {
+    watch->mounts = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (watch->mounts < 0)
+        return 0; /* no /proc: no mounts are told */
+    return sd_event_add_io(
+            watch->event, &watch->mounts_source, watch->mounts, EPOLLPRI, on_mounts, watch);
+}
+
+static int listen_to_inotify(Watch *watch) {
+    watch->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    if (watch->inotify < 0) {
+        watch->inotify = -errno;
+        return 0;
+    }
+    return sd_event_add_io(
+            watch->event, &watch->inotify_source, watch->inotify, EPOLLIN, on_inotify, watch);
+}
+
+int watch_new(
+        sd_event *event, const WatchTimes *times, void (*changed)(gpointer userdata),
+        gpointer userdata, Watch **ret) {
+    g_autoptr(Watch) watch = g_new0(Watch, 1);
+    int r;
+
+    watch->event = sd_event_ref(event);
+    watch->times = *times;
+    watch->changed = changed;
+    watch->userdata = userdata;
+    watch->mounts = FILE_FD_NONE;
+    watch->kept = g_ptr_array_new_with_free_func(g_free);
+    watch->changes = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+
+    r = listen_to_inotify(watch);
+    if (r < 0)
+        return r;
+    r = listen_to_mounts(watch);
+    if (r < 0)
+        return r;
+    r = sd_event_add_time(
+            event, &watch->timer, CLOCK_MONOTONIC, 0, TIMER_ACCURACY_USEC, on_timer, watch);
+    if (r < 0)
+        return r;
+    r = sd_event_source_set_enabled(watch->timer, SD_EVENT_OFF);
+    if (r < 0)
+        return r;
+
+    *ret = g_steal_pointer(&watch);
+    return 0;
+}
+
+void watch_free(Watch *watch) {
+    if (!watch)
+        return;
+
+    watch_plan_free(watch->plan);
+    g_ptr_array_unref(watch->kept);
+    g_hash_table_unref(watch->changes);
+    sd_event_source_unref(watch->timer);
+    sd_event_source_unref(watch->inotify_source);
+    sd_event_source_unref(watch->mounts_source);
+    if (watch->inotify >= 0)
+        file_fd_close(watch->inotify);
+    if (watch->mounts >= 0)
+        file_fd_close(watch->mounts);
+    sd_event_unref(watch->event);
+    g_free(watch);
+}
+
+void watch_set_times(Watch *watch, const WatchTimes *times) {
+    watch->times = *times;
+}
+
+/* -- plans -------------------------------------------------------------------------------- */
+
+WatchPlan *watch_plan_new(Watch *watch) {
+    watch->is_planning = TRUE;
+    return watch_plan_new_for(watch->inotify);
+}
+
+/* Ends the watches of FROM that TO does not have. */
+static void remove_watches(const Watch *watch, const WatchPlan *from, const WatchPlan *to) {
+    GHashTableIter iter;
+    gpointer wd;
+
+    if (!from)
+        return;
+    g_hash_table_iter_init(&iter, from->by_wd);
+    while (g_hash_table_iter_next(&iter, &wd, NULL))
+        if (!to || !watch_plan_has(to, GPOINTER_TO_INT(wd)))
+            /* fails for one whose directory is gone */
+            (void)inotify_rm_watch(watch->inotify, GPOINTER_TO_INT(wd));
+}
+
+static void end_planning(Watch *watch) {
+    watch->is_planning = FALSE;
+    for (guint i = 0; i < watch->kept->len; i++) {
+        const WatchEvent *event = watch->kept->pdata[i];
+
+        (void)take_change(watch, event->wd, event->name);
+    }
+    g_ptr_array_set_size(watch->kept, 0);
+    if (watch->needs_rescan && watch->first_change == 0)
+        set_timer(watch, get_now(watch) + watch->times.rescan);
+}
+
+void watch_adopt(Watch *watch, WatchPlan *plan) {
+    remove_watches(watch, watch->plan, plan);
+    watch_plan_free(watch->plan);
+    watch->plan = plan;
+    watch->needs_rescan = plan->unwatched != NULL;
+    end_planning(watch);
+}
+
+void watch_extend(Watch *watch, WatchPlan *plan) {
+    watch_plan_merge(watch->plan, plan);
+    watch_plan_free(plan);
+    watch->needs_rescan = watch->plan->unwatched != NULL;
+    end_planning(watch);
+}
+
+void watch_reject(Watch *watch, WatchPlan *plan) {
+    remove_watches(watch, plan, watch->plan);
+    watch_plan_free(plan);
+    watch->needs_rescan = TRUE;
+    watch->anything_changed = TRUE;
+    end_planning(watch);
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <systemd/sd-event.h>
+
+#include "file.h"
+
+/*
+ * Watches paths, and says only "changed": once what happened has been quiet for a while. Knows
+ * nothing of firmware.
+ *
+ * A path is watched through every directory on its way, links followed, so that it does not matter
+ * which of them is made, renamed, linked elsewhere or mounted over: each holds the names that matter
+ * in it, and everything else that happens there is passed over. The directories are found out anew
+ * for each reading of the files, as a plan, beside the event loop; each is watched before anything in
+ * it is looked at, so nothing is missed between the two.
+ *
+ * The sources of sd_event_add_inotify() are added on the event loop, which would have to wait for the
+ * disk; here the loop reads one inotify descriptor, and threads add to it.
+ */
+
+/* Directories of one plan; the kernel's own limit, fs.inotify.max_user_watches, is shared by all
+ * processes of the user. */
+#define WATCH_MAX_DIRECTORIES 8192
+
+/* All in microseconds. */
+typedef struct WatchTimes {
+    guint64 quiet;     /* nothing has happened for so long: told */
+    guint64 max_quiet; /* told after so long although something still happens */
+    guint64 rescan;    /* how often it is told where something cannot be watched */
+} WatchTimes;
+
+typedef struct Watch Watch;
+
+/* CHANGED is called on the event loop. Where inotify itself cannot be had, plans are incomplete. */
+int watch_new(
+        sd_event *event, const WatchTimes *times, void (*changed)(gpointer userdata),
+        gpointer userdata, Watch **ret) G_GNUC_WARN_UNUSED_RESULT;
+void watch_free(Watch *watch);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Watch, watch_free)
+
+void watch_set_times(Watch *watch, const WatchTimes *times);
+
+/* As if anything had happened just now. */
+void watch_poke(Watch *watch);
+
+/* What has happened since the last call: paths (char*) in directories that were added, which are all
+ * that has changed; NULL: anything may have. On the loop, when a reading begins. */
+GPtrArray *watch_take_changes(Watch *watch) G_GNUC_WARN_UNUSED_RESULT;
+
+/* One reading of the files: which paths matter. */
+typedef struct WatchPlan WatchPlan;
+
+/* One at a time; what follows may happen on another thread. WATCH must outlive it. */
+WatchPlan *watch_plan_new(Watch *watch) G_GNUC_WARN_UNUSED_RESULT;
+void watch_plan_free(WatchPlan *plan);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(WatchPlan, watch_plan_free)
+
+/* Calls these two, each with an absolute path. */
+FileVisitor watch_plan_get_visitor(WatchPlan *plan);
+void watch_plan_add_file(WatchPlan *plan, const char *path);
+void watch_plan_add_directory(WatchPlan *plan, const char *path);
+
+/* A directory that cannot be watched, and why; NULL where all are. */
+const char *watch_plan_get_unwatched(const WatchPlan *plan, int *ret_error);
+
+/* On the loop: from now on the paths of PLAN matter, and no others. Takes PLAN. */
+void watch_adopt(Watch *watch, WatchPlan *plan);
+/* The reading was of some changes alone: the paths of PLAN matter, too. Takes PLAN. */
+void watch_extend(Watch *watch, WatchPlan *plan);
+/* The reading failed: those of the old plan matter still. Another is asked for after a while. Takes
+ * PLAN. */
+void watch_reject(Watch *watch, WatchPlan *plan);

@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <glib/gstdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "catalog-compare.h"
+#include "util-catalog.h"
+
+/* A catalog after another: what is read again, what is shared, what is held back. */
+
+/* In microseconds. Tests say how long ago files changed by how far ahead of the clock they look. */
+#define QUIET ((gint64)10 * G_USEC_PER_SEC)
+
+typedef struct Rebuild {
+    TestDir *root;
+    GPtrArray *layers;
+    MachineTable *machines;
+    CatalogCache *cache;
+    GPtrArray *visited; /* of char*: below ROOT */
+} Rebuild;
+
+static void rebuild_clear(Rebuild *r) {
+    g_clear_pointer(&r->layers, g_ptr_array_unref);
+    g_clear_pointer(&r->machines, machine_table_unref);
+    g_clear_pointer(&r->cache, catalog_cache_free);
+    g_clear_pointer(&r->visited, g_ptr_array_unref);
+    g_clear_pointer(&r->root, test_dir_free);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Rebuild, rebuild_clear)
+
+static void begin(Rebuild *r) {
+    r->root = test_layers_new();
+    r->layers = test_layers(r->root);
+    r->machines = test_shipped_machines();
+    r->cache = catalog_cache_new();
+    r->visited = g_ptr_array_new_with_free_func(g_free);
+    test_describe(r->root, "vendor/a.json", NULL);
+    test_describe(r->root, "vendor/b.json", NULL);
+}
+
+static void visit(const char *path, gpointer userdata) {
+    Rebuild *r = userdata;
+
+    g_assert_true(g_str_has_prefix(path, r->root));
+    g_ptr_array_add(r->visited, g_strdup(path + strlen(r->root) + 1));
+}
+
+/* CHANGED: names below ROOT with blanks between them; NULL: anything may have. */
+static Catalog *build(Rebuild *r, const Catalog *previous, gint64 now, const char *changed) {
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GPtrArray) paths = g_ptr_array_new_with_free_func(g_free);
+    g_auto(GStrv) names = g_strsplit(changed ? changed : "", " ", -1);
+    const FileVisitor visitor = {.file = visit, .directory = visit, .userdata = r};
+    const CatalogSources sources = {
+            .layers = r->layers,
+            .machines = r->machines,
+            .previous = previous,
+            .changed = changed ? paths : NULL,
+            .cache = r->cache,
+            .clock = {.now = now, .quiet = QUIET},
+            .visitor = &visitor,
+    };
+    Catalog *catalog;
+
+    for (char **name = names; *name; name++)
+        g_ptr_array_add(paths, g_build_filename(r->root, *name, NULL));
+    g_ptr_array_set_size(r->visited, 0);
+    catalog = catalog_build(&sources, &error);
+    g_assert_no_error(error);
+    g_assert_nonnull(catalog);
+    return catalog;
+}
+
+/* Long after every file was written; or at once. */
+static gint64 later(void) {
+    return g_get_real_time() + 2 * QUIET;
+}
+
+static gint64 soon(void) {
+    return g_get_real_time();
+}
+
+/* What was built has to be what a first build finds. */
+static void assert_as_new(Rebuild *r, const Catalog *catalog) {
+    g_autoptr(Catalog) fresh = test_catalog_of(r->layers, r->machines);
+    g_autoptr(CatalogChange) change = catalog_compare(catalog, fresh);
+
+    g_assert_null(change);
+    g_assert_false(catalog->is_held);
+}
+
+static void what_did_not_change_is_shared(void) {
+    g_auto(Rebuild) r = {};
+    g_autoptr(Catalog) first = NULL;
+    g_autoptr(Catalog) second = NULL;
+
+    begin(&r);
+    first = build(&r, NULL, later(), NULL);
+    test_describe(r.root, "vendor/b.json", "description", "'another'", NULL);
+    second = build(&r, first, later(), NULL);
+    g_assert_true(test_find(first, "a") == test_find(second, "a"));
+    g_assert_true(test_find(first, "b") != test_find(second, "b"));
+    g_assert_cmpstr(test_find(second, "b")->descriptor->description, ==, "another");
+    assert_as_new(&r, second);
+}
+
+/* Two changes of one moment leave one stamp. */
+static void what_has_just_changed_is_read_again(void) {
+    g_auto(Rebuild) r = {};
+    g_autoptr(Catalog) first = NULL;
+    g_autoptr(Catalog) second = NULL;
+
+    begin(&r);
+    first = build(&r, NULL, soon(), NULL);
+    second = build(&r, first, later(), NULL);
+    g_assert_true(test_find(first, "a")->descriptor != test_find(second, "a")->descriptor);
+}
+
+static void an_image_that_changes_is_seen(void) {
+    g_auto(Rebuild) r = {};
+    g_autoptr(Catalog) first = NULL;
+    g_autoptr(Catalog) second = NULL;
+    g_autofree char *image = NULL;
+
+    begin(&r);
+    image = g_build_filename(r.root, "vars.fd", NULL);
+    first = build(&r, NULL, later(), NULL);
+    g_assert_no_errno(g_unlink(image));
+    second = build(&r, first, later(), NULL);
+    g_assert_cmpint(test_find(first, "a")->state, ==, FIRMWARE_STATE_USABLE);
+    g_assert_cmpint(test_find(second, "a")->state, ==, FIRMWARE_STATE_UNUSABLE);
+    g_assert_true(test_find(first, "a")->descriptor == test_find(second, "a")->descriptor);
+    assert_as_new(&r, second);
+}
+
+static void another_machine_table_judges_anew(void) {
+    g_auto(Rebuild) r = {};
+    g_autoptr(TestDir) empty = test_dir_new();
+    const char *const directories[] = {empty, NULL};
+    g_autoptr(Catalog) first = NULL;
+    g_autoptr(Catalog) second = NULL;
+
+    begin(&r);
+    first = build(&r, NULL, later(), NULL);
+    machine_table_unref(r.machines);
+    r.machines = machine_table_load(directories, NULL, NULL);
+    second = build(&r, first, later(), NULL);
+    g_assert_cmpint(test_find(second, "a")->state, ==, FIRMWARE_STATE_UNUSABLE);
+    assert_as_new(&r, second);
+}
+
+static void layers_that_change_places_are_read_anew(void) {
+    g_auto(Rebuild) r = {};
+    g_autoptr(Catalog) first = NULL;
+    g_autoptr(Catalog) second = NULL;
+
+    begin(&r);
+    test_describe(r.root, "admin/a.json", NULL);
+    first = build(&r, NULL, later(), NULL);
+    g_assert_cmpint(test_find(first, "a")->layer, ==, FIRMWARE_LAYER_ADMIN);
+    g_ptr_array_add(r.layers, g_ptr_array_steal_index(r.layers, 0)); /* vendor is last now */
+    second = build(&r, first, later(), NULL);
+    g_assert_cmpint(test_find(second, "a")->layer, ==, FIRMWARE_LAYER_VENDOR);
+    assert_as_new(&r, second);
+}
+
+/* -- changes that are known --------------------------------------------------------------- */
+
+static void known_changes_alone_are_looked_at(void) {
+    g_auto(Rebuild) r = {};
+    g_autoptr(Catalog) first = NULL;
+    g_autoptr(Catalog) second = NULL;
+
+    begin(&r);
+    first = build(&r, NULL, later(), NULL);
+    test_describe(r.root, "vendor/a.json", "description", "'changed'", NULL);
+    test_describe(r.root, "vendor/b.json", "description", "'changed, but nobody said so'", NULL);
+    second = build(&r, first, later(), "vendor/a.json");
+    g_assert_cmpstr(test_find(second, "a")->descriptor->description, ==, "changed");
+    g_assert_true(test_find(second, "b") == test_find(first, "b"));
+    /* its images are known */
+    g_assert_cmpuint(r.visited->len, ==, 0);
+}
+
+static void known_changes_make_any_change(void) {
+    static const char *const steps[][2] = {
+            /* what is done, and to which files */
+            {"add", "vendor/c.json"},        {"add", "admin/a.json"},
+            {"break", "admin/a.json"},       {"mask", "admin/b.json"},
+            {"remove", "admin/b.json"},      {"remove", "vendor/a.json"},
+            {"remove", "admin/a.json"},      {"add", "user/c.json"},
+            {"mask", "user/c.json"},         {"link", "vendor/d.json"},
+            {"remove", "vendor/c.json"},     {"add", "vendor/zz.json"},
+            {"add", "vendor/0.json"},        {"remove", "user/c.json"},
+            {"add", "vendor/no-descriptor"}, {"remove", "vendor/never-there.json"},
+    };
+    g_auto(Rebuild) r = {};
+    g_autoptr(Catalog) catalog = NULL;
+
+    begin(&r);
+    catalog = build(&r, NULL, later(), NULL);
+    for (gsize i = 0; i < G_N_ELEMENTS(steps); i++) {
+        g_autofree char *path = g_build_filename(r.root, steps[i][1], NULL);
+        Catalog *next;
+
+        (void)g_unlink(path);
+        if (g_str_equal(steps[i][0], "add"))
+            test_describe(r.root, steps[i][1], NULL);
+        else if (g_str_equal(steps[i][0], "break"))
+            test_write_text(r.root, steps[i][1], "{");
+        else if (g_str_equal(steps[i][0], "mask"))
+            test_write_text(r.root, steps[i][1], "");
+        else if (g_str_equal(steps[i][0], "link"))
+            test_link(r.root, steps[i][1], "b.json");
+
+        next = build(&r, catalog, later(), steps[i][1]);
+        catalog_unref(catalog);
+        catalog = next;
+        assert_as_new(&r, catalog);
+    }
+    test_assert_firmware(catalog, "0, b, d, zz");
+}
+
+static void a_new_image_is_looked_at(void) {
+    g_auto(Rebuild) r = {};
+    g_autoptr(Catalog) first = NULL;
+    g_autoptr(Catalog) second = NULL;
+
+    begin(&r);
+    first = build(&r, NULL, later(), NULL);
+    test_describe(
+            r.root, "vendor/a.json", "mapping",
+            "{'device': 'flash', 'mode': 'stateless',"
+            " 'executable': {'filename': '/new.fd', 'format': 'raw'}}",
+            NULL);
+    test_write_sparse(r.root, "new.fd", 8192);
+    second = build(&r, first, later(), "vendor/a.json");
+    test_assert_joined_array(r.visited, "new.fd");
+    g_assert_cmpuint(test_find(second, "a")->executable.size, ==, 8192);
+    assert_as_new(&r, second);
+}
+
+static void links_are_visited_in_either_way(void) {
+    g_auto(Rebuild) r = {};
+    g_autoptr(Catalog) first = NULL;
+    g_autoptr(Catalog) second = NULL;
+    g_autofree char *old_name = NULL;
+    g_autofree char *new_name = NULL;
+
+    begin(&r);
+    first = build(&r, NULL, later(), NULL);
+    test_assert_joined_array(r.visited, "vendor, admin, user, code.fd, vars.fd");
+    test_link(r.root, "admin/b.json", "../vendor/a.json");
+    second = build(&r, first, later(), "admin/b.json");
+    test_assert_joined_array(r.visited, "admin/b.json");
+
+    old_name = g_build_filename(r.root, "vendor/a.json", NULL);
+    new_name = g_build_filename(r.root, "elsewhere", NULL);
+    g_assert_no_errno(link(old_name, new_name));
+    g_clear_pointer(&first, catalog_unref);
+    first = build(&r, second, later(), "vendor/a.json");
+    test_assert_joined_array(r.visited, "vendor/a.json");
+}
+
+/* -- half-written files ------------------------------------------------------------------- */
+
+static void assert_held(const char *content) {
+    g_auto(Rebuild) r = {};
+    g_autoptr(Catalog) first = NULL;
+    g_autoptr(Catalog) held = NULL;
+    g_autoptr(Catalog) known = NULL;
+    g_autoptr(Catalog) settled = NULL;
+
+    begin(&r);
+    first = build(&r, NULL, later(), NULL);
+    test_write_text(r.root, "vendor/a.json", content);
+    test_write_text(r.root, "vendor/new.json", content);
+    held = build(&r, first, soon(), NULL);
+    g_assert_true(held->is_held);
+    test_assert_firmware(held, "a, b");
+    g_assert_true(test_find(held, "a") == test_find(first, "a"));
+    known = build(&r, first, soon(), "vendor/a.json vendor/new.json");
+    g_assert_true(known->is_held);
+    test_assert_firmware(known, "a, b");
+
+    settled = build(&r, held, later(), NULL);
+    assert_as_new(&r, settled);
+    g_assert_null(test_find(first, "a")->fault);
+}
+
+static void a_file_that_is_being_written_stays_what_it_was(void) {
+    assert_held("{");
+    assert_held("");
+}
+
+static void a_complete_file_is_taken_at_once(void) {
+    g_auto(Rebuild) r = {};
+    g_autoptr(Catalog) first = NULL;
+    g_autoptr(Catalog) second = NULL;
+
+    begin(&r);
+    first = build(&r, NULL, later(), NULL);
+    test_describe(r.root, "vendor/a.json", "description", "'another'", NULL);
+    test_link(r.root, "vendor/b2.json", "/dev/null");
+    second = build(&r, first, soon(), NULL);
+    g_assert_false(second->is_held);
+    g_assert_cmpstr(test_find(second, "a")->descriptor->description, ==, "another");
+}
+
+static void nothing_is_held_at_first(void) {
+    g_auto(Rebuild) r = {};
+    g_autoptr(Catalog) first = NULL;
+
+    begin(&r);
+    test_write_text(r.root, "vendor/a.json", "{");
+    first = build(&r, NULL, soon(), NULL);
+    g_assert_false(first->is_held);
+    g_assert_cmpint(test_find(first, "a")->state, ==, FIRMWARE_STATE_INVALID);
+}
+
+static void an_image_that_is_being_written_stays_what_it_was(void) {
+    g_auto(Rebuild) r = {};
+    g_autoptr(Catalog) first = NULL;
+    g_autoptr(Catalog) held = NULL;
+    g_autoptr(Catalog) settled = NULL;
+
+    begin(&r);
+    first = build(&r, NULL, later(), NULL);
+    test_write_sparse(r.root, "vars.fd", 100);
+    held = build(&r, first, soon(), NULL);
+    g_assert_true(held->is_held);
+    g_assert_true(test_find(held, "a") == test_find(first, "a"));
+    settled = build(&r, held, later(), NULL);
+    assert_as_new(&r, settled);
+    g_assert_cmpint(test_find(settled, "a")->state, ==, FIRMWARE_STATE_UNUSABLE);
+}
+
+/* A clock that was set back would hold a file for as long. */
+static void a_time_far_ahead_holds_nothing(void) {
+    g_auto(Rebuild) r = {};
+    g_autoptr(Catalog) first = NULL;
+    g_autoptr(Catalog) second = NULL;
+
+    begin(&r);
+    first = build(&r, NULL, later(), NULL);
+    test_write_text(r.root, "vendor/a.json", "{");
+    second = build(&r, first, soon() - 360 * QUIET, NULL);
+    g_assert_false(second->is_held);
+    g_assert_cmpint(test_find(second, "a")->state, ==, FIRMWARE_STATE_INVALID);
+}
+
+int main(int argc, char **argv) {
+    static const TestCase cases[] = {
+            TEST_CASE(what_did_not_change_is_shared),
+            TEST_CASE(what_has_just_changed_is_read_again),
+            TEST_CASE(an_image_that_changes_is_seen),
+            TEST_CASE(another_machine_table_judges_anew),
+            TEST_CASE(layers_that_change_places_are_read_anew),
+            TEST_CASE(known_changes_alone_are_looked_at),
+            TEST_CASE(known_changes_make_any_change),
+            TEST_CASE(a_new_image_is_looked_at),
+            TEST_CASE(links_are_visited_in_either_way),
+            TEST_CASE(a_file_that_is_being_written_stays_what_it_was),
+            TEST_CASE(a_complete_file_is_taken_at_once),
+            TEST_CASE(nothing_is_held_at_first),
+            TEST_CASE(an_image_that_is_being_written_stays_what_it_was),
+            TEST_CASE(a_time_far_ahead_holds_nothing),
+    };
+
+    return test_main(argc, argv, "catalog-rebuild", cases, G_N_ELEMENTS(cases));
+}
