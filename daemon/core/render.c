@@ -124,19 +124,25 @@ static void add_igvm(GPtrArray *arguments, const Resolution *resolution) {
     add_arguments(arguments, "-object", option->str, NULL);
 }
 
+gboolean render_check_copy(const Resolution *resolution, GError **error) {
+    if (!descriptor_keeps_variables(resolution->descriptor) || resolution->nvram_filename)
+        return TRUE;
+
+    g_set_error(
+            error, FIRMWARE_ERROR, FIRMWARE_ERROR_INVALID_ARGS,
+            "render: firmware %s writes to a copy of its own, and nvram-filename does not say where "
+            "it is",
+            resolution->name);
+    return FALSE;
+}
+
 static GStrv render(const Resolution *resolution, gboolean use_properties, GError **error) {
     const Descriptor *descriptor = resolution->descriptor;
     g_autoptr(GPtrArray) arguments = g_ptr_array_new_with_free_func(g_free);
     gboolean is_flash = descriptor->device == FIRMWARE_DEVICE_FLASH;
 
-    if (descriptor_keeps_variables(descriptor) && !resolution->nvram_filename) {
-        g_set_error(
-                error, FIRMWARE_ERROR, FIRMWARE_ERROR_INVALID_ARGS,
-                "render: firmware %s writes to a copy of its own, and nvram-filename does not say "
-                "where it is",
-                resolution->name);
+    if (!render_check_copy(resolution, error))
         return NULL;
-    }
 
     add_machine(arguments, resolution, is_flash && use_properties);
     switch (descriptor->device) {

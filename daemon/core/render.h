@@ -4,16 +4,23 @@
 #include "resolution.h"
 
 /*
- * Resolution -> the arguments that QEMU takes as they are: one string an argument, none of it for
- * a shell. "-machine TYPE,…" comes first.
+ * Resolution -> the forms that others take as they are.
  *
  * Error of all: FIRMWARE_ERROR_INVALID_ARGS where the firmware writes to a copy of its own and the
  * question names none (nvram-filename).
  */
 
-/* -blockdev and -machine pflash0=, for QEMU 4.0 and later; -drive if=pflash on a board without
- * these properties. */
+/* The arguments of QEMU: one string an argument, none of it for a shell. "-machine TYPE,…" comes
+ * first. -blockdev and -machine pflash0=, for QEMU 4.0 and later; -drive if=pflash on a board
+ * without these properties. */
 GStrv render_qemu(const Resolution *resolution, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* -drive if=pflash, which every QEMU takes. */
+/* The same with -drive if=pflash, which every QEMU takes. */
 GStrv render_qemu_legacy(const Resolution *resolution, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* The elements <os> and <features> of a libvirt domain, one behind the other, each on lines of its
+ * own. FIRMWARE_ERROR_NOT_SUPPORTED where libvirt has no words for the answer. */
+char *render_libvirt(const Resolution *resolution, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Only for these: FALSE is the error that all of them have. */
+gboolean render_check_copy(const Resolution *resolution, GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -45,7 +45,7 @@ static const char *const format_words[] = {"raw", "qcow2", NULL};
 static const char *const create_words[] = {"auto", "never", "new", NULL};
 static const char *const nvram_format_words[] = {"raw", "qcow2", NULL};
 static const char *const file_format_words[] = {"raw", "qcow2", "json", NULL};
-static const char *const render_words[] = {"qemu", "qemu-legacy", NULL};
+static const char *const render_words[] = {"qemu", "qemu-legacy", "libvirt", NULL};
 
 #define KEY(key_name, key_type, field, key_calls, key_words) \
     { key_name, key_type, offsetof(Request, field), key_calls, key_words }
@@ -157,6 +157,8 @@ static gboolean set_render(
         *field |= REQUEST_RENDER_QEMU;
     if (g_strv_contains(value->strings, "qemu-legacy"))
         *field |= REQUEST_RENDER_QEMU_LEGACY;
+    if (g_strv_contains(value->strings, "libvirt"))
+        *field |= REQUEST_RENDER_LIBVIRT;
     return TRUE;
 }
 

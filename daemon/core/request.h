@@ -33,6 +33,7 @@ typedef enum RequestCall {
 typedef enum RequestRender {
     REQUEST_RENDER_QEMU = 1 << 0,
     REQUEST_RENDER_QEMU_LEGACY = 1 << 1,
+    REQUEST_RENDER_LIBVIRT = 1 << 2,
 } RequestRender;
 
 typedef struct Request {

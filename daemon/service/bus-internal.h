@@ -127,7 +127,10 @@ int bus_check_id(const char *id, sd_bus_error *ret_error);
 gboolean bus_vm_call_find(VMCall *call, const VM **ret, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean bus_vm_call_check_limits(VMCall *call, uid_t owner, gboolean is_new, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
-/* The firmware for CALL's request, on this machine. */
+/* Before anything is changed: RESOLUTION, which it takes, can be rendered as CALL wants it. */
+gboolean bus_vm_call_check_render(VMCall *call, Resolution *resolution, GError **error)
+        G_GNUC_WARN_UNUSED_RESULT;
+/* The firmware for CALL's request, on this machine. It can be rendered. */
 gboolean bus_vm_call_choose(VMCall *call, const char *machine, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
 

@@ -122,6 +122,12 @@ static int append_renderings(
         if (r < 0)
             return r;
     }
+    if (request->render & REQUEST_RENDER_LIBVIRT) {
+        g_autoptr(GError) error = NULL;
+        g_autofree char *xml = render_libvirt(resolution, &error);
+
+        return xml ? bus_append_string(reply, "libvirt-xml", xml) : bus_error_set(ret_error, error);
+    }
     return 0;
 }
 

@@ -3,6 +3,7 @@
 #include "bus-internal.h"
 #include "error.h"
 #include "polkit.h"
+#include "render.h"
 
 /* One call of a method on VMs: admitted, authorised, queued behind its owner's earlier work, run
  * beside the event loop, answered. Nothing changes before it is authorised. */
@@ -105,6 +106,19 @@ gboolean bus_vm_call_check_limits(VMCall *call, uid_t owner, gboolean is_new, GE
     return TRUE;
 }
 
+/* Takes RESOLUTION. Where its NVRAM will be makes no difference. */
+gboolean bus_vm_call_check_render(VMCall *call, Resolution *resolution, GError **error) {
+    g_autoptr(Resolution) trial = resolution;
+    g_autofree char *xml = NULL;
+
+    if (!(call->request->render & REQUEST_RENDER_LIBVIRT))
+        return TRUE;
+    if (descriptor_keeps_variables(trial->descriptor))
+        resolution_set_nvram(trial, "/nvram", NULL);
+    xml = render_libvirt(trial, error);
+    return xml != NULL;
+}
+
 gboolean bus_vm_call_choose(VMCall *call, const char *machine, GError **error) {
     SelectionInput input;
 
@@ -117,7 +131,9 @@ gboolean bus_vm_call_choose(VMCall *call, const char *machine, GError **error) {
             .machine = call->op.machine,
             .host_features = call->op.host_features};
     call->op.file = selection_choose(&input, error);
-    return call->op.file != NULL;
+    return call->op.file &&
+            bus_vm_call_check_render(
+                    call, resolution_new(call->op.file, &call->op.machine, call->request), error);
 }
 
 /* -- the way of a call ------------------------------------------------------------------- */

@@ -73,7 +73,7 @@ def test_key_given_twice(client, method, key):
     ("interface", "coreboot"), ("interface", ""), ("interface", "UEFI"),
     ("devices", ["flash", "rom"]), ("devices", [""]), ("modes", ["shared"]),
     ("modes", ["split", "Split"]), ("formats", ["vmdk"]), ("formats", ["raw", "json"]),
-    ("render", ["shell"]), ("render", ["qemu", "libvirt"]), ("render", ["QEMU"]),
+    ("render", ["shell"]), ("render", ["qemu", "xml"]), ("render", ["QEMU"]),
 ], ids=str)
 def test_word_outside_the_list_of_words(client, method, key, words):
     variant = GLib.Variant(REQUIREMENT_TYPES[key], words)
@@ -123,7 +123,7 @@ def test_nvram_filename_must_be_absolute(client, filename):
         client.select("x86_64", "q35", nvram_filename=filename)
 
 
-@pytest.mark.parametrize("render", ["qemu", "qemu-legacy"])
+@pytest.mark.parametrize("render", ["qemu", "qemu-legacy", "libvirt"])
 def test_render_needs_nvram_filename_where_each_vm_has_a_copy(client, render):
     with invalid_args("nvram-filename"):
         client.select("x86_64", "q35", render=[render])

@@ -90,7 +90,7 @@ def test_owner_is_a_u(vms, value):
     {"create": "maybe"}, {"create": ""}, {"nvram_format": "json"}, {"nvram_format": "vdi"},
     {"lease": GLib.Variant("s", "yes")}, {"nvram_filename": "/x"},
     {"nvram_template": GLib.Variant("s", "/x")},
-    {"render": GLib.Variant("as", ["libvirt"])}, {"live": True}, {"all": True},
+    {"render": GLib.Variant("as", ["xml"])}, {"live": True}, {"all": True},
     {"reset": True}, {"format": "raw"}, {"backup": True}, {"Lease": GLib.Variant("b", True)},
     {"features": ["x"] * 65}, {"features": ["x" * 256]}])
 def test_prepare_option_that_is_none(vms, options):

@@ -29,12 +29,24 @@ static void check_arguments(GStrv arguments, const GError *error) {
         g_assert_true(text_is_valid(*argument));
 }
 
+static void check_xml(const char *xml, const GError *error) {
+    static const GMarkupParser nothing = {};
+    g_autoptr(GMarkupParseContext) context = g_markup_parse_context_new(&nothing, 0, NULL, NULL);
+    g_autofree char *document = g_strconcat("<domain>", xml, "</domain>", NULL);
+
+    g_assert_true((xml == NULL) == (error != NULL));
+    g_assert_true(text_is_valid(xml ? xml : error->message));
+    g_assert_true(!xml || g_markup_parse_context_parse(context, document, -1, NULL));
+}
+
 static void check_answer(const Pin *pin) {
     g_autoptr(Resolution) resolution = pin_resolve(pin);
     g_autoptr(GError) error = NULL;
     g_autoptr(GError) legacy_error = NULL;
     g_auto(GStrv) arguments = NULL;
     g_auto(GStrv) legacy = NULL;
+    g_autoptr(GError) xml_error = NULL;
+    g_autofree char *xml = NULL;
 
     g_assert_nonnull(resolution->descriptor);
     g_assert_true(
@@ -49,6 +61,8 @@ static void check_answer(const Pin *pin) {
     check_arguments(arguments, error);
     legacy = render_qemu_legacy(resolution, &legacy_error);
     check_arguments(legacy, legacy_error);
+    xml = render_libvirt(resolution, &xml_error);
+    check_xml(xml, xml_error);
 }
 
 static Pin *read_pin(const char *json) {

@@ -55,7 +55,7 @@ static const Key keys[] = {
         {"firmware", 's', "x", NULL},
         {"executable", 's', "/x", "x"},
         {"host-supported", 'b', NULL, NULL},
-        {"render", 'a', "qemu", "xml"},
+        {"render", 'a', "libvirt", "xml"},
         {"nvram-filename", 's', "/x", "x"},
         {"create", 's', "never", "Auto"},
         {"owner", 'u', NULL, NULL},

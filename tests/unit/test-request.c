@@ -244,7 +244,7 @@ static void architecture_and_machine_are_needed(void) {
 
 static void values_are_kept(void) {
     static const char *const features[] = {"b", "a", "b", NULL};
-    static const char *const render[] = {"qemu-legacy", "qemu", NULL};
+    static const char *const render[] = {"libvirt", "qemu-legacy", "qemu", NULL};
     g_autoptr(Request) request = new_request(REQUEST_CALL_SELECT);
 
     g_assert_null(request->features);
@@ -262,7 +262,9 @@ static void values_are_kept(void) {
     test_assert_joined(request->features, "b, a, b");
     test_assert_joined(request->without_features, "");
     g_assert_cmpstr(request->firmware, ==, "");
-    g_assert_cmpuint(request->render, ==, REQUEST_RENDER_QEMU | REQUEST_RENDER_QEMU_LEGACY);
+    g_assert_cmpuint(
+            request->render, ==,
+            REQUEST_RENDER_QEMU | REQUEST_RENDER_QEMU_LEGACY | REQUEST_RENDER_LIBVIRT);
     g_assert_true(request->host_supported);
 }
 

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The libvirt elements of a VM that the service keeps."""
+
+from lib import descriptors
+from lib.checks import raises
+from lib.libvirt import rendered
+from lib.vms import NOT_SUPPORTED, service  # noqa: F401
+
+LIBVIRT = {"render": ["libvirt"]}
+
+
+def test_every_answer_names_the_vms_own_file(service):  # noqa: F811
+    _, template = service.ovmf()
+    vms = service.start()
+    vm = vms.make(**LIBVIRT)
+    first = rendered(vm.resolution)
+    assert first.os("nvram") == ({"template": template}, vm.nvram())
+    assert rendered(vms.prepare(**LIBVIRT)).text == first.text
+    assert rendered(vm.rebind(**LIBVIRT)).text == first.text
+
+
+def test_copies_of_each_kind(service):  # noqa: F811
+    service.combined("combined")
+    service.uefi_vars("store")
+    service.stateless("stateless")
+    vms = service.start()
+    combined, store, stateless = (
+        vms.make(name, firmware=name, **LIBVIRT) for name in ("combined", "store", "stateless"))
+    assert rendered(combined.resolution).os("loader")[1] == combined.nvram()
+    assert rendered(store.resolution).os("varstore")[0]["path"] == store.nvram()
+    assert rendered(stateless.resolution).os("nvram") is None
+
+
+def test_copy_of_another_format_has_no_template(service):  # noqa: F811
+    service.ovmf()
+    vm = service.start_with_tools().make(nvram_format="qcow2", **LIBVIRT)
+    assert rendered(vm.resolution).os("nvram") == ({"format": "qcow2"}, vm.nvram())
+
+
+def test_what_cannot_be_said_is_refused_before_anything_is_done(service):  # noqa: F811
+    service.ovmf("10-ovmf")
+    service.vendor.write("20-igvm", descriptors.by_filename("igvm", service.raw("x.igvm", 65536)))
+    vms = service.start()
+    with raises(NOT_SUPPORTED, "igvm"):
+        vms.prepare("new", devices=["igvm"], **LIBVIRT)
+    assert vms.list() == []
+
+    igvm = vms.make("igvm", devices=["igvm"])
+    with raises(NOT_SUPPORTED, "igvm"):
+        vms.prepare("igvm", lease=True, **LIBVIRT)
+    assert not igvm.get("InUse")
+
+    flash = vms.make("flash")
+    with raises(NOT_SUPPORTED, "igvm"):
+        flash.rebind(devices=["igvm"], reset=True, **LIBVIRT)
+    assert flash.get("Firmware") == "10-ovmf"
