@@ -132,7 +132,7 @@ static void add_flash(GString *xml, const Resolution *resolution) {
             descriptor->mode == FIRMWARE_MODE_STATELESS ? " stateless='yes'" : "",
             format_attribute(code->format));
     append_escaped(xml, ">%s</loader>\n", code->filename);
-    if (resolution->flash->len > 1)
+    if (resolution->flash->len > 1 && descriptor->nvram_template.filename)
         add_nvram(xml, resolution->flash->pdata[1], &descriptor->nvram_template);
 }
 
