@@ -71,7 +71,7 @@ typedef struct CatalogReading {
     gboolean is_first;           /* there is no earlier state, so nothing is held */
     GHashTable *images;          /* what is known of images: see catalog_images_new() */
     GHashTable *previous_images; /* or NULL */
-    gboolean *ret_is_held;       /* set where something is */
+    gboolean *ret_is_held;       /* set where something is; NULL where nothing can be */
 } CatalogReading;
 
 /* What is known of each image; none is looked at twice for one catalog. */

@@ -48,11 +48,12 @@ char *lint_finding_to_string(const LintFinding *finding) G_GNUC_WARN_UNUSED_RESU
  * *RET_N_FILES (may be NULL): the descriptor files that were looked at.
  * Error: FIRMWARE_ERROR_IO where the system fails. */
 GPtrArray *lint_paths(
-        const char *const *paths, MachineTable *machines, guint *ret_n_files, GError **error)
+        const char *const *paths, const MachineTable *machines, guint *ret_n_files, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
 
 /* The same for the bytes of one descriptor that is called PATH. */
-GPtrArray *lint_document(GBytes *document, const char *path, MachineTable *machines, GError **error)
+GPtrArray *lint_document(
+        GBytes *document, const char *path, const MachineTable *machines, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
 
 /* Some finding is an error: what an exit status tells. */
