@@ -73,20 +73,32 @@ static void check_image(const Firmware *firmware, Part part, const ImageInfo *in
 
 /* -- what is recorded -------------------------------------------------------------------- */
 
+static char *value_to_string(const FlashUnit *unit, const FlashKey *key) {
+    gconstpointer field = flash_unit_get(unit, key);
+
+    if (key->type == 's')
+        return g_strdup(*(char *const *)field);
+    if (key->type == 'b')
+        return g_strdup(*(const gboolean *)field ? "true" : "false");
+    return g_strdup_printf("%" G_GUINT64_FORMAT, flash_unit_get_number(unit, key));
+}
+
 static void check_record(
-        const Firmware *firmware, Part part, const FlashUnit *unit, const Machine *machine) {
+        const Firmware *firmware, Part part, const FlashUnit *unit, const char *glob) {
     const FlashRecord *record = get_image(firmware, part)->flash;
     g_autofree char *parent = part_pointer(firmware, part, "flash");
     const FlashKey *key = flash_keys;
 
     for (; record && (key = flash_record_find_mismatch(record, unit, key)); key++) {
         g_autofree char *pointer = g_strconcat(parent, "/", key->name, NULL);
+        g_autofree char *recorded = value_to_string(&record->values, key);
+        g_autofree char *value = value_to_string(unit, key);
 
         /* once, whatever number of machines it is wrong for */
         if (!g_hash_table_contains(firmware->mismatches, pointer))
             lint_add(
                     firmware->lint, LINT_SEVERITY_ERROR, "geometry-mismatch", firmware->path,
-                    pointer, "not as machine %s has it", machine->canonical);
+                    pointer, "%s is recorded, and machine %s has %s", recorded, glob, value);
         g_hash_table_add(firmware->mismatches, g_steal_pointer(&pointer));
     }
 }
@@ -116,7 +128,7 @@ static gboolean try_machine(const TargetFit *fit, gpointer userdata) {
         glob->fits = TRUE;
         glob->board = fit->machine->board;
         for (guint i = 0; glob->board && fit->units && i < fit->units->len; i++)
-            check_record(glob->firmware, (Part)i, fit->units->pdata[i], fit->machine);
+            check_record(glob->firmware, (Part)i, fit->units->pdata[i], glob->glob);
         return FALSE;
     }
     for (guint i = 0; i < fit->reasons->len; i++)

@@ -105,8 +105,8 @@ static void check_object(
     JsonObjectIter iter;
     const char *name;
 
-    json_object_iter_init(&iter, object);
-    while (json_object_iter_next(&iter, &name, NULL)) {
+    json_object_iter_init_ordered(&iter, object);
+    while (json_object_iter_next_ordered(&iter, &name, NULL)) {
         g_autofree char *member = member_pointer(pointer, name);
 
         if (!g_strv_contains(known, name))

@@ -56,8 +56,8 @@ static LintFinding *add_finding(
 
     finding->severity = severity;
     finding->code = code;
-    finding->path = text_make_valid(path);
-    finding->text = text_make_valid(text);
+    finding->path = text_make_printable(path);
+    finding->text = text_make_printable(text);
     g_ptr_array_add(lint->findings, finding);
     return finding;
 }
@@ -85,7 +85,7 @@ void lint_add(
     text = g_strdup_vprintf(format, args);
     va_end(args);
     add_finding(lint, severity, code, path, text)->pointer =
-            pointer ? text_make_valid(pointer) : NULL;
+            pointer ? text_make_printable(pointer) : NULL;
 }
 
 /* A reason of parse.h: "parse-error:LINE:COL: text" or "schema-error:/json/pointer: text". */

@@ -28,12 +28,12 @@ typedef struct LintFinding {
      * geometry-mismatch, machine); else file, file-name, unknown-word, unknown-member, mode, pair,
      * swapped, secure-boot, duplicate, limit. Static. */
     const char *code;
-    char *path; /* of the file or directory at fault, as the caller named it; escaped if not UTF-8 */
+    char *path; /* of the file or directory at fault, as the caller named it; escaped where it is no plain text */
     guint line;    /* from 1, or 0 where the place is not a line and column */
     guint column;  /* from 1, in characters; 0 where line is */
     char *pointer; /* JSON pointer to the member at fault; NULL where there is a line, or where the
                     * fault is the whole file's */
-    char *text;    /* one line, that does not repeat the place; valid text */
+    char *text;    /* one line, that does not repeat the place; plain text */
 } LintFinding;
 
 void lint_finding_free(LintFinding *finding);

@@ -8,18 +8,21 @@
 #include "error.h"
 #include "parse.h"
 #include "targets.h"
+#include "text.h"
 
 #define INDENT 4
 
 G_GNUC_PRINTF(3, 4)
 static gboolean failed(GError **error, FirmwareError code, const char *format, ...) {
     g_autofree char *text = NULL;
+    g_autofree char *printable = NULL;
     va_list args;
 
     va_start(args, format);
     text = g_strdup_vprintf(format, args);
     va_end(args);
-    g_set_error_literal(error, FIRMWARE_ERROR, (int)code, text);
+    printable = text_make_printable(text);
+    g_set_error_literal(error, FIRMWARE_ERROR, (int)code, printable);
     return FALSE;
 }
 
@@ -178,8 +181,41 @@ static void set_record(JsonObject *mapping, const char *image_name, const FlashU
             set_value(record, key, unit);
 }
 
+/* json-glib lets a larger integer overflow in silence. */
+#define MAX_DIGITS 18
+
+static gboolean keeps_numbers(const char *text, gsize size) {
+    gboolean is_in_string = FALSE;
+    guint n_digits = 0;
+
+    for (gsize i = 0; i < size; i++) {
+        if (is_in_string && text[i] == '\\')
+            i++;
+        else if (text[i] == '"')
+            is_in_string = !is_in_string;
+        n_digits = !is_in_string && g_ascii_isdigit(text[i]) ? n_digits + 1 : 0;
+        if (n_digits > MAX_DIGITS)
+            return FALSE;
+    }
+    return TRUE;
+}
+
+/* json-glib writes most control characters of a string as they are, which is no JSON. Outside of
+ * strings it writes none but line ends. */
+static char *escape_controls(const char *text) {
+    g_autoptr(GString) escaped = g_string_new(NULL);
+
+    for (const char *p = text; *p; p++)
+        if ((guchar)*p < ' ' && *p != '\n')
+            g_string_append_printf(escaped, "\\u%04x", (guint)(guchar)*p);
+        else
+            g_string_append_c(escaped, *p);
+    g_string_append_c(escaped, '\n');
+    return g_string_free(g_steal_pointer(&escaped), FALSE);
+}
+
 /* DOCUMENT is a valid descriptor of a firmware in flash. */
-static char *write_document(GBytes *document, const GPtrArray *units) {
+static char *write_document(GBytes *document, const GPtrArray *units, GError **error) {
     g_autoptr(JsonParser) parser = json_parser_new();
     g_autoptr(JsonGenerator) generator = json_generator_new();
     g_autofree char *text = NULL;
@@ -190,6 +226,14 @@ static char *write_document(GBytes *document, const GPtrArray *units) {
     gboolean is_loaded = json_parser_load_from_data(parser, data, (gssize)size, NULL);
 
     g_assert(is_loaded);
+    if (!keeps_numbers(data, size)) {
+        (void)failed(
+                error, FIRMWARE_ERROR_NOT_SUPPORTED,
+                "the descriptor cannot be written again: it holds a number of more than %d digits",
+                MAX_DIGITS);
+        return NULL;
+    }
+
     root = json_parser_get_root(parser);
     mapping = json_object_get_object_member(json_node_get_object(root), "mapping");
     set_record(mapping, "executable", units->pdata[0]);
@@ -200,20 +244,26 @@ static char *write_document(GBytes *document, const GPtrArray *units) {
     json_generator_set_indent(generator, INDENT);
     json_generator_set_root(generator, root);
     text = json_generator_to_data(generator, NULL);
-    return g_strconcat(text, "\n", NULL);
+    return escape_controls(text);
 }
 
 /* The service takes it. */
 static gboolean check_document(const char *text, GError **error) {
     g_autoptr(GBytes) bytes = g_bytes_new_static(text, strlen(text));
     g_autoptr(Descriptor) descriptor = NULL;
+    g_autoptr(GError) parse_error = NULL;
 
     if (g_bytes_get_size(bytes) > PARSE_MAX_SIZE)
         return failed(
                 error, FIRMWARE_ERROR_LIMITS_EXCEEDED,
                 "with its geometry the descriptor is larger than %d bytes", PARSE_MAX_SIZE);
-    descriptor = parse_descriptor(bytes, error);
-    return descriptor != NULL;
+    descriptor = parse_descriptor(bytes, &parse_error);
+    if (descriptor)
+        return TRUE;
+    /* a number that is larger than any double */
+    return failed(
+            error, FIRMWARE_ERROR_NOT_SUPPORTED, "the descriptor cannot be written again: %s",
+            parse_error->message);
 }
 
 char *record_geometry(GBytes *document, const MachineTable *machines, GError **error) {
@@ -227,8 +277,8 @@ char *record_geometry(GBytes *document, const MachineTable *machines, GError **e
     if (!units)
         return NULL;
 
-    text = write_document(document, units);
-    if (!check_document(text, error))
+    text = write_document(document, units, error);
+    if (!text || !check_document(text, error))
         return NULL;
     return g_steal_pointer(&text);
 }

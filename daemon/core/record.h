@@ -16,7 +16,8 @@
  * NULL with *ERROR set: PARSE_ERROR_* where DOCUMENT is no descriptor; FIRMWARE_ERROR_IMAGE_UNUSABLE
  * where an image is missing, unreadable, of another format, or fits no machine of the targets;
  * FIRMWARE_ERROR_NOT_SUPPORTED where there is no one geometry to record: the firmware is not in
- * flash, the machine table does not know a target, two targets differ; FIRMWARE_ERROR_LIMITS_EXCEEDED where
+ * flash, the machine table does not know a target, two targets differ, or a number of the
+ * document is none that json-glib keeps; FIRMWARE_ERROR_LIMITS_EXCEEDED where
  * the result is larger than a descriptor may be; FIRMWARE_ERROR_IO where the system fails. */
 char *record_geometry(GBytes *document, const MachineTable *machines, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;

@@ -46,3 +46,11 @@ char *text_escape(const char *text) {
 char *text_make_valid(const char *text) {
     return text_is_valid(text) ? g_strdup(text) : text_escape(text);
 }
+
+char *text_make_printable(const char *text) {
+    gboolean is_printable = text_is_valid(text);
+
+    for (const char *p = text; is_printable && *p; p++)
+        is_printable = !g_ascii_iscntrl(*p);
+    return is_printable ? g_strdup(text) : text_escape(text);
+}

@@ -20,3 +20,6 @@ char *text_escape(const char *text) G_GNUC_WARN_UNUSED_RESULT;
 
 /* A copy of TEXT, escaped only if it is not acceptable as it is. */
 char *text_make_valid(const char *text) G_GNUC_WARN_UNUSED_RESULT;
+
+/* The same for a terminal: escaped where it holds a control character, too. */
+char *text_make_printable(const char *text) G_GNUC_WARN_UNUSED_RESULT;

@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "content.h"
 #include "file.h"
 #include "flash.h"
 #include "fuzz.h"
@@ -16,6 +17,15 @@ static FileFd make_file(const uint8_t *data, size_t size) {
     g_assert_cmpint(fd, >=, 0);
     g_assert_cmpint(write(fd, data, size), ==, (gssize)size);
     return fd;
+}
+
+static void check_content(int fd, size_t size) {
+    g_autofree char *path = g_strdup_printf("/proc/self/fd/%d", fd);
+    Content content;
+
+    g_assert_cmpint(content_probe(path, &content), ==, 0);
+    g_assert_true(content >= CONTENT_UNKNOWN && content <= CONTENT_CODE);
+    g_assert_true(size > 0 || content == CONTENT_UNKNOWN);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -33,5 +43,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         g_assert_true(format != IMAGE_FORMAT_QCOW2 || info.size == flash_backend_size(info.size));
         g_assert_true(format != IMAGE_FORMAT_JSON || info.size == 0);
     }
+    check_content(fd, size);
     return 0;
 }

@@ -110,6 +110,23 @@ static void long_text_is_escaped_in_linear_time(void) {
     g_assert_cmpuint(strlen(escaped), ==, 4000000);
 }
 
+static void a_terminal_gets_no_controls(void) {
+    static const char *const texts[][2] = {
+            {"", ""},
+            {"a\\ \xc3\xa4", "a\\ \xc3\xa4"},
+            {"\x1b[1m", "\\x1b[1m"},
+            {"a\nb\\", "a\\x0ab\\x5c"},
+            {"\x7f", "\\x7f"},
+            {"\xff", "\\xff"},
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
+        g_autofree char *printable = text_make_printable(texts[i][0]);
+
+        g_assert_cmpstr(printable, ==, texts[i][1]);
+    }
+}
+
 int main(int argc, char **argv) {
     static const TestCase cases[] = {
             TEST_CASE(utf8_is_valid),
@@ -120,6 +137,7 @@ int main(int argc, char **argv) {
             TEST_CASE(what_cannot_be_shown_is_escaped),
             TEST_CASE(escapes_cannot_be_forged),
             TEST_CASE(long_text_is_escaped_in_linear_time),
+            TEST_CASE(a_terminal_gets_no_controls),
     };
 
     return test_main(argc, argv, "text", cases, G_N_ELEMENTS(cases));

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "util-lint.h"
+#include "util-volume.h"
+
+/* What images say of a descriptor. */
+
+#define SPLIT(code, variables)                              \
+    "{'device': 'flash', 'executable': {'filename': '" code \
+    "', 'format': 'raw'}, 'nvram-template': {'filename': '" variables "', 'format': 'raw'}}"
+
+static void images_that_are_not_there(void) {
+    g_autoptr(TestDir) root = test_lint_new();
+
+    test_assert_lint(
+            root, "mapping", SPLIT("/a", "/b"),
+            "a:/mapping/executable/filename: error: @/a is not there\n"
+            "a:/mapping/nvram-template/filename: error: @/b is not there");
+    test_assert_lint(
+            root, "mapping", "{'device': 'kernel', 'filename': '/a'}",
+            "a:/mapping/filename: error: @/a is not there");
+    test_assert_lint(
+            root, "mapping",
+            "{'device': 'memory', 'filename': '/a', 'uefi-vars': {'template': '/b'}}",
+            "a:/mapping/filename: error: @/a is not there\n"
+            "a:/mapping/uefi-vars/template: error: @/b is not there");
+    test_assert_lint(
+            root, "mapping",
+            "{'device': 'memory', 'executable': {'filename': '/a'},"
+            " 'nvram-template': {'filename': '/b'}}",
+            "a:/mapping/executable/filename: error: @/a is not there\n"
+            "a:/mapping/nvram-template/filename: error: @/b is not there");
+}
+
+static void images_that_are_something_else(void) {
+    g_autoptr(TestDir) root = test_lint_new();
+
+    g_free(test_mkdir(root, "directory"));
+    test_assert_lint(
+            root, "mapping", SPLIT("/directory", "/vars.fd"),
+            "a:/mapping/executable/filename: error: @/directory cannot be read, or is no regular "
+            "file");
+    test_assert_lint(
+            root, "mapping",
+            "{'device': 'flash', 'executable': {'filename': '/code.fd', 'format': 'qcow2'},"
+            " 'nvram-template': {'filename': '/vars.fd', 'format': 'vmdk'}}",
+            "a:/mapping/executable/format: error: @/code.fd is not of format qcow2, or a flash "
+            "cannot be of it\n"
+            "a:/mapping/nvram-template/format: error: @/vars.fd is not of format vmdk, or a flash "
+            "cannot be of it");
+}
+
+/* -- machines ---------------------------------------------------------------------------- */
+
+static void images_that_fit_no_machine(void) {
+    g_autoptr(TestDir) root = test_lint_new();
+
+    test_write_sparse(root, "code.fd", 4097);
+    test_assert_lint(
+            root, NULL, NULL,
+            "a:/targets/0/machines/0: error: @/code.fd does not fit machine pc-q35-* by its size");
+}
+
+static void machines_that_are_none(void) {
+    g_autoptr(TestDir) root = test_lint_new();
+
+    test_assert_lint(
+            root, "targets", "[{'architecture': 'x86_64', 'machines': ['q35']}]",
+            "a:/targets/0/machines/0: error: q35 matches no machine type; one has to name it in "
+            "full, as pc-q35-*, not its alias");
+    test_assert_lint(
+            root, "targets",
+            "[{'architecture': 'x86_64', 'machines': ['pc-q35-*', 'q35', 'microvm', 'new']}]",
+            "a:/targets/0/machines/1: warning: q35 matches no machine type; one has to name it in "
+            "full, as pc-q35-*, not its alias\n"
+            "a:/targets/0/machines/2: warning: no flash for these images is known on machine "
+            "microvm, and none is recorded\n"
+            "a:/targets/0/machines/3: warning: no flash for these images is known on machine new, "
+            "and none is recorded");
+}
+
+static void what_is_recorded_has_to_be_right(void) {
+    g_autoptr(TestDir) root = test_lint_new();
+
+    test_assert_lint(
+            root, "mapping",
+            "{'device': 'flash', 'executable': {'filename': '/code.fd', 'format': 'raw',"
+            "  'flash': {'width': 1, 'name': 'x', 'big-endian': true, 'num-blocks': 892}},"
+            " 'nvram-template': {'filename': '/vars.fd', 'format': 'raw',"
+            "  'flash': {'num-blocks': 131}}}",
+            "a:/mapping/executable/flash/name: error: x is recorded, and machine pc-q35-* has "
+            "system.flash0\n"
+            "a:/mapping/executable/flash/big-endian: error: true is recorded, and machine pc-q35-* "
+            "has false\n"
+            "a:/mapping/nvram-template/flash/num-blocks: error: 131 is recorded, and machine "
+            "pc-q35-* has 132");
+}
+
+static void what_is_recorded_serves_an_unknown_machine(void) {
+    g_autoptr(TestDir) root = test_lint_new();
+
+    test_describe(
+            root, "vendor/a.json", "features", "[]", "mapping",
+            "{'device': 'flash', 'mode': 'stateless', 'executable': {'filename': '/code.fd',"
+            " 'format': 'raw', 'flash': {'num-blocks': 1024, 'sector-length': 4096, 'width': 1,"
+            "  'phys-addr': 0, 'name': 'flash'}}}",
+            "targets", "[{'architecture': 'x86_64', 'machines': ['new-*']}]", NULL);
+    test_assert_findings(root, "@/vendor", "");
+}
+
+static void a_mismatch_is_told_once(void) {
+    g_autoptr(TestDir) root = test_lint_new();
+
+    test_describe(
+            root, "vendor/a.json", "features", "[]", "mapping",
+            "{'device': 'flash', 'mode': 'stateless', 'executable': {'filename': '/code.fd',"
+            " 'format': 'raw', 'flash': {'width': 4}}}",
+            "targets",
+            "[{'architecture': 'x86_64', 'machines': ['pc-q35-*', 'pc-i440fx-*']},"
+            " {'architecture': 'i386', 'machines': ['pc-q35-*']}]",
+            NULL);
+    test_assert_findings(
+            root, "@/vendor",
+            "@/vendor/a.json:/mapping/executable/flash/width: error: 4 is recorded, and machine "
+            "pc-q35-* has 1");
+}
+
+/* -- code and variables ------------------------------------------------------------------ */
+
+static void parts_of_two_images(void) {
+    g_autoptr(TestDir) root = test_lint_new();
+
+    test_write_sparse(root, "vars.fd", 131072);
+    test_assert_lint(
+            root, NULL, NULL,
+            "a:/mapping: warning: @/code.fd (3653632 bytes) and @/vars.fd (131072 bytes) are no "
+            "parts of one image, whose size is a power of two");
+    /* other firmware has other rules, and so have other boards */
+    test_assert_lint(root, "interface-types", "['uboot']", "");
+    test_write_sparse(root, "code.fd", 64 * 1024 * 1024);
+    test_assert_lint(root, "targets", "[{'architecture': 'aarch64', 'machines': ['virt-*']}]", "");
+}
+
+static void code_and_variables_in_each_others_place(void) {
+    g_autoptr(TestDir) root = test_lint_new();
+
+    test_write_volumes(root, "code.fd", 3653632, 0xff, "c0", 3440640);
+    test_write_volumes(root, "vars.fd", 540672, 0xff, "v0", 540672);
+    test_assert_lint(root, NULL, NULL, "");
+    test_assert_lint(
+            root, "mapping", SPLIT("/vars.fd", "/code.fd"),
+            "a:/mapping: error: @/vars.fd holds the variables and @/code.fd the code: they are "
+            "swapped");
+    /* an unformatted store is blank */
+    test_write_sparse(root, "blank", 540672);
+    test_assert_lint(root, "mapping", SPLIT("/code.fd", "/blank"), "");
+    test_assert_lint(
+            root, "mapping", SPLIT("/blank", "/code.fd"),
+            "a:/mapping: error: @/blank holds the variables and @/code.fd the code: they are "
+            "swapped");
+}
+
+static void two_of_one_kind(void) {
+    g_autoptr(TestDir) root = test_lint_new();
+
+    test_write_volumes(root, "code.fd", 2097152, 0xff, "c0", 65536);
+    test_write_volumes(root, "vars.fd", 2097152, 0xff, "v0", 65536);
+    test_assert_lint(
+            root, "mapping", SPLIT("/code.fd", "/code.fd"),
+            "a:/mapping/nvram-template/filename: warning: @/code.fd holds code, where a guest's "
+            "variables belong");
+    test_assert_lint(
+            root, "mapping", SPLIT("/vars.fd", "/vars.fd"),
+            "a:/mapping/executable/filename: error: @/vars.fd holds variables and no code");
+    test_assert_lint(
+            root, "mapping", "{'device': 'memory', 'filename': '/vars.fd'}",
+            "a:/mapping/filename: error: @/vars.fd holds variables and no code");
+}
+
+static void a_whole_image_is_code(void) {
+    g_autoptr(TestDir) root = test_lint_new();
+
+    test_write_volumes(root, "whole.fd", 2097152, 0xff, "v0 c131072", 131072);
+    test_assert_lint(
+            root, "mapping",
+            "{'device': 'flash', 'mode': 'combined', 'executable':"
+            " {'filename': '/whole.fd', 'format': 'raw'}}",
+            "");
+}
+
+/* -- features ---------------------------------------------------------------------------- */
+
+#define SECURE_BOOT \
+    "a:/features: warning: secure-boot without requires-smm: on x86 the guest can change its keys"
+
+static void secure_boot_without_smm(void) {
+    g_autoptr(TestDir) root = test_lint_new();
+
+    test_assert_lint(root, "features", "['secure-boot']", SECURE_BOOT);
+    test_assert_lint(root, "features", "['secure-boot', 'requires-smm']", "");
+    test_assert_lint(root, "features", "['requires-smm']", "");
+}
+
+static void secure_boot_elsewhere_needs_no_smm(void) {
+    g_autoptr(TestDir) root = test_lint_new();
+
+    test_write_sparse(root, "rom", 65536);
+    test_describe(
+            root, "vendor/a.json", "features", "['secure-boot']", "mapping",
+            "{'device': 'memory', 'filename': '/rom'}", NULL);
+    test_describe(
+            root, "vendor/b.json", "features", "['secure-boot']", "mapping",
+            "{'device': 'flash', 'mode': 'stateless', 'executable':"
+            " {'filename': '/code.fd', 'format': 'raw'}}",
+            NULL);
+    test_write_sparse(root, "large", 64 * 1024 * 1024);
+    test_describe(
+            root, "vendor/c.json", "features", "['secure-boot']", "mapping",
+            SPLIT("/large", "/vars.fd"), "targets",
+            "[{'architecture': 'aarch64', 'machines': ['virt-*']}]", NULL);
+    test_assert_findings(root, "@/vendor", "");
+}
+
+int main(int argc, char **argv) {
+    static const TestCase cases[] = {
+            TEST_CASE(images_that_are_not_there),
+            TEST_CASE(images_that_are_something_else),
+            TEST_CASE(images_that_fit_no_machine),
+            TEST_CASE(machines_that_are_none),
+            TEST_CASE(what_is_recorded_has_to_be_right),
+            TEST_CASE(what_is_recorded_serves_an_unknown_machine),
+            TEST_CASE(a_mismatch_is_told_once),
+            TEST_CASE(parts_of_two_images),
+            TEST_CASE(code_and_variables_in_each_others_place),
+            TEST_CASE(two_of_one_kind),
+            TEST_CASE(a_whole_image_is_code),
+            TEST_CASE(secure_boot_without_smm),
+            TEST_CASE(secure_boot_elsewhere_needs_no_smm),
+    };
+
+    return test_main(argc, argv, "lint-images", cases, G_N_ELEMENTS(cases));
+}
