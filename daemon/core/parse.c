@@ -87,7 +87,8 @@ static gboolean load_failed(const GError *json_error, GError **error) {
     if (sscanf(json_error->message, "<data>:%u:%u: %n", &line, &column, &prefix) < 2 || prefix == 0)
         return syntax_error(error, 1, 1, json_error->message);
 
-    return syntax_error(error, line, column, json_error->message + prefix);
+    /* the end behind a line end is column 0 for it */
+    return syntax_error(error, line, MAX(column, 1), json_error->message + prefix);
 }
 
 static gboolean load_object(GBytes *document, JsonParser *parser, GError **error) {

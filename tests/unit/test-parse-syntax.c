@@ -83,6 +83,14 @@ static void json_errors_name_the_line(void) {
     }
 }
 
+static void columns_count_from_one(void) {
+    static const char document[] = "{\"targets\": [\n";
+    g_autofree char *fault = fault_of(document, strlen(document));
+
+    g_test_message("%s", fault);
+    g_assert_true(g_str_has_prefix(fault, "parse-error:2:1: "));
+}
+
 static void nothing_may_follow_the_object(void) {
     static const char *const rests[] = {"}", "]", ",", ":", " 1", " null", "\"a\"", "[]", "{}"};
     g_autofree char *document = test_document(NULL, NULL);
@@ -234,6 +242,7 @@ int main(int argc, char **argv) {
     static const TestCase cases[] = {
             TEST_CASE(syntax_errors_name_line_and_column),
             TEST_CASE(json_errors_name_the_line),
+            TEST_CASE(columns_count_from_one),
             TEST_CASE(nothing_may_follow_the_object),
             TEST_CASE(nothing_may_go_before_the_object),
             TEST_CASE(what_json_glib_takes_beyond_json_is_refused),
