@@ -4,7 +4,8 @@
 #include <glib.h>
 
 /*
- * What a raw UEFI image holds, as far as its firmware volumes tell (UEFI PI specification, volume 3).
+ * What a raw UEFI image holds, as far as its firmware volumes tell (UEFI PI specification,
+ * volume 3).
  */
 
 typedef enum Content {

@@ -175,7 +175,7 @@ static void tell_misfit(const Firmware *firmware, LintSeverity severity, const G
     else
         lint_add(
                 firmware->lint, severity, "machine", firmware->path, fit->pointer,
-                "%s matches no machine type; one has to name it in full, as pc-q35-*, not its alias",
+                "%s matches no machine type; it has its full name, as pc-q35-*, not an alias",
                 fit->glob);
 }
 

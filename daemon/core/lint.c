@@ -62,7 +62,7 @@ static LintFinding *add_finding(
     return finding;
 }
 
-/* FALSE: there are too many already. The one that says so is an error, as what is not told may be. */
+/* FALSE: there are too many already. The one that says so is an error: what is not told may be. */
 static gboolean has_room(Lint *lint, const char *path) {
     if (lint->findings->len < LINT_MAX_FINDINGS)
         return TRUE;

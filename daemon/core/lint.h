@@ -28,7 +28,8 @@ typedef struct LintFinding {
      * geometry-mismatch, machine); else file, file-name, unknown-word, unknown-member, mode, pair,
      * swapped, secure-boot, duplicate, limit. Static. */
     const char *code;
-    char *path; /* of the file or directory at fault, as the caller named it; escaped where it is no plain text */
+    char *path;    /* of the file or directory at fault, as the caller named it; escaped where it is
+                    * no plain text */
     guint line;    /* from 1, or 0 where the place is not a line and column */
     guint column;  /* from 1, in characters; 0 where line is */
     char *pointer; /* JSON pointer to the member at fault; NULL where there is a line, or where the
@@ -42,9 +43,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(LintFinding, lint_finding_free)
 /* "PATH:LINE:COLUMN: error: TEXT", "PATH:/json/pointer: warning: TEXT", or "PATH: error: TEXT". */
 char *lint_finding_to_string(const LintFinding *finding) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Of LintFinding, in the order of PATHS (NULL-terminated; relative ones as well), and in a directory
- * in that of file names. A directory stands for all descriptors in it, as one layer: what is none
- * there (hidden, another suffix, masked) is passed over. A path that cannot be read is a finding.
+/* Of LintFinding, in the order of PATHS (NULL-terminated; relative ones as well), and in a
+ * directory in that of file names. A directory stands for all descriptors in it, as one layer: what
+ * is none there (hidden, another suffix, masked) is passed over. A path that cannot be read is a
+ * finding.
  * *RET_N_FILES (may be NULL): the descriptor files that were looked at.
  * Error: FIRMWARE_ERROR_IO where the system fails. */
 GPtrArray *lint_paths(

@@ -53,7 +53,7 @@ static gboolean compare_units(Geometry *geometry, const TargetFit *fit) {
                 !flash_unit_equal(fit->units->pdata[i], geometry->units->pdata[i], key))
                 return failed(
                         &geometry->error, FIRMWARE_ERROR_NOT_SUPPORTED,
-                        "one record cannot serve all targets: %s of unit %u on %s is not that on %s",
+                        "no record serves all targets: %s of unit %u on %s is not that on %s",
                         key->name, i, fit->machine->canonical, geometry->machine);
     return TRUE;
 }

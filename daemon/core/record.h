@@ -13,11 +13,15 @@
  * What was recorded before is replaced, all else is kept, in its order. JSON text with a line end
  * behind it.
  *
- * NULL with *ERROR set: PARSE_ERROR_* where DOCUMENT is no descriptor; FIRMWARE_ERROR_IMAGE_UNUSABLE
- * where an image is missing, unreadable, of another format, or fits no machine of the targets;
- * FIRMWARE_ERROR_NOT_SUPPORTED where there is no one geometry to record: the firmware is not in
- * flash, the machine table does not know a target, two targets differ, or a number of the
- * document is none that json-glib keeps; FIRMWARE_ERROR_LIMITS_EXCEEDED where
- * the result is larger than a descriptor may be; FIRMWARE_ERROR_IO where the system fails. */
+ * NULL with *ERROR set:
+ *   PARSE_ERROR_*: DOCUMENT is no descriptor
+ *   FIRMWARE_ERROR_IMAGE_UNUSABLE: an image is missing, unreadable, of another format, or fits no
+ *     machine of the targets
+ *   FIRMWARE_ERROR_NOT_SUPPORTED: there is no one geometry to record (the firmware is not in flash,
+ *     the machine table does not know a target, two targets differ), or json-glib would write a
+ *     number of the document as another one
+ *   FIRMWARE_ERROR_LIMITS_EXCEEDED: the result is larger than a descriptor may be
+ *   FIRMWARE_ERROR_IO: the system fails
+ */
 char *record_geometry(GBytes *document, const MachineTable *machines, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;

@@ -5,8 +5,9 @@
 #include "machine.h"
 
 /*
- * A firmware on the machines that it targets, by the machine table alone: what its descriptor records
- * counts only for a machine that the table does not know. For those who check and write descriptors.
+ * A firmware on the machines that it targets, by the machine table alone: what its descriptor
+ * records counts only for a machine that the table does not know. For those who check and write
+ * descriptors.
  */
 
 /* FILE with a descriptor, its images looked at. Borrowed from DESCRIPTOR; nothing else is set. */

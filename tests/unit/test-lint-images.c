@@ -66,13 +66,13 @@ static void machines_that_are_none(void) {
 
     test_assert_lint(
             root, "targets", "[{'architecture': 'x86_64', 'machines': ['q35']}]",
-            "a:/targets/0/machines/0: error: q35 matches no machine type; one has to name it in "
-            "full, as pc-q35-*, not its alias");
+            "a:/targets/0/machines/0: error: q35 matches no machine type; it has its full "
+            "name, as pc-q35-*, not an alias");
     test_assert_lint(
             root, "targets",
             "[{'architecture': 'x86_64', 'machines': ['pc-q35-*', 'q35', 'microvm', 'new']}]",
-            "a:/targets/0/machines/1: warning: q35 matches no machine type; one has to name it in "
-            "full, as pc-q35-*, not its alias\n"
+            "a:/targets/0/machines/1: warning: q35 matches no machine type; it has its full "
+            "name, as pc-q35-*, not an alias\n"
             "a:/targets/0/machines/2: warning: no flash for these images is known on machine "
             "microvm, and none is recorded\n"
             "a:/targets/0/machines/3: warning: no flash for these images is known on machine new, "
