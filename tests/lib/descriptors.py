@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Building firmware.json descriptors and layers of them."""
 
+import enum
 import json
 import os
 from pathlib import Path
 
-DROP = object()
+# whose repr() is the same in each process, as names of tests must be
+DROP = enum.Enum("Member", ["DROP"]).DROP
 
 
 def image(filename, fmt="raw", **members):
