@@ -5,10 +5,10 @@
 
 /*
  * Where log messages go, and which. All come through GLib (g_warning() and its like, and
- * g_log_structured() for log-event.c), from libraries too. Levels are syslog's: g_error() is crit,
- * g_critical() err, g_warning() warning, g_message() notice, g_info() info, g_debug() debug. The
- * journal is the target where stderr leads there; then a message has its fields. Otherwise it is a
- * line on stderr. Everything here may be called from any thread.
+ * g_log_structured() for log-catalog.c and log-vm.c), from libraries too. Levels are syslog's:
+ * g_error() is crit, g_critical() err, g_warning() warning, g_message() notice, g_info() info,
+ * g_debug() debug. The journal is the target where stderr leads there; then a message has its fields.
+ * Otherwise it is a line on stderr. Everything here may be called from any thread.
  */
 
 #define LOG_IDENTIFIER "vmfirmwared"

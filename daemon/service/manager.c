@@ -8,7 +8,7 @@
 #include "error.h"
 #include "host.h"
 #include "log.h"
-#include "log-event.h"
+#include "log-catalog.h"
 #include "task.h"
 #include "text.h"
 
@@ -159,7 +159,7 @@ static void publish(Manager *manager, Build *build) {
     manager->catalog = g_steal_pointer(&build->catalog);
     if (change) {
         manager->generation++;
-        log_event_catalog(old, manager->catalog, manager->generation);
+        log_catalog(old, manager->catalog, manager->generation);
     }
 
     if ((change || publication.host_features_differ || publication.search_path_differs) &&

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "log-event.h"
+#include "log-vm.h"
 
 /* The queue of work that is nobody's: no user has this id. */
 #define NOBODYS_QUEUE ((uid_t)-1)
@@ -39,7 +39,7 @@ static VM *find_vm(const VMs *vms, uid_t owner, const char *id) {
 }
 
 static void tell(VMs *vms, const VM *vm, VMChange change) {
-    log_event_vm(vm, change);
+    log_vm_change(vm, change);
     if (vms->observer.changed)
         vms->observer.changed(vm, change, vms->observer.userdata);
 }
@@ -66,7 +66,7 @@ static void on_loaded(
                 vms, owner, id, pin,
                 vmstore_open_vm(vms->store, owner, id, &dir) < 0 ? 0 : vmstore_get_size(dir));
     else
-        log_event_vm_unreadable(owner, id, fault);
+        log_vm_unreadable(owner, id, fault);
 }
 
 static void list_image(GPtrArray *paths, GHashTable *seen, const char *path) {

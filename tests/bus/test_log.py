@@ -21,7 +21,7 @@ LEVELS = ["emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"]
 WHERE = f"{LOG_CONTROL_PATH!r}, {LOG_CONTROL!r}"
 TARGETS = ["auto", "console", "journal", "null"]
 IDS = dict(re.findall(r"#define LOG_ID_(\w+) \"([0-9a-f]{32})\"", (
-    paths.REPOSITORY / "daemon" / "service" / "log-event-ids.h").read_text(encoding="utf-8")))
+    paths.REPOSITORY / "daemon" / "service" / "log-ids.h").read_text(encoding="utf-8")))
 
 
 def get(client, name):

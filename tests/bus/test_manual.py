@@ -99,7 +99,7 @@ def test_every_option_is_in_the_page_of_the_program():
 
 
 def test_every_message_id_is_in_the_page_of_the_program():
-    header = paths.REPOSITORY / "daemon" / "service" / "log-event-ids.h"
+    header = paths.REPOSITORY / "daemon" / "service" / "log-ids.h"
     ids = re.findall(r'"([0-9a-f]{32})"', header.read_text(encoding="utf-8"))
     text = words("vmfirmwared.8")
     assert ids
@@ -108,7 +108,9 @@ def test_every_message_id_is_in_the_page_of_the_program():
 
 
 def test_every_field_is_in_the_page_of_the_program():
-    source = (paths.REPOSITORY / "daemon" / "service" / "log-event.c").read_text(encoding="utf-8")
+    source = "".join(
+        (paths.REPOSITORY / "daemon" / "service" / name).read_text(encoding="utf-8")
+        for name in ("log-catalog.c", "log-vm.c"))
     assert set(re.findall(r'"(VMFIRMWARE_\w+)"', source)) == set(
         re.findall(r"(VMFIRMWARE_\w+)=,? ", words("vmfirmwared.8")))
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "log-event.h"
+#include "log-catalog.h"
 
-#include "log-event-ids.h"
+#include "log-ids.h"
 
 /* Of one catalog; more are in the property Problems, and a log is no place for ten thousand. */
 #define MAX_PROBLEMS 64
@@ -61,7 +61,7 @@ static void log_problem(const CatalogProblem *problem, const CatalogFile *file) 
                 problem->text);
 }
 
-void log_event_catalog(const Catalog *before, const Catalog *after, guint64 generation) {
+void log_catalog(const Catalog *before, const Catalog *after, guint64 generation) {
     g_autoptr(GPtrArray) problems = find_new_problems(before, after);
     g_autoptr(GHashTable) files = NULL;
     g_autofree char *number = g_strdup_printf("%" G_GUINT64_FORMAT, generation);
@@ -83,45 +83,4 @@ void log_event_catalog(const Catalog *before, const Catalog *after, guint64 gene
         g_warning(
                 "%u more problems are in the property Problems, and not here",
                 problems->len - MAX_PROBLEMS);
-}
-
-/* -- VMs --------------------------------------------------------------------------------- */
-
-static void log_vm(const VM *vm, GLogLevelFlags level, const char *message_id, const char *text) {
-    const Resolution *firmware = vm->pin->resolution;
-    g_autofree char *owner = g_strdup_printf("%u", (unsigned)vm->owner);
-
-    g_log_structured(
-            G_LOG_DOMAIN, level, "MESSAGE_ID", message_id, "VMFIRMWARE_VM_ID", vm->id,
-            "VMFIRMWARE_VM_OWNER", owner, "VMFIRMWARE_NAME", firmware->name, "VMFIRMWARE_PATH",
-            firmware->path, "MESSAGE", "VM %s of uid %s %s %s", vm->id, owner, text,
-            firmware->name);
-}
-
-void log_event_vm(const VM *vm, VMChange change) {
-    switch (change) {
-    case VM_CHANGE_ADDED:
-        log_vm(vm, G_LOG_LEVEL_INFO, LOG_ID_VM_ADDED, "is new, with firmware");
-        break;
-    case VM_CHANGE_REMOVED:
-        log_vm(vm, G_LOG_LEVEL_INFO, LOG_ID_VM_REMOVED, "is removed; its firmware was");
-        return;
-    case VM_CHANGE_PIN:
-        log_vm(vm, G_LOG_LEVEL_INFO, LOG_ID_VM_PINNED, "is pinned anew, to firmware");
-        break;
-    case VM_CHANGE_STATE:
-        break;
-    }
-    if (vm->is_gone)
-        log_vm(vm, G_LOG_LEVEL_WARNING, LOG_ID_VM_FIRMWARE_GONE,
-               "cannot start: an image is gone of its firmware");
-}
-
-void log_event_vm_unreadable(uid_t owner, const char *id, const char *fault) {
-    g_autofree char *uid = g_strdup_printf("%u", (unsigned)owner);
-
-    g_log_structured(
-            G_LOG_DOMAIN, G_LOG_LEVEL_WARNING, "MESSAGE_ID", LOG_ID_VM_UNREADABLE,
-            "VMFIRMWARE_VM_ID", id, "VMFIRMWARE_VM_OWNER", uid, "MESSAGE",
-            "VM %s of uid %s is left alone: %s", id, uid, fault);
 }

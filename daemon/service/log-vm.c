@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "log-vm.h"
+
+#include "log-ids.h"
+
+static void log_vm(const VM *vm, GLogLevelFlags level, const char *message_id, const char *text) {
+    const Resolution *firmware = vm->pin->resolution;
+    g_autofree char *owner = g_strdup_printf("%u", (unsigned)vm->owner);
+
+    g_log_structured(
+            G_LOG_DOMAIN, level, "MESSAGE_ID", message_id, "VMFIRMWARE_VM_ID", vm->id,
+            "VMFIRMWARE_VM_OWNER", owner, "VMFIRMWARE_NAME", firmware->name, "VMFIRMWARE_PATH",
+            firmware->path, "MESSAGE", "VM %s of uid %s %s %s", vm->id, owner, text,
+            firmware->name);
+}
+
+void log_vm_change(const VM *vm, VMChange change) {
+    switch (change) {
+    case VM_CHANGE_ADDED:
+        log_vm(vm, G_LOG_LEVEL_INFO, LOG_ID_VM_ADDED, "is new, with firmware");
+        break;
+    case VM_CHANGE_REMOVED:
+        log_vm(vm, G_LOG_LEVEL_INFO, LOG_ID_VM_REMOVED, "is removed; its firmware was");
+        return;
+    case VM_CHANGE_PIN:
+        log_vm(vm, G_LOG_LEVEL_INFO, LOG_ID_VM_PINNED, "is pinned anew, to firmware");
+        break;
+    case VM_CHANGE_STATE:
+        break;
+    }
+    if (vm->is_gone)
+        log_vm(vm, G_LOG_LEVEL_WARNING, LOG_ID_VM_FIRMWARE_GONE,
+               "cannot start: an image is gone of its firmware");
+}
+
+void log_vm_unreadable(uid_t owner, const char *id, const char *fault) {
+    g_autofree char *uid = g_strdup_printf("%u", (unsigned)owner);
+
+    g_log_structured(
+            G_LOG_DOMAIN, G_LOG_LEVEL_WARNING, "MESSAGE_ID", LOG_ID_VM_UNREADABLE,
+            "VMFIRMWARE_VM_ID", id, "VMFIRMWARE_VM_OWNER", uid, "MESSAGE",
+            "VM %s of uid %s is left alone: %s", id, uid, fault);
+}

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "vms.h"
+
+/* What is logged of VMs, with the journal's fields: see log-catalog.h. */
+
+void log_vm_change(const VM *vm, VMChange change);
+/* The VM's record cannot be read; FAULT says why. */
+void log_vm_unreadable(uid_t owner, const char *id, const char *fault);
