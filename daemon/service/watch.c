@@ -76,7 +76,8 @@ void watch_poke(Watch *watch) {
 GPtrArray *watch_take_changes(Watch *watch) {
     GPtrArray *paths = NULL;
 
-    if (!watch->anything_changed) {
+    /* what cannot be watched may have changed at any time */
+    if (!watch->anything_changed && !watch->needs_rescan) {
         GHashTableIter iter;
         gpointer path;
 
