@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -184,6 +185,11 @@ static void raise_fd_limit(void) {
     (void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/* What the unit gives to this program is not for those that it runs; it keeps them itself. */
+static void keep_capabilities_from_children(void) {
+    (void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+}
+
 static int set_up_event_loop(sd_event **ret) {
     g_autoptr(sd_event) event = NULL;
     int r;
@@ -278,6 +284,7 @@ int main(int argc, char **argv) {
     /* a reader that goes away is an error of the write, not of the service */
     (void)signal(SIGPIPE, SIG_IGN);
     raise_fd_limit();
+    keep_capabilities_from_children();
     /* modes are what the store says they are */
     (void)umask(0022);
     return serve(&options, config) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;

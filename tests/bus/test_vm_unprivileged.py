@@ -52,6 +52,7 @@ def test_it_runs_as_it_should(service, vms):  # noqa: F811
         status = dict(line.split(":\t") for line in file.read().splitlines())
     assert status["Uid"].split()[1] == str(SERVICE_UID)
     assert int(status["CapEff"], 16) == 0b11
+    assert int(status["CapAmb"], 16) == 0, "none for the programs that it runs"
 
 
 def test_everything_with_anothers_files(vms, vm):
