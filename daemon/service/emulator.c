@@ -131,10 +131,26 @@ static void complain(const Emulator *emulator, const char *fault) {
 }
 
 static void start_asking(Emulator *emulator) {
+    /* Where memory must not be writable and executable at once, as in the service's unit, TCG starts
+     * with its buffer mapped twice only; emulators without TCG go on to the next accelerator. */
     const char *const arguments[] = {
-            emulator->path, "-no-user-config", "-nodefaults", "-display",
-            "none",         "-machine",        "none",        "-S",
-            "-qmp",         "stdio",           NULL,
+            emulator->path,
+            "-no-user-config",
+            "-nodefaults",
+            "-display",
+            "none",
+            "-machine",
+            "none",
+            "-accel",
+            "tcg,split-wx=on",
+            "-accel",
+            "kvm",
+            "-accel",
+            "qtest",
+            "-S",
+            "-qmp",
+            "stdio",
+            NULL,
     };
     g_autoptr(GError) error = NULL;
     int input;
