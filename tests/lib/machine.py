@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A machine with a systemd of its own: this one's root below an overlay, booted in a container."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+from . import paths
+
+# In a mount namespace of its own, so that all of it is gone with the container. It looks at nothing
+# of this machine that could change: no timers, no network.
+BOOT = """
+set -eu
+mount -t tmpfs -o mode=755 tmpfs "$1"
+mkdir "$1/upper" "$1/work" "$1/root"
+mount -t overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" overlay "$1/root"
+rm -f "$1/root/usr/sbin/policy-rc.d" "$1/root/etc/machine-id"
+exec systemd-nspawn --quiet --directory="$1/root" --register=no --keep-unit --private-network \
+    --machine=vmfirmware-test --console=pipe --boot \
+    systemd.unit=multi-user.target systemd.mask=timers.target systemd.mask=getty.target \
+    systemd.mask=postgresql.service systemd.mask=systemd-timesyncd.service
+"""
+LIBRARY = "/usr/local/lib/vmfirmware-tests"
+STATE = "/var/lib/vmfirmwared"
+UNIT = "vmfirmwared.service"
+SECONDS = 120
+
+
+class Machine:
+    def __init__(self):
+        self.directory = tempfile.mkdtemp(prefix="vmfirmware-machine-")
+        self.agents = []
+        self.console = open(f"{self.directory}.log", "wb")
+        self.container = subprocess.Popen(
+            ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--propagation", "private",
+             "sh", "-c", BOOT, "boot", self.directory],
+            stdin=subprocess.DEVNULL, stdout=self.console, stderr=self.console)
+        try:
+            self.leader = self.wait_for(self.find_leader, "the container runs")
+            self.wait_for(lambda: self.run("systemctl", "is-system-running", "--wait",
+                                           check=False).stdout.strip() in ("running", "degraded"),
+                          "systemd has booted")
+            self.install_library()
+        except BaseException:
+            self.close()
+            raise
+
+    def wait_for(self, condition, what, seconds=SECONDS):
+        deadline = time.monotonic() + seconds
+        while not (value := condition()):
+            if self.container.poll() is not None or time.monotonic() > deadline:
+                self.console.flush()
+                log = Path(self.console.name).read_text(encoding="utf-8", errors="replace")
+                raise AssertionError(f"not within {seconds} s: {what}\n{log[-4000:]}")
+            time.sleep(0.05)
+        return value
+
+    def find_leader(self):
+        try:
+            children = Path(f"/proc/{self.container.pid}/task/{self.container.pid}/children")
+            for child in children.read_text(encoding="ascii").split():
+                status = Path(f"/proc/{child}/status").read_text(encoding="ascii")
+                if "\t1\n" in next(line + "\n" for line in status.splitlines()
+                                   if line.startswith("NSpid:")) and self.is_up(child):
+                    return int(child)
+        except (FileNotFoundError, ProcessLookupError):
+            pass
+        return None
+
+    @staticmethod
+    def is_up(leader):
+        return os.path.exists(f"/proc/{leader}/root/run/systemd/private")
+
+    def path(self, name):
+        """Where a file of the machine's is seen from here."""
+        return Path(f"/proc/{self.leader}/root{name}")
+
+    def install_library(self):
+        shutil.copytree(paths.REPOSITORY / "tests" / "lib", self.path(LIBRARY) / "lib")
+        # for users, whatever the umask of this checkout is
+        self.run("chmod", "-R", "a+rX", LIBRARY)
+
+    def command(self, *words):
+        return ["nsenter", f"--target={self.leader}", "--mount", "--uts", "--ipc", "--net", "--pid",
+                "--", "env", "-i", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+                "LANG=C.UTF-8", "HOME=/root", "DEBIAN_FRONTEND=noninteractive",
+                *(str(word) for word in words)]
+
+    def run(self, *words, check=True, text=None, seconds=SECONDS):
+        """A command as root, without a session."""
+        done = subprocess.run(self.command(*words), input=text, capture_output=True, text=True,
+                              timeout=seconds, check=False, cwd="/",
+                              stdin=subprocess.DEVNULL if text is None else None)
+        if check and done.returncode:
+            raise AssertionError(f"{words} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+        return done
+
+    def output(self, *words, **options):
+        return self.run(*words, **options).stdout.strip()
+
+    def shell(self, script, **options):
+        return self.output("sh", "-euc", script, **options)
+
+    def show(self, unit_property, unit=UNIT):
+        return self.output("systemctl", "show", "--property", unit_property, "--value", unit)
+
+    def main_pid(self, unit=UNIT):
+        return int(self.show("MainPID", unit))
+
+    def kill(self, unit, number=signal.SIGKILL):
+        self.run("systemctl", "kill", "--kill-who=main", f"--signal={int(number)}", unit)
+
+    def agent(self, user="root", **options):
+        made = Agent(self, user, **options)
+        self.agents.append(made)
+        return made
+
+    def journal(self, unit=UNIT):
+        return self.output("journalctl", "--no-pager", "--output=cat", f"--unit={unit}")
+
+    def close(self):
+        for agent in self.agents:
+            agent.close()
+        self.container.terminate()
+        try:
+            self.container.wait(20)
+        except subprocess.TimeoutExpired:
+            self.container.kill()
+            self.container.wait()
+        self.console.close()
+        os.unlink(self.console.name)
+        os.rmdir(self.directory)
+
+
+class Agent:
+    """A Python that runs as a user of the machine, and runs what it is told; see `agent.py`.
+
+    Without a seat it has no session, as a service has none; with one, its session is active until
+    another begins on that seat.
+    """
+
+    def __init__(self, machine, user, *, seat=None, ssh=False, bus="system"):
+        self.machine = machine
+        options = [f"--property=User={user}"]
+        if seat or ssh or bus == "session":
+            options.append("--property=PAMName=runuser-l")
+        if seat:
+            options.append(f"--setenv=XDG_SEAT={seat}")
+        self.stderr = tempfile.TemporaryFile()
+        self.process = subprocess.Popen(
+            machine.command("systemd-run", "--quiet", "--pipe", "--wait", "--collect",
+                            f"--setenv=PYTHONPATH={LIBRARY}", "--setenv=PYTHONDONTWRITEBYTECODE=1",
+                            *options, "--", "/usr/bin/python3", "-m", "lib.agent", bus),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.stderr, text=True, cwd="/")
+        self.waiting = 0
+        self.session = self.run("print(os.environ.get('XDG_SESSION_ID', ''))")[0]
+
+    def start(self, program):
+        self.process.stdin.write(json.dumps(program) + "\n")
+        self.process.stdin.flush()
+        self.waiting += 1
+        return self
+
+    def finish(self):
+        """What the oldest program that was started has printed, line by line."""
+        line = self.process.stdout.readline()
+        self.waiting -= 1
+        if not line:
+            self.stderr.seek(0)
+            raise AssertionError(f"the agent is gone:\n{self.stderr.read().decode()}")
+        answer = json.loads(line)
+        assert answer["exception"] is None, answer["exception"]
+        return answer["lines"]
+
+    def run(self, program):
+        """A D-Bus error ends it: its name and its text are the last two lines."""
+        return self.start(program).finish()
+
+    def close(self):
+        self.process.stdin.close()
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.process.stdout.close()
+        self.stderr.close()

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""One machine for all tests, with the package installed, and its users."""
+
+import shutil
+from types import SimpleNamespace
+
+import pytest
+
+from lib import package
+from lib.machine import STATE, UNIT, Machine
+
+# alice and bob are nobody in particular; carol may become root; dave keeps VMs by the example rule
+USERS = ("alice", "bob", "carol", "dave")
+PASSWORD = "secret"
+
+
+@pytest.fixture(scope="session")
+def changes(tmp_path_factory):
+    return package.build(tmp_path_factory.mktemp("package"))
+
+
+@pytest.fixture(scope="session")
+def machine(changes):
+    made = Machine()
+    try:
+        install(made, package.deb_of(changes))
+        made.shell("groupadd vmkeepers; for user in " + " ".join(USERS) + "; do "
+                   "useradd --create-home --shell /bin/bash $user; done; "
+                   "usermod --append --groups sudo carol; "
+                   "usermod --append --groups vmkeepers dave; "
+                   f"echo carol:{PASSWORD} | chpasswd")
+        yield made
+    finally:
+        made.close()
+
+
+def install(machine, deb):
+    """Returns what dpkg said."""
+    shutil.copy(deb, machine.path("/root/vmfirmwared.deb"))
+    done = machine.run("dpkg", "--install", "/root/vmfirmwared.deb")
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="session")
+def uids(machine):
+    return SimpleNamespace(root=0, **{user: int(machine.output("id", "-u", user))
+                                      for user in USERS})
+
+
+@pytest.fixture
+def stopped(machine):
+    """No service, no VMs, as after the installation."""
+    machine.run("systemctl", "stop", UNIT)
+    machine.run("systemctl", "reset-failed", UNIT, check=False)
+    machine.shell(f"rm -rf {STATE}/*")
+    yield machine
+    machine.run("systemctl", "stop", UNIT)
+
+
+@pytest.fixture
+def started(stopped):
+    stopped.run("systemctl", "start", UNIT)
+    return stopped
+
+
+@pytest.fixture(scope="session")
+def agents(machine):
+    """Whom there is to ask. Sessions: of alice and bob on the one seat, alice's is the active one."""
+    made = SimpleNamespace(
+        root=machine.agent(), inactive=machine.agent("bob", seat="seat0"),
+        active=machine.agent("alice", seat="seat0"), remote=machine.agent("alice", ssh=True),
+        alone=machine.agent("bob"), admin=machine.agent("carol"), keeper=machine.agent("dave"))
+    states = {session: machine.output("loginctl", "show-session", session, "--property=Active",
+                                      "--property=Seat")
+              for session in (made.inactive.session, made.active.session)}
+    assert states == {made.inactive.session: "Seat=seat0\nActive=no",
+                      made.active.session: "Seat=seat0\nActive=yes"}
+    return made

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The service's life under systemd: started by a call, reloaded, stopped, killed, restarted."""
+
+import json
+import subprocess
+
+import pytest
+
+from lib import vmstate, wait
+from lib.machine import STATE, UNIT
+
+NAME = "org.vmfirmware1"
+MANAGER = ("/org/vmfirmware1", "org.vmfirmware1.Manager")
+
+
+def busctl(machine, *words):
+    return json.loads(machine.output("busctl", "--json=short", *words))
+
+
+def names(machine):
+    return [name for name, _, _ in busctl(machine, "call", NAME, *MANAGER, "ListFirmware")["data"][0]]
+
+
+def test_the_first_call_starts_it(stopped):
+    assert stopped.show("ActiveState") == "inactive"
+    assert "40-edk2-x86_64-secure-enrolled" in names(stopped)
+    assert stopped.show("ActiveState") == "active"
+    assert stopped.show("Type") == "notify"
+    assert stopped.show("WatchdogUSec") != "0"
+    status = stopped.path(f"/proc/{stopped.main_pid()}/status").read_text(encoding="ascii")
+    status = dict(line.split(":\t", 1) for line in status.splitlines())
+    user = int(stopped.output("id", "-u", "vmfirmwared"))
+    assert {int(uid) for uid in status["Uid"].split()} == {user}
+    assert [int(status[key], 16) for key in ("CapEff", "CapBnd", "CapAmb")] == [0b11, 0b11, 0]
+    assert status["NoNewPrivs"].strip() == "1"
+    assert "Max open files            16384" in stopped.path(
+        f"/proc/{stopped.main_pid()}/limits").read_text(encoding="ascii")
+
+
+def test_what_it_runs_works_in_its_sandbox(started, agents, uids):
+    """QEMU tells what q35 is, and qemu-img converts."""
+    assert agents.root.run(f"""
+resolution = vms.prepare('vm', nvram_format='qcow2', owner={uids.alice})
+print(resolution['machine'], resolution['nvram']['format'])
+vm = vms.at('vm', {uids.alice})
+content = vm.export()
+vm.reset()
+print(vm.export(backup=True) == content)
+""") == ["pc-q35-7.2 qcow2", "True"]
+    nvram = started.path(f"{STATE}/vms/{uids.alice}/vm/nvram.qcow2").stat()
+    assert (nvram.st_mode & 0o7777, nvram.st_uid) == (0o600, uids.alice)
+
+
+def test_its_sandbox_holds(started):
+    """Seen from within, by its own namespaces: only its own directory may be written to."""
+    pid = started.main_pid()
+    inside = ("nsenter", f"--target={pid}", "--mount", "sh", "-c")
+    for directory in ("/", "/etc", "/usr", "/home", "/home/alice", "/var/lib", "/sys", "/boot"):
+        done = started.run(*inside, f"touch {directory}/vmfirmware-test", check=False)
+        assert done.returncode and "Read-only file system" in done.stderr, directory
+    started.run(*inside, f"touch {STATE}/vmfirmware-test; rm {STATE}/vmfirmware-test")
+    done = started.run(*inside, f"cp /usr/bin/true {STATE}/true; {STATE}/true; result=$?; "
+                       f"rm {STATE}/true; exit $result", check=False)
+    assert done.returncode == 126, "nothing in its directory is executed"
+    for kind in ("net", "ipc", "mnt"):
+        own, systems = (started.output("readlink", f"/proc/{each}/ns/{kind}") for each in (pid, 1))
+        assert own != systems, kind
+
+
+def test_busctl_shows_it(started):
+    tree = started.output("busctl", "tree", "--list", NAME).splitlines()
+    assert {"/org/vmfirmware1", "/org/vmfirmware1/firmware"} <= set(tree)
+    listed = busctl(started, "call", NAME, *MANAGER, "ListFirmware")["data"][0]
+    assert {path for _, _, path in listed} <= set(tree)
+
+    introspected = started.output("busctl", "introspect", NAME, *MANAGER)
+    for member in (".Select", ".PrepareVM", ".Reload", ".Generation", ".CatalogChanged"):
+        assert member in introspected
+    version = started.output("dpkg-query", "-W", "-f", "${Version}", "vmfirmwared")
+    assert busctl(started, "get-property", NAME, *MANAGER, "Version")["data"] == version
+
+
+def test_busctl_monitor_sees_the_call_and_the_signal(started, uids):
+    monitor = subprocess.Popen(started.command("busctl", "monitor", "--json=short", NAME),
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        assert "Monitoring bus" in monitor.stdout.readline()
+        busctl(started, "call", NAME, *MANAGER, "PrepareVM", "sssa{sv}", "seen", "x86_64", "q35", "1",
+               "owner", "u", uids.alice)
+        seen = set()
+        while not {"PrepareVM", "VMAdded"} <= seen:
+            line = monitor.stdout.readline()
+            assert line, "the monitor has ended"
+            seen.add(json.loads(line).get("member"))
+    finally:
+        monitor.kill()
+        monitor.wait()
+        monitor.stdout.close()
+
+
+def test_reload_returns_when_the_new_catalog_is_in_force(started):
+    first = names(started)[0]
+    for number in range(5):
+        name = f"{number:02}-new"
+        started.shell("mkdir -p /etc/qemu/firmware; cp "
+                      f"/usr/share/qemu/firmware/{first}.json /etc/qemu/firmware/{name}.json")
+        started.run("systemctl", "reload", UNIT)
+        assert name in names(started)
+    started.shell("rm /etc/qemu/firmware/*-new.json")
+    started.run("systemctl", "reload", UNIT)
+    assert not [name for name in names(started) if name.endswith("-new")]
+    assert started.show("NRestarts") == "0"
+
+
+@pytest.mark.parametrize("how", ["stop", "restart", "crash", "bus"])
+def test_vms_and_leases_outlive_it(started, agents, uids, how):
+    agents.root.run(f"""
+held = vms.make('held', owner={uids.alice})
+lease = held.acquire()
+free = vms.make('free', owner={uids.alice}, nvram_format='qcow2')
+""")
+    before = vmstate.snapshot(started.path(STATE))
+    pid = started.main_pid()
+    if how == "stop":
+        started.run("systemctl", "stop", UNIT)
+        assert started.show("Result") == "success"
+        names(started)
+    elif how == "restart":
+        started.run("systemctl", "restart", UNIT)
+    elif how == "crash":
+        started.kill(UNIT)
+        wait.until(lambda: started.show("NRestarts") == "1" and
+                   started.show("ActiveState") == "active", "it is started again")
+    else:
+        # which takes with it whatever has a name on it, logind too
+        started.run("systemctl", "restart", "dbus.service")
+        wait.until(lambda: started.show("ActiveState") == "active" and
+                   started.main_pid() not in (0, pid), "it is started again")
+        wait.until(lambda: started.run("busctl", "status", NAME, check=False).returncode == 0,
+                   "it has its name")
+    assert started.main_pid() not in (0, pid)
+    assert vmstate.snapshot(started.path(STATE)) == before
+    assert agents.root.run(f"""
+held, free = (vms.at(name, {uids.alice}) for name in ('held', 'free'))
+print(sorted(vms.listed(owner={uids.alice})), held.get('InUse'), free.get('InUse'))
+try:
+    held.acquire()
+except DBusError as error:
+    print(error.name)
+os.close(free.acquire())
+os.close(lease)
+os.close(held.acquire())
+""") == [f"[({uids.alice}, 'free'), ({uids.alice}, 'held')] True False", "org.vmfirmware1.NVRAMInUse"]
+
+
+def test_a_second_service_is_refused(started):
+    """As when somebody starts it by hand beside the unit."""
+    done = started.run("/usr/libexec/vmfirmwared", check=False)
+    assert done.returncode and f"another service has the state directory {STATE}" in done.stderr
+    assert names(started)
