@@ -27,6 +27,11 @@ static GError *read_answer(sd_bus_message *answer, const Check *check) {
     int is_authorized;
     int is_challenge;
 
+    /* a bus lets nobody have any number of calls without an answer: dbus-daemon 128 */
+    if (error && sd_bus_error_has_name(error, SD_BUS_ERROR_LIMITS_EXCEEDED))
+        return g_error_new(
+                FIRMWARE_ERROR, FIRMWARE_ERROR_LIMITS_EXCEEDED,
+                "%s: too many calls wait for polkit: %s", check->action, error->message);
     if (error)
         return g_error_new(
                 FIRMWARE_ERROR, FIRMWARE_ERROR_ACCESS_DENIED,
