@@ -35,6 +35,7 @@ class Machine:
     def __init__(self):
         self.directory = tempfile.mkdtemp(prefix="vmfirmware-machine-")
         self.agents = []
+        self.leader = None
         self.console = open(f"{self.directory}.log", "wb")
         self.container = subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--propagation", "private",
@@ -126,9 +127,11 @@ class Machine:
     def close(self):
         for agent in self.agents:
             agent.close()
-        self.container.terminate()
+        # at once: nothing of it is wanted any more
+        if self.leader:
+            self.run("systemctl", "poweroff", "--force", "--force", check=False)
         try:
-            self.container.wait(20)
+            self.container.wait(5)
         except subprocess.TimeoutExpired:
             self.container.kill()
             self.container.wait()
