@@ -14,7 +14,7 @@ compiler-ndebug = gcc
 options-asan = -Db_sanitize=address,undefined
 options-ndebug = -Dbuildtype=release -Db_ndebug=true
 
-.PHONY: all build demo check install format clean $(VARIANTS:%=build/%)
+.PHONY: all build demo check install uninstall format clean $(VARIANTS:%=build/%)
 
 all: build
 
@@ -40,6 +40,10 @@ install:
 	meson setup build/package --prefix=$(PREFIX) --buildtype=release
 	meson compile -C build/package
 	DESTDIR='$(DESTDIR)' meson install -C build/package --no-rebuild
+
+# What the last `make install` installed.
+uninstall:
+	ninja -C build/package uninstall
 
 format:
 	find daemon tests -name '*.[ch]' -exec clang-format -i {} +

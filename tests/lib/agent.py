@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Runs programs that come as lines of JSON, each with `vms` and `client` on the bus it has begun with.
+"""Runs programs that come as lines of JSON, each with `vms` and `client` on the bus named.
 
 What one of them has set, the next one finds. `machine.Agent` is the other end.
 """

@@ -29,6 +29,8 @@ LIBRARY = "/usr/local/lib/vmfirmware-tests"
 STATE = "/var/lib/vmfirmwared"
 UNIT = "vmfirmwared.service"
 SECONDS = 120
+# of those who have one
+PASSWORD = "secret"
 
 
 class Machine:
@@ -86,10 +88,17 @@ class Machine:
         # for users, whatever the umask of this checkout is
         self.run("chmod", "-R", "a+rX", LIBRARY)
 
+    def install(self, deb):
+        """What dpkg says."""
+        shutil.copy(deb, self.path("/root/vmfirmwared.deb"))
+        done = self.run("dpkg", "--install", "/root/vmfirmwared.deb")
+        return done.stdout + done.stderr
+
     def command(self, *words):
         return ["nsenter", f"--target={self.leader}", "--mount", "--uts", "--ipc", "--net", "--pid",
-                "--", "env", "-i", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-                "LANG=C.UTF-8", "HOME=/root", "DEBIAN_FRONTEND=noninteractive",
+                "--", "env", "-i",
+                "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8",
+                "HOME=/root", "DEBIAN_FRONTEND=noninteractive",
                 *(str(word) for word in words)]
 
     def run(self, *words, check=True, text=None, seconds=SECONDS):
@@ -98,7 +107,8 @@ class Machine:
                               timeout=seconds, check=False, cwd="/",
                               stdin=subprocess.DEVNULL if text is None else None)
         if check and done.returncode:
-            raise AssertionError(f"{words} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+            raise AssertionError(
+                f"{words} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
         return done
 
     def output(self, *words, **options):

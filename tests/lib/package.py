@@ -10,10 +10,14 @@ from . import paths
 
 
 def tree_files():
-    """What is, or would be, in git."""
+    """What is, or would be, in git; outside a checkout all but what was built."""
+    if not shutil.which("git") or not (paths.REPOSITORY / ".git").exists():
+        return [str(path.relative_to(paths.REPOSITORY)) for path in paths.REPOSITORY.rglob("*")
+                if path.is_file() and path.relative_to(paths.REPOSITORY).parts[0] != "build"]
     listed = subprocess.run(
-        ["git", "-c", f"safe.directory={paths.REPOSITORY}", "ls-files", "-z", "--cached", "--others",
-         "--exclude-standard"], cwd=paths.REPOSITORY, stdout=subprocess.PIPE, text=True, check=True)
+        ["git", "-c", f"safe.directory={paths.REPOSITORY}", "ls-files", "-z", "--cached",
+         "--others", "--exclude-standard"], cwd=paths.REPOSITORY, stdout=subprocess.PIPE, text=True,
+        check=True)
     return [name for name in listed.stdout.split("\0")
             if name and (paths.REPOSITORY / name).is_file()]
 
@@ -38,8 +42,8 @@ def build(directory):
     source = Path(directory) / "source"
     copy_tree(source)
     # the tests in C are run by themselves
-    run("dpkg-buildpackage", "--unsigned-source", "--unsigned-changes", "--build=binary", cwd=source,
-        DEB_BUILD_OPTIONS="nocheck noautodbgsym")
+    run("dpkg-buildpackage", "--unsigned-source", "--unsigned-changes", "--build=binary",
+        cwd=source, DEB_BUILD_OPTIONS="nocheck noautodbgsym")
     return next(Path(directory).glob("*.changes"))
 
 

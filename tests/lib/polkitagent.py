@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""An authentication agent for the process that it is in, as a terminal's or a desktop's: it types what
-it is given."""
+"""An authentication agent for the process that it is in: it types what it is given."""
 
 import os
 import pwd
@@ -20,7 +19,7 @@ XML = """<node><interface name="org.freedesktop.PolicyKit1.AuthenticationAgent">
 
 
 def own_subject():
-    """(unix-process, {pid, start-time, uid}); the 22nd word of stat, behind the name in brackets."""
+    """(unix-process, {pid, start-time, uid}); the time is the 22nd word of stat."""
     words = Path("/proc/self/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()
     return ("unix-process", {"pid": GLib.Variant("u", os.getpid()),
                              "start-time": GLib.Variant("t", int(words[19])),

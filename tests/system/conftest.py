@@ -1,17 +1,15 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """One machine for all tests, with the package installed, and its users."""
 
-import shutil
 from types import SimpleNamespace
 
 import pytest
 
 from lib import package
-from lib.machine import STATE, UNIT, Machine
+from lib.machine import PASSWORD, STATE, UNIT, Machine
 
 # alice and bob are nobody in particular; carol may become root; dave keeps VMs by the example rule
 USERS = ("alice", "bob", "carol", "dave")
-PASSWORD = "secret"
 
 
 @pytest.fixture(scope="session")
@@ -23,7 +21,7 @@ def changes(tmp_path_factory):
 def machine(changes):
     made = Machine()
     try:
-        install(made, package.deb_of(changes))
+        made.install(package.deb_of(changes))
         made.shell("groupadd vmkeepers; for user in " + " ".join(USERS) + "; do "
                    "useradd --create-home --shell /bin/bash $user; done; "
                    "usermod --append --groups sudo carol; "
@@ -32,13 +30,6 @@ def machine(changes):
         yield made
     finally:
         made.close()
-
-
-def install(machine, deb):
-    """Returns what dpkg said."""
-    shutil.copy(deb, machine.path("/root/vmfirmwared.deb"))
-    done = machine.run("dpkg", "--install", "/root/vmfirmwared.deb")
-    return done.stdout + done.stderr
 
 
 @pytest.fixture(scope="session")
@@ -65,7 +56,7 @@ def started(stopped):
 
 @pytest.fixture(scope="session")
 def agents(machine):
-    """Whom there is to ask. Sessions: of alice and bob on the one seat, alice's is the active one."""
+    """Whom there is to ask; of the two sessions on the one seat, alice's is the active one."""
     made = SimpleNamespace(
         root=machine.agent(), inactive=machine.agent("bob", seat="seat0"),
         active=machine.agent("alice", seat="seat0"), remote=machine.agent("alice", ssh=True),

@@ -20,7 +20,8 @@ READING = {
     "GetVM": "vms.get('vm', owner={owner})",
     "ListVMs": "sorted(vms.listed(all=True))",
     "Get": "vms.at('vm', {owner}).get('NVRAM')",
-    "GetAll": "client.manager_property('Generation') > 0 and vms.at('vm', {owner}).properties()['State']",
+    "GetAll": "client.firmware(client.names()[0])['State'], "
+              "vms.at('vm', {owner}).properties()['State']",
     "GetManagedObjects": "len(client.managed_objects()) > 5",
     "Introspect": "'PrepareVM' in client.introspect('/org/vmfirmware1')",
     "Ping": "client.ping()",

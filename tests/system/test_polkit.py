@@ -9,10 +9,9 @@ import pytest
 
 from lib import paths, vmstate, wait
 from lib.client import ACCESS_DENIED
-from lib.machine import LIBRARY, STATE
+from lib.machine import LIBRARY, PASSWORD, STATE
 from lib.vms import LIMITS
 
-from conftest import PASSWORD
 from test_authorisation import INTERACTIVE
 
 POLKIT = "polkit.service"
@@ -61,7 +60,7 @@ def test_slow(polkit, agents):
     polkit.kill(POLKIT, signal.SIGSTOP)
     agents.active.start("print(vms.prepare('vm')['pinned'])")
     assert agents.root.run("print(vms.prepare('vm')['pinned'])\nclient.reload()") == ["False"]
-    assert agents.alone.run("print(client.names() != [], vms.listed(all=True) != {})") == ["True True"]
+    assert agents.alone.run("print(client.names() != [], len(vms.list(all=True)))") == ["True 1"]
     assert [entry.name for entry in polkit.path(f"{STATE}/vms").iterdir()] == ["0"]
     polkit.kill(POLKIT, signal.SIGCONT)
     assert agents.active.finish() == ["False"]
@@ -136,8 +135,8 @@ def test_a_person_is_asked_only_if_the_message_allows_it(polkit, person, uids):
     assert person.run("print(person.messages)") == ["[]"]
     assert person.run("interactively(*prepare)") == ["yes"]
     assert person.run("print(*person.messages, person.administrators)") == [
-        "Authentication is required to manage the firmware settings (NVRAM) of your virtual machines. "
-        "['carol']"]
+        "Authentication is required to manage the firmware settings (NVRAM) of your virtual "
+        "machines. ['carol']"]
     # it is kept for a while
     assert person.run("vms.at('vm', os.getuid()).reset()") == []
 
@@ -192,8 +191,10 @@ def flood(count):
 def test_flood_of_one_user(polkit, agents):
     idle = descriptors(polkit)
     polkit.kill(POLKIT, signal.SIGSTOP)
-    assert agents.active.run(FLOOD + "outcomes = flood(40)\nprint(len(outcomes), set(outcomes))") == [
-        f"24 {{'{LIMITS}'}}"]
+    assert agents.active.run(FLOOD + """
+outcomes = flood(40)
+print(len(outcomes), set(outcomes))
+""") == [f"24 {{'{LIMITS}'}}"]
     assert len(descriptors(polkit)) <= len(idle) + 16
     assert agents.root.run("print(vms.prepare('vm')['pinned'])") == ["False"]
     polkit.kill(POLKIT, signal.SIGCONT)
@@ -229,8 +230,8 @@ sys.stdin.readline()
 
 
 def test_flood_of_many_users(polkit, agents):
-    """The service lets 256 calls wait, and dbus-daemon it have 128 questions; no more than the one or the
-    other is accepted. Who asks for nothing that changes is served all the same."""
+    """The service lets 256 calls wait, and dbus-daemon lets it have 128 questions; what is beyond
+    is refused. Who asks for nothing that changes is served all the same."""
     count = 17
     polkit.shell(f"for n in $(seq {count}); do id flood$n 2>/dev/null || useradd flood$n; done")
     users = [polkit.output("id", "-u", f"flood{number + 1}") for number in range(count)]

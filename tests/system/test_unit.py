@@ -8,6 +8,7 @@ import pytest
 
 from lib import vmstate, wait
 from lib.machine import STATE, UNIT
+from lib.vms import IN_USE
 
 NAME = "org.vmfirmware1"
 MANAGER = ("/org/vmfirmware1", "org.vmfirmware1.Manager")
@@ -18,7 +19,8 @@ def busctl(machine, *words):
 
 
 def names(machine):
-    return [name for name, _, _ in busctl(machine, "call", NAME, *MANAGER, "ListFirmware")["data"][0]]
+    listed = busctl(machine, "call", NAME, *MANAGER, "ListFirmware")["data"][0]
+    return [name for name, _, _ in listed]
 
 
 def test_the_first_call_starts_it(stopped):
@@ -85,8 +87,8 @@ def test_busctl_monitor_sees_the_call_and_the_signal(started, uids):
                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
         assert "Monitoring bus" in monitor.stdout.readline()
-        busctl(started, "call", NAME, *MANAGER, "PrepareVM", "sssa{sv}", "seen", "x86_64", "q35", "1",
-               "owner", "u", uids.alice)
+        busctl(started, "call", NAME, *MANAGER, "PrepareVM", "sssa{sv}", "seen", "x86_64", "q35",
+               "1", "owner", "u", uids.alice)
         seen = set()
         while not {"PrepareVM", "VMAdded"} <= seen:
             line = monitor.stdout.readline()
@@ -150,7 +152,7 @@ except DBusError as error:
 os.close(free.acquire())
 os.close(lease)
 os.close(held.acquire())
-""") == [f"[({uids.alice}, 'free'), ({uids.alice}, 'held')] True False", "org.vmfirmware1.NVRAMInUse"]
+""") == [f"[({uids.alice}, 'free'), ({uids.alice}, 'held')] True False", IN_USE]
 
 
 def test_a_second_service_is_refused(started):

@@ -20,7 +20,8 @@ def run(*words):
 def show(name):
     return run('systemctl', '--user', 'show', '--property', name, '--value', 'vmfirmwared.service')
 def names():
-    called = run('busctl', '--user', '--json=short', 'call', NAME, MANAGER_PATH, MANAGER, 'ListFirmware')
+    called = run('busctl', '--user', '--json=short', 'call', NAME, MANAGER_PATH, MANAGER,
+                 'ListFirmware')
     return [name for name, _, _ in json.loads(called)['data'][0]]
 """)
     yield agent

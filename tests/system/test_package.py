@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What the package and `make install` install, and what becomes of it: upgrade, removal, purge."""
+
+import os
+import re
+
+import pytest
+
+from lib import package, paths, vmstate
+from lib.machine import LIBRARY, STATE, UNIT
+
+# in tenths, as --threshold= takes it: 0 is best, 100 is worst
+EXPOSURE = 15
+INSTALLED = {
+    "usr/libexec/vmfirmwared",
+    "usr/lib/systemd/user/vmfirmwared.service",
+    "usr/lib/sysusers.d/vmfirmwared.conf",
+    "usr/lib/tmpfiles.d/vmfirmwared.conf",
+    "usr/share/dbus-1/interfaces/org.vmfirmware1.Manager.xml",
+    "usr/share/dbus-1/services/org.vmfirmware1.service",
+    "usr/share/dbus-1/system-services/org.vmfirmware1.service",
+    "usr/share/dbus-1/system.d/org.vmfirmware1.conf",
+    "usr/share/doc/vmfirmwared/examples/49-vmfirmwared.rules",
+    "usr/share/polkit-1/actions/org.vmfirmware1.policy",
+    "usr/share/vmfirmwared/firmware/90-seabios-256k.json",
+    "usr/share/vmfirmwared/machines/50-x86.conf",
+}
+
+
+def files_below(directory):
+    return {os.path.relpath(os.path.join(parent, name), directory)
+            for parent, _, names in os.walk(directory) for name in names}
+
+
+def test_lintian_finds_no_error(changes):
+    out = package.run("lintian", "--allow-root", "--fail-on", "error", changes, cwd=changes.parent)
+    assert "E: " not in out, out
+
+
+def test_the_package_holds_what_is_installed(machine):
+    listed = machine.output("dpkg-query", "--listfiles", "vmfirmwared")
+    files = {name.lstrip("/") for name in listed.splitlines()}
+    assert INSTALLED | {"lib/systemd/system/vmfirmwared.service"} <= files
+
+
+def test_exposure_of_the_system_unit(machine):
+    done = machine.run("systemd-analyze", "security", "--no-pager", "--offline=true",
+                       f"--threshold={EXPOSURE}", f"/lib/systemd/system/{UNIT}", check=False)
+    assert done.returncode == 0, done.stdout[-400:]
+    assert re.search(r"Overall exposure level for vmfirmwared.service: [01]\.[0-9] OK", done.stdout)
+
+
+def test_units_have_no_fault_that_systemd_sees(machine):
+    machine.run("systemd-analyze", "verify", "--man=no", f"/lib/systemd/system/{UNIT}")
+    machine.run("env", "XDG_RUNTIME_DIR=/run", "systemd-analyze", "--user", "verify", "--man=no",
+                f"/usr/lib/systemd/user/{UNIT}")
+
+
+def test_install_and_uninstall_below_destdir(tmp_path):
+    """From a copy of the tree: nothing is written but below DESTDIR, and nothing of it stays."""
+    source, destination = tmp_path / "source", tmp_path / "destination"
+    package.copy_tree(source)
+    build = source / "build" / "package"
+    package.run("meson", "setup", build, "--prefix=/usr", "--buildtype=plain", cwd=source)
+    package.run("meson", "install", "-C", build, f"--destdir={destination}", cwd=source)
+    files = files_below(destination)
+    assert INSTALLED <= files
+    assert [name for name in files if name.endswith("systemd/system/vmfirmwared.service")]
+    package.run("make", "uninstall", f"DESTDIR={destination}", cwd=source)
+    assert files_below(destination) == set()
+
+
+def test_install_below_a_prefix_of_its_own():
+    """As the tests' own builds are: it must not touch the system."""
+    prefix = os.path.dirname(os.path.dirname(paths.daemon_binary()))
+    files = files_below(prefix)
+    for name in ("lib/systemd/system/vmfirmwared.service", "lib/systemd/user/vmfirmwared.service",
+                 "share/dbus-1/system-services/org.vmfirmware1.service"):
+        assert name in files
+    with open(f"{prefix}/lib/systemd/system/{UNIT}", encoding="utf-8") as unit:
+        assert f"ExecStart={prefix}/libexec/vmfirmwared\n" in unit.read()
+
+
+@pytest.fixture
+def installed(started, changes):
+    """And again when the test is over."""
+    yield started
+    started.install(package.deb_of(changes))
+
+
+def dpkg(machine, *words, **variables):
+    done = machine.run("env", *(f"{name}={value}" for name, value in variables.items()), "dpkg",
+                       *words)
+    return done.stdout + done.stderr
+
+
+def test_upgrade_restarts_it_and_keeps_vms(installed, agents, changes, tmp_path, uids):
+    agents.root.run(f"vm = vms.make('vm', owner={uids.alice})\nlease = vm.acquire()")
+    before, pid = vmstate.snapshot(installed.path(STATE)), installed.main_pid()
+    installed.install(package.next_version(package.deb_of(changes), tmp_path))
+    assert installed.show("ActiveState") == "active"
+    assert installed.main_pid() != pid
+    assert vmstate.snapshot(installed.path(STATE)) == before
+    assert agents.root.run("print(vm.get('InUse'))\nos.close(lease)") == ["True"]
+
+
+def test_an_upgrade_starts_none_that_did_not_run(stopped, changes, tmp_path):
+    stopped.install(package.next_version(package.deb_of(changes), tmp_path))
+    assert stopped.show("ActiveState") == "inactive"
+    stopped.install(package.deb_of(changes))
+
+
+def test_purge_leaves_nvram_unless_asked(installed, agents, changes, uids):
+    agents.root.run(f"vms.make('vm', owner={uids.alice})")
+    before = vmstate.snapshot(installed.path(STATE))
+    said = dpkg(installed, "--purge", "vmfirmwared")
+    assert f"the NVRAM of virtual machines is kept in {STATE}" in said
+    assert installed.run("systemctl", "is-active", UNIT, check=False).stdout.strip() == "inactive"
+    assert vmstate.snapshot(installed.path(STATE)) == before
+    assert installed.run("busctl", "status", "org.vmfirmware1", check=False).returncode != 0
+
+    installed.install(package.deb_of(changes))
+    assert agents.root.run("import subprocess\n"
+                           f"subprocess.run(['systemctl', 'start', '{UNIT}'], check=True)\n"
+                           "print(sorted(vms.listed(all=True)))") == [f"[({uids.alice}, 'vm')]"]
+    said = dpkg(installed, "--purge", "vmfirmwared", VMFIRMWARED_PURGE="vms")
+    assert "is kept" not in said
+    assert not installed.path(STATE).exists()
+
+
+def test_purge_leaves_nothing_of_a_service_without_vms(installed, agents, uids):
+    agents.root.run(f"vms.make('vm', owner={uids.alice}).remove()")
+    assert "is kept" not in dpkg(installed, "--purge", "vmfirmwared")
+    assert not installed.path(STATE).exists()
+    assert installed.output("find", "/etc", "/usr", "/lib", "/var", "-path", "*vmfirmware*", "-not",
+                            "-path", f"{LIBRARY}*") == ""
+
+
+def test_state_that_was_roots_stays_its_owners(stopped, agents, uids):
+    """As after a service that root had started by hand: StateDirectory= alone would take it all."""
+    stopped.run("systemctl", "start", UNIT)
+    agents.root.run(f"vms.make('vm', owner={uids.alice})")
+    stopped.run("systemctl", "stop", UNIT)
+    stopped.shell(f"chown root:root {STATE} {STATE}/vms {STATE}/vms/*; "
+                  "systemd-tmpfiles --create vmfirmwared.conf")
+    stopped.run("systemctl", "start", UNIT)
+    nvram = stopped.path(f"{STATE}/vms/{uids.alice}/vm/nvram.raw").stat()
+    assert (nvram.st_mode & 0o7777, nvram.st_uid) == (0o600, uids.alice)
+    assert agents.root.run(f"vm = vms.at('vm', {uids.alice})\nvm.reset()\nvm.clone('twin')\n"
+                           "vm.remove()") == []
