@@ -307,6 +307,16 @@ static void on_build_done(gpointer userdata) {
     start_next_build(manager);
 }
 
+/* Or of the machine table. */
+static gboolean is_of_a_layer(const Config *config, const char *path) {
+    g_autofree char *directory = g_path_get_dirname(path);
+
+    for (guint i = 0; i < config->layers->len; i++)
+        if (g_str_equal(((const CatalogLayer *)config->layers->pdata[i])->directory, directory))
+            return TRUE;
+    return FALSE;
+}
+
 /* NULL: everything has to be looked at. */
 static GPtrArray *take_changes(Manager *manager) {
     g_autoptr(GPtrArray) changes = watch_take_changes(manager->watch);
@@ -315,7 +325,8 @@ static GPtrArray *take_changes(Manager *manager) {
         !changes || changes->len == 0)
         return NULL;
     for (guint i = 0; i < changes->len; i++)
-        if (!text_is_valid(changes->pdata[i]))
+        if (!text_is_valid(changes->pdata[i]) ||
+            !is_of_a_layer(manager->config, changes->pdata[i]))
             return NULL;
     return g_steal_pointer(&changes);
 }
