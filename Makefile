@@ -46,7 +46,7 @@ uninstall:
 	ninja -C build/package uninstall
 
 format:
-	find daemon tests -name '*.[ch]' -exec clang-format -i {} +
+	find client daemon tests -name '*.[ch]' -exec clang-format -i {} +
 
 clean:
 	rm -rf build

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "connection.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "agent.h"
+#include "error.h"
+#include "failure.h"
+#include "message.h"
+#include "progress.h"
+#include "value.h"
+
+#define PROPERTIES_INTERFACE "org.freedesktop.DBus.Properties"
+
+struct Connection {
+    const Options *options;
+    sd_bus *bus;
+};
+
+/* A call that is under way. */
+typedef struct Pending {
+    sd_bus_message *reply; /* NULL until it is there */
+} Pending;
+
+static void pending_clear(Pending *pending) {
+    sd_bus_message_unref(pending->reply);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Pending, pending_clear)
+
+static int open_bus(const Options *options, sd_bus **ret) {
+    if (options->host)
+        return sd_bus_open_system_remote(ret, options->host);
+    if (options->container)
+        return options->is_user ? sd_bus_open_user_machine(ret, options->container)
+                                : sd_bus_open_system_machine(ret, options->container);
+    return options->is_user ? sd_bus_open_user(ret) : sd_bus_open_system(ret);
+}
+
+Connection *connection_open(const Options *options, GError **error) {
+    Connection *connection = g_new0(Connection, 1);
+    int r;
+
+    connection->options = options;
+    r = open_bus(options, &connection->bus);
+    if (r < 0) {
+        failure_set_unreachable(options, r, error);
+        connection_close(connection);
+        return NULL;
+    }
+    return connection;
+}
+
+void connection_close(Connection *connection) {
+    if (!connection)
+        return;
+    sd_bus_flush_close_unref(connection->bus);
+    g_free(connection);
+}
+
+sd_bus *connection_get_bus(Connection *connection) {
+    return connection->bus;
+}
+
+void connection_set_error(Connection *connection, const char *what, int r, GError **error) {
+    if (r == -ECONNRESET || r == -ENOTCONN || r == -EPIPE)
+        failure_set_unreachable(connection->options, r, error);
+    else
+        g_set_error(error, CLIENT_ERROR, CLIENT_ERROR_FAILURE, "%s: %s", what, g_strerror(-r));
+}
+
+void reply_clear(Reply *reply) {
+    sd_bus_message_unref(reply->message);
+    if (reply->body)
+        g_variant_unref(reply->body);
+    *reply = (Reply){};
+}
+
+static int on_reply(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {
+    Pending *pending = userdata;
+
+    pending->reply = sd_bus_message_ref(message);
+    return 0;
+}
+
+/* Not sd_bus_call(): somebody may be watching, and wants to see that it goes on. */
+static int send_and_wait(
+        Connection *connection, sd_bus_message *message, guint64 timeout, Progress *progress,
+        sd_bus_message **ret_reply) {
+    g_auto(Pending) pending = {};
+    g_autoptr(sd_bus_slot) slot = NULL;
+    int r;
+
+    r = sd_bus_call_async(connection->bus, &slot, message, on_reply, &pending, timeout);
+    if (r < 0)
+        return r;
+    while (!pending.reply) {
+        r = sd_bus_process(connection->bus, NULL);
+        if (r == 0)
+            r = sd_bus_wait(connection->bus, G_USEC_PER_SEC / 2);
+        if (r < 0 && r != -EINTR && !pending.reply)
+            return r;
+        if (progress)
+            progress_update(progress, 0, 0);
+    }
+
+    *ret_reply = g_steal_pointer(&pending.reply);
+    return 0;
+}
+
+static int make_call(
+        Connection *connection, const char *path, const char *interface, const char *method,
+        GVariant *arguments, gboolean is_interactive, sd_bus_message **ret) {
+    g_autoptr(sd_bus_message) message = NULL;
+    int r;
+
+    r = sd_bus_message_new_method_call(
+            connection->bus, &message, BUS_NAME, path, interface, method);
+    if (r < 0)
+        return r;
+    r = sd_bus_message_set_allow_interactive_authorization(message, is_interactive);
+    if (r < 0)
+        return r;
+    if (arguments) {
+        r = message_append(message, arguments);
+        if (r < 0)
+            return r;
+    }
+
+    *ret = g_steal_pointer(&message);
+    return 0;
+}
+
+static gboolean wants_person(sd_bus_message *reply) {
+    return sd_bus_message_is_method_error(reply, SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED) >
+            0;
+}
+
+/* Once without a person, which is enough as a rule, and then with one: so no agent is started in
+ * vain, and its prompt and the progress do not write over each other. */
+static int call_with_person(
+        Connection *connection, const char *path, const char *interface, const char *method,
+        GVariant *arguments, sd_bus_message **ret_reply) {
+    const Options *options = connection->options;
+    gboolean is_local = !options->host && !options->container;
+    g_autoptr(sd_bus_message) message = NULL;
+    G_GNUC_UNUSED g_autoptr(Agent) agent = is_local ? agent_start() : NULL;
+    int r;
+
+    r = make_call(connection, path, interface, method, arguments, TRUE, &message);
+    if (r < 0)
+        return r;
+    return send_and_wait(
+            connection, message, CONNECTION_CHANGE_TIMEOUT_SEC * G_USEC_PER_SEC, NULL, ret_reply);
+}
+
+static int call(
+        Connection *connection, CallKind kind, const char *what, const char *path,
+        const char *interface, const char *method, GVariant *arguments,
+        sd_bus_message **ret_reply) {
+    guint64 timeout = kind == CALL_CHANGE ? CONNECTION_CHANGE_TIMEOUT_SEC * G_USEC_PER_SEC : 0;
+    g_autofree char *label = g_strdup_printf("vmfirmwarectl: %s", what);
+    g_autoptr(sd_bus_message) message = NULL;
+    g_autoptr(sd_bus_message) reply = NULL;
+    g_auto(Progress) progress = {};
+    int r;
+
+    r = make_call(connection, path, interface, method, arguments, FALSE, &message);
+    if (r < 0)
+        return r;
+    progress_begin(&progress, label);
+    r = send_and_wait(connection, message, timeout, &progress, &reply);
+    if (r < 0)
+        return r;
+    if (wants_person(reply) && !connection->options->no_ask_password) {
+        progress_clear(&progress);
+        return call_with_person(connection, path, interface, method, arguments, ret_reply);
+    }
+
+    *ret_reply = g_steal_pointer(&reply);
+    return 0;
+}
+
+gboolean connection_call(
+        Connection *connection, CallKind kind, const char *what, const char *path,
+        const char *interface, const char *method, GVariant *arguments, const char *type,
+        Reply *ret_reply, GError **error) {
+    g_autoptr(GVariant) owned = arguments ? g_variant_ref_sink(arguments) : NULL;
+    g_auto(Reply) reply = {};
+    int r;
+
+    r = call(connection, kind, what, path, interface, method, owned, &reply.message);
+    if (r < 0) {
+        connection_set_error(connection, what, r, error);
+        return FALSE;
+    }
+    /* libsystemd's own answer to all that is under way */
+    if (sd_bus_is_open(connection->bus) <= 0) {
+        failure_set_unreachable(connection->options, -ENOTCONN, error);
+        return FALSE;
+    }
+    if (sd_bus_message_is_method_error(reply.message, NULL) > 0) {
+        failure_set_bus_error(
+                connection->options, what, sd_bus_message_get_error(reply.message), error);
+        return FALSE;
+    }
+
+    r = message_read(reply.message, &reply.body);
+    if (r < 0) {
+        connection_set_error(connection, what, r, error);
+        return FALSE;
+    }
+    if (!g_variant_is_of_type(reply.body, G_VARIANT_TYPE(type))) {
+        g_set_error(
+                error, CLIENT_ERROR, CLIENT_ERROR_FAILURE,
+                "%s: the service answers %s in a way that this program does not know; is one of "
+                "the two outdated?",
+                what, method);
+        return FALSE;
+    }
+
+    *ret_reply = reply;
+    reply = (Reply){};
+    return TRUE;
+}
+
+gboolean connection_call_manager(
+        Connection *connection, CallKind kind, const char *what, const char *method,
+        GVariant *arguments, const char *type, Reply *ret_reply, GError **error) {
+    return connection_call(
+            connection, kind, what, BUS_MANAGER_PATH, BUS_MANAGER_INTERFACE, method, arguments,
+            type, ret_reply, error);
+}
+
+GVariant *connection_get_properties(
+        Connection *connection, const char *what, const char *path, const char *interface,
+        GError **error) {
+    g_auto(Reply) reply = {};
+    g_autoptr(GVariant) properties = NULL;
+
+    if (!connection_call(
+                connection, CALL_READ, what, path, PROPERTIES_INTERFACE, "GetAll",
+                g_variant_new("(s)", interface), "(a{sv})", &reply, error))
+        return NULL;
+    properties = g_variant_get_child_value(reply.body, 0);
+    return value_from_properties(properties);
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <glib.h>
+#include <systemd/sd-bus.h>
+
+#include "bus-names.h"
+#include "options.h"
+#include "sd-cleanup.h"
+
+/*
+ * The service, on whichever bus was asked for: calls as GVariants, D-Bus errors as CLIENT_ERROR with
+ * one line that names what failed and what to do next.
+ */
+
+/* Calls that change something do file work, or wait for a person's password. */
+#define CONNECTION_CHANGE_TIMEOUT_SEC 600
+
+typedef enum CallKind {
+    CALL_READ,   /* libsystemd's own time limit: 25 s, or $SYSTEMD_BUS_TIMEOUT */
+    CALL_CHANGE, /* polkit may ask; CONNECTION_CHANGE_TIMEOUT_SEC */
+} CallKind;
+
+typedef struct Connection Connection;
+
+/* OPTIONS stays the caller's, and outlives it. */
+Connection *connection_open(const Options *options, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+void connection_close(Connection *connection);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Connection, connection_close)
+
+sd_bus *connection_get_bus(Connection *connection);
+
+/* An answer. A handle in BODY is a file descriptor of MESSAGE. */
+typedef struct Reply {
+    sd_bus_message *message;
+    GVariant *body; /* a tuple */
+} Reply;
+
+void reply_clear(Reply *reply);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Reply, reply_clear)
+
+/* WHAT is for messages ("reset my-vm"). ARGUMENTS is a tuple, consumed where it is floating, or
+ * NULL; a handle in it is a file descriptor, which stays the caller's. TYPE is that of the
+ * answer's body. */
+gboolean connection_call(
+        Connection *connection, CallKind kind, const char *what, const char *path,
+        const char *interface, const char *method, GVariant *arguments, const char *type,
+        Reply *ret_reply, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* The same of the manager. */
+gboolean connection_call_manager(
+        Connection *connection, CallKind kind, const char *what, const char *method,
+        GVariant *arguments, const char *type, Reply *ret_reply, GError **error)
+        G_GNUC_WARN_UNUSED_RESULT;
+
+/* All properties of an object, as value_from_properties() makes them. */
+GVariant *connection_get_properties(
+        Connection *connection, const char *what, const char *path, const char *interface,
+        GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* For what goes wrong on a connection that is open. R is a negative errno. */
+void connection_set_error(Connection *connection, const char *what, int r, GError **error);

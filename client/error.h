@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <glib.h>
+
+/* What ends the program other than success: the code is its exit status, the message is the one
+ * line that is told. */
+#define CLIENT_ERROR (client_error_quark())
+GQuark client_error_quark(void);
+
+typedef enum ClientError {
+    CLIENT_ERROR_FAILURE = 1,
+    CLIENT_ERROR_USAGE = 2,
+    CLIENT_ERROR_NO_MATCH = 3,
+} ClientError;

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "error.h"
+#include "text.h"
+#include "verbs.h"
+
+/* vmfirmwarectl: arguments, the table of verbs, exit status. */
+
+#define REQUIREMENTS OPTIONS_REQUIREMENTS
+#define ANY G_MAXUINT
+
+typedef enum VerbFlags {
+    VERB_PLAIN = 0,
+    VERB_OFFLINE = 1 << 0,
+    VERB_NEEDS_FDS = 1 << 1, /* no use over ssh */
+    VERB_UNPAGED = 1 << 2,   /* it prints as things happen, or bytes */
+    VERB_NO_OUTPUT = 1 << 3, /* what it starts has the output */
+    VERB_NAMELESS = 1 << 4,  /* no argument of it names one thing that could fail */
+} VerbFlags;
+
+typedef struct Verb {
+    const char *name;
+    guint min_arguments;
+    guint max_arguments;
+    guint n_words; /* how many of them, at the beginning, go out on the bus: UTF-8 */
+    unsigned options;
+    VerbFlags flags;
+    VerbFunc func;
+    const char *usage;
+    const char *help;
+} Verb;
+
+static const Verb verbs[] = {
+        {"list", 0, 0, 0, OPTIONS_NAMES, VERB_PLAIN, verb_list, "list",
+         "List firmware in order of priority (the default)"},
+        {"show", 1, 1, 1, 0, VERB_PLAIN, verb_show, "show NAME", "Show one firmware"},
+        {"select", 2, 2, 2, REQUIREMENTS | OPTIONS_NVRAM | OPTIONS_RENDER, VERB_NAMELESS,
+         verb_select, "select ARCH MACHINE", "Choose firmware for a machine type"},
+        {"explain", 2, 2, 2, REQUIREMENTS, VERB_NAMELESS, verb_explain, "explain ARCH MACHINE",
+         "Tell why each firmware is chosen, or is not"},
+        {"capabilities", 2, 2, 2, REQUIREMENTS, VERB_NAMELESS, verb_capabilities,
+         "capabilities ARCH MACHINE", "Tell what can be asked for"},
+        {"prepare", 3, 3, 3,
+         REQUIREMENTS | OPTIONS_RENDER | OPTIONS_OWNER | OPTIONS_CREATE | OPTIONS_NVRAM_FORMAT |
+                 OPTIONS_TEMPLATE,
+         VERB_PLAIN, verb_prepare, "prepare ID ARCH MACHINE",
+         "Choose firmware for a virtual machine, keep the choice and its NVRAM"},
+        {"run", 4, ANY, 3,
+         REQUIREMENTS | OPTIONS_RENDER | OPTIONS_OWNER | OPTIONS_CREATE | OPTIONS_NVRAM_FORMAT |
+                 OPTIONS_TEMPLATE,
+         VERB_NEEDS_FDS | VERB_NO_OUTPUT, verb_run, "run ID ARCH MACHINE -- COMMAND…",
+         "Prepare it, and execute COMMAND with QEMU's arguments appended"},
+        {"vms", 0, 0, 0, OPTIONS_OWNER | OPTIONS_ALL | OPTIONS_NAMES, VERB_PLAIN, verb_vms, "vms",
+         "List virtual machines"},
+        {"vm", 1, 1, 1, OPTIONS_OWNER, VERB_PLAIN, verb_vm, "vm ID", "Show one virtual machine"},
+        {"reset", 1, 1, 1, OPTIONS_OWNER | OPTIONS_TEMPLATE, VERB_PLAIN, verb_reset, "reset ID",
+         "Make its NVRAM anew from the template"},
+        {"rebind", 1, 2, 2, REQUIREMENTS | OPTIONS_OWNER | OPTIONS_RESET | OPTIONS_RENDER,
+         VERB_PLAIN, verb_rebind, "rebind ID [MACHINE]", "Choose its firmware anew"},
+        {"clone", 2, 2, 2, OPTIONS_OWNER | OPTIONS_NEW_OWNER | OPTIONS_LIVE, VERB_PLAIN, verb_clone,
+         "clone ID NEW", "Copy it under another id"},
+        {"rename", 2, 2, 2, OPTIONS_OWNER, VERB_PLAIN, verb_rename, "rename ID NEW",
+         "Give it another id"},
+        {"export", 2, 2, 1, OPTIONS_OWNER | OPTIONS_LIVE | OPTIONS_BACKUP,
+         VERB_NEEDS_FDS | VERB_UNPAGED, verb_export, "export ID FILE",
+         "Copy its NVRAM to a file (- for standard output)"},
+        {"import", 2, 4, 1,
+         REQUIREMENTS | OPTIONS_RENDER | OPTIONS_OWNER | OPTIONS_NVRAM_FORMAT |
+                 OPTIONS_SOURCE_FORMAT,
+         VERB_NEEDS_FDS, verb_import, "import ID [ARCH MACHINE] FILE",
+         "Make one with NVRAM from a file, or give it to one that is there"},
+        {"remove", 1, 1, 1, OPTIONS_OWNER, VERB_PLAIN, verb_remove, "remove ID",
+         "Remove it with its NVRAM"},
+        {"host", 0, 0, 0, 0, VERB_PLAIN, verb_host, "host", "Show the service and this host"},
+        {"monitor", 0, 0, 0, 0, VERB_UNPAGED, verb_monitor, "monitor", "Follow changes"},
+        {"reload", 0, 0, 0, 0, VERB_PLAIN, verb_reload, "reload", "Read all descriptors again"},
+};
+
+static char *describe_verbs(void) {
+    g_autoptr(GString) text = g_string_new("Verbs:\n");
+
+    for (guint i = 0; i < G_N_ELEMENTS(verbs); i++)
+        g_string_append_printf(text, "  %-34s %s\n", verbs[i].usage, verbs[i].help);
+    g_string_append(
+            text,
+            "\nExit status: 0, 1 failure, 2 usage, 3 no matching firmware. "
+            "See vmfirmwarectl(1).");
+    return g_string_free(g_steal_pointer(&text), FALSE);
+}
+
+static const Verb *find_verb(const char *name) {
+    for (guint i = 0; i < G_N_ELEMENTS(verbs); i++)
+        if (g_str_equal(verbs[i].name, name))
+            return &verbs[i];
+    return NULL;
+}
+
+static gboolean check_arguments(const Verb *verb, char **arguments, GError **error) {
+    guint n_arguments = g_strv_length(arguments);
+
+    if (n_arguments < verb->min_arguments || n_arguments > verb->max_arguments) {
+        g_set_error(
+                error, CLIENT_ERROR, CLIENT_ERROR_USAGE, "usage: vmfirmwarectl [OPTION…] %s",
+                verb->usage);
+        return FALSE;
+    }
+    for (guint i = 0; i < MIN(verb->n_words, n_arguments); i++)
+        if (!text_is_valid(arguments[i])) {
+            g_set_error(
+                    error, CLIENT_ERROR, CLIENT_ERROR_USAGE, "%s: argument %u is not UTF-8",
+                    verb->name, i + 1);
+            return FALSE;
+        }
+    return TRUE;
+}
+
+/* Told before a password is asked for in vain. */
+static gboolean check_transport(const Options *options, const Verb *verb, GError **error) {
+    if (!options->host || !(verb->flags & VERB_NEEDS_FDS))
+        return TRUE;
+    g_set_error(
+            error, CLIENT_ERROR, CLIENT_ERROR_FAILURE,
+            "%s: file descriptors do not pass over ssh; do it there: ssh %s vmfirmwarectl %s …",
+            verb->name, options->host, verb->name);
+    return FALSE;
+}
+
+static void context_clear(Context *context) {
+    if (context->connection)
+        connection_close(context->connection);
+    g_free(context->what);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Context, context_clear)
+
+static gboolean run_verb(
+        const Options *options, const Verb *verb, char **arguments, GError **error) {
+    g_auto(Context) context = {.options = options};
+    Options unpaged = *options;
+    gboolean is_done;
+
+    context.what = arguments[0] && !(verb->flags & VERB_NAMELESS)
+            ? g_strdup_printf("%s %s", verb->name, arguments[0])
+            : g_strdup(verb->name);
+    if (!(verb->flags & VERB_OFFLINE)) {
+        context.connection = connection_open(options, error);
+        if (!context.connection)
+            return FALSE;
+    }
+    unpaged.no_pager |= (verb->flags & VERB_UNPAGED) != 0;
+    if (!(verb->flags & VERB_NO_OUTPUT))
+        context.output = output_new(&unpaged);
+
+    is_done = verb->func(&context, arguments, error);
+
+    if (!output_free(context.output) && is_done) {
+        g_set_error(
+                error, CLIENT_ERROR, CLIENT_ERROR_FAILURE, "%s: standard output: %s", context.what,
+                g_strerror(errno));
+        return FALSE;
+    }
+    return is_done;
+}
+
+static gboolean run(const Options *options, char **words, GError **error) {
+    static char *no_words[] = {(char *)"list", NULL};
+    const Verb *verb;
+
+    if (!*words)
+        words = no_words;
+    verb = find_verb(*words);
+    if (!verb) {
+        g_set_error(
+                error, CLIENT_ERROR, CLIENT_ERROR_USAGE,
+                "%s: no such verb; see 'vmfirmwarectl --help'", *words);
+        return FALSE;
+    }
+    return check_arguments(verb, words + 1, error) &&
+            options_check(options, verb->options, verb->name, error) &&
+            check_transport(options, verb, error) && run_verb(options, verb, words + 1, error);
+}
+
+int main(int argc, char **argv) {
+    g_auto(Options) options = {};
+    g_autoptr(GError) error = NULL;
+    g_autofree char *description = describe_verbs();
+    g_autofree char *message = NULL;
+    g_auto(GStrv) words = NULL;
+
+    (void)setlocale(LC_ALL, "");
+    if (options_parse(&options, description, argv, &words, &error)) {
+        if (options.show_version) {
+            (void)printf("vmfirmwarectl %s\n", VERSION);
+            return EXIT_SUCCESS;
+        }
+        if (run(&options, words, &error))
+            return EXIT_SUCCESS;
+    }
+
+    /* one line, whatever came from elsewhere */
+    message = text_escape(error->message);
+    (void)fprintf(stderr, "vmfirmwarectl: %s\n", message);
+    return error->code;
+}

@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "options.h"
+
+#include <pwd.h>
+
+#include "error.h"
+
+G_DEFINE_QUARK(vmfirmwarectl - error, client_error)
+
+typedef enum ValueKind {
+    VALUE_FLAG,   /* no argument; b */
+    VALUE_WORD,   /* s */
+    VALUE_WORDS,  /* as; may be given again, and holds more than one separated by commas */
+    VALUE_FILE,   /* s: a file name, made absolute */
+    VALUE_OWNER,  /* u: a user's name or uid */
+    VALUE_CLIENT, /* no key of a call: the client does something with it */
+} ValueKind;
+
+typedef struct KeyOption {
+    const char *name;
+    const char *key;
+    ValueKind kind;
+    OptionGroup group;
+    const char *argument;
+    const char *help;
+} KeyOption;
+
+static const KeyOption key_options[] = {
+        {"interface", "interface", VALUE_WORD, OPTIONS_REQUIREMENTS, "TYPE",
+         "Require an interface: uefi, bios, openfirmware, uboot"},
+        {"feature", "features", VALUE_WORDS, OPTIONS_REQUIREMENTS, "FEATURE",
+         "Require a feature; may be given again"},
+        {"without-feature", "without-features", VALUE_WORDS, OPTIONS_REQUIREMENTS, "FEATURE",
+         "Require that a feature is absent; may be given again"},
+        {"secure-boot", NULL, VALUE_FLAG, OPTIONS_REQUIREMENTS, NULL,
+         "Require the features secure-boot and enrolled-keys"},
+        {"device", "devices", VALUE_WORDS, OPTIONS_REQUIREMENTS, "DEVICE",
+         "Allow flash, memory, kernel or igvm; may be given again"},
+        {"mode", "modes", VALUE_WORDS, OPTIONS_REQUIREMENTS, "MODE",
+         "Allow split, combined or stateless; may be given again"},
+        {"format", "formats", VALUE_WORDS, OPTIONS_REQUIREMENTS, "FORMAT",
+         "Allow executables in raw or qcow2; may be given again"},
+        {"firmware", "firmware", VALUE_WORD, OPTIONS_REQUIREMENTS, "NAME",
+         "Require the firmware of this name"},
+        {"executable", "executable", VALUE_FILE, OPTIONS_REQUIREMENTS, "FILE",
+         "Require the firmware with this executable"},
+        {"host-supported", "host-supported", VALUE_FLAG, OPTIONS_REQUIREMENTS, NULL,
+         "Require that this host offers what the firmware needs"},
+        {"nvram", "nvram-filename", VALUE_FILE, OPTIONS_NVRAM, "FILE",
+         "With select: the virtual machine's own copy of the NVRAM"},
+        {"render", "render", VALUE_CLIENT, OPTIONS_RENDER, "FORM",
+         "Print qemu, qemu-legacy, libvirt or shell"},
+        {"owner", "owner", VALUE_OWNER, OPTIONS_OWNER, "USER",
+         "Act on the virtual machines of this user"},
+        {"all", "all", VALUE_FLAG, OPTIONS_ALL, NULL, "With vms: those of all users"},
+        {"new-owner", "owner", VALUE_OWNER, OPTIONS_NEW_OWNER, "USER",
+         "With clone: who owns the new virtual machine"},
+        {"create", "create", VALUE_WORD, OPTIONS_CREATE, "WHEN",
+         "With prepare, run: create it never, only if it is new, or auto"},
+        {"nvram-format", "nvram-format", VALUE_WORD, OPTIONS_NVRAM_FORMAT, "FORMAT",
+         "Keep the NVRAM as raw or qcow2"},
+        {"nvram-template", NULL, VALUE_CLIENT, OPTIONS_TEMPLATE, "FILE",
+         "Make the NVRAM from this file"},
+        {"source-format", "format", VALUE_WORD, OPTIONS_SOURCE_FORMAT, "FORMAT",
+         "With import: the format of FILE (raw, qcow2, json)"},
+        {"reset", "reset", VALUE_FLAG, OPTIONS_RESET, NULL,
+         "With rebind: fresh NVRAM where the old one does not fit"},
+        {"live", "live", VALUE_FLAG, OPTIONS_LIVE, NULL,
+         "With clone, export: although it runs; its guest is paused"},
+        {"backup", "backup", VALUE_FLAG, OPTIONS_BACKUP, NULL, "With export: the backup"},
+        {"names", NULL, VALUE_FLAG, OPTIONS_NAMES, NULL,
+         "With list, vms: only the names, one a line"},
+        {"machines", NULL, VALUE_CLIENT, OPTIONS_MACHINES, "DIR:DIR…",
+         "With verify, record: directories of the machine table"},
+};
+
+static gboolean on_key_option(
+        const char *option, const char *value, gpointer userdata, GError **error) {
+    Options *options = userdata;
+    const char *name = option + strlen("--");
+    GPtrArray *values = g_hash_table_lookup(options->given, name);
+
+    if (!values) {
+        values = g_ptr_array_new_with_free_func(g_free);
+        (void)g_hash_table_insert(options->given, g_strdup(name), values);
+    }
+    g_ptr_array_add(values, g_strdup(value ? value : ""));
+    return TRUE;
+}
+
+static gboolean on_json(const char *option, const char *value, gpointer userdata, GError **error) {
+    static const char *const words[] = {
+            [JSON_OFF] = "off", [JSON_SHORT] = "short", [JSON_PRETTY] = "pretty"};
+    Options *options = userdata;
+
+    for (guint i = 0; i < G_N_ELEMENTS(words); i++)
+        if (g_str_equal(value, words[i])) {
+            options->json = i;
+            return TRUE;
+        }
+
+    g_set_error(
+            error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+            "--json=%s: it is one of pretty, short, off", value);
+    return FALSE;
+}
+
+/* The values are in OPTIONS, not behind the entries: one callback serves them all. */
+static GOptionGroup *make_group(Options *options) {
+    const GOptionEntry plain[] = {
+            {"system", 0, 0, G_OPTION_ARG_NONE, &options->is_system,
+             "Ask the system's service (the default)", NULL},
+            {"user", 0, 0, G_OPTION_ARG_NONE, &options->is_user, "Ask the user's own service",
+             NULL},
+            {"host", 'H', 0, G_OPTION_ARG_STRING, &options->host, "Ask another host, over ssh",
+             "[USER@]HOST"},
+            {"machine", 'M', 0, G_OPTION_ARG_STRING, &options->container,
+             "Ask in a local container", "CONTAINER"},
+            {"json", 0, 0, G_OPTION_ARG_CALLBACK, on_json,
+             "Print JSON: pretty, short, or off (the default)", "FORM"},
+            {"no-legend", 0, 0, G_OPTION_ARG_NONE, &options->no_legend,
+             "Print no headings and no totals", NULL},
+            {"no-pager", 0, 0, G_OPTION_ARG_NONE, &options->no_pager, "Start no pager", NULL},
+            {"no-ask-password", 0, 0, G_OPTION_ARG_NONE, &options->no_ask_password,
+             "Let nobody be asked for a password", NULL},
+            {"version", 0, 0, G_OPTION_ARG_NONE, &options->show_version,
+             "Print the version and exit", NULL},
+            {},
+    };
+    GOptionEntry keys[G_N_ELEMENTS(key_options) + 1] = {};
+    GOptionGroup *group = g_option_group_new("main", NULL, NULL, options, NULL);
+
+    for (guint i = 0; i < G_N_ELEMENTS(key_options); i++)
+        keys[i] = (GOptionEntry){
+                .long_name = key_options[i].name,
+                /* as the bytes are: a file's name may be of no character set */
+                .flags = key_options[i].kind == VALUE_FLAG ? G_OPTION_FLAG_NO_ARG
+                                                           : G_OPTION_FLAG_FILENAME,
+                .arg = G_OPTION_ARG_CALLBACK,
+                .arg_data = on_key_option,
+                .description = key_options[i].help,
+                .arg_description = key_options[i].argument,
+        };
+
+    g_option_group_add_entries(group, plain);
+    g_option_group_add_entries(group, keys);
+    return group;
+}
+
+static gboolean check_transport(const Options *options, GError **error) {
+    const char *clash = NULL;
+
+    if (options->is_user && options->is_system)
+        clash = "--user and --system";
+    else if (options->host && options->container)
+        clash = "--host and --machine";
+    else if (options->host && options->is_user)
+        clash = "--host and --user";
+
+    if (clash)
+        g_set_error(error, CLIENT_ERROR, CLIENT_ERROR_USAGE, "%s exclude each other", clash);
+    return clash == NULL;
+}
+
+/* GLib drops a "--" or keeps it, by what stands behind: so it sees neither. */
+static gboolean parse_words(
+        GOptionContext *context, char *const *words, GStrv *ret_words, GError **error) {
+    g_autoptr(GStrvBuilder) all = g_strv_builder_new();
+    g_autoptr(GStrvBuilder) head = g_strv_builder_new();
+    g_auto(GStrv) parsed = NULL;
+
+    for (; *words && !g_str_equal(*words, "--"); words++)
+        g_strv_builder_add(head, *words);
+    parsed = g_strv_builder_end(head);
+    if (!g_option_context_parse_strv(context, &parsed, error))
+        return FALSE;
+
+    g_strv_builder_addv(all, (const char **)parsed + 1);
+    if (*words)
+        g_strv_builder_addv(all, (const char **)words + 1);
+    *ret_words = g_strv_builder_end(all);
+    return TRUE;
+}
+
+gboolean options_parse(
+        Options *options, const char *verbs, char *const *words, GStrv *ret_words, GError **error) {
+    g_autoptr(GOptionContext) context = g_option_context_new("VERB …");
+    g_autoptr(GError) parse_error = NULL;
+    g_auto(GStrv) rest = NULL;
+
+    options->given = g_hash_table_new_full(
+            g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_ptr_array_unref);
+    g_option_context_set_summary(
+            context, "Ask vmfirmwared which firmware a virtual machine gets, and keep its NVRAM.");
+    g_option_context_set_description(context, verbs);
+    g_option_context_set_main_group(context, make_group(options));
+    if (!parse_words(context, words, &rest, &parse_error)) {
+        g_set_error_literal(error, CLIENT_ERROR, CLIENT_ERROR_USAGE, parse_error->message);
+        return FALSE;
+    }
+    if (!check_transport(options, error))
+        return FALSE;
+
+    *ret_words = g_steal_pointer(&rest);
+    return TRUE;
+}
+
+void options_clear(Options *options) {
+    g_free(options->host);
+    g_free(options->container);
+    if (options->given)
+        g_hash_table_unref(options->given);
+}
+
+gboolean options_check(const Options *options, unsigned allowed, const char *verb, GError **error) {
+    for (guint i = 0; i < G_N_ELEMENTS(key_options); i++) {
+        const KeyOption *option = &key_options[i];
+        const GPtrArray *values = g_hash_table_lookup(options->given, option->name);
+
+        if (!values)
+            continue;
+        if (!(option->group & allowed)) {
+            g_set_error(
+                    error, CLIENT_ERROR, CLIENT_ERROR_USAGE, "--%s does not go with %s",
+                    option->name, verb);
+            return FALSE;
+        }
+        if (values->len > 1 && option->kind != VALUE_WORDS && option->kind != VALUE_FLAG) {
+            g_set_error(
+                    error, CLIENT_ERROR, CLIENT_ERROR_USAGE, "--%s is given more than once",
+                    option->name);
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
+const char *options_get(const Options *options, const char *name) {
+    const GPtrArray *values = g_hash_table_lookup(options->given, name);
+
+    return values ? values->pdata[values->len - 1] : NULL;
+}
+
+static void add_words(GPtrArray *words, const GPtrArray *values) {
+    for (guint i = 0; i < values->len; i++) {
+        g_auto(GStrv) parts = g_strsplit(values->pdata[i], ",", -1);
+
+        for (char **part = parts; *part; part++)
+            g_ptr_array_add(words, g_strdup(*part));
+    }
+}
+
+static GVariant *make_words(const Options *options, const KeyOption *option, GError **error) {
+    g_autoptr(GPtrArray) words = g_ptr_array_new_with_free_func(g_free);
+    const GPtrArray *values = g_hash_table_lookup(options->given, option->name);
+
+    if (values)
+        add_words(words, values);
+    for (guint i = 0; i < words->len; i++)
+        if (!g_utf8_validate(words->pdata[i], -1, NULL)) {
+            g_set_error(error, CLIENT_ERROR, CLIENT_ERROR_USAGE, "--%s: not UTF-8", option->name);
+            return NULL;
+        }
+    if (g_strcmp0(option->key, "features") == 0 && options_get(options, "secure-boot")) {
+        g_ptr_array_add(words, g_strdup("secure-boot"));
+        g_ptr_array_add(words, g_strdup("enrolled-keys"));
+    }
+    return words->len > 0 ? g_variant_new_strv((const char *const *)words->pdata, words->len)
+                          : NULL;
+}
+
+static GVariant *make_owner(const char *name, GError **error) {
+    const struct passwd *user;
+    guint64 uid;
+
+    if (g_ascii_string_to_unsigned(name, 10, 0, G_MAXUINT32, &uid, NULL))
+        return g_variant_new_uint32((guint32)uid);
+    user = getpwnam(name);
+    if (user)
+        return g_variant_new_uint32(user->pw_uid);
+
+    g_set_error(error, CLIENT_ERROR, CLIENT_ERROR_FAILURE, "%s: no such user", name);
+    return NULL;
+}
+
+static GVariant *make_string(const char *name, const char *value, GError **error) {
+    if (g_utf8_validate(value, -1, NULL))
+        return g_variant_new_string(value);
+    g_set_error(error, CLIENT_ERROR, CLIENT_ERROR_USAGE, "--%s: not UTF-8", name);
+    return NULL;
+}
+
+/* The service has another working directory. */
+static GVariant *make_file(const char *name, const char *value, GError **error) {
+    g_autofree char *absolute = g_canonicalize_filename(value, NULL);
+
+    return make_string(name, absolute, error);
+}
+
+/* "shell" is no form of the service's: it is made here, of what every answer holds. */
+static GVariant *make_client_value(const char *name, const char *value, GError **error) {
+    static const char *const forms[] = {"qemu", "qemu-legacy", "libvirt", "shell", NULL};
+
+    if (!g_str_equal(name, "render") || g_str_equal(value, "shell"))
+        return NULL;
+    if (g_strv_contains(forms, value))
+        return g_variant_new_strv(&value, 1);
+    g_set_error(
+            error, CLIENT_ERROR, CLIENT_ERROR_USAGE,
+            "--render=%s: it is one of qemu, qemu-legacy, libvirt, shell", value);
+    return NULL;
+}
+
+/* NULL without an error: it was not given. */
+static GVariant *make_value(const Options *options, const KeyOption *option, GError **error) {
+    const char *value = options_get(options, option->name);
+
+    if (option->kind == VALUE_WORDS)
+        return make_words(options, option, error);
+    if (!value || !option->key)
+        return NULL;
+
+    switch (option->kind) {
+    case VALUE_FLAG:
+        return g_variant_new_boolean(TRUE);
+    case VALUE_WORD:
+        return make_string(option->name, value, error);
+    case VALUE_FILE:
+        return make_file(option->name, value, error);
+    case VALUE_OWNER:
+        return make_owner(value, error);
+    case VALUE_CLIENT:
+        return make_client_value(option->name, value, error);
+    case VALUE_WORDS:
+        break;
+    }
+    g_assert_not_reached();
+}
+
+gboolean options_add_keys(
+        const Options *options, unsigned groups, GVariantDict *dict, GError **error) {
+    for (guint i = 0; i < G_N_ELEMENTS(key_options); i++) {
+        g_autoptr(GError) failure = NULL;
+        GVariant *value;
+
+        if (!(key_options[i].group & groups))
+            continue;
+        value = make_value(options, &key_options[i], &failure);
+        if (failure) {
+            g_propagate_error(error, g_steal_pointer(&failure));
+            return FALSE;
+        }
+        if (value)
+            g_variant_dict_insert_value(dict, key_options[i].key, value);
+    }
+    return TRUE;
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <glib.h>
+
+/*
+ * What was typed. Options that are keys of a D-Bus call come from one table, which says of each the
+ * key, its type and which verbs take it: nothing that was asked for is dropped in silence.
+ */
+
+typedef enum JsonFormat {
+    JSON_OFF,
+    JSON_SHORT,
+    JSON_PRETTY,
+} JsonFormat;
+
+/* Groups of options that go with the same verbs: a bit each. */
+typedef enum OptionGroup {
+    OPTIONS_NONE = 0,
+    OPTIONS_REQUIREMENTS = 1 << 0,
+    OPTIONS_NVRAM = 1 << 1,
+    OPTIONS_RENDER = 1 << 2,
+    OPTIONS_OWNER = 1 << 3,
+    OPTIONS_NEW_OWNER = 1 << 4,
+    OPTIONS_CREATE = 1 << 5,
+    OPTIONS_NVRAM_FORMAT = 1 << 6,
+    OPTIONS_TEMPLATE = 1 << 7,
+    OPTIONS_SOURCE_FORMAT = 1 << 8,
+    OPTIONS_ALL = 1 << 9,
+    OPTIONS_RESET = 1 << 10,
+    OPTIONS_LIVE = 1 << 11,
+    OPTIONS_BACKUP = 1 << 12,
+    OPTIONS_NAMES = 1 << 13,
+    OPTIONS_MACHINES = 1 << 14,
+} OptionGroup;
+
+typedef struct Options {
+    gboolean is_user;
+    gboolean is_system;
+    gboolean no_legend;
+    gboolean no_pager;
+    gboolean no_ask_password;
+    gboolean show_version;
+    char *host;      /* of --host, or NULL */
+    char *container; /* of --machine, or NULL */
+    JsonFormat json;
+    GHashTable *given; /* name of an option of the table -> GPtrArray of its values, as typed */
+} Options;
+
+void options_clear(Options *options);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Options, options_clear)
+
+/* Takes the options out of WORDS (the program first), up to a "--", which goes, too; what
+ * is left is in RET_WORDS, without the program. Sets CLIENT_ERROR_USAGE. OPTIONS is all zeros before,
+ * and to be cleared in any case. VERBS is for --help. */
+gboolean options_parse(
+        Options *options, const char *verbs, char *const *words, GStrv *ret_words, GError **error)
+        G_GNUC_WARN_UNUSED_RESULT;
+
+/* CLIENT_ERROR_USAGE where an option was given that is in no group of ALLOWED. */
+gboolean options_check(const Options *options, unsigned allowed, const char *verb, GError **error)
+        G_GNUC_WARN_UNUSED_RESULT;
+
+/* The last value of an option of the table as it was typed; "" of one that takes none; NULL where
+ * it was not given. */
+const char *options_get(const Options *options, const char *name);
+
+/* Adds the D-Bus keys of the options in GROUPS, of which --render=shell and --nvram-template are
+ * none: the former is the client's own, the latter a file. */
+gboolean options_add_keys(
+        const Options *options, unsigned groups, GVariantDict *dict, GError **error)
+        G_GNUC_WARN_UNUSED_RESULT;

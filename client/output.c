@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "output.h"
+
+#include <json-glib/json-glib.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "pager.h"
+#include "text.h"
+#include "value.h"
+
+struct Output {
+    const Options *options;
+    gboolean has_colour;
+    Pager *pager; /* or NULL */
+};
+
+static gboolean is_terminal_dumb(void) {
+    const char *term = g_getenv("TERM");
+
+    return !term || g_str_equal(term, "dumb");
+}
+
+Output *output_new(const Options *options) {
+    Output *output = g_new0(Output, 1);
+    const char *no_colour = g_getenv("NO_COLOR");
+    gboolean is_terminal = isatty(STDOUT_FILENO) && !is_terminal_dumb();
+
+    output->options = options;
+    /* no-color.org: whatever its value, unless it is empty */
+    output->has_colour = is_terminal && options->json == JSON_OFF && (!no_colour || !*no_colour);
+    if (is_terminal && !options->no_pager)
+        output->pager = pager_start();
+    return output;
+}
+
+gboolean output_free(Output *output) {
+    gboolean is_written;
+
+    if (!output)
+        return TRUE;
+    is_written = fflush(stdout) == 0 && !ferror(stdout);
+    if (output->pager) {
+        pager_wait(output->pager);
+        /* who leaves a pager early has read enough */
+        is_written = TRUE;
+    }
+    g_free(output);
+    return is_written;
+}
+
+gboolean output_has_colour(const Output *output) {
+    return output->has_colour;
+}
+
+void output_json(const Output *output, GVariant *value) {
+    g_autoptr(GVariant) owned = g_variant_ref_sink(value);
+    g_autoptr(JsonNode) root = json_gvariant_serialize(owned);
+    g_autoptr(JsonGenerator) generator = json_generator_new();
+    g_autofree char *text = NULL;
+
+    json_generator_set_root(generator, root);
+    json_generator_set_pretty(generator, output->options->json == JSON_PRETTY);
+    text = json_generator_to_data(generator, NULL);
+    (void)puts(text);
+}
+
+Table *output_table_new(const Output *output, const char *const *headings) {
+    Table *table = scols_new_table();
+
+    if (!table)
+        g_error("no memory");
+    /* never cut: a name that is not whole cannot be given to the next command */
+    (void)scols_table_set_termforce(table, SCOLS_TERMFORCE_NEVER);
+    (void)scols_table_enable_colors(table, output->has_colour);
+    (void)scols_table_set_column_separator(table, "  ");
+    for (; *headings; headings++) {
+        gboolean is_right = **headings == '>';
+        struct libscols_column *column = scols_table_new_column(
+                table, *headings + is_right, 0, is_right ? SCOLS_FL_RIGHT : 0);
+
+        if (!column)
+            g_error("no memory");
+        (void)scols_cell_set_color(scols_column_get_header(column), "bold");
+    }
+    return table;
+}
+
+static const char *state_colour(const char *state) {
+    static const char *const good[] = {"usable", "ready", NULL};
+    static const char *const doubtful[] = {"unusable", "changed", "warning", NULL};
+
+    if (g_strv_contains(good, state))
+        return "green";
+    return g_strv_contains(doubtful, state) ? "brown" : "red";
+}
+
+void output_table_add(Table *table, const char *const *cells, guint coloured, const char *state) {
+    struct libscols_line *line = scols_table_new_line(table, NULL);
+
+    for (guint i = 0; line && i < scols_table_get_ncols(table); i++) {
+        if (scols_line_set_data(line, i, cells[i]) < 0)
+            g_error("no memory");
+        if (state && i == coloured)
+            (void)scols_cell_set_color(scols_line_get_cell(line, i), state_colour(state));
+    }
+}
+
+void output_table_print(const Output *output, Table *table) {
+    (void)scols_table_enable_noheadings(table, output->options->no_legend);
+    /* libsmartcols prints with no table at all where it has no line */
+    if (scols_table_get_nlines(table) > 0)
+        (void)scols_print_table(table);
+}
+
+static void add_property(const Output *output, Table *table, const char *name, GVariant *value) {
+    g_auto(GStrv) lines = value_to_lines(name, value);
+
+    for (char **line = lines; *line; line++) {
+        const char *cells[] = {line == lines ? name : "", *line};
+        gboolean is_state = g_str_equal(name, "state");
+
+        output_table_add(table, cells, 1, is_state ? *line : NULL);
+        (void)scols_cell_set_color(
+                scols_line_get_cell(
+                        scols_table_get_line(table, scols_table_get_nlines(table) - 1), 0),
+                "bold");
+    }
+}
+
+void output_properties(const Output *output, GVariant *dict, const char *const *order) {
+    static const char *const columns[] = {">", "", NULL};
+    g_autoptr(Table) table = output_table_new(output, columns);
+    GVariantIter iter;
+    const char *name;
+    GVariant *member;
+
+    for (const char *const *first = order; first && *first; first++) {
+        g_autoptr(GVariant) value = g_variant_lookup_value(dict, *first, NULL);
+        if (value)
+            add_property(output, table, *first, value);
+    }
+
+    g_variant_iter_init(&iter, dict);
+    while (g_variant_iter_next(&iter, "{&sv}", &name, &member)) {
+        g_autoptr(GVariant) value = member;
+        if (!order || !g_strv_contains(order, name))
+            add_property(output, table, name, value);
+    }
+
+    (void)scols_table_enable_noheadings(table, TRUE);
+    if (scols_table_get_nlines(table) > 0)
+        (void)scols_print_table(table);
+}
+
+void output_line(const char *format, ...) {
+    g_autofree char *text = NULL;
+    g_autofree char *safe = NULL;
+    va_list arguments;
+
+    va_start(arguments, format);
+    text = g_strdup_vprintf(format, arguments);
+    va_end(arguments);
+    safe = text_escape(text);
+    (void)puts(safe);
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "reasons.h"
+
+#include <string.h>
+
+/* %s is the detail, what stands behind the code's colon. */
+static const struct {
+    const char *code;
+    const char *text;
+} texts[] = {
+        {"interface", "it has another interface than was asked for"},
+        {"architecture", "it is not for this architecture"},
+        {"machine", "it is not for this machine type"},
+        {"feature-missing", "it does not have the feature %s"},
+        {"feature-present", "it has the feature %s"},
+        {"device", "it is loaded by another device than was asked for"},
+        {"mode", "its flash has another mode than was asked for"},
+        {"format", "its executable has another format than was asked for"},
+        {"firmware", "it has another name than was asked for"},
+        {"executable", "it has another executable than was asked for"},
+        {"file-missing", "%s is not there"},
+        {"file-unreadable", "%s cannot be read"},
+        {"bad-format", "%s is not of the format that the descriptor says"},
+        {"bad-size", "%s is of a size that the machine's flash does not take"},
+        {"geometry-unknown", "the machine has no flash, or none that is known"},
+        {"geometry-mismatch", "it records another %s of its flash than QEMU gives it"},
+        {"host-lacks", "this host does not offer %s"},
+        {"overridden-by", "%s takes its place"},
+        {"parse-error", "it is no JSON: line:column %s"},
+        {"schema-error", "it is no firmware descriptor: at %s"},
+};
+
+char *reason_to_text(const char *reason) {
+    const char *colon = strchr(reason, ':');
+    gsize length = colon ? (gsize)(colon - reason) : strlen(reason);
+
+    for (guint i = 0; i < G_N_ELEMENTS(texts); i++) {
+        const char *place;
+
+        if (strlen(texts[i].code) != length || strncmp(texts[i].code, reason, length) != 0)
+            continue;
+        place = strstr(texts[i].text, "%s");
+        if (!place)
+            return g_strdup(texts[i].text);
+        return g_strdup_printf(
+                "%.*s%s%s", (int)(place - texts[i].text), texts[i].text, colon ? colon + 1 : "",
+                place + strlen("%s"));
+    }
+    return g_strdup(reason);
+}

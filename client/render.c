@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "render.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* What a person looks for first. */
+static const char *const resolution_order[] = {
+        "name",
+        "description",
+        "descriptor",
+        "architecture",
+        "machine",
+        "interface-types",
+        "features",
+        "device",
+        "mode",
+        "executable",
+        "nvram-template",
+        "nvram",
+        "pinned",
+        "changed",
+        "flash",
+        "machine-properties",
+        "global-properties",
+        NULL};
+
+static const char *get_arguments_key(const Options *options) {
+    const char *form = options_get(options, "render");
+
+    return g_strcmp0(form, "qemu-legacy") == 0 ? "qemu-legacy-arguments" : "qemu-arguments";
+}
+
+GStrv render_get_arguments(const Options *options, GVariant *resolution) {
+    GStrv arguments = NULL;
+
+    (void)g_variant_lookup(resolution, get_arguments_key(options), "^as", &arguments);
+    return arguments;
+}
+
+/* So that a shell reads it back as one word, quoted only where it has to be. */
+static char *quote(const char *word) {
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "@%+:,./_-=";
+    gboolean is_plain = *word && *word != '=' && word[strspn(word, plain)] == '\0';
+
+    return is_plain ? g_strdup(word) : g_shell_quote(word);
+}
+
+static void print_arguments(const Options *options, GVariant *resolution) {
+    g_auto(GStrv) arguments = render_get_arguments(options, resolution);
+
+    for (char **argument = arguments; argument && *argument; argument++) {
+        g_autofree char *quoted = quote(*argument);
+        (void)printf("%s%s", argument == arguments ? "" : " ", quoted);
+    }
+    (void)putchar('\n');
+}
+
+/* nvram-template, format: NVRAM_TEMPLATE_FORMAT */
+static void print_variable(const char *key, const char *member, const char *value) {
+    g_autofree char *joined = member ? g_strjoin("_", key, member, NULL) : g_strdup(key);
+    g_autofree char *name = g_ascii_strup(joined, -1);
+    g_autofree char *quoted = quote(value);
+
+    (void)printf("%s=%s\n", g_strdelimit(name, "-", '_'), quoted);
+}
+
+static void print_basic(const char *key, const char *member, GVariant *value) {
+    g_autofree char *text = NULL;
+
+    if (g_variant_is_of_type(value, G_VARIANT_TYPE_STRING))
+        text = g_variant_dup_string(value, NULL);
+    else if (g_variant_is_of_type(value, G_VARIANT_TYPE_BOOLEAN))
+        text = g_strdup(g_variant_get_boolean(value) ? "1" : "0");
+    else
+        text = g_variant_print(value, FALSE);
+    print_variable(key, member, text);
+}
+
+static void print_image(const char *key, GVariant *image) {
+    GVariantIter iter;
+    const char *member;
+    GVariant *value;
+
+    g_variant_iter_init(&iter, image);
+    while (g_variant_iter_next(&iter, "{&sv}", &member, &value)) {
+        g_autoptr(GVariant) owned = value;
+        /* the file is the image */
+        print_basic(key, g_str_equal(member, "filename") ? NULL : member, owned);
+    }
+}
+
+static char *join_pairs(GVariant *dict) {
+    g_autoptr(GString) text = g_string_new(NULL);
+    GVariantIter iter;
+    const char *key, *value;
+
+    g_variant_iter_init(&iter, dict);
+    while (g_variant_iter_next(&iter, "{&s&s}", &key, &value))
+        g_string_append_printf(text, "%s%s=%s", text->len > 0 ? "," : "", key, value);
+    return g_string_free(g_steal_pointer(&text), FALSE);
+}
+
+/* All that fits into a variable: lists of structures do not. */
+static void print_shell(GVariant *resolution) {
+    GVariantIter iter;
+    const char *key;
+    GVariant *value;
+
+    g_variant_iter_init(&iter, resolution);
+    while (g_variant_iter_next(&iter, "{&sv}", &key, &value)) {
+        g_autoptr(GVariant) owned = value;
+        g_autofree char *text = NULL;
+
+        if (g_variant_is_of_type(owned, G_VARIANT_TYPE_STRING_ARRAY)) {
+            g_autofree const char **words = g_variant_get_strv(owned, NULL);
+            text = g_strjoinv(" ", (char **)words);
+            print_variable(key, NULL, text);
+        } else if (g_variant_is_of_type(owned, G_VARIANT_TYPE_VARDICT)) {
+            print_image(key, owned);
+        } else if (g_variant_is_of_type(owned, G_VARIANT_TYPE("a{ss}"))) {
+            text = join_pairs(owned);
+            print_variable(key, NULL, text);
+        } else if (!g_variant_is_container(owned)) {
+            print_basic(key, NULL, owned);
+        }
+    }
+}
+
+void render_resolution(const Output *output, const Options *options, GVariant *resolution) {
+    const char *form = options_get(options, "render");
+    const char *xml;
+
+    if (options->json != JSON_OFF)
+        output_json(output, resolution);
+    else if (!form)
+        output_properties(output, resolution, resolution_order);
+    else if (g_str_equal(form, "shell"))
+        print_shell(resolution);
+    else if (!g_str_equal(form, "libvirt"))
+        print_arguments(options, resolution);
+    else if (g_variant_lookup(resolution, "libvirt-xml", "&s", &xml))
+        (void)fputs(xml, stdout);
+}

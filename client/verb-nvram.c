@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "error.h"
+#include "keys.h"
+#include "progress.h"
+#include "render.h"
+#include "savefile.h"
+#include "verbs.h"
+#include "vm.h"
+
+/* Verbs that move NVRAM: export, import. */
+
+#define CHUNK_SIZE (256 * 1024)
+#define HOLE_SIZE 4096
+
+static gboolean is_zero(const guint8 *data, gsize size) {
+    return size > 0 && data[0] == 0 && memcmp(data, data + 1, size - 1) == 0;
+}
+
+/* Holes stay holes: NVRAM can be 64 MiB of nearly nothing. A pipe has none. */
+static int write_sparse(int fd, const guint8 *data, gsize size) {
+    for (gsize n = 0; size > 0; data += n, size -= n) {
+        gsize block = MIN(size, HOLE_SIZE);
+        ssize_t written;
+
+        if (is_zero(data, block) && lseek(fd, (off_t)block, SEEK_CUR) >= 0) {
+            n = block;
+            continue;
+        }
+        written = write(fd, data, block);
+        if (written < 0 && errno != EINTR)
+            return -errno;
+        n = MAX(written, 0);
+    }
+    return 0;
+}
+
+/* Waits for data, and shows that it does. */
+static void wait_for_data(int fd, Progress *progress, guint64 done, guint64 total) {
+    struct pollfd wait = {.fd = fd, .events = POLLIN};
+
+    while (poll(&wait, 1, 500) == 0)
+        progress_update(progress, done, total);
+    progress_update(progress, done, total);
+}
+
+/* RET_DONE is set in any case. */
+static int copy_pipe(int from, int to, Progress *progress, guint64 total, guint64 *ret_done) {
+    g_autofree guint8 *chunk = g_malloc(CHUNK_SIZE);
+
+    *ret_done = 0;
+    for (;;) {
+        ssize_t n;
+        int r;
+
+        wait_for_data(from, progress, *ret_done, total);
+        n = read(from, chunk, CHUNK_SIZE);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return n < 0 ? -errno : 0;
+        r = write_sparse(to, chunk, (gsize)n);
+        if (r < 0)
+            return r;
+        *ret_done += (guint64)n;
+    }
+}
+
+static gboolean receive(
+        Context *context, int from, int to, guint64 size, const char *filename, GError **error) {
+    g_autofree char *label = g_strdup_printf("vmfirmwarectl: %s", context->what);
+    g_auto(Progress) progress = {};
+    guint64 done;
+    int r;
+
+    progress_begin(&progress, label);
+    r = copy_pipe(from, to, &progress, size, &done);
+    if (r == 0 && done != size) {
+        g_set_error(
+                error, CLIENT_ERROR, CLIENT_ERROR_FAILURE,
+                "%s: the service sent %" G_GUINT64_FORMAT " of %" G_GUINT64_FORMAT
+                " bytes; %s was not written; try again",
+                context->what, done, size, filename);
+        return FALSE;
+    }
+    if (r < 0)
+        g_set_error(error, CLIENT_ERROR, CLIENT_ERROR_FAILURE, "%s: %s", filename, g_strerror(-r));
+    return r == 0;
+}
+
+static gboolean save(
+        Context *context, int from, guint64 size, const char *filename, GError **error) {
+    g_autoptr(SaveFile) file = savefile_open(filename, error);
+
+    if (!file || !receive(context, from, savefile_get_fd(file), size, filename, error))
+        return FALSE;
+    if (ftruncate(savefile_get_fd(file), (off_t)size) < 0) {
+        g_set_error(
+                error, CLIENT_ERROR, CLIENT_ERROR_FAILURE, "%s: %s", filename, g_strerror(errno));
+        return FALSE;
+    }
+    return savefile_publish(file, error);
+}
+
+static void tell_export(Context *context, const char *id, const char *filename, guint64 size) {
+    g_autofree char *absolute = g_canonicalize_filename(filename, NULL);
+    g_autofree char *shown = g_filename_display_name(absolute);
+
+    if (context->options->json == JSON_OFF)
+        return;
+    output_json(
+            context->output,
+            g_variant_new_parsed("{'id': <%s>, 'file': <%s>, 'size': <%t>}", id, shown, size));
+}
+
+gboolean verb_export(Context *context, char **arguments, GError **error) {
+    GVariant *options =
+            keys_from_options(context->options, OPTIONS_LIVE | OPTIONS_BACKUP, NULL, error);
+    g_auto(Reply) reply = {};
+    guint64 size;
+    gint32 fd;
+
+    if (!options)
+        return FALSE;
+    if (!vm_call(
+                context, arguments[0], "Export", g_variant_new("(@a{sv})", options), "(ht)", &reply,
+                error))
+        return FALSE;
+    g_variant_get(reply.body, "(ht)", &fd, &size);
+
+    if (g_str_equal(arguments[1], "-"))
+        return receive(context, fd, STDOUT_FILENO, size, "standard output", error);
+    if (!save(context, fd, size, arguments[1], error))
+        return FALSE;
+    tell_export(context, arguments[0], arguments[1], size);
+    return TRUE;
+}
+
+/* ID FILE: the NVRAM of a virtual machine that is there. */
+static gboolean import_nvram(Context *context, char **arguments, GError **error) {
+    GVariant *options;
+    g_auto(FileFd) fd = FILE_FD_NONE;
+    g_auto(Reply) reply = {};
+
+    if (!options_check(
+                context->options, OPTIONS_OWNER | OPTIONS_SOURCE_FORMAT,
+                "import of a virtual machine that is there", error) ||
+        !keys_open_content(arguments[1], &fd, error))
+        return FALSE;
+    options = keys_from_options(context->options, OPTIONS_SOURCE_FORMAT, NULL, error);
+    if (!options)
+        return FALSE;
+    if (!vm_call(
+                context, arguments[0], "Import", g_variant_new("(h@a{sv})", fd, options), "()",
+                &reply, error))
+        return FALSE;
+    vm_tell(context, arguments[0], NULL);
+    return TRUE;
+}
+
+/* ID ARCHITECTURE MACHINE FILE: a new virtual machine. */
+static gboolean import_vm(Context *context, char **arguments, GError **error) {
+    GVariant *options;
+    g_auto(FileFd) fd = FILE_FD_NONE;
+    g_auto(Reply) reply = {};
+    g_autoptr(GVariant) resolution = NULL;
+
+    if (!keys_open_content(arguments[3], &fd, error))
+        return FALSE;
+    options = keys_from_options(
+            context->options,
+            OPTIONS_REQUIREMENTS | OPTIONS_RENDER | OPTIONS_OWNER | OPTIONS_NVRAM_FORMAT |
+                    OPTIONS_SOURCE_FORMAT,
+            NULL, error);
+    if (!options)
+        return FALSE;
+    if (!connection_call_manager(
+                context->connection, CALL_CHANGE, context->what, "ImportVM",
+                g_variant_new(
+                        "(sssh@a{sv})", arguments[0], arguments[1], arguments[2], fd, options),
+                "(oa{sv})", &reply, error))
+        return FALSE;
+    resolution = g_variant_get_child_value(reply.body, 1);
+    render_resolution(context->output, context->options, resolution);
+    return TRUE;
+}
+
+gboolean verb_import(Context *context, char **arguments, GError **error) {
+    guint n_arguments = g_strv_length(arguments);
+
+    if (n_arguments == 3) {
+        g_set_error(
+                error, CLIENT_ERROR, CLIENT_ERROR_USAGE,
+                "import: it takes ID ARCHITECTURE MACHINE FILE, or ID FILE");
+        return FALSE;
+    }
+    return n_arguments == 2 ? import_nvram(context, arguments, error)
+                            : import_vm(context, arguments, error);
+}

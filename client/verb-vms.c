@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <stdio.h>
+
+#include "keys.h"
+#include "render.h"
+#include "value.h"
+#include "verbs.h"
+#include "vm.h"
+
+/* Verbs on virtual machines but those that move NVRAM. */
+
+static void print_vms(Context *context, GVariant *vms) {
+    static const char *const headings[] = {"ID", "OWNER", "STATE", "FIRMWARE", NULL};
+    g_autoptr(Table) table = output_table_new(context->output, headings);
+    gsize n_vms = g_variant_n_children(vms);
+    const char *id, *firmware, *state;
+    GVariantIter iter;
+    guint32 owner;
+
+    g_variant_iter_init(&iter, vms);
+    while (g_variant_iter_next(&iter, "(&su&s&so)", &id, &owner, &firmware, &state, NULL)) {
+        g_autofree char *uid = g_strdup_printf("%u", owner);
+        const char *cells[] = {id, uid, state, firmware};
+
+        output_table_add(table, cells, 2, state);
+    }
+
+    output_table_print(context->output, table);
+    if (!context->options->no_legend)
+        (void)printf("%s%zu virtual machines listed.\n", n_vms > 0 ? "\n" : "", n_vms);
+}
+
+static void print_ids(GVariant *vms) {
+    GVariantIter iter;
+    const char *id;
+
+    g_variant_iter_init(&iter, vms);
+    while (g_variant_iter_next(&iter, "(&susso)", &id, NULL, NULL, NULL, NULL))
+        output_line("%s", id);
+}
+
+gboolean verb_vms(Context *context, char **arguments, GError **error) {
+    static const char *const names[] = {"id", "owner", "firmware", "state", "object", NULL};
+    GVariant *options =
+            keys_from_options(context->options, OPTIONS_OWNER | OPTIONS_ALL, NULL, error);
+    g_auto(Reply) reply = {};
+    g_autoptr(GVariant) vms = NULL;
+
+    if (!options)
+        return FALSE;
+    if (!connection_call_manager(
+                context->connection, CALL_READ, context->what, "ListVMs",
+                g_variant_new("(@a{sv})", options), "(a(susso))", &reply, error))
+        return FALSE;
+
+    vms = g_variant_get_child_value(reply.body, 0);
+    if (context->options->json != JSON_OFF)
+        output_json(context->output, value_name_members(vms, names));
+    else if (options_get(context->options, "names"))
+        print_ids(vms);
+    else
+        print_vms(context, vms);
+    return TRUE;
+}
+
+gboolean verb_vm(Context *context, char **arguments, GError **error) {
+    static const char *const order[] = {
+            "id",
+            "owner",
+            "state",
+            "in-use",
+            "created",
+            "architecture",
+            "machine",
+            "firmware",
+            "nvram",
+            "executable-digest",
+            "template-digest",
+            NULL};
+    g_autofree char *path = vm_find(context, arguments[0], error);
+    g_autoptr(GVariant) properties = NULL;
+
+    if (!path)
+        return FALSE;
+    properties = connection_get_properties(
+            context->connection, context->what, path, BUS_VM_INTERFACE, error);
+    if (!properties)
+        return FALSE;
+    if (context->options->json != JSON_OFF)
+        output_json(context->output, properties);
+    else
+        output_properties(context->output, properties, order);
+    return TRUE;
+}
+
+gboolean verb_reset(Context *context, char **arguments, GError **error) {
+    GVariantDict keys = G_VARIANT_DICT_INIT(NULL);
+    g_auto(FileFd) template = FILE_FD_NONE;
+    g_auto(Reply) reply = {};
+    GVariant *options;
+
+    if (!keys_add_template(context->options, &keys, &template, error)) {
+        g_variant_dict_clear(&keys);
+        return FALSE;
+    }
+    options = g_variant_dict_end(&keys);
+    if (!vm_call(
+                context, arguments[0], "Reset", g_variant_new("(@a{sv})", options), "()", &reply,
+                error))
+        return FALSE;
+    vm_tell(context, arguments[0], NULL);
+    return TRUE;
+}
+
+gboolean verb_rebind(Context *context, char **arguments, GError **error) {
+    GVariantDict keys = G_VARIANT_DICT_INIT(NULL);
+    g_autoptr(GVariant) resolution = NULL;
+    g_auto(Reply) reply = {};
+    GVariant *options;
+
+    if (arguments[1])
+        g_variant_dict_insert(&keys, "machine", "s", arguments[1]);
+    options = keys_from_options(
+            context->options, OPTIONS_REQUIREMENTS | OPTIONS_RESET | OPTIONS_RENDER, &keys, error);
+    if (!options)
+        return FALSE;
+    if (!vm_call(
+                context, arguments[0], "Rebind", g_variant_new("(@a{sv})", options), "(a{sv})",
+                &reply, error))
+        return FALSE;
+    resolution = g_variant_get_child_value(reply.body, 0);
+    render_resolution(context->output, context->options, resolution);
+    return TRUE;
+}
+
+gboolean verb_clone(Context *context, char **arguments, GError **error) {
+    GVariant *options =
+            keys_from_options(context->options, OPTIONS_NEW_OWNER | OPTIONS_LIVE, NULL, error);
+    g_auto(Reply) reply = {};
+
+    if (!options)
+        return FALSE;
+    if (!vm_call(
+                context, arguments[0], "Clone", g_variant_new("(s@a{sv})", arguments[1], options),
+                "(o)", &reply, error))
+        return FALSE;
+    vm_tell(context, arguments[1], &reply);
+    return TRUE;
+}
+
+gboolean verb_rename(Context *context, char **arguments, GError **error) {
+    g_auto(Reply) reply = {};
+
+    if (!vm_call(
+                context, arguments[0], "Rename", g_variant_new("(s)", arguments[1]), "(o)", &reply,
+                error))
+        return FALSE;
+    vm_tell(context, arguments[1], &reply);
+    return TRUE;
+}
+
+gboolean verb_remove(Context *context, char **arguments, GError **error) {
+    g_auto(Reply) reply = {};
+
+    if (!vm_call(
+                context, arguments[0], "Remove", g_variant_new_parsed("(@a{sv} {},)"), "()", &reply,
+                error))
+        return FALSE;
+    vm_tell(context, arguments[0], NULL);
+    return TRUE;
+}

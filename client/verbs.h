@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <glib.h>
+
+#include "connection.h"
+#include "options.h"
+#include "output.h"
+
+/* What a verb works with. */
+typedef struct Context {
+    const Options *options;
+    Connection *connection; /* NULL for an offline verb */
+    Output *output;         /* NULL for a verb that prints nothing by itself */
+    char *what;             /* the verb with its first argument, for messages */
+} Context;
+
+/* ARGUMENTS are those after the verb, NULL-terminated, as many as the table of verbs says. */
+typedef gboolean (*VerbFunc)(Context *context, char **arguments, GError **error);
+
+gboolean verb_list(Context *context, char **arguments, GError **error);
+gboolean verb_show(Context *context, char **arguments, GError **error);
+gboolean verb_host(Context *context, char **arguments, GError **error);
+gboolean verb_reload(Context *context, char **arguments, GError **error);
+
+gboolean verb_select(Context *context, char **arguments, GError **error);
+gboolean verb_explain(Context *context, char **arguments, GError **error);
+gboolean verb_capabilities(Context *context, char **arguments, GError **error);
+
+gboolean verb_prepare(Context *context, char **arguments, GError **error);
+gboolean verb_run(Context *context, char **arguments, GError **error);
+
+gboolean verb_vms(Context *context, char **arguments, GError **error);
+gboolean verb_vm(Context *context, char **arguments, GError **error);
+gboolean verb_reset(Context *context, char **arguments, GError **error);
+gboolean verb_rebind(Context *context, char **arguments, GError **error);
+gboolean verb_clone(Context *context, char **arguments, GError **error);
+gboolean verb_rename(Context *context, char **arguments, GError **error);
+gboolean verb_remove(Context *context, char **arguments, GError **error);
+
+gboolean verb_export(Context *context, char **arguments, GError **error);
+gboolean verb_import(Context *context, char **arguments, GError **error);
+
+gboolean verb_monitor(Context *context, char **arguments, GError **error);
