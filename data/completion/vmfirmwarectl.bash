@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# bash completion for vmfirmwarectl(1). Names come from the service and from files: none of them is
+# ever expanded by the shell, which `compgen -W` would do.
+
+# The lines of standard input that begin with $cur, as they have to be typed.
+_vmfirmwarectl_names() {
+    local name
+    while IFS= read -r name; do
+        [[ $name == "$cur"* ]] && printf '%q\n' "$name"
+    done
+}
+
+# Asks the service that the words before ask.
+_vmfirmwarectl_ask() {
+    vmfirmwarectl "${bus[@]}" --no-pager --no-ask-password "$@" 2>/dev/null
+}
+
+_vmfirmwarectl_architectures() {
+    _vmfirmwarectl_ask --json=short host |
+        sed -n 's/.*"architectures":\[\([^]]*\)\].*/\1/p' | tr , '\n' | tr -d '"'
+}
+
+# What the QEMU for architecture $1 knows; without one, the aliases that boards are known by.
+_vmfirmwarectl_machines() {
+    if command -v "qemu-system-$1" >/dev/null; then
+        "qemu-system-$1" -machine help 2>/dev/null | sed -n '2,$s/ .*//p'
+    else
+        printf '%s\n' pc q35 microvm virt sbsa-ref vexpress-a9 vexpress-a15
+    fi
+}
+
+_vmfirmwarectl() {
+    local cur prev words cword split
+    _init_completion -s -n : || return
+
+    local verbs='list show select explain capabilities prepare run vms vm reset rebind clone rename
+        export import remove verify record host monitor reload'
+    local options='--help --version --system --user --host= --machine= --json= --no-legend --no-pager
+        --no-ask-password --interface= --feature= --without-feature= --secure-boot --device= --mode=
+        --format= --firmware= --executable= --host-supported --nvram= --render= --owner= --all
+        --new-owner= --create= --nvram-format= --nvram-template= --source-format= --reset --live
+        --backup --names --machines='
+    local features='acpi-s3 acpi-s4 amd-sev amd-sev-es amd-sev-snp enrolled-keys host-uefi-vars
+        intel-tdx requires-smm secure-boot verbose-dynamic verbose-static'
+    local values
+
+    case $prev in
+    --interface) values='uefi bios openfirmware uboot' ;;
+    --feature | --without-feature) values=$features ;;
+    --device) values='flash memory kernel igvm' ;;
+    --mode) values='split combined stateless' ;;
+    --format | --nvram-format) values='raw qcow2' ;;
+    --source-format) values='raw qcow2 json' ;;
+    --render) values='qemu qemu-legacy libvirt shell' ;;
+    --create) values='auto never new' ;;
+    --json) values='pretty short off' ;;
+    esac
+    if [[ -n $values ]]; then
+        COMPREPLY=($(compgen -W "$values" -- "$cur"))
+        return
+    fi
+
+    case $prev in
+    --executable | --nvram | --nvram-template) _filedir; return ;;
+    --machines) _filedir -d; return ;;
+    --owner | --new-owner) COMPREPLY=($(compgen -u -- "$cur")); return ;;
+    --host | -H) _known_hosts_real -a -- "$cur"; return ;;
+    --machine | -M)
+        mapfile -t COMPREPLY < <(machinectl --no-legend --no-pager list 2>/dev/null |
+            sed 's/ .*//' | _vmfirmwarectl_names)
+        return
+        ;;
+    esac
+    # a value that nothing is known of
+    $split && [[ $prev != --firmware ]] && return
+
+    # what was typed before: the verb, how many arguments stand behind it, and on which bus
+    local verb= arguments=() bus=() i
+    for ((i = 1; i < cword; i++)); do
+        case ${words[i]} in
+        --) [[ $verb == run ]] && break ;;
+        --user | --system) bus+=("${words[i]}") ;;
+        -H | -M) bus+=("${words[i]}" "${words[++i]}") ;;
+        --host=* | --machine=*) bus+=("${words[i]}") ;;
+        -*) [[ ${words[i]} == *=* || $options != *"${words[i]}= "* ]] || ((i++)) ;;
+        *) if [[ -z $verb ]]; then verb=${words[i]}; else arguments+=("${words[i]}"); fi ;;
+        esac
+    done
+
+    if [[ $prev == --firmware ]]; then
+        mapfile -t COMPREPLY < <(_vmfirmwarectl_ask --names list | _vmfirmwarectl_names)
+        return
+    fi
+    if [[ $verb == run ]] && ((i < cword)); then
+        _command_offset $((i + 1))
+        return
+    fi
+    if [[ $cur == -* ]]; then
+        COMPREPLY=($(compgen -W "$options" -- "$cur"))
+        [[ ${COMPREPLY[0]} == *= ]] && compopt -o nospace
+        return
+    fi
+    if [[ -z $verb ]]; then
+        COMPREPLY=($(compgen -W "$verbs" -- "$cur"))
+        return
+    fi
+
+    local kind=
+    case $verb:${#arguments[@]} in
+    show:0) kind=firmware ;;
+    select:0 | explain:0 | capabilities:0 | prepare:1 | run:1 | import:1) kind=architecture ;;
+    select:1 | explain:1 | capabilities:1) kind=machine ;;
+    prepare:2 | run:2 | import:2 | rebind:1) kind=machine ;;
+    prepare:0 | run:0 | vm:0 | reset:0 | rebind:0 | clone:0 | rename:0 | export:0 | import:0 | remove:0)
+        kind=vm
+        ;;
+    export:1 | import:3 | verify:* | record:0) kind=file ;;
+    esac
+    case $kind in
+    firmware) mapfile -t COMPREPLY < <(_vmfirmwarectl_ask --names list | _vmfirmwarectl_names) ;;
+    vm) mapfile -t COMPREPLY < <(_vmfirmwarectl_ask --names vms | _vmfirmwarectl_names) ;;
+    architecture)
+        mapfile -t COMPREPLY < <(_vmfirmwarectl_architectures | _vmfirmwarectl_names)
+        # import ID FILE
+        [[ $verb == import ]] && _filedir
+        ;;
+    machine)
+        mapfile -t COMPREPLY < <(
+            _vmfirmwarectl_machines "${arguments[-1]}" | _vmfirmwarectl_names)
+        ;;
+    file) _filedir ;;
+    esac
+    # readline takes a colon for the end of a word
+    __ltrim_colon_completions "$cur"
+}
+
+complete -F _vmfirmwarectl vmfirmwarectl
