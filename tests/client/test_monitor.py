@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""monitor: what changes, as it changes."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from lib.cli import FAILURE
+from lib.vms import OTHER
+
+
+class Monitor:
+    def __init__(self, cli, *words):
+        self.process = cli.start("monitor", *words)
+
+    def line(self):
+        return self.process.stdout.readline().decode().rstrip("\n")
+
+    def json(self):
+        return json.loads(self.line())
+
+    def close(self):
+        self.process.terminate()
+        assert self.process.communicate(timeout=30) == (b"", b"")
+
+
+@pytest.fixture
+def monitor(service, cli):
+    service.ovmf("50-ovmf")
+    service.start()
+    started = []
+
+    def start(*words):
+        started.append(Monitor(cli, *words))
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.close()
+
+
+def test_lines(service, monitor):
+    vms = service.vms
+    made = monitor()
+    assert made.line() == "catalog 1 is in force"
+
+    # one change, one line: the service sees each by itself
+    service.stateless("60-new")
+    assert made.line() == "catalog 2; added 60-new"
+    service.vendor.remove("60-new")
+    assert made.line() == "catalog 3; removed 60-new"
+    service.vendor.write("10-mask", b"")
+    assert made.line() == "catalog 4; another answer may be due"
+    descriptor = Path(service.vendor.file("50-ovmf"))
+    descriptor.write_text(descriptor.read_text().replace("firmware for tests", "another"))
+    assert made.line() == "catalog 5; changed 50-ovmf"
+
+    vm = vms.make("manager:a vm", owner=OTHER, firmware="50-ovmf")
+    assert made.line() == f"manager:a vm of uid {OTHER} added"
+    vm.rebind(machine="pc")
+    assert "machine pc" in made.line()
+    vm.remove()
+    assert made.line() == f"manager:a vm of uid {OTHER} removed"
+
+
+def test_json(service, monitor):
+    vms = service.vms
+    made = monitor("--json=short")
+    assert made.json() == {"event": "begin", "generation": 1}
+    service.stateless("60-new")
+    assert made.json() == {"event": "catalog-changed", "generation": 2, "added": ["60-new"],
+                           "removed": [], "changed": []}
+    vm = vms.make("a b", firmware="50-ovmf")
+    told = {"id": "a b", "owner": 0, "object": vm.path}
+    assert made.json() == {"event": "vm-added", **told}
+    vm.rebind(machine="pc")
+    changed = made.json()
+    assert changed.pop("properties")["machine"] == "pc"
+    assert changed == {"event": "vm-changed", **told}
+    vm.remove()
+    assert made.json() == {"event": "vm-removed", **told}
+
+
+def test_service_that_comes_and_goes(service, monitor):
+    made = monitor()
+    text = monitor("--json=short")
+    assert made.line() and text.line()
+    service.restart()
+    assert made.line() == "service stopped" and made.line() == "service started"
+    assert text.json() == {"event": "service-stopped"}
+    assert text.json() == {"event": "service-started"}
+
+
+def test_without_a_service(service, cli):
+    assert "systemctl start" in cli.fails(FAILURE, "monitor")

@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""select, explain, capabilities: which firmware, and why not another."""
+
+import json
+import shlex
+import subprocess
+
+import pytest
+
+from lib import descriptors
+from lib.cli import FAILURE, NO_MATCH, USAGE, properties_of
+
+SECURE = ["secure-boot", "enrolled-keys", "requires-smm"]
+
+
+@pytest.fixture
+def client(service):
+    service.ovmf("50-secure", features=SECURE, stem="odd 'name' $x")
+    service.ovmf("60-plain", features=["acpi-s4"])
+    service.bios("70-bios", interface_types=["bios"])
+    service.stateless("80-stateless")
+    service.vendor.write("90-gone", descriptors.flash("/nonexistent/code.fd"))
+    return service.start().client
+
+
+def test_select_says_what_the_service_says(service, client, cli):
+    nvram = str(service.directory / "vars.fd")
+    words = ["select", "x86_64", "q35", f"--nvram={nvram}"]
+    for form in ("qemu", "qemu-legacy"):
+        assert cli.json(*words, f"--render={form}") == json.loads(json.dumps(client.select(
+            "x86_64", "q35", nvram_filename=nvram, render=[form])))
+    shown = properties_of(cli(*words))
+    assert shown["name"] == ["50-secure"]
+    assert shown["executable"] == [
+        f"{service.images}/odd 'name' $x-code.fd (raw, 3653632 bytes)"]
+    assert shown["flash"] == [
+        "0: executable at 0xffc84000, 3653632 bytes in 892 blocks, read-only",
+        "1: nvram at 0xffc00000, 540672 bytes in 132 blocks, writable"]
+    assert shown["machine-properties"] == ["smm=on"]
+    assert shown["global-properties"] == ["cfi.pflash01.secure=on"]
+
+
+@pytest.mark.parametrize("form,key", [("qemu", "qemu-arguments"),
+                                      ("qemu-legacy", "qemu-legacy-arguments")])
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_arguments_are_read_back_exactly(service, client, cli, form, key, shell):
+    odd = str(service.directory / "a b'c\"d$HOME`id`\\e,f*~{g,h}!\n&;|<>#\t\u00e9")
+    words = ["select", "x86_64", "q35", f"--nvram={odd}", f"--render={form}"]
+    expected = client.select("x86_64", "q35", nvram_filename=odd, render=[form])[key]
+    output = cli(*words)
+    assert shlex.split(output) == expected
+
+    show = r"""printf '%s\0' "${words[@]}" """
+    command = shlex.join(cli.command(*words))
+    for script in (f'eval "words=( $({command}) )"; {show}',
+                   f'eval "set -- $({command})"; words=("$@"); {show}'):
+        done = subprocess.run([shell, "-c", script], env=cli.environment, check=True,
+                              stdout=subprocess.PIPE)
+        assert done.stdout.decode().split("\0")[:-1] == expected
+
+
+@pytest.mark.parametrize("shell", ["sh", "bash", "zsh"])
+def test_shell_variables(service, client, cli, shell):
+    answer = client.select("x86_64", "q35")
+    output = cli("select", "x86_64", "q35", "--render=shell")
+    assert all("=" in line and line.split("=")[0].replace("_", "").isupper()
+               for line in output.splitlines())
+    done = subprocess.run(
+        [shell, "-c", output + r"""
+printf '%s\n' "$NAME" "$EXECUTABLE" "$EXECUTABLE_FORMAT" "$EXECUTABLE_SIZE" "$NVRAM_TEMPLATE" \
+    "$MODE" "$FEATURES" "$MACHINE_PROPERTIES" "$DESCRIPTION" """],
+        check=True, stdout=subprocess.PIPE, text=True)
+    assert done.stdout.splitlines() == [
+        answer["name"], answer["executable"]["filename"], "raw",
+        str(answer["executable"]["size"]), answer["nvram-template"]["filename"], "split",
+        " ".join(SECURE), "smm=on", answer["description"]]
+
+
+@pytest.mark.parametrize("options,name", [
+    ([], "50-secure"),
+    (["--interface=bios"], "70-bios"),
+    (["--feature=acpi-s4"], "60-plain"),
+    (["--feature", "secure-boot", "--feature", "enrolled-keys"], "50-secure"),
+    (["--without-feature=secure-boot,acpi-s4"], "70-bios"),
+    (["--without-feature=secure-boot", "--without-feature=acpi-s4"], "70-bios"),
+    (["--secure-boot"], "50-secure"),
+    (["--secure-boot", "--feature=requires-smm"], "50-secure"),
+    (["--device=memory"], "70-bios"),
+    (["--device=memory,flash"], "50-secure"),
+    (["--mode=stateless"], "70-bios"),
+    (["--mode=stateless", "--device=flash"], "80-stateless"),
+    (["--format=raw", "--firmware=60-plain"], "60-plain"),
+    (["--executable=images/70-bios.bin"], "70-bios"),
+    (["--host-supported"], "50-secure")])
+def test_requirements(client, cli, options, name):
+    assert cli.json("select", "x86_64", "q35", *options)["name"] == name
+    verdicts = {each["name"]: each["verdict"]
+                for each in cli.json("explain", "x86_64", "q35", *options)}
+    assert verdicts[name] == "selected"
+    assert cli.json("capabilities", "x86_64", "q35", *options)["firmware"][0] == name
+
+
+@pytest.mark.parametrize("options", [
+    ["--secure-boot", "--without-feature=secure-boot"], ["--format=qcow2"], ["--feature=nonesuch"],
+    ["--firmware=nonesuch"], ["--secure-boot", "--firmware=60-plain"]])
+def test_no_matching_firmware_has_a_status_of_its_own(client, cli, options):
+    text = cli.fails(NO_MATCH, "select", "x86_64", "q35", *options)
+    assert text.startswith("select: ") and "'vmfirmwarectl explain'" in text
+    cli.fails(NO_MATCH, "prepare", "vm", "x86_64", "q35", *options)
+    cli.fails(NO_MATCH, "run", "vm", "x86_64", "q35", *options, "--", "true")
+    assert cli("vms", "--names") == ""
+    assert cli("explain", "x86_64", "q35", *options).startswith("x86_64 q35: no firmware fits.\n")
+
+
+def test_explain_reads_as_an_answer(service, client, cli):
+    service.vendor.write("10-broken", "{")
+    service.vendor.write("20-schema", {"description": 1})
+    service.vendor.write("30-hidden", b"")
+    service.admin.write("40-other", descriptors.flash(
+        service.raw("a.fd"), targets=[descriptors.target("aarch64", "virt-*")]))
+    service.vendor.write("40-other", descriptors.flash(service.raw("b.fd")))
+    client.reload()
+    paths = {name: service.vendor.file(name) for name in (
+        "10-broken", "20-schema", "30-hidden", "40-other", "50-secure", "60-plain", "70-bios",
+        "80-stateless", "90-gone")}
+    text = cli("explain", "x86_64", "q35", "--feature=acpi-s4", "--interface=uefi")
+    assert text.startswith(f"""\
+x86_64 q35 gets 60-plain:
+  {paths["60-plain"]}
+
+Why not the others, in order of priority:
+  {paths["10-broken"]} (invalid)
+      it is no JSON: line:column 1:""")
+    assert text.endswith(f"""\
+  {paths["30-hidden"]} (masked)
+      it hides every firmware of this name
+  {service.admin.file("40-other")} (rejected)
+      it is not for this architecture
+      it does not have the feature acpi-s4
+  {paths["40-other"]} (overridden)
+      {service.admin.file("40-other")} takes its place
+  {paths["50-secure"]} (rejected)
+      it does not have the feature acpi-s4
+  {paths["70-bios"]} (rejected)
+      it has another interface than was asked for
+      it does not have the feature acpi-s4
+  {paths["80-stateless"]} (rejected)
+      it does not have the feature acpi-s4
+  {paths["90-gone"]} (rejected)
+      it does not have the feature acpi-s4
+      /nonexistent/code.fd is not there
+""")
+    assert f"  {paths['20-schema']} (invalid)\n      it is no firmware descriptor: at /" in text
+    accepted = cli("explain", "x86_64", "q35", "--without-feature=enrolled-keys")
+    assert "70-bios.json (accepted)\n      it would do, but 60-plain comes first\n" in accepted
+
+
+def test_json_of_explain_and_capabilities(client, cli):
+    given = {"features": ["secure-boot"]}
+    assert cli.json("explain", "x86_64", "q35", "--feature=secure-boot") == [
+        dict(zip(("name", "path", "verdict", "reasons"), verdict))
+        for verdict in client.explain("x86_64", "q35", **given)]
+    told = client.capabilities("x86_64", "q35", **given)
+    assert cli.json("capabilities", "x86_64", "q35", "--feature=secure-boot") == told
+    assert properties_of(cli("capabilities", "x86_64", "q35"))["devices"] == ["flash, memory"]
+
+
+@pytest.mark.parametrize("words,text", [
+    (["select", "x86_64"], "usage: vmfirmwarectl [OPTION…] select ARCH MACHINE"),
+    (["select", "x86_64", "q35", "more"], "usage: "),
+    (["select", "x86_64", "q35", "--device=flsh"], "flsh"),
+    (["select", "x86_64", "q35", "--render=pdf"], "--render=pdf"),
+    (["select", "x86_64", "q35", "--render=qemu"], "nvram-filename"),
+    (["select", "x86_64", "q35", "--interface=uefi", "--interface=bios"], "more than once"),
+    (["select", "x86_64", "q35", "--reset"], "--reset does not go with select"),
+    (["explain", "x86_64", "q35", "--nvram=x"], "--nvram does not go with explain"),
+    (["list", "--feature=x"], "--feature does not go with list"),
+    (["select", "", "q35"], "architecture"), (["--nonesuch"], "--nonesuch"),
+    (["nonesuch"], "no such verb"), (["list", "--json=xml"], "--json=xml"),
+    (["list", "--user", "--system"], "exclude each other"),
+    (["list", "--host=a", "--machine=b"], "exclude each other"),
+    (["list", "--host=a", "--user"], "exclude each other"),
+    (["show", b"\xff"], "not UTF-8"), (["select", "x86_64", "q35", b"--feature=\xff"], "not UTF-8")])
+def test_usage(client, cli, words, text):
+    words = [word.decode(errors="surrogateescape") if isinstance(word, bytes) else word
+             for word in words]
+    assert text in cli.fails(USAGE, *words)
+
+
+def test_show_of_nothing(client, cli):
+    text = cli.fails(FAILURE, "show", "nonesuch")
+    assert '"nonesuch"' in text and "'vmfirmwarectl list'" in text
+
+
+def test_help_and_version(client, cli):
+    text = cli("--help")
+    for word in ("select ARCH MACHINE", "run ID ARCH MACHINE -- COMMAND…", "--secure-boot",
+                 "--render=FORM", "-H, --host", "Exit status"):
+        assert word in text
+    assert cli("--version") == f"vmfirmwarectl {client.manager_property('Version')}\n"
