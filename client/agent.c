@@ -6,8 +6,10 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <systemd/sd-login.h>
 #include <unistd.h>
 
 #include "file.h"
@@ -26,9 +28,20 @@ static void die_with_parent(gpointer userdata) {
     (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
 }
 
+/* Within a session its own agent goes first, as with systemd's tools. polkit looks for an agent that
+ * is a fallback in sessions only, so outside of one it is none. */
+static const char *get_fallback_option(void) {
+    char *session = NULL;
+
+    if (sd_pid_get_session(0, &session) < 0)
+        return NULL;
+    free(session);
+    return "--fallback";
+}
+
 Agent *agent_start(void) {
-    static const char *const command[] = {
-            "pkttyagent", "--notify-fd", G_STRINGIFY(NOTIFY_FD), "--fallback", NULL};
+    const char *const command[] = {
+            "pkttyagent", "--notify-fd", G_STRINGIFY(NOTIFY_FD), get_fallback_option(), NULL};
     int ends[2];
     struct pollfd wait;
     g_auto(FileFd) read_end = FILE_FD_NONE, write_end = FILE_FD_NONE;

@@ -17,7 +17,7 @@ typedef enum VerbFlags {
     VERB_PLAIN = 0,
     VERB_OFFLINE = 1 << 0,
     VERB_NEEDS_FDS = 1 << 1, /* no use over ssh */
-    VERB_UNPAGED = 1 << 2,   /* it prints as things happen, or bytes */
+    VERB_UNPAGED = 1 << 2,   /* it prints as things happen, or bytes, or asks for a password */
     VERB_NO_OUTPUT = 1 << 3, /* what it starts has the output */
     VERB_NAMELESS = 1 << 4,  /* no argument of it names one thing that could fail */
 } VerbFlags;
@@ -47,7 +47,7 @@ static const Verb verbs[] = {
         {"prepare", 3, 3, 3,
          REQUIREMENTS | OPTIONS_RENDER | OPTIONS_OWNER | OPTIONS_CREATE | OPTIONS_NVRAM_FORMAT |
                  OPTIONS_TEMPLATE,
-         VERB_PLAIN, verb_prepare, "prepare ID ARCH MACHINE",
+         VERB_UNPAGED, verb_prepare, "prepare ID ARCH MACHINE",
          "Choose firmware for a virtual machine, keep the choice and its NVRAM"},
         {"run", 4, ANY, 3,
          REQUIREMENTS | OPTIONS_RENDER | OPTIONS_OWNER | OPTIONS_CREATE | OPTIONS_NVRAM_FORMAT |
@@ -57,13 +57,13 @@ static const Verb verbs[] = {
         {"vms", 0, 0, 0, OPTIONS_OWNER | OPTIONS_ALL | OPTIONS_NAMES, VERB_PLAIN, verb_vms, "vms",
          "List virtual machines"},
         {"vm", 1, 1, 1, OPTIONS_OWNER, VERB_PLAIN, verb_vm, "vm ID", "Show one virtual machine"},
-        {"reset", 1, 1, 1, OPTIONS_OWNER | OPTIONS_TEMPLATE, VERB_PLAIN, verb_reset, "reset ID",
+        {"reset", 1, 1, 1, OPTIONS_OWNER | OPTIONS_TEMPLATE, VERB_UNPAGED, verb_reset, "reset ID",
          "Make its NVRAM anew from the template"},
         {"rebind", 1, 2, 2, REQUIREMENTS | OPTIONS_OWNER | OPTIONS_RESET | OPTIONS_RENDER,
-         VERB_PLAIN, verb_rebind, "rebind ID [MACHINE]", "Choose its firmware anew"},
-        {"clone", 2, 2, 2, OPTIONS_OWNER | OPTIONS_NEW_OWNER | OPTIONS_LIVE, VERB_PLAIN, verb_clone,
-         "clone ID NEW", "Copy it under another id"},
-        {"rename", 2, 2, 2, OPTIONS_OWNER, VERB_PLAIN, verb_rename, "rename ID NEW",
+         VERB_UNPAGED, verb_rebind, "rebind ID [MACHINE]", "Choose its firmware anew"},
+        {"clone", 2, 2, 2, OPTIONS_OWNER | OPTIONS_NEW_OWNER | OPTIONS_LIVE, VERB_UNPAGED,
+         verb_clone, "clone ID NEW", "Copy it under another id"},
+        {"rename", 2, 2, 2, OPTIONS_OWNER, VERB_UNPAGED, verb_rename, "rename ID NEW",
          "Give it another id"},
         {"export", 2, 2, 1, OPTIONS_OWNER | OPTIONS_LIVE | OPTIONS_BACKUP,
          VERB_NEEDS_FDS | VERB_UNPAGED, verb_export, "export ID FILE",
@@ -71,13 +71,17 @@ static const Verb verbs[] = {
         {"import", 2, 4, 1,
          REQUIREMENTS | OPTIONS_RENDER | OPTIONS_OWNER | OPTIONS_NVRAM_FORMAT |
                  OPTIONS_SOURCE_FORMAT,
-         VERB_NEEDS_FDS, verb_import, "import ID [ARCH MACHINE] FILE",
+         VERB_NEEDS_FDS | VERB_UNPAGED, verb_import, "import ID [ARCH MACHINE] FILE",
          "Make one with NVRAM from a file, or give it to one that is there"},
-        {"remove", 1, 1, 1, OPTIONS_OWNER, VERB_PLAIN, verb_remove, "remove ID",
+        {"remove", 1, 1, 1, OPTIONS_OWNER, VERB_UNPAGED, verb_remove, "remove ID",
          "Remove it with its NVRAM"},
+        {"verify", 1, ANY, 0, OPTIONS_MACHINES, VERB_OFFLINE | VERB_NAMELESS, verb_verify,
+         "verify FILE…", "Check descriptors, and directories of them (needs no service)"},
+        {"record", 1, 1, 0, OPTIONS_MACHINES, VERB_OFFLINE, verb_record, "record FILE",
+         "Print a descriptor with its flash geometry recorded (needs no service)"},
         {"host", 0, 0, 0, 0, VERB_PLAIN, verb_host, "host", "Show the service and this host"},
         {"monitor", 0, 0, 0, 0, VERB_UNPAGED, verb_monitor, "monitor", "Follow changes"},
-        {"reload", 0, 0, 0, 0, VERB_PLAIN, verb_reload, "reload", "Read all descriptors again"},
+        {"reload", 0, 0, 0, 0, VERB_UNPAGED, verb_reload, "reload", "Read all descriptors again"},
 };
 
 static char *describe_verbs(void) {
@@ -120,6 +124,14 @@ static gboolean check_arguments(const Verb *verb, char **arguments, GError **err
 
 /* Told before a password is asked for in vain. */
 static gboolean check_transport(const Options *options, const Verb *verb, GError **error) {
+    if ((verb->flags & VERB_OFFLINE) && (options->host || options->container)) {
+        g_set_error(
+                error, CLIENT_ERROR, CLIENT_ERROR_USAGE,
+                "%s: it looks at files here; --%s does "
+                "not go with it",
+                verb->name, options->host ? "host" : "machine");
+        return FALSE;
+    }
     if (!options->host || !(verb->flags & VERB_NEEDS_FDS))
         return TRUE;
     g_set_error(
@@ -202,7 +214,7 @@ int main(int argc, char **argv) {
     }
 
     /* one line, whatever came from elsewhere */
-    message = text_escape(error->message);
+    message = output_make_safe(error->message);
     (void)fprintf(stderr, "vmfirmwarectl: %s\n", message);
     return error->code;
 }

@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "pager.h"
-#include "text.h"
 #include "value.h"
 
 struct Output {
@@ -154,6 +153,24 @@ void output_properties(const Output *output, GVariant *dict, const char *const *
         (void)scols_print_table(table);
 }
 
+char *output_make_safe(const char *text) {
+    g_autoptr(GString) safe = g_string_new(NULL);
+
+    while (*text) {
+        gunichar c = g_utf8_get_char_validated(text, -1);
+        gboolean is_char = c != (gunichar)-1 && c != (gunichar)-2;
+        gsize size = is_char ? (gsize)(g_utf8_next_char(text) - text) : 1;
+
+        if (is_char && !g_unichar_iscntrl(c))
+            g_string_append_len(safe, text, (gssize)size);
+        else
+            for (gsize i = 0; i < size; i++)
+                g_string_append_printf(safe, "\\x%02x", (guint8)text[i]);
+        text += size;
+    }
+    return g_string_free(g_steal_pointer(&safe), FALSE);
+}
+
 void output_line(const char *format, ...) {
     g_autofree char *text = NULL;
     g_autofree char *safe = NULL;
@@ -162,6 +179,6 @@ void output_line(const char *format, ...) {
     va_start(arguments, format);
     text = g_strdup_vprintf(format, arguments);
     va_end(arguments);
-    safe = text_escape(text);
+    safe = output_make_safe(text);
     (void)puts(safe);
 }

@@ -7,7 +7,6 @@
 #include "error.h"
 #include "keys.h"
 #include "render.h"
-#include "text.h"
 #include "verbs.h"
 
 /* Verbs that start virtual machines: prepare, run. Their first arguments are ID, ARCHITECTURE and
@@ -82,7 +81,7 @@ static void tell_changes(const char *id, GVariant *resolution) {
 
     if (g_variant_lookup(resolution, "changed", "^as", &changed) && *changed) {
         g_autofree char *list = g_strjoinv(", ", changed);
-        g_autofree char *safe = text_escape(id);
+        g_autofree char *safe = output_make_safe(id);
 
         (void)fprintf(
                 stderr,

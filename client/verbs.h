@@ -41,4 +41,7 @@ gboolean verb_remove(Context *context, char **arguments, GError **error);
 gboolean verb_export(Context *context, char **arguments, GError **error);
 gboolean verb_import(Context *context, char **arguments, GError **error);
 
+gboolean verb_verify(Context *context, char **arguments, GError **error);
+gboolean verb_record(Context *context, char **arguments, GError **error);
+
 gboolean verb_monitor(Context *context, char **arguments, GError **error);

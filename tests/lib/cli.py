@@ -24,13 +24,14 @@ class Cli:
 
     def __init__(self, private_bus, directory, kind="system"):
         self.directory = str(directory)
+        self.program = binary()
         self.environment = {key: value for key, value in os.environ.items()
                             if not key.startswith(("DBUS_", "XDG_", "SYSTEMD_", "PAGER"))}
         self.environment.update({ADDRESS_VARIABLES[kind]: private_bus.address,
                                  "LC_ALL": "C.UTF-8", "TZ": "UTC"})
 
     def command(self, *words):
-        return [binary(), *(str(word) for word in words)]
+        return [self.program, *(str(word) for word in words)]
 
     def start(self, *words, environment=None, **options):
         return subprocess.Popen(

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""verify and record: for who writes and packages descriptors. They need no service, and no bus."""
+
+import json
+import re
+
+import pytest
+
+from lib import descriptors, paths
+from lib.cli import FAILURE, USAGE
+
+DEBIAN = "/usr/share/qemu/firmware"
+
+
+@pytest.fixture(autouse=True)
+def no_bus(cli):
+    cli.environment["DBUS_SYSTEM_BUS_ADDRESS"] = "unix:path=/nonexistent"
+
+
+def verify(cli, *words):
+    """(findings, the line on standard error)"""
+    status, output, errors = cli.raw("verify", *words)
+    assert status == FAILURE and errors.count("\n") == 1
+    return output.decode().splitlines(), errors.strip()
+
+
+def test_debians_packages(cli):
+    """The image that no package ships, and nothing that is not so."""
+    lines, errors = verify(cli, DEBIAN)
+    assert lines == [f"{DEBIAN}/50-edk2-aarch64-secure.json:/mapping/executable/filename: error: "
+                     "/usr/share/AAVMF/AAVMF_CODE.secboot.fd is not there"]
+    assert errors == "vmfirmwarectl: verify: 7 descriptors checked, 1 error, 0 warnings"
+    status, output, _ = cli.raw("verify", DEBIAN, "--json=short")
+    assert status == FAILURE
+    assert json.loads(output) == [{
+        "severity": "error", "code": "file-missing",
+        "path": f"{DEBIAN}/50-edk2-aarch64-secure.json",
+        "pointer": "/mapping/executable/filename",
+        "text": "/usr/share/AAVMF/AAVMF_CODE.secboot.fd is not there"}]
+
+
+def test_a_descriptor_without_a_fault(service, cli):
+    service.ovmf("50-good")
+    assert cli("verify", service.vendor.file("50-good")) == (
+        "1 descriptor checked, 0 errors, 0 warnings.\n")
+    assert cli("verify", "--no-legend", str(service.vendor)) == ""
+    assert cli.json("verify", str(service.vendor)) == []
+
+
+def test_a_warning_is_no_failure(service, cli):
+    service.ovmf("50-odd", features=["secure-boott"])
+    output = cli("verify", service.vendor.file("50-odd"))
+    assert "50-odd.json:/features/0: warning: " in output and "secure-boott" in output
+    assert output.endswith("\n\n1 descriptor checked, 0 errors, 1 warning.\n")
+    found, = cli.json("verify", service.vendor.file("50-odd"))
+    assert (found["severity"], found["pointer"]) == ("warning", "/features/0")
+
+
+def test_places(service, cli):
+    broken = service.vendor.write("10-broken", '{\n  "description": x\n}')
+    schema = service.vendor.write("20-schema", descriptors.flash(
+        service.raw("code.fd"), mode="nonesuch"))
+    lines, errors = verify(cli, "vendor", "nonesuch")
+    assert len(lines) == 3
+    assert lines[0].startswith("vendor/10-broken.json:2:")
+    assert lines[1].startswith("vendor/20-schema.json:/mapping/mode: error: ")
+    assert lines[2].startswith("nonesuch: error: ")
+    assert errors.endswith(" checked, 3 errors, 0 warnings")
+    status, output, _ = cli.raw("verify", broken, schema, "--json=pretty")
+    first, second = json.loads(output)
+    assert status == FAILURE and (first["line"], "pointer" in first) == (2, False)
+    assert second["pointer"] == "/mapping/mode" and "line" not in second
+
+
+def test_record_is_what_the_service_takes(bus, service, cli):
+    path = service.add("50-good", description="été \\ \"")
+    output = cli("record", path)
+    assert output.startswith("{\n") and cli.json("record", path) == json.loads(output)
+    assert cli("record", path, "--json=short").count("\n") == 1
+    service.vendor.write("50-good", output)
+    assert cli("verify", "--no-legend", path) == ""
+    client = service.start().client
+    assert client.state("50-good") == "usable"
+    flash = client.select("x86_64", "q35")["flash"]
+    recorded = json.loads(output)["mapping"]
+    for unit, image in zip(flash, ("executable", "nvram-template")):
+        told = recorded[image]["flash"]
+        assert "num-blocks" in told and {key: unit[key] for key in told} == told
+
+
+def test_what_cannot_be_recorded(service, cli):
+    bios = service.bios("bios")
+    gone = service.vendor.write("gone", descriptors.flash("/nonexistent/code.fd"))
+    broken = service.vendor.write("broken", "{")
+    assert bios
+    for path, text in ((service.vendor.file("bios"), "flash"),
+                       (gone, "/nonexistent/code.fd is not there"), (broken, "it is no JSON"),
+                       ("nonesuch", "No such file"), (str(service.vendor), "no regular file"),
+                       ("/dev/zero", "no regular file")):
+        line = cli.fails(FAILURE, "record", path)
+        assert path in line and text in line
+
+
+def test_machine_table(service, cli):
+    """Another table knows other boards."""
+    table = service.directory / "machines"
+    table.mkdir()
+    path = service.add("50-good", targets=[descriptors.target("x86_64", "acme-*")])
+    words = ["record", path, f"--machines={paths.machines_directory()}:{table}"]
+    cli.fails(FAILURE, *words)
+    q35 = (paths.machines_directory() / "50-x86.conf").read_text()
+    section = q35[q35.index("[pc-q35-*]"):].partition("\n[")[0]
+    section = re.sub("^(aliases|canonical).*", "", section, flags=re.MULTILINE)
+    (table / "90-acme.conf").write_text(section.replace("[pc-q35-*]", "[acme-*]"))
+    assert cli.json(*words)["mapping"]["executable"]["flash"]["num-blocks"] == 892
+    (table / "91-broken.conf").write_text("nonsense")
+    status, output, errors = cli.raw(*words)
+    assert status == 0 and output and "91-broken.conf" in errors and "left out" in errors
+
+
+def test_they_look_at_files_here(cli):
+    for words in (["verify", DEBIAN, "-H", "there"], ["record", "x", "-M", "there"]):
+        assert "files here" in cli.fails(USAGE, *words)
