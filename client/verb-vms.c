@@ -28,7 +28,9 @@ static void print_vms(Context *context, GVariant *vms) {
 
     output_table_print(context->output, table);
     if (!context->options->no_legend)
-        (void)printf("%s%zu virtual machines listed.\n", n_vms > 0 ? "\n" : "", n_vms);
+        (void)printf(
+                "%s%zu virtual machine%s listed.\n", n_vms > 0 ? "\n" : "", n_vms,
+                n_vms == 1 ? "" : "s");
 }
 
 static void print_ids(GVariant *vms) {

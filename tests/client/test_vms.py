@@ -75,7 +75,7 @@ def test_vms(vms, vm, cli):
     lines = cli("vms").splitlines()
     assert lines[0].split() == ["ID", "OWNER", "STATE", "FIRMWARE"]
     assert lines[1:] == ["manager:my vm  0      nvram-missing  50-ovmf", "",
-                         "1 virtual machines listed."]
+                         "1 virtual machine listed."]
     assert cli("vms", "--no-legend") == lines[1] + "\n"
     assert cli("vms", "--all", "--names").splitlines() == [ID, "b"]
     assert cli("vms", "--owner=bin", "--names") == "b\n"

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What the manual page and the pages say: it is so, and their examples run."""
+
+import os
+import re
+
+import pytest
+
+from lib import manpage, paths
+from lib.cli import binary
+
+PAGE = paths.REPOSITORY / "docs" / "man" / "vmfirmwarectl.1.rst"
+
+
+@pytest.fixture
+def environment(service, cli):
+    """The installed client on a bus with a service over this machine's own firmware."""
+    service.vms = service.start_with_tools(default_layers=True)
+    return {**cli.environment,
+            "PATH": f"{os.path.dirname(binary())}:{os.environ['PATH']}"}
+
+
+def run(service, environment, example):
+    directory = service.directory / "example"
+    directory.mkdir()
+    return manpage.run(example, environment, directory)
+
+
+EXAMPLES = manpage.examples(PAGE)
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=str)
+def test_examples(service, environment, example):
+    assert not example.needs
+    run(service, environment, example)
+
+
+def test_there_are_examples():
+    commands = " ".join(step.command for example in EXAMPLES for step in example.steps)
+    for verb in ("list", "select", "explain", "run", "prepare", "vms", "export", "import", "verify",
+                 "record"):
+        assert f"vmfirmwarectl {verb} " in commands or f"vmfirmwarectl {verb}\n" in commands + "\n"
+
+
+def test_every_verb_and_option_has_its_entry(cli):
+    text = cli("--help")
+    page = PAGE.read_text(encoding="utf-8")
+    verbs = re.findall(r"^  ([a-z]+)(?: .*)?  ", text[text.index("Verbs:"):], re.MULTILINE)
+    options = set(re.findall(r"--[a-z-]+", text)) - {"--"}
+    assert len(verbs) > 20 and len(options) > 30
+    for verb in verbs:
+        assert re.search(rf"^{verb}( [A-Z\[].*)?$", page, re.MULTILINE), verb
+        # what it prints as JSON
+        assert re.search(rf"^\*\*.*\b{verb}\b", page[page.index("\nJSON\n"):], re.MULTILINE), verb
+    for option in options:
+        assert re.search(rf"^(-\w.*, )?{option}(=.*)?$", page, re.MULTILINE), option
+
+
+def test_every_shell_variable_has_its_name_there(service, environment, cli):
+    output = cli("prepare", "vm", "x86_64", "q35", "--render=shell")
+    described = PAGE.read_text(encoding="utf-8")
+    described = set(re.findall(r"[A-Z_]{4,}", described[described.index("\nVariables\n"):
+                                                       described.index("\nJSON\n")]))
+    assert {line.partition("=")[0] for line in output.splitlines()} == described
