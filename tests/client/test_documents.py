@@ -26,7 +26,7 @@ def run(service, environment, example):
     return manpage.run(example, environment, directory)
 
 
-EXAMPLES = manpage.examples(PAGE)
+EXAMPLES = manpage.examples(PAGE) + manpage.examples(paths.REPOSITORY / "README.md")
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=str)
