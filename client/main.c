@@ -153,10 +153,11 @@ static gboolean run_verb(
         const Options *options, const Verb *verb, char **arguments, GError **error) {
     g_auto(Context) context = {.options = options};
     Options unpaged = *options;
+    g_autofree char *first = arguments[0] ? output_make_safe(arguments[0]) : NULL;
     gboolean is_done;
 
-    context.what = arguments[0] && !(verb->flags & VERB_NAMELESS)
-            ? g_strdup_printf("%s %s", verb->name, arguments[0])
+    context.what = first && !(verb->flags & VERB_NAMELESS)
+            ? g_strdup_printf("%s %s", verb->name, first)
             : g_strdup(verb->name);
     if (!(verb->flags & VERB_OFFLINE)) {
         context.connection = connection_open(options, error);

@@ -2,12 +2,13 @@
 """select, explain, capabilities: which firmware, and why not another."""
 
 import json
+import re
 import shlex
 import subprocess
 
 import pytest
 
-from lib import descriptors
+from lib import descriptors, paths
 from lib.cli import FAILURE, NO_MATCH, USAGE, properties_of
 
 SECURE = ["secure-boot", "enrolled-keys", "requires-smm"]
@@ -198,3 +199,34 @@ def test_help_and_version(client, cli):
                  "--render=FORM", "-H, --host", "Exit status"):
         assert word in text
     assert cli("--version") == f"vmfirmwarectl {client.manager_property('Version')}\n"
+
+
+def test_libvirt(service, client, cli):
+    service.vendor.write("95-igvm", descriptors.by_filename(
+        "igvm", service.raw("guest.igvm"), interface_types=["uefi"]))
+    client.reload()
+    words = ["select", "x86_64", "q35", "--nvram=/vars", "--render=libvirt"]
+    xml = client.select("x86_64", "q35", nvram_filename="/vars", render=["libvirt"])["libvirt-xml"]
+    assert cli(*words) == xml and xml.startswith("<os") and xml.endswith("\n")
+    assert cli.json(*words)["libvirt-xml"] == xml
+    text = cli.fails(FAILURE, *words, "--device=igvm")
+    assert text.startswith("select: ") and "libvirt" in text
+
+
+def test_every_reason_has_its_words():
+    contract = (paths.INTERFACES / "org.vmfirmware1.Manager.xml").read_text(encoding="utf-8")
+    contract = contract[contract.index("Reasons, all that apply"):]
+    contract = contract[:contract.index("Errors:")]
+    codes = set(re.findall(r"^ {8}([a-z]+(?:-[a-z]+)*)(?:[:,]| {2})", contract, re.MULTILINE))
+    codes |= {"architecture", "machine", "device", "mode", "format", "firmware", "executable"}
+    assert {"feature-missing", "parse-error", "geometry-unknown", "interface"} <= codes
+    source = (paths.REPOSITORY / "client" / "reasons.c").read_text(encoding="utf-8")
+    assert set(re.findall(r'\{"([a-z-]+)", "', source)) == codes
+
+
+def test_every_error_of_ours_says_what_to_do_next():
+    """But the one whose text says all: the image and what is wrong with it."""
+    names = re.findall(r'"org\.vmfirmware1\.(\w+)"', (
+        paths.REPOSITORY / "daemon" / "core" / "error.c").read_text(encoding="utf-8"))
+    source = (paths.REPOSITORY / "client" / "failure.c").read_text(encoding="utf-8")
+    assert set(re.findall(r'OURS "(\w+)"', source)) == set(names) - {"ImageUnusable"}
