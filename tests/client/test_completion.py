@@ -134,7 +134,7 @@ class Zsh:
         os.write(self.fd, text.encode())
 
     def until(self, pattern):
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not re.search(pattern, self.text):
             assert time.monotonic() < deadline, self.text
             if select.select([self.fd], [], [], 0.5)[0]:
