@@ -12,6 +12,10 @@
 #include "task.h"
 #include "text.h"
 
+/* A file that is being written is waited for so long at the most, whatever else may wait longer:
+ * somebody may have called Reload. */
+#define MAX_HOLD_USEC (G_USEC_PER_SEC / 2)
+
 typedef struct Waiter {
     ManagerReloadDone done;
     gpointer userdata;
@@ -171,6 +175,10 @@ static void publish(Manager *manager, Build *build) {
 
 /* -- building ---------------------------------------------------------------------------- */
 
+static guint64 get_hold_time(const Config *config) {
+    return MIN(config->watch_times.quiet, MAX_HOLD_USEC);
+}
+
 static void add_unwatched(Catalog *catalog, const WatchPlan *plan, const Config *config) {
     int error;
     const char *path = watch_plan_get_unwatched(plan, &error);
@@ -242,7 +250,7 @@ static void run_build(gpointer userdata) {
             .layers = build->config->layers,
             .previous = build->previous,
             .cache = manager->files,
-            .clock = {.now = g_get_real_time(), .quiet = (gint64)build->config->watch_times.quiet},
+            .clock = {.now = g_get_real_time(), .quiet = (gint64)get_hold_time(build->config)},
             .visitor = &visitor,
     };
     if (build->changes)
@@ -266,6 +274,7 @@ static void move_waiters(GArray *to, GArray *from) {
 /* Files that are being written are waited for, but not for ever: what else has changed is published
  * then without them. */
 static gboolean must_hold(Manager *manager, const Catalog *catalog) {
+    guint64 limit = MIN(manager->config->watch_times.max_quiet, MAX_HOLD_USEC);
     gint64 now = g_get_monotonic_time();
 
     if (!catalog->is_held) {
@@ -274,8 +283,8 @@ static gboolean must_hold(Manager *manager, const Catalog *catalog) {
     }
     if (manager->held_since == 0)
         manager->held_since = now;
-    watch_poke(manager->watch);
-    return now - manager->held_since < (gint64)manager->config->watch_times.max_quiet;
+    watch_look_after(manager->watch, get_hold_time(manager->config));
+    return now - manager->held_since < (gint64)limit;
 }
 
 static void start_next_build(Manager *manager);
@@ -325,8 +334,7 @@ static GPtrArray *take_changes(Manager *manager) {
         !changes || changes->len == 0)
         return NULL;
     for (guint i = 0; i < changes->len; i++)
-        if (!text_is_valid(changes->pdata[i]) ||
-            !is_of_a_layer(manager->config, changes->pdata[i]))
+        if (!text_is_valid(changes->pdata[i]) || !is_of_a_layer(manager->config, changes->pdata[i]))
             return NULL;
     return g_steal_pointer(&changes);
 }

@@ -276,7 +276,7 @@ static char *follow(WatchPlan *plan, const char *path) {
 }
 
 void watch_plan_add_file(WatchPlan *plan, const char *path) {
-    g_autofree char *directory = follow(plan, path);
+    g_free(follow(plan, path));
 }
 
 void watch_plan_add_directory(WatchPlan *plan, const char *path) {

@@ -68,9 +68,14 @@ static void tell_later(Watch *watch) {
     set_timer(watch, MIN(now + watch->times.quiet, watch->first_change + watch->times.max_quiet));
 }
 
-void watch_poke(Watch *watch) {
+static void poke(Watch *watch) {
     watch->anything_changed = TRUE;
     tell_later(watch);
+}
+
+void watch_look_after(Watch *watch, guint64 usec) {
+    watch->anything_changed = TRUE;
+    set_timer(watch, get_now(watch) + usec);
 }
 
 GPtrArray *watch_take_changes(Watch *watch) {
@@ -112,7 +117,7 @@ static gboolean take_change(Watch *watch, int wd, const char *name) {
     if (meaning == WATCH_MEANS_NOTHING)
         return FALSE;
     if (meaning == WATCH_MEANS_ANYTHING || g_hash_table_size(watch->changes) > MAX_CHANGES)
-        watch_poke(watch);
+        poke(watch);
     else
         tell_later(watch);
     return TRUE;
@@ -122,7 +127,7 @@ static void keep_event(Watch *watch, int wd, const char *name) {
     WatchEvent *kept;
 
     if (watch->kept->len >= MAX_KEPT) {
-        watch_poke(watch);
+        poke(watch);
         return;
     }
     kept = g_malloc(sizeof *kept + strlen(name) + 1);
@@ -135,7 +140,7 @@ static void take_event(Watch *watch, const struct inotify_event *event) {
     const char *name = event->len > 0 ? event->name : "";
 
     if (event->mask & IN_Q_OVERFLOW)
-        watch_poke(watch);
+        poke(watch);
     /* IN_IGNORED is the kernel's word for a watch that ended: what ended it was told before */
     else if (
             !(event->mask & IN_IGNORED) && !take_change(watch, event->wd, name) &&
@@ -161,7 +166,7 @@ static int on_inotify(sd_event_source *source, int fd, uint32_t events, void *us
 /* proc(5): the file is readable with priority whenever something is mounted or unmounted. What that
  * hides or shows raises no event of its own. */
 static int on_mounts(sd_event_source *source, int fd, uint32_t events, void *userdata) {
-    watch_poke(userdata);
+    poke(userdata);
     return 0;
 }
 

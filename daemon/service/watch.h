@@ -41,8 +41,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Watch, watch_free)
 
 void watch_set_times(Watch *watch, const WatchTimes *times);
 
-/* As if anything had happened just now. */
-void watch_poke(Watch *watch);
+/* Says that anything has changed, after so many microseconds. */
+void watch_look_after(Watch *watch, guint64 usec);
 
 /* What has happened since the last call: paths (char*) in directories that were added, which are all
  * that has changed; NULL: anything may have. On the loop, when a reading begins. */
