@@ -9,15 +9,20 @@ from gi.repository import Gio, GLib
 from lib import descriptors, wait
 from lib.client import (FIRMWARE, FIRMWARE_PATH, MANAGER, MANAGER_PATH, OBJECT_MANAGER, PROPERTIES,
                         firmware_path)
+from lib.config import write_config
 from lib.descriptors import target
 
 
 @pytest.fixture
 def client(service):
-    """Three firmwares, and everything that the service signals from now on."""
+    """Three firmwares, and everything that the service signals from now on.
+
+    The quiet time is so long that it is Reload that tells of what the tests do.
+    """
     for name in ("20-b", "40-d", "60-f"):
         service.add(name)
-    client = service.start()
+    client = service.start(arguments=[write_config(
+        service.directory, QuietMSec=300, MaxQuietMSec=1000)])
     service.watch()
     return client
 

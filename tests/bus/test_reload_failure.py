@@ -9,6 +9,7 @@ import pytest
 
 from lib.checks import assert_all_answers
 from lib.client import DBusError
+from lib.config import write_config
 
 
 class NoMoreFiles:
@@ -33,7 +34,8 @@ class NoMoreFiles:
 def client(service):
     service.add("20-b", features=["old"])
     service.add("40-d")
-    return service.start()
+    return service.start(arguments=[write_config(
+        service.directory, QuietMSec=1000, MaxQuietMSec=1000)])
 
 
 @pytest.mark.parametrize("spare", range(3))

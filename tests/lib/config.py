@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Configuration files."""
+
+
+def text(section="Catalog", **keys):
+    return f"[{section}]\n" + "".join(f"{key}={value}\n" for key, value in keys.items())
+
+
+def write_config(directory, **keys):
+    """The daemon's argument that names a new configuration file with these keys of [Catalog]."""
+    path = directory / "vmfirmwared.conf"
+    path.write_text(text(**keys))
+    return f"--config={path}"
