@@ -4,11 +4,20 @@
 import pytest
 
 from lib.bus import PrivateBus
+from lib.live import start_live  # noqa: F401
 from lib.service import Service
 
 
 @pytest.fixture(scope="session")
 def bus():
+    private_bus = PrivateBus()
+    yield private_bus
+    private_bus.close()
+
+
+@pytest.fixture(scope="session")
+def fresh_bus():
+    """Another one, for a service to compare with."""
     private_bus = PrivateBus()
     yield private_bus
     private_bus.close()

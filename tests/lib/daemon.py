@@ -15,7 +15,8 @@ ADDRESS_VARIABLES = {"system": "DBUS_SYSTEM_BUS_ADDRESS", "user": "DBUS_SESSION_
 class Daemon:
     def __init__(self, private_bus, directory, *, search_path=None, kind="system",
                  environment=None, path=None, arguments=(), machines=None, binary=None,
-                 uid=None):
+                 uid=None, wrapper=()):
+        """WRAPPER: words of a command that becomes the daemon, which follow it; and UID."""
         self.bus = private_bus
         self.connection = private_bus.connect()
         self.stderr_path = os.path.join(directory, f"stderr-{id(self):x}")
@@ -28,7 +29,7 @@ class Daemon:
             os.chown(f"{directory}/state", uid, uid)
         if search_path is not None:
             command.append("--search-path=" + ":".join(str(layer) for layer in search_path))
-        command += arguments
+        command = [*wrapper, *command, *arguments]
         variables = {key: value for key, value in os.environ.items()
                      if not key.startswith(("DBUS_", "XDG_", "NOTIFY_", "LISTEN_"))}
         variables[ADDRESS_VARIABLES[kind]] = private_bus.address
@@ -38,7 +39,7 @@ class Daemon:
         with open(self.stderr_path, "wb") as stderr:
             self.process = subprocess.Popen(
                 command, env=variables, stderr=stderr, stdout=stderr, stdin=subprocess.DEVNULL,
-                user=uid, group=uid, extra_groups=None if uid is None else [])
+                **({} if uid is None or wrapper else dict(user=uid, group=uid, extra_groups=[])))
 
     def stderr(self):
         with open(self.stderr_path, encoding="utf-8", errors="backslashreplace") as file:

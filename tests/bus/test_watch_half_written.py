@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A file seen half written is no change of heart: the last good state stays until it is whole."""
+
+import json
+import threading
+import time
+
+import pytest
+
+from lib import descriptors
+from lib.config import write_config
+
+
+@pytest.fixture
+def live(service, start_live):
+    """With a quiet time so long that a busy machine is no reason to see a pause in it."""
+    service.add("20-a")
+    service.add("50-x")
+    return start_live(arguments=[write_config(
+        service.directory, QuietMSec=300, MaxQuietMSec=1000)])
+
+
+def parts(service, **members):
+    """A usable descriptor, in two halves."""
+    content = json.dumps(descriptors.flash(*service.pair(), **members)).encode()
+    return content[:len(content) // 2], content[len(content) // 2:]
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_written_in_two_parts(service, live, closed):
+    """What is told is the new content, and never that the file is broken, or away."""
+    first, second = parts(service, features=["new"])
+    with open(service.vendor.file("50-x"), "wb", buffering=0) as file:
+        time.sleep(0.02)
+        file.write(first)
+        time.sleep(0.02)
+        if not closed:
+            file.write(second)
+    if closed:
+        time.sleep(0.02)
+        with open(service.vendor.file("50-x"), "ab") as file:
+            file.write(second)
+    live.until_property("50-x", "Features", ["new"])
+    assert [change[1:] for change in live.changes()] == [([], [], ["50-x"])]
+
+
+def test_new_file_written_in_two_parts(service, live):
+    """It comes once, as usable."""
+    first, second = parts(service)
+    with open(service.vendor.file("60-y"), "wb", buffering=0) as file:
+        file.write(first)
+        time.sleep(0.02)
+        file.write(second)
+    live.until(usable=["20-a", "50-x", "60-y"])
+    assert [change[1:] for change in live.changes()] == [(["60-y"], [], [])]
+
+
+def test_slow_writer_keeps_nothing_else_waiting(service, live):
+    """While it writes, 60-y is published, and of 50-x is said what was said before."""
+    first, second = parts(service, features=["new"])
+    content, stop = iter(first + second), threading.Event()
+    with open(service.vendor.file("50-x"), "wb", buffering=0) as file:
+        def write():
+            while not stop.wait(0.01):
+                file.write(bytes([next(content)]))
+            file.write(bytes(content))
+
+        thread = threading.Thread(target=write)
+        thread.start()
+        try:
+            service.add("60-y")
+            live.until(usable=["20-a", "50-x", "60-y"])
+            assert live.client.state("50-x") == "usable"
+        finally:
+            stop.set()
+            thread.join()
+    live.until_property("50-x", "Features", ["new"])
+    assert [change[1:] for change in live.changes()] == [
+        (["60-y"], [], []), ([], [], ["50-x"])]
+
+
+def test_reload_that_meets_a_file_half_written_tells_of_it_whole(service, live):
+    """Or broken, if it stays so: what it answers is not what was before."""
+    first, _ = parts(service)
+    service.vendor.write("50-x", first)
+    live.client.reload()
+    assert live.client.state("50-x") == "invalid"
+    service.vendor.write("50-x", b"")
+    live.client.reload()
+    assert live.client.names() == ["20-a"]
+
+
+def test_file_that_stays_broken_is_told(service, live):
+    first, _ = parts(service)
+    service.vendor.write("50-x", first)
+    live.until(usable=["20-a"], invalid=["50-x"])
+    assert [change[1:] for change in live.changes()] == [([], [], ["50-x"])]
+    assert [path for path, _ in live.client.problems()] == [service.vendor.file("50-x")]
+
+
+def test_file_that_stays_empty_is_a_mask(service, live):
+    service.vendor.write("50-x", b"")
+    live.until(usable=["20-a"])
+    assert [change[1:] for change in live.changes()] == [([], ["50-x"], [])]
+
+
+def test_file_whose_writer_never_ends_is_told(service, live):
+    """Still open, and written to now and then: broken is what it is."""
+    first, _ = parts(service)
+    with open(service.vendor.file("50-x"), "wb", buffering=0) as file:
+        file.write(first)
+        live.until(usable=["20-a"], invalid=["50-x"])
+
+
+def test_broken_for_long_and_then_whole(service, live):
+    first, second = parts(service, features=["new"])
+    with open(service.vendor.file("50-x"), "wb", buffering=0) as file:
+        file.write(first)
+        live.until(usable=["20-a"], invalid=["50-x"])
+        file.write(second)
+    live.until_property("50-x", "Features", ["new"])
+    live.until(usable=["20-a", "50-x"])
+
+
+def test_broken_and_then_broken_otherwise(service, live):
+    """Nothing good is left to keep: the new reason is told."""
+    service.vendor.write("50-x", "{")
+    live.until(usable=["20-a"], invalid=["50-x"])
+    service.vendor.write("50-x", "[]")
+    live.until_change(2)
+    live.until(usable=["20-a"], invalid=["50-x"])
+
+
+def test_first_scan_keeps_nothing(service, live):
+    """A service that starts on a broken file has no last good state of it."""
+    service.vendor.write("50-x", "{")
+    fresh = live.fresh()
+    assert ("50-x", "invalid") in [entry[:2] for entry in fresh["list"]]

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Whether a process sleeps, and what it has cost."""
+
+import os
+import time
+
+from . import wait
+
+
+def switches(pid):
+    """Context switches of all threads; one that wakes up and sleeps again adds one."""
+    found = {}
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        try:
+            with open(f"/proc/{pid}/task/{thread}/status", encoding="ascii") as file:
+                found[thread] = [line for line in file if "voluntary_ctxt_switches" in line]
+        except (FileNotFoundError, ProcessLookupError):
+            found[thread] = None
+    return found
+
+
+def until_idle(pid, seconds=20):
+    """Waits until it has slept for a while."""
+    last = None
+
+    def rests():
+        nonlocal last
+        before, last = last, switches(pid)
+        return before == last
+
+    wait.until(rests, "the service comes to rest", seconds, interval=0.3)
+
+
+def assert_idle(pid, seconds=3):
+    """It comes to rest and does not wake up: that it sleeps is asked for, not how fast."""
+    until_idle(pid)
+    before = switches(pid)
+    time.sleep(seconds)
+    after = switches(pid)
+    assert after == before, f"it has run: {before}, {after}"
+
+
+def cpu_seconds(pid):
+    """Processor time of a process, of the threads that have ended too, to the nanosecond."""
+    return time.clock_gettime((~pid << 3) | 2)
