@@ -1,0 +1,268 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The configuration file and its drop-ins: what they say, what is wrong in them, Reload."""
+
+import contextlib
+import os
+import re
+
+import pytest
+from test_machine_table import board, firmware
+
+from lib import paths, wait
+from lib.bus import PrivateBus
+from lib.client import DBusError
+from lib.config import text, write_config
+from lib.descriptors import Layer
+from lib.fakepolkit import FakePolkit
+from lib.root import Root
+from lib.vms import LIMITS, OWNER, run_as, service  # noqa: F401
+
+
+@pytest.fixture
+def bus():
+    private_bus = PrivateBus()
+    yield private_bus
+    private_bus.close()
+
+
+@pytest.fixture
+def config(service):  # noqa: F811
+    """The file, empty at first, and its directory of drop-ins."""
+    path = service.directory / "vmfirmwared.conf"
+    path.write_text("")
+    (service.directory / "vmfirmwared.conf.d").mkdir()
+    return path
+
+
+def drop_in(config, name, content):
+    path = config.parent / f"{config.name}.d" / name
+    path.write_text(content)
+    return path
+
+
+def start(service, config, **options):  # noqa: F811
+    """Without --search-path, which would have the last word."""
+    return service.start(arguments=[f"--config={config}"], default_layers=True, **options).client
+
+
+def warnings(service):  # noqa: F811
+    return [line for line in service.daemon.stderr().splitlines() if "vmfirmwared.conf" in line]
+
+
+def search_path(client):
+    return client.manager_property("SearchPath")
+
+
+def test_search_path(service, config):  # noqa: F811
+    service.add("50-x", service.admin)
+    config.write_text(text(SearchPath=f"{service.vendor}:{service.admin}"))
+    client = start(service, config)
+    assert search_path(client) == [str(service.vendor), str(service.admin)]
+    assert client.names() == ["50-x"]
+    assert warnings(service) == []
+
+
+def test_command_line_has_the_last_word(service, config):  # noqa: F811
+    config.write_text(text(SearchPath=service.admin))
+    client = service.start(arguments=[f"--config={config}"], search_path=[service.vendor]).client
+    assert search_path(client) == [str(service.vendor)]
+
+
+def test_reload_reads_it_again(service, config):  # noqa: F811
+    """And tells: the search path is a property, and what is in it is watched."""
+    service.add("50-x", service.vendor)
+    config.write_text(text(SearchPath=service.vendor))
+    client = start(service, config)
+    service.watch()
+    config.write_text(text(SearchPath=f"{service.vendor}:{service.admin}"))
+    client.reload()
+    told = [signal[3][1].get("SearchPath") for signal in service.signals.named("PropertiesChanged")]
+    assert [str(service.vendor), str(service.admin)] in told
+    service.add("60-y", service.admin)
+    wait.until(lambda: client.names() == ["50-x", "60-y"], "the new layer is watched")
+    config.write_text(text(SearchPath=service.admin))
+    client.reload()
+    assert client.names() == ["60-y"]
+    generation = client.generation()
+    client.reload()
+    assert client.generation() == generation
+
+
+def test_drop_ins_come_after_it_in_the_order_of_their_names(service, config):  # noqa: F811
+    config.write_text(text(SearchPath="/main"))
+    drop_in(config, "20-b.conf", text(SearchPath="/b"))
+    drop_in(config, "10-a.conf", text(SearchPath="/a"))
+    drop_in(config, "30-c.txt", text(SearchPath="/no"))
+    drop_in(config, ".40-d.conf", text(SearchPath="/no"))
+    drop_in(config, "50-e.conf", text(QuietMSec=20))
+    client = start(service, config)
+    assert search_path(client) == ["/b"]
+    os.unlink(config.parent / "vmfirmwared.conf.d" / "20-b.conf")
+    client.reload()
+    assert search_path(client) == ["/a"]
+    drop_in(config, "20-b.conf", text(SearchPath=""))
+    client.reload()
+    assert "/usr/share/qemu/firmware" in search_path(client)
+    assert warnings(service) == []
+
+
+def test_unknown_key_and_section_are_told_with_file_and_line(service, config):  # noqa: F811
+    config.write_text("# a comment\n\n[Catalog]\nQuietMsec=5\nSearchPath=/main\n\n[Catalogue]\n")
+    file = drop_in(config, "10-a.conf", "[Log]\n\n  Level = debug\n")
+    client = start(service, config)
+    assert search_path(client) == ["/main"]
+    told = warnings(service)
+    assert len(told) == 3
+    for place, word in ((f"{config}:4:", "QuietMsec"), (f"{config}:7:", "Catalogue"),
+                        (f"{file}:3:", "Level")):
+        assert [line for line in told if place in line and word in line], (place, told)
+
+
+@pytest.mark.parametrize("section, key, value", [
+    ("Catalog", "SearchPath", "relative"), ("Catalog", "SearchPath", "/a::/b"),
+    ("Catalog", "MachineDirectories", "x:/y"), ("Catalog", "QuietMSec", "0"),
+    ("Catalog", "QuietMSec", "50ms"), ("Catalog", "MaxQuietMSec", "-1"),
+    ("Catalog", "RescanSec", "soon"), ("Catalog", "QuietMSec", "99999999999999999999"),
+    ("Limits", "CallsPerUser", "0"), ("Limits", "Calls", ""),
+    ("Limits", "ExportsPerUser", "many"), ("Limits", "VMsPerUser", "1.5"),
+    ("Limits", "BytesPerUser", "4X"), ("Limits", "BytesPerUser", "9999999T"),
+    ("Log", "LogLevel", "loud")])
+def test_bad_value_keeps_the_default_and_is_told(
+        service, config, section, key, value):  # noqa: F811
+    config.write_text("\n" + text(section, **{key: value}))
+    client = start(service, config)
+    assert "/usr/share/qemu/firmware" in search_path(client)
+    told, = warnings(service)
+    assert re.search(rf"{re.escape(str(config))}:3: .*{key}", told), told
+
+
+@pytest.mark.parametrize("content", [
+    b"no section=1\n", b"[Catalog\nSearchPath=/main\n", b"[Catalog]\nSearchPath\n",
+    b"[Catalog]\nSearchPath=/\xff\n", b"[Catalog]\nSearchPath=/\0main\n",
+    pytest.param(b"#" * 100000, id="large")])
+def test_file_that_is_none_is_told_and_the_rest_is_read(service, config, content):  # noqa: F811
+    config.write_bytes(content)
+    drop_in(config, "10-a.conf", text(SearchPath=service.admin))
+    client = start(service, config)
+    assert search_path(client) == [str(service.admin)]
+    assert warnings(service)
+    assert all(str(config) in line for line in warnings(service))
+
+
+def test_what_was_wrong_only_at_reload_leaves_the_service(service, config):  # noqa: F811
+    config.write_text(text(SearchPath=service.admin))
+    client = start(service, config)
+    config.write_text(text(SearchPath="relative"))
+    client.reload()
+    assert "/usr/share/qemu/firmware" in search_path(client)
+    os.unlink(config)
+    with contextlib.suppress(DBusError):
+        client.reload()
+    client.ping()
+
+
+def test_file_named_that_is_not_there(service):  # noqa: F811
+    with pytest.raises(AssertionError, match="exited with 2(.|\n)*missing.conf"):
+        service.start(arguments=[f"--config={service.directory}/missing.conf"])
+    service.daemons.clear()
+
+
+def test_machine_directories(service, config):  # noqa: F811
+    """The option --machines, which the tests always give, has the last word; so without it."""
+    firmware(service)
+    table = Layer(service.directory / "table")
+    (table.path / "60-new.conf").write_text(board())
+    config.write_text(text(SearchPath=service.vendor,
+                           MachineDirectories=f"{paths.machines_directory()}:{table}"))
+    service.start(arguments=[f"--config={config}"], default_layers=True,
+                  wrapper=("/bin/sh", "-c", DROP_MACHINES, "sh"))
+    answer = service.client.select("x86_64", "new-board")
+    assert answer["flash"][0]["name"] == "new.flash0"
+
+
+DROP_MACHINES = """
+for word; do
+    shift
+    case "$word" in --machines=*) ;; *) set -- "$@" "$word" ;; esac
+done
+exec "$@"
+"""
+
+
+@pytest.fixture
+def polkit(bus):
+    fake = FakePolkit(bus)
+    yield fake
+    fake.close()
+
+
+def test_limits(service, config, bus, polkit):  # noqa: F811
+    """Of one VM an owner, then of more, then of few bytes: read again at Reload."""
+    service.ovmf()
+    layers = text(SearchPath=service.vendor)
+    config.write_text(layers + text("Limits", VMsPerUser=1))
+    client = start(service, config)
+    make = "print(vms.make('{}').get('State'))"
+    assert run_as(OWNER, make.format("one"), bus) == ["ready"]
+    assert run_as(OWNER, make.format("two"), bus)[0] == LIMITS
+    config.write_text(layers)
+    client.reload()
+    assert run_as(OWNER, make.format("two"), bus) == ["ready"]
+    config.write_text(layers + text("Limits", BytesPerUser="1M"))
+    client.reload()
+    assert run_as(OWNER, make.format("three"), bus)[0] == LIMITS
+    config.write_text(layers + text("Limits", BytesPerUser="1G"))
+    client.reload()
+    assert run_as(OWNER, make.format("three"), bus) == ["ready"]
+    assert warnings(service) == []
+
+
+def test_log_level(service, config):  # noqa: F811
+    """The line that each catalog is told with, which is of level notice."""
+    def lines():
+        return service.daemon.stderr().count("is in force")
+
+    layers = text(SearchPath=service.vendor)
+    config.write_text(layers + text("Log", LogLevel="err"))
+    client = start(service, config)
+    assert lines() == 0
+    config.write_text(layers + text("Log", LogLevel="debug"))
+    client.reload()
+    service.add("50-x")
+    client.reload()
+    assert lines() == 1
+
+
+def test_system_wide_directories(service, bus):  # noqa: F811
+    """/usr/lib, /run and /etc, in a root of its own; the last one has the most weight."""
+    root = Root(service.directory / "root", [service.directory, bus.directory])
+    try:
+        name = "vmfirmwared/vmfirmwared.conf"
+        for place, content in (
+                (f"/usr/lib/{name}", text(SearchPath="/main-lib")),
+                (f"/run/{name}", text(SearchPath="/main-run")),
+                (f"/usr/lib/{name}.d/10-a.conf", text(SearchPath="/a-lib")),
+                (f"/run/{name}.d/10-a.conf", text(SearchPath="/a-run")),
+                (f"/usr/lib/{name}.d/20-b.conf", text(SearchPath="/b-lib")),
+                (f"/etc/{name}.d/20-b.conf", text(SearchPath="/b-etc"))):
+            path = root.path(place)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content)
+        client = service.start(default_layers=True, wrapper=root.wrapper).client
+        assert search_path(client) == ["/b-etc"]
+        for remove, expected in ((f"/etc/{name}.d/20-b.conf", "/b-lib"),
+                                 (f"/usr/lib/{name}.d/20-b.conf", "/a-run"),
+                                 (f"/run/{name}.d/10-a.conf", "/a-lib"),
+                                 (f"/usr/lib/{name}.d/10-a.conf", "/main-run"),
+                                 (f"/run/{name}", "/main-lib")):
+            root.run("rm", remove)
+            client.reload()
+            assert search_path(client) == [expected]
+        root.run("mkdir", "-p", f"/etc/{name}.d")
+        root.run("ln", "-s", "/dev/null", f"/etc/{name}")
+        client.reload()
+        assert "/usr/share/qemu/firmware" in search_path(client)
+        service.daemon.stop()
+        service.daemons.clear()
+    finally:
+        root.close()
