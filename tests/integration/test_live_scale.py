@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Ten thousand descriptors: a change costs what has changed, and one stat a file."""
+
+import re
+import time
+
+import pytest
+
+from lib import scale
+from lib.faults import Strace
+from lib.idle import assert_idle, cpu_seconds, until_idle
+
+CHANGES = 5
+
+
+@pytest.fixture
+def pid(service):
+    scale.fill(service)
+    began = time.monotonic()
+    service.start()
+    print(f"first catalog after {time.monotonic() - began:.2f} s")
+    service.watch()
+    return service.daemon.process.pid
+
+
+def test_one_changed_file_costs_little(service, pid):
+    """Less than 5 % of the processor time of the first scan; only the changed file is opened."""
+    until_idle(pid)
+    first = cpu_seconds(pid)
+    for number in range(CHANGES):
+        began = time.monotonic()
+        scale.write(service, 100 * number, "changed")
+        scale.until_published(service, number + 1)
+        print(f"published after {(time.monotonic() - began) * 1000:.1f} ms")
+        until_idle(pid)
+    each = (cpu_seconds(pid) - first) / CHANGES
+    print(f"first scan {first * 1000:.0f} ms, a change {each * 1000:.1f} ms of CPU: "
+          f"{100 * each / first:.1f} %")
+    assert [arguments[1:] for arguments in service.signals.catalog_changes()] == [
+        ([], [], [scale.name(100 * number)]) for number in range(CHANGES)]
+    assert each < 0.05 * first
+
+    with Strace(pid, service.directory / "strace", ["trace=open,openat,openat2"]) as strace:
+        scale.write(service, 7777, "changed")
+        scale.until_published(service, CHANGES + 1)
+        until_idle(pid)
+    opened = re.findall(r'"([^"]*\.(?:json|fd|conf))"', "\n".join(strace.lines()))
+    assert {path.split("/")[-1] for path in opened} == {f"{scale.name(7777)}.json"}
+    assert_idle(pid)
