@@ -8,7 +8,7 @@ import pytest
 
 from lib import scale
 from lib.faults import Strace
-from lib.idle import assert_idle, cpu_seconds, until_idle
+from lib.idle import assert_rests, cpu_seconds, until_idle
 
 CHANGES = 5
 
@@ -46,4 +46,4 @@ def test_one_changed_file_costs_little(service, pid):
         until_idle(pid)
     opened = re.findall(r'"([^"]*\.(?:json|fd|conf))"', "\n".join(strace.lines()))
     assert {path.split("/")[-1] for path in opened} == {f"{scale.name(7777)}.json"}
-    assert_idle(pid)
+    assert_rests(pid)

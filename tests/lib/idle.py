@@ -40,6 +40,16 @@ def assert_idle(pid, seconds=3):
     assert after == before, f"it has run: {before}, {after}"
 
 
+def assert_rests(pid, seconds=3):
+    """Like assert_idle(), where others make files beside the directories that it watches: that wakes
+    it up, and has to cost it next to nothing."""
+    until_idle(pid)
+    before = cpu_seconds(pid)
+    time.sleep(seconds)
+    spent = cpu_seconds(pid) - before
+    assert spent < 0.01 * seconds, f"it has run for {spent} of {seconds} s"
+
+
 def cpu_seconds(pid):
     """Processor time of a process, of the threads that have ended too, to the nanosecond."""
     return time.clock_gettime((~pid << 3) | 2)

@@ -12,7 +12,7 @@ from . import descriptors, images, paths
 from .client import Client, Signals
 from .daemon import Daemon
 from .descriptors import Layer
-from .idle import assert_idle
+from .idle import assert_rests
 from .live import difference, everything
 from .mirror import Mirror
 from .root import Root
@@ -359,7 +359,7 @@ class Soak:
             self.compare(batch)
             if progress:
                 progress(self)
-        assert_idle(self.daemon.process.pid)
+        assert_rests(self.daemon.process.pid)
         self.compare(1)
 
     def compare(self, batch):
