@@ -36,10 +36,11 @@ GPtrArray *config_files_find(const char *const *directories, const char *name) {
     gpointer file;
 
     for (; *directories; directories++) {
+        struct stat st;
         g_autofree char *path = g_strconcat(*directories, "/", name, NULL);
 
         find_drop_ins(*directories, name, drop_ins);
-        if (g_file_test(path, G_FILE_TEST_EXISTS)) {
+        if (stat(path, &st) == 0) {
             g_free(main_file);
             main_file = g_steal_pointer(&path);
         }

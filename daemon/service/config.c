@@ -2,10 +2,10 @@
 
 #include "config.h"
 
+#include <fcntl.h>
 #include <stddef.h>
 #include <string.h>
 #include <syslog.h>
-#include <unistd.h>
 
 #include "config-file.h"
 #include "log.h"
@@ -222,16 +222,20 @@ static GPtrArray *find_files(const ConfigOptions *options) {
     return config_files_find((const char *const[]){directory, NULL}, name);
 }
 
+/* One that is named has to be there. */
 static gboolean check_config_file(const ConfigOptions *options, GError **error) {
-    int saved_errno;
+    g_auto(FileFd) fd = FILE_FD_NONE;
+    int r;
 
-    if (!options->config_file || access(options->config_file, R_OK) == 0)
+    if (!options->config_file || file_is_null_device(AT_FDCWD, options->config_file))
         return TRUE;
-    saved_errno = errno;
-    g_set_error(
-            error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "--config: %s: %s",
-            options->config_file, g_strerror(saved_errno));
-    return FALSE;
+    /* access(2) would not count the capabilities of the unit */
+    r = file_open_regular(AT_FDCWD, options->config_file, &fd, NULL);
+    if (r < 0)
+        g_set_error(
+                error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "--config: %s: %s",
+                options->config_file, g_strerror(-r));
+    return r >= 0;
 }
 
 static WatchTimes make_times(const Settings *settings) {
