@@ -344,6 +344,7 @@ static int start_build(Manager *manager) {
     Build *build = &manager->build;
     int r;
 
+    move_waiters(manager->waiting, manager->held);
     *build = (Build){
             .config = config_ref(manager->config),
             .previous = manager->catalog ? catalog_ref(manager->catalog) : NULL,
@@ -357,7 +358,6 @@ static int start_build(Manager *manager) {
         manager->list_files(build->more_files, manager->list_files_userdata);
 
     manager->is_outdated = FALSE;
-    move_waiters(manager->waiting, manager->held);
     r = task_start(manager->event, run_build, on_build_done, manager, &manager->task);
     if (r < 0) {
         watch_reject(manager->watch, g_steal_pointer(&build->plan));

@@ -149,6 +149,16 @@ def test_file_that_is_none_is_told_and_the_rest_is_read(service, config, content
     assert all(str(config) in line for line in warnings(service))
 
 
+def test_reload_that_waits_for_a_file_reads_it_too(service, config):  # noqa: F811
+    config.write_text(text(SearchPath=service.vendor))
+    client = start(service, config)
+    config.write_text(text(SearchPath=f"{service.vendor}:{service.admin}"))
+    service.vendor.write("50-half", "{")
+    client.reload()
+    assert search_path(client) == [str(service.vendor), str(service.admin)]
+    assert client.state("50-half") == "invalid"
+
+
 def test_what_was_wrong_only_at_reload_leaves_the_service(service, config):  # noqa: F811
     config.write_text(text(SearchPath=service.admin))
     client = start(service, config)
