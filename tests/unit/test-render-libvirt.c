@@ -5,49 +5,9 @@
 #include <string.h>
 
 #include "error.h"
-#include "util-catalog.h"
+#include "util-render.h"
 
-/* One firmware, the question that chooses it, and the answer. */
-typedef struct Fixture {
-    TestDir *root;
-    Catalog *catalog;
-    Request *request;
-    Resolution *resolution;
-} Fixture;
-
-static void fixture_clear(Fixture *f) {
-    resolution_free(f->resolution);
-    request_free(f->request);
-    catalog_unref(f->catalog);
-    test_dir_free(f->root);
-}
-
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Fixture, fixture_clear)
-
-/* The members of vendor/a.json that matter; MEMBER may be NULL. */
-static void describe(Fixture *f, const char *mapping, const char *member, const char *value) {
-    f->root = test_layers_new();
-    test_write_sparse(f->root, "rom", 65536);
-    test_write_text(f->root, "store.json", "{}");
-    if (mapping)
-        test_describe(f->root, "vendor/a.json", "mapping", mapping, member, value, NULL);
-    else
-        test_describe(f->root, "vendor/a.json", member, value, NULL);
-    f->catalog = test_catalog(f->root);
-}
-
-static void resolve(
-        Fixture *f, const char *architecture, const char *machine_name, const char *nvram) {
-    RequestValue value = {.type = REQUEST_VALUE_STRING, .string = nvram};
-    Machine machine = machine_table_resolve(f->catalog->machines, architecture, machine_name);
-
-    f->request = request_new(REQUEST_CALL_SELECT, architecture, machine_name, NULL);
-    if (nvram)
-        g_assert_true(request_set(f->request, "nvram-filename", &value, NULL));
-    f->resolution = resolution_new(test_find(f->catalog, "a"), &machine, f->request);
-}
-
-static void assert_xml(const Fixture *f, const char *expected) {
+static void assert_xml(const TestAnswer *f, const char *expected) {
     g_autoptr(GError) error = NULL;
     g_autofree char *xml = render_libvirt(f->resolution, &error);
     g_autofree char *below = test_below(f->root, expected);
@@ -56,7 +16,7 @@ static void assert_xml(const Fixture *f, const char *expected) {
     g_assert_cmpstr(xml, ==, below);
 }
 
-static void assert_refused(const Fixture *f, FirmwareError code, const char *word) {
+static void assert_refused(const TestAnswer *f, FirmwareError code, const char *word) {
     g_autoptr(GError) error = NULL;
     g_autofree char *xml = render_libvirt(f->resolution, &error);
 
@@ -69,10 +29,10 @@ static void assert_refused(const Fixture *f, FirmwareError code, const char *wor
 #define ACPI "<features>\n  <acpi/>\n</features>\n"
 
 static void split_flash(void) {
-    g_auto(Fixture) f = {};
+    g_auto(TestAnswer) f = {};
 
-    describe(&f, NULL, "features", "['requires-smm', 'secure-boot']");
-    resolve(&f, "x86_64", "q35", "/vm/vars.fd");
+    test_answer_describe(&f, NULL, "features", "['requires-smm', 'secure-boot']");
+    test_answer_resolve(&f, "x86_64", "q35", "/vm/vars.fd");
     assert_xml(
             &f,
             "<os>\n" TYPE "  <loader readonly='yes' secure='yes' type='pflash'>@/code.fd</loader>\n"
@@ -82,25 +42,25 @@ static void split_flash(void) {
 }
 
 static void combined_and_stateless_flash(void) {
-    g_auto(Fixture) combined = {};
-    g_auto(Fixture) stateless = {};
+    g_auto(TestAnswer) combined = {};
+    g_auto(TestAnswer) stateless = {};
 
-    describe(
+    test_answer_describe(
             &combined,
             "{'device': 'flash', 'mode': 'combined',"
             " 'executable': {'filename': '/code.fd', 'format': 'raw'}}",
             NULL, NULL);
-    resolve(&combined, "x86_64", "q35", "/vm/a.fd");
+    test_answer_resolve(&combined, "x86_64", "q35", "/vm/a.fd");
     assert_xml(
             &combined,
             "<os>\n" TYPE "  <loader readonly='no' type='pflash'>/vm/a.fd</loader>\n</os>\n" ACPI);
 
-    describe(
+    test_answer_describe(
             &stateless,
             "{'device': 'flash', 'mode': 'stateless',"
             " 'executable': {'filename': '/code.fd', 'format': 'raw'}}",
             NULL, NULL);
-    resolve(&stateless, "x86_64", "q35", NULL);
+    test_answer_resolve(&stateless, "x86_64", "q35", NULL);
     assert_xml(
             &stateless,
             "<os>\n" TYPE
@@ -109,10 +69,10 @@ static void combined_and_stateless_flash(void) {
 }
 
 static void a_copy_in_another_format_has_no_template(void) {
-    g_auto(Fixture) f = {};
+    g_auto(TestAnswer) f = {};
 
-    describe(&f, NULL, NULL, NULL);
-    resolve(&f, "x86_64", "q35", NULL);
+    test_answer_describe(&f, NULL, NULL, NULL);
+    test_answer_resolve(&f, "x86_64", "q35", NULL);
     resolution_set_nvram(f.resolution, "/vm/a.qcow2", "qcow2");
     assert_xml(
             &f,
@@ -122,34 +82,34 @@ static void a_copy_in_another_format_has_no_template(void) {
 }
 
 static void the_other_devices(void) {
-    g_auto(Fixture) memory = {};
-    g_auto(Fixture) store = {};
-    g_auto(Fixture) kernel = {};
-    g_auto(Fixture) igvm = {};
+    g_auto(TestAnswer) memory = {};
+    g_auto(TestAnswer) store = {};
+    g_auto(TestAnswer) kernel = {};
+    g_auto(TestAnswer) igvm = {};
 
-    describe(&memory, "{'device': 'memory', 'filename': '/rom'}", NULL, NULL);
-    resolve(&memory, "x86_64", "isapc", NULL);
+    test_answer_describe(&memory, "{'device': 'memory', 'filename': '/rom'}", NULL, NULL);
+    test_answer_resolve(&memory, "x86_64", "isapc", NULL);
     assert_xml(
             &memory,
             "<os>\n  <type arch='x86_64' machine='isapc'>hvm</type>\n"
             "  <loader type='rom'>@/rom</loader>\n</os>\n<features/>\n");
 
-    describe(
+    test_answer_describe(
             &store,
             "{'device': 'memory', 'filename': '/rom', 'uefi-vars': {'template': '/store.json'}}",
             NULL, NULL);
-    resolve(&store, "x86_64", "q35", "/vm/a.json");
+    test_answer_resolve(&store, "x86_64", "q35", "/vm/a.json");
     assert_xml(
             &store,
             "<os>\n" TYPE "  <loader type='rom'>@/rom</loader>\n"
             "  <varstore template='@/store.json' path='/vm/a.json'/>\n</os>\n" ACPI);
 
-    describe(&kernel, "{'device': 'kernel', 'filename': '/rom'}", NULL, NULL);
-    resolve(&kernel, "x86_64", "q35", NULL);
+    test_answer_describe(&kernel, "{'device': 'kernel', 'filename': '/rom'}", NULL, NULL);
+    test_answer_resolve(&kernel, "x86_64", "q35", NULL);
     assert_xml(&kernel, "<os>\n" TYPE "  <kernel>@/rom</kernel>\n</os>\n" ACPI);
 
-    describe(&igvm, "{'device': 'igvm', 'filename': '/rom'}", NULL, NULL);
-    resolve(&igvm, "x86_64", "q35", NULL);
+    test_answer_describe(&igvm, "{'device': 'igvm', 'filename': '/rom'}", NULL, NULL);
+    test_answer_resolve(&igvm, "x86_64", "q35", NULL);
     assert_refused(&igvm, FIRMWARE_ERROR_NOT_SUPPORTED, "igvm");
 }
 
@@ -165,22 +125,22 @@ static void architectures_have_libvirts_names(void) {
     };
 
     for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
-        g_auto(Fixture) f = {};
+        g_auto(TestAnswer) f = {};
         g_autofree char *expected = g_strdup_printf(
                 "<os>\n  <type%s>hvm</type>\n  <loader type='rom'>@/rom</loader>\n</os>\n%s",
                 names[i][2], i == 0 ? ACPI : "<features/>\n");
 
-        describe(&f, "{'device': 'memory', 'filename': '/rom'}", NULL, NULL);
-        resolve(&f, names[i][0], names[i][1], NULL);
+        test_answer_describe(&f, "{'device': 'memory', 'filename': '/rom'}", NULL, NULL);
+        test_answer_resolve(&f, names[i][0], names[i][1], NULL);
         assert_xml(&f, expected);
     }
 }
 
 static void names_are_escaped(void) {
-    g_auto(Fixture) f = {};
+    g_auto(TestAnswer) f = {};
 
-    describe(&f, NULL, NULL, NULL);
-    resolve(&f, "x86_64", "q35", "/vm/<&>'\"");
+    test_answer_describe(&f, NULL, NULL, NULL);
+    test_answer_resolve(&f, "x86_64", "q35", "/vm/<&>'\"");
     assert_xml(
             &f,
             "<os>\n" TYPE "  <loader readonly='yes' type='pflash'>@/code.fd</loader>\n"
@@ -193,33 +153,33 @@ static void what_has_no_words_is_refused(void) {
     static const char *const filenames[] = {"/a\nb", "/a\tb", "/a\001", "/\x1f"};
 
     for (gsize i = 0; i < G_N_ELEMENTS(machines); i++) {
-        g_auto(Fixture) f = {};
+        g_auto(TestAnswer) f = {};
 
-        describe(&f, "{'device': 'memory', 'filename': '/rom'}", NULL, NULL);
-        resolve(&f, "x86_64", machines[i], NULL);
+        test_answer_describe(&f, "{'device': 'memory', 'filename': '/rom'}", NULL, NULL);
+        test_answer_resolve(&f, "x86_64", machines[i], NULL);
         assert_refused(&f, FIRMWARE_ERROR_NOT_SUPPORTED, "machine");
     }
     for (gsize i = 0; i < G_N_ELEMENTS(filenames); i++) {
-        g_auto(Fixture) f = {};
+        g_auto(TestAnswer) f = {};
 
-        describe(&f, NULL, NULL, NULL);
-        resolve(&f, "x86_64", "q35", filenames[i]);
+        test_answer_describe(&f, NULL, NULL, NULL);
+        test_answer_resolve(&f, "x86_64", "q35", filenames[i]);
         assert_refused(&f, FIRMWARE_ERROR_NOT_SUPPORTED, "file name");
     }
     {
-        g_auto(Fixture) f = {};
+        g_auto(TestAnswer) f = {};
 
-        describe(&f, "{'device': 'memory', 'filename': '/rom'}", NULL, NULL);
-        resolve(&f, "tricore", "x", NULL);
+        test_answer_describe(&f, "{'device': 'memory', 'filename': '/rom'}", NULL, NULL);
+        test_answer_resolve(&f, "tricore", "x", NULL);
         assert_refused(&f, FIRMWARE_ERROR_NOT_SUPPORTED, "architecture tricore");
     }
 }
 
 static void firmware_that_writes_needs_a_copy(void) {
-    g_auto(Fixture) f = {};
+    g_auto(TestAnswer) f = {};
 
-    describe(&f, NULL, NULL, NULL);
-    resolve(&f, "x86_64", "q35", NULL);
+    test_answer_describe(&f, NULL, NULL, NULL);
+    test_answer_resolve(&f, "x86_64", "q35", NULL);
     assert_refused(&f, FIRMWARE_ERROR_INVALID_ARGS, "nvram-filename");
 }
 

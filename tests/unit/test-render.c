@@ -5,49 +5,9 @@
 #include <string.h>
 
 #include "error.h"
-#include "util-catalog.h"
+#include "util-render.h"
 
-/* One firmware, the question that chooses it, and the answer. */
-typedef struct Fixture {
-    TestDir *root;
-    Catalog *catalog;
-    Request *request;
-    Resolution *resolution;
-} Fixture;
-
-static void fixture_clear(Fixture *f) {
-    resolution_free(f->resolution);
-    request_free(f->request);
-    catalog_unref(f->catalog);
-    test_dir_free(f->root);
-}
-
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Fixture, fixture_clear)
-
-/* The members of vendor/a.json that matter; MEMBER may be NULL. */
-static void describe(Fixture *f, const char *mapping, const char *member, const char *value) {
-    f->root = test_layers_new();
-    test_write_sparse(f->root, "rom", 65536);
-    test_write_text(f->root, "store.json", "{}");
-    if (mapping)
-        test_describe(f->root, "vendor/a.json", "mapping", mapping, member, value, NULL);
-    else
-        test_describe(f->root, "vendor/a.json", member, value, NULL);
-    f->catalog = test_catalog(f->root);
-}
-
-static void resolve(
-        Fixture *f, const char *architecture, const char *machine_name, const char *nvram) {
-    RequestValue value = {.type = REQUEST_VALUE_STRING, .string = nvram};
-    Machine machine = machine_table_resolve(f->catalog->machines, architecture, machine_name);
-
-    f->request = request_new(REQUEST_CALL_SELECT, architecture, machine_name, NULL);
-    if (nvram)
-        g_assert_true(request_set(f->request, "nvram-filename", &value, NULL));
-    f->resolution = resolution_new(test_find(f->catalog, "a"), &machine, f->request);
-}
-
-static void assert_arguments(const Fixture *f, GStrv actual, const char *expected) {
+static void assert_arguments(const TestAnswer *f, GStrv actual, const char *expected) {
     g_autofree char *joined = NULL;
     g_autofree char *below = test_below(f->root, expected);
 
@@ -57,7 +17,7 @@ static void assert_arguments(const Fixture *f, GStrv actual, const char *expecte
 }
 
 /* The arguments, one a line; without LEGACY they are the same. */
-static void assert_rendered(const Fixture *f, const char *qemu, const char *legacy) {
+static void assert_rendered(const TestAnswer *f, const char *qemu, const char *legacy) {
     g_autoptr(GError) error = NULL;
     g_auto(GStrv) arguments = render_qemu(f->resolution, &error);
     g_auto(GStrv) legacy_arguments = render_qemu_legacy(f->resolution, &error);
@@ -70,10 +30,10 @@ static void assert_rendered(const Fixture *f, const char *qemu, const char *lega
 /* -- flash ------------------------------------------------------------------------------- */
 
 static void split_flash(void) {
-    g_auto(Fixture) f = {};
+    g_auto(TestAnswer) f = {};
 
-    describe(&f, NULL, NULL, NULL);
-    resolve(&f, "x86_64", "q35", "/vm/vars.fd");
+    test_answer_describe(&f, NULL, NULL, NULL);
+    test_answer_resolve(&f, "x86_64", "q35", "/vm/vars.fd");
     assert_rendered(
             &f,
             "-machine\nq35,pflash0=pflash0,pflash1=pflash1\n"
@@ -87,14 +47,14 @@ static void split_flash(void) {
 }
 
 static void secure_boot_with_smm(void) {
-    g_auto(Fixture) f = {};
+    g_auto(TestAnswer) f = {};
 
-    describe(
+    test_answer_describe(
             &f,
             "{'device': 'flash', 'mode': 'stateless',"
             " 'executable': {'filename': '/code.fd', 'format': 'raw'}}",
             "features", "['secure-boot', 'requires-smm']");
-    resolve(&f, "x86_64", "pc-q35-7.2", NULL);
+    test_answer_resolve(&f, "x86_64", "pc-q35-7.2", NULL);
     g_assert_true(resolution_needs_smm(f.resolution));
     g_assert_true(resolution_needs_secure_flash(f.resolution));
     assert_rendered(
@@ -109,23 +69,23 @@ static void secure_boot_with_smm(void) {
 }
 
 static void smm_without_secure_boot_needs_no_secure_flash(void) {
-    g_auto(Fixture) f = {};
+    g_auto(TestAnswer) f = {};
 
-    describe(&f, NULL, "features", "['requires-smm']");
-    resolve(&f, "x86_64", "q35", NULL);
+    test_answer_describe(&f, NULL, "features", "['requires-smm']");
+    test_answer_resolve(&f, "x86_64", "q35", NULL);
     g_assert_true(resolution_needs_smm(f.resolution));
     g_assert_false(resolution_needs_secure_flash(f.resolution));
 }
 
 static void combined_flash_is_the_copy(void) {
-    g_auto(Fixture) f = {};
+    g_auto(TestAnswer) f = {};
 
-    describe(
+    test_answer_describe(
             &f,
             "{'device': 'flash', 'mode': 'combined',"
             " 'executable': {'filename': '/code.fd', 'format': 'raw'}}",
             NULL, NULL);
-    resolve(&f, "x86_64", "pc", "/vm/a,b=c \"d\".fd");
+    test_answer_resolve(&f, "x86_64", "pc", "/vm/a,b=c \"d\".fd");
     assert_rendered(
             &f,
             "-machine\npc,pflash0=pflash0\n"
@@ -137,9 +97,9 @@ static void combined_flash_is_the_copy(void) {
 }
 
 static void boards_without_properties_get_drives(void) {
-    g_auto(Fixture) f = {};
+    g_auto(TestAnswer) f = {};
 
-    describe(
+    test_answer_describe(
             &f,
             "{'device': 'flash', 'mode': 'stateless',"
             " 'executable': {'filename': '/large', 'format': 'raw'}}",
@@ -147,7 +107,7 @@ static void boards_without_properties_get_drives(void) {
     test_write_sparse(f.root, "large", 32 * 1024 * 1024);
     catalog_unref(f.catalog);
     f.catalog = test_catalog(f.root);
-    resolve(&f, "riscv64", "virt", NULL);
+    test_answer_resolve(&f, "riscv64", "virt", NULL);
     g_assert_false(f.resolution->has_pflash_properties);
     assert_rendered(
             &f, "-machine\nvirt\n-drive\nif=pflash,unit=0,readonly=on,format=raw,file=@/large",
@@ -157,10 +117,11 @@ static void boards_without_properties_get_drives(void) {
 /* -- the other devices ------------------------------------------------------------------- */
 
 static void memory_is_bios(void) {
-    g_auto(Fixture) f = {};
+    g_auto(TestAnswer) f = {};
 
-    describe(&f, "{'device': 'memory', 'filename': '/rom'}", "features", "['requires-smm']");
-    resolve(&f, "x86_64", "q35", "/ignored");
+    test_answer_describe(
+            &f, "{'device': 'memory', 'filename': '/rom'}", "features", "['requires-smm']");
+    test_answer_resolve(&f, "x86_64", "q35", "/ignored");
     assert_rendered(&f, "-machine\nq35,smm=on\n-bios\n@/rom", NULL);
     g_assert_null(f.resolution->flash);
     g_assert_cmpuint(f.resolution->nvram_template_size, ==, 0);
@@ -176,58 +137,58 @@ static void a_variable_store_is_a_device(void) {
     };
 
     for (gsize i = 0; i < G_N_ELEMENTS(devices); i++) {
-        g_auto(Fixture) f = {};
+        g_auto(TestAnswer) f = {};
         g_autofree char *expected = g_strdup_printf(
                 "-machine\n%s\n-bios\n@/rom\n-device\n%s,jsonfile=/vm/a,,b.json", devices[i][1],
                 devices[i][2]);
 
-        describe(
+        test_answer_describe(
                 &f,
                 "{'device': 'memory', 'filename': '/rom', 'uefi-vars':"
                 " {'template': '/store.json'}}",
                 NULL, NULL);
-        resolve(&f, devices[i][0], devices[i][1], "/vm/a,b.json");
+        test_answer_resolve(&f, devices[i][0], devices[i][1], "/vm/a,b.json");
         assert_rendered(&f, expected, NULL);
     }
 }
 
 static void kernels_and_igvm_files(void) {
-    g_auto(Fixture) kernel = {};
-    g_auto(Fixture) igvm = {};
+    g_auto(TestAnswer) kernel = {};
+    g_auto(TestAnswer) igvm = {};
 
-    describe(&kernel, "{'device': 'kernel', 'filename': '/rom'}", NULL, NULL);
-    resolve(&kernel, "x86_64", "q35", NULL);
+    test_answer_describe(&kernel, "{'device': 'kernel', 'filename': '/rom'}", NULL, NULL);
+    test_answer_resolve(&kernel, "x86_64", "q35", NULL);
     assert_rendered(&kernel, "-machine\nq35\n-kernel\n@/rom", NULL);
 
-    describe(&igvm, "{'device': 'igvm', 'filename': '/a,b'}", NULL, NULL);
+    test_answer_describe(&igvm, "{'device': 'igvm', 'filename': '/a,b'}", NULL, NULL);
     test_write_text(igvm.root, "a,b", "igvm");
     catalog_unref(igvm.catalog);
     igvm.catalog = test_catalog(igvm.root);
-    resolve(&igvm, "x86_64", "q35", NULL);
+    test_answer_resolve(&igvm, "x86_64", "q35", NULL);
     assert_rendered(
             &igvm, "-machine\nq35,igvm-cfg=igvm0\n-object\nigvm-cfg,id=igvm0,file=@/a,,b", NULL);
 }
 
 static void a_plain_file_name_is_not_escaped(void) {
-    g_auto(Fixture) f = {};
+    g_auto(TestAnswer) f = {};
 
-    describe(&f, "{'device': 'kernel', 'filename': '/a,b'}", NULL, NULL);
+    test_answer_describe(&f, "{'device': 'kernel', 'filename': '/a,b'}", NULL, NULL);
     test_write_text(f.root, "a,b", "kernel");
     catalog_unref(f.catalog);
     f.catalog = test_catalog(f.root);
-    resolve(&f, "x86_64", "q35", NULL);
+    test_answer_resolve(&f, "x86_64", "q35", NULL);
     assert_rendered(&f, "-machine\nq35\n-kernel\n@/a,b", NULL);
 }
 
 /* -- copies and sizes -------------------------------------------------------------------- */
 
 static void assert_needs_copy(const char *mapping) {
-    g_auto(Fixture) f = {};
+    g_auto(TestAnswer) f = {};
     g_autoptr(GError) error = NULL;
     g_autoptr(GError) legacy_error = NULL;
 
-    describe(&f, mapping, NULL, NULL);
-    resolve(&f, "x86_64", "q35", NULL);
+    test_answer_describe(&f, mapping, NULL, NULL);
+    test_answer_resolve(&f, "x86_64", "q35", NULL);
     g_assert_null(render_qemu(f.resolution, &error));
     g_assert_error(error, FIRMWARE_ERROR, FIRMWARE_ERROR_INVALID_ARGS);
     g_assert_nonnull(strstr(error->message, "nvram-filename"));
@@ -244,26 +205,26 @@ static void firmware_that_writes_needs_a_copy(void) {
 }
 
 static void without_a_copy_its_name_is_empty(void) {
-    g_auto(Fixture) f = {};
+    g_auto(TestAnswer) f = {};
     const FlashUnit *vars;
 
-    describe(&f, NULL, NULL, NULL);
-    resolve(&f, "x86_64", "q35", NULL);
+    test_answer_describe(&f, NULL, NULL, NULL);
+    test_answer_resolve(&f, "x86_64", "q35", NULL);
     vars = f.resolution->flash->pdata[1];
     g_assert_cmpstr(vars->filename, ==, "");
     g_assert_null(f.resolution->nvram_filename);
 }
 
 static void sizes_are_as_the_guest_sees_them(void) {
-    g_auto(Fixture) f = {};
+    g_auto(TestAnswer) f = {};
     const CatalogFile *file;
 
-    describe(&f, NULL, NULL, NULL);
+    test_answer_describe(&f, NULL, NULL, NULL);
     test_write_sparse(f.root, "code.fd", 8192 - 100);
     test_write_sparse(f.root, "vars.fd", 4096 - 1);
     catalog_unref(f.catalog);
     f.catalog = test_catalog(f.root);
-    resolve(&f, "x86_64", "q35", NULL);
+    test_answer_resolve(&f, "x86_64", "q35", NULL);
     file = test_find(f.catalog, "a");
     g_assert_cmpuint(file->executable.size, ==, 8092);
     g_assert_cmpuint(f.resolution->executable_size, ==, 8192);
@@ -271,27 +232,27 @@ static void sizes_are_as_the_guest_sees_them(void) {
 }
 
 static void machine_is_as_asked_unless_an_emulator_tells(void) {
-    g_auto(Fixture) f = {};
-    g_auto(Fixture) told = {};
+    g_auto(TestAnswer) f = {};
+    g_auto(TestAnswer) told = {};
 
-    describe(&f, NULL, NULL, NULL);
-    resolve(&f, "x86_64", "q35", NULL);
+    test_answer_describe(&f, NULL, NULL, NULL);
+    test_answer_resolve(&f, "x86_64", "q35", NULL);
     g_assert_cmpstr(f.resolution->machine, ==, "q35");
     g_assert_cmpstr(f.resolution->architecture, ==, "x86_64");
 
-    describe(&told, NULL, NULL, NULL);
+    test_answer_describe(&told, NULL, NULL, NULL);
     machine_table_add_alias(told.catalog->machines, "x86_64", "q35", "pc-q35-7.2");
-    resolve(&told, "x86_64", "q35", NULL);
+    test_answer_resolve(&told, "x86_64", "q35", NULL);
     g_assert_cmpstr(told.resolution->machine, ==, "pc-q35-7.2");
 }
 
 static void an_answer_outlives_its_catalog(void) {
-    g_auto(Fixture) f = {};
+    g_auto(TestAnswer) f = {};
     g_autofree char *path = NULL;
 
-    describe(&f, NULL, "description", "'kept'");
+    test_answer_describe(&f, NULL, "description", "'kept'");
     path = test_below(f.root, "@/vendor/a.json");
-    resolve(&f, "x86_64", "q35", NULL);
+    test_answer_resolve(&f, "x86_64", "q35", NULL);
     g_clear_pointer(&f.catalog, catalog_unref);
     g_clear_pointer(&f.request, request_free);
     resolution_set_nvram(f.resolution, "/vm/first", NULL);
