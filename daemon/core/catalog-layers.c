@@ -141,6 +141,25 @@ static gboolean read_all(Reader *reader, GError **error) {
 
 /* -- what has changed alone -------------------------------------------------------------- */
 
+/* Is PATH what reading its whole layer would find? Not where the layer cannot be listed, or nothing in
+ * it be looked at. */
+static gboolean can_be_told(const char *path) {
+    g_autofree char *directory = g_path_get_dirname(path);
+    g_auto(FileFd) dir_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    struct stat st;
+
+    return dir_fd >= 0 &&
+            (fstatat(dir_fd, strrchr(path, '/') + 1, &st, AT_SYMLINK_NOFOLLOW) >= 0 ||
+             errno == ENOENT);
+}
+
+static gboolean can_all_be_told(const GPtrArray *paths) {
+    for (guint i = 0; i < paths->len; i++)
+        if (!can_be_told(paths->pdata[i]))
+            return FALSE;
+    return TRUE;
+}
+
 static gboolean is_link(int dir_fd, const char *file_name) {
     struct stat st;
 
@@ -216,7 +235,8 @@ GPtrArray *catalog_read_layers(
             .files = g_ptr_array_new_with_free_func((GDestroyNotify)catalog_file_unref),
     };
 
-    if (sources->changed ? read_changes(&reader, error) : read_all(&reader, error))
+    if (sources->changed && can_all_be_told(sources->changed) ? read_changes(&reader, error)
+                                                              : read_all(&reader, error))
         return reader.files;
     g_ptr_array_unref(reader.files);
     return NULL;

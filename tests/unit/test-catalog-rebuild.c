@@ -223,6 +223,36 @@ static void known_changes_make_any_change(void) {
     test_assert_firmware(catalog, "0, b, d, zz");
 }
 
+/* Not what can be known of a file that is named, but what reading its layer would find. */
+static void a_layer_that_cannot_be_listed_or_searched(void) {
+    static const mode_t modes[] = {0, 0111, 0444};
+    uid_t uid = geteuid();
+
+    for (gsize i = 0; i < G_N_ELEMENTS(modes); i++) {
+        g_auto(Rebuild) r = {};
+        g_autoptr(Catalog) first = NULL;
+        g_autoptr(Catalog) second = NULL;
+        g_autofree char *layer = NULL;
+        g_autofree char *gone = NULL;
+
+        begin(&r);
+        layer = g_build_filename(r.root, "vendor", NULL);
+        gone = g_build_filename(layer, "a.json", NULL);
+        g_assert_no_errno(g_unlink(gone));
+        g_assert_no_errno(g_chmod(r.root, 0755));
+        g_assert_no_errno(g_chmod(layer, modes[i]));
+        /* root may do it all */
+        if (uid == 0)
+            g_assert_no_errno(seteuid(1));
+        first = build(&r, NULL, later(), NULL);
+        second = build(&r, first, later(), "vendor/a.json");
+        assert_as_new(&r, second);
+        g_assert_null(catalog_find(second, "a"));
+        g_assert_no_errno(seteuid(uid));
+        g_assert_no_errno(g_chmod(layer, 0755));
+    }
+}
+
 static void a_new_image_is_looked_at(void) {
     g_auto(Rebuild) r = {};
     g_autoptr(Catalog) first = NULL;
@@ -360,6 +390,7 @@ int main(int argc, char **argv) {
             TEST_CASE(layers_that_change_places_are_read_anew),
             TEST_CASE(known_changes_alone_are_looked_at),
             TEST_CASE(known_changes_make_any_change),
+            TEST_CASE(a_layer_that_cannot_be_listed_or_searched),
             TEST_CASE(a_new_image_is_looked_at),
             TEST_CASE(links_are_visited_in_either_way),
             TEST_CASE(a_file_that_is_being_written_stays_what_it_was),
