@@ -4,6 +4,7 @@
 import contextlib
 import os
 import re
+from pathlib import Path
 
 import pytest
 from test_machine_table import board, firmware
@@ -66,6 +67,31 @@ def test_command_line_has_the_last_word(service, config):  # noqa: F811
     config.write_text(text(SearchPath=service.admin))
     client = service.start(arguments=[f"--config={config}"], search_path=[service.vendor]).client
     assert search_path(client) == [str(service.vendor)]
+
+
+def test_shipped_file_says_the_defaults(service, config):  # noqa: F811
+    """Each key is in it, and none of its lines changes anything."""
+    shipped = Path(paths.daemon_binary()).parents[1] / "etc" / "vmfirmwared" / "vmfirmwared.conf"
+    lines = shipped.read_text(encoding="utf-8").splitlines()
+    settings = [line[1:] for line in lines if re.match("#[A-Za-z]+=", line)]
+    source = (paths.REPOSITORY / "daemon" / "service" / "config.c").read_text(encoding="utf-8")
+    keys = re.findall(r'\{"(?:Catalog|Log)", "(\w+)"|LIMIT\("(\w+)"|\{"Limits", "(\w+)", parse_size',
+                      source)
+    assert sorted(line.split("=")[0] for line in settings) == sorted("".join(key) for key in keys)
+
+    client = start(service, config)
+    by_default = search_path(client)
+    service.daemon.stop()
+    service.daemons.clear()
+    config.write_text("\n".join(line[1:] if line[1:] in settings else line for line in lines))
+    client = start(service, config)
+    assert search_path(client) == by_default
+    assert not warnings(service)
+    defaults = dict(re.findall(r"\.(\w+) = (\d+),", source))
+    numbers = dict(line.split("=") for line in settings if line.split("=")[1].isdecimal())
+    assert len(numbers) == 7
+    for key, number in numbers.items():
+        assert defaults[re.sub("(?<=[a-z])(?=[A-Z])", "_", key).lower()] == number
 
 
 def test_reload_reads_it_again(service, config):  # noqa: F811

@@ -12,10 +12,13 @@ from lib.machine import LIBRARY, STATE, UNIT
 # in tenths, as --threshold= takes it: 0 is best, 100 is worst
 EXPOSURE = 15
 INSTALLED = {
+    "etc/vmfirmwared/vmfirmwared.conf",
+    "usr/bin/vmfirmwarectl",
     "usr/libexec/vmfirmwared",
     "usr/lib/systemd/user/vmfirmwared.service",
     "usr/lib/sysusers.d/vmfirmwared.conf",
     "usr/lib/tmpfiles.d/vmfirmwared.conf",
+    "usr/share/bash-completion/completions/vmfirmwarectl",
     "usr/share/dbus-1/interfaces/org.vmfirmware1.Manager.xml",
     "usr/share/dbus-1/services/org.vmfirmware1.service",
     "usr/share/dbus-1/system-services/org.vmfirmware1.service",
