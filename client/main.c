@@ -12,6 +12,8 @@
 
 #define REQUIREMENTS OPTIONS_REQUIREMENTS
 #define ANY G_MAXUINT
+/* columns that a usage has in --help, at most */
+#define USAGE_WIDTH 34
 
 typedef enum VerbFlags {
     VERB_PLAIN = 0,
@@ -87,8 +89,11 @@ static const Verb verbs[] = {
 static char *describe_verbs(void) {
     g_autoptr(GString) text = g_string_new("Verbs:\n");
 
+    /* not by printf's width, which counts bytes */
     for (guint i = 0; i < G_N_ELEMENTS(verbs); i++)
-        g_string_append_printf(text, "  %-34s %s\n", verbs[i].usage, verbs[i].help);
+        g_string_append_printf(
+                text, "  %s%*s %s\n", verbs[i].usage,
+                (int)MAX(USAGE_WIDTH - g_utf8_strlen(verbs[i].usage, -1), 0), "", verbs[i].help);
     g_string_append(
             text,
             "\nExit status: 0, 1 failure, 2 usage, 3 no matching firmware. "

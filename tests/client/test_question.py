@@ -200,6 +200,9 @@ def test_help_and_version(client, cli):
         assert word in text
     assert cli("--version") == f"vmfirmwarectl {client.manager_property('Version')}\n"
 
+    # however many bytes a usage has
+    verbs = text[text.index("Verbs:\n"):text.index("\nExit status")].splitlines()[1:]
+    assert {line[36] for line in verbs} == {" "} and all(line[37].isupper() for line in verbs)
 
 def test_libvirt(service, client, cli):
     service.vendor.write("95-igvm", descriptors.by_filename(
