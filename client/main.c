@@ -129,6 +129,8 @@ static gboolean check_arguments(const Verb *verb, char **arguments, GError **err
 
 /* Told before a password is asked for in vain. */
 static gboolean check_transport(const Options *options, const Verb *verb, GError **error) {
+    gboolean is_template = g_hash_table_contains(options->given, "nvram-template");
+
     if ((verb->flags & VERB_OFFLINE) && (options->host || options->container)) {
         g_set_error(
                 error, CLIENT_ERROR, CLIENT_ERROR_USAGE,
@@ -137,7 +139,7 @@ static gboolean check_transport(const Options *options, const Verb *verb, GError
                 verb->name, options->host ? "host" : "machine");
         return FALSE;
     }
-    if (!options->host || !(verb->flags & VERB_NEEDS_FDS))
+    if (!options->host || !(verb->flags & VERB_NEEDS_FDS || is_template))
         return TRUE;
     g_set_error(
             error, CLIENT_ERROR, CLIENT_ERROR_FAILURE,

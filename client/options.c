@@ -149,7 +149,16 @@ static GOptionGroup *make_group(Options *options) {
 }
 
 static gboolean check_transport(const Options *options, GError **error) {
-    const char *clash = NULL;
+    const char *empty = NULL, *clash = NULL;
+
+    if (g_strcmp0(options->host, "") == 0)
+        empty = "--host";
+    else if (g_strcmp0(options->container, "") == 0)
+        empty = "--machine";
+    if (empty) {
+        g_set_error(error, CLIENT_ERROR, CLIENT_ERROR_USAGE, "%s: its value is empty", empty);
+        return FALSE;
+    }
 
     if (options->is_user && options->is_system)
         clash = "--user and --system";

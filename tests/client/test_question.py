@@ -182,6 +182,7 @@ def test_json_of_explain_and_capabilities(client, cli):
     (["list", "--host=a", "--machine=b"], "exclude each other"),
     (["list", "--host=a", "--user"], "exclude each other"),
     (["show", b"\xff"], "not UTF-8"), (["select", "x86_64", "q35", b"--feature=\xff"], "not UTF-8")])
+    (["list", "--host="], "--host"), (["list", "-M", ""], "--machine"),
 def test_usage(client, cli, words, text):
     words = [word.decode(errors="surrogateescape") if isinstance(word, bytes) else word
              for word in words]

@@ -76,7 +76,9 @@ def test_another_host(service, cli, ssh):
     vms.make("a")
     for words in (["export", "a", "file"], ["import", "a", "/dev/null"],
                   ["import", "b", "x86_64", "q35", "/dev/null"],
-                  ["run", "a", "x86_64", "q35", "--", "true"]):
+                  ["run", "a", "x86_64", "q35", "--", "true"],
+                  ["prepare", "b", "x86_64", "q35", "--nvram-template=/dev/null"],
+                  ["reset", "a", "--nvram-template=/dev/null"]):
         text = cli.fails(FAILURE, "-H", "there", *words)
         assert "do not pass over ssh" in text
         assert f"ssh there vmfirmwarectl {words[0]}" in text
