@@ -3,6 +3,7 @@
 #include "failure.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "error.h"
 
@@ -50,6 +51,13 @@ static const Hint *find_hint(const char *name) {
         if (g_strcmp0(hints[i].name, name) == 0)
             return &hints[i];
     return NULL;
+}
+
+/* Of a wrong argument: the option's name, where it is not the key's. */
+static const char *hint_to_text(const Hint *hint, const char *message) {
+    if (g_str_equal(hint->name, SD_BUS_ERROR_INVALID_ARGS) && strstr(message, "nvram-filename"))
+        return "say where with --nvram=FILE";
+    return hint->text;
 }
 
 static char *unreachable_reason(int r) {
@@ -105,7 +113,9 @@ void failure_set_bus_error(
     if (g_str_has_suffix(text, "."))
         text[strlen(text) - 1] = '\0';
     if (hint)
-        g_set_error(error, CLIENT_ERROR, hint->code, "%s: %s; %s", what, text, hint->text);
+        g_set_error(
+                error, CLIENT_ERROR, hint->code, "%s: %s; %s", what, text,
+                hint_to_text(hint, text));
     else
         g_set_error(error, CLIENT_ERROR, CLIENT_ERROR_FAILURE, "%s: %s", what, text);
 }

@@ -171,7 +171,7 @@ def test_json_of_explain_and_capabilities(client, cli):
     (["select", "x86_64", "q35", "more"], "usage: "),
     (["select", "x86_64", "q35", "--device=flsh"], "flsh"),
     (["select", "x86_64", "q35", "--render=pdf"], "--render=pdf"),
-    (["select", "x86_64", "q35", "--render=qemu"], "nvram-filename"),
+    (["select", "x86_64", "q35", "--render=qemu"], "; say where with --nvram=FILE"),
     (["select", "x86_64", "q35", "--interface=uefi", "--interface=bios"], "more than once"),
     (["select", "x86_64", "q35", "--reset"], "--reset does not go with select"),
     (["explain", "x86_64", "q35", "--nvram=x"], "--nvram does not go with explain"),
