@@ -223,7 +223,9 @@ GStrv value_to_lines(const char *name, GVariant *value) {
     g_autoptr(GStrvBuilder) builder = g_strv_builder_new();
     g_autofree char *text = NULL;
 
-    if (g_variant_is_container(value) && g_variant_n_children(value) == 0) {
+    if ((g_variant_is_container(value) && g_variant_n_children(value) == 0) ||
+        (g_variant_is_of_type(value, G_VARIANT_TYPE_STRING) &&
+         *g_variant_get_string(value, NULL) == '\0')) {
         text = g_strdup("-");
     } else if (g_variant_is_of_type(value, G_VARIANT_TYPE_STRING_ARRAY)) {
         if (is_long_list(name))

@@ -104,6 +104,14 @@ def test_vm(vms, vm, cli):
     assert '"b"' in text and "'vmfirmwarectl vms'" in text
 
 
+def test_vm_without_nvram(service, vms, cli):
+    service.stateless("40-stateless")
+    vms.client.reload()
+    cli("prepare", "b", "x86_64", "q35", "--firmware=40-stateless")
+    shown = properties_of(cli("vm", "b"))
+    assert shown["template-digest"] == ["-"] and "nvram" not in shown
+
+
 def test_reset(service, vms, vm, cli):
     vm.write(b"changed")
     assert cli("reset", ID) == ""
