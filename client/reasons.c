@@ -27,7 +27,7 @@ static const struct {
         {"geometry-mismatch", "it records another %s of its flash than QEMU gives it"},
         {"host-lacks", "this host does not offer %s"},
         {"overridden-by", "%s takes its place"},
-        {"parse-error", "it is no JSON: line:column %s"},
+        {"parse-error", "it is no JSON: line %s"},
         {"schema-error", "it is no firmware descriptor: at %s"},
 };
 

@@ -110,7 +110,7 @@ static void print_explanation(char **arguments, const GPtrArray *verdicts) {
     }
 
     if (verdicts->len > (selected ? 1 : 0))
-        (void)printf("\nWhy not the others, in order of priority:\n");
+        (void)printf("\nWhy not%s, in order of priority:\n", selected ? " the others" : "");
     for (guint i = 0; i < verdicts->len; i++)
         if (verdicts->pdata[i] != selected)
             print_verdict(verdicts->pdata[i], selected);
