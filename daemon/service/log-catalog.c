@@ -69,8 +69,8 @@ void log_catalog(const Catalog *before, const Catalog *after, guint64 generation
     g_log_structured(
             G_LOG_DOMAIN, G_LOG_LEVEL_INFO, "MESSAGE_ID", LOG_ID_CATALOG_PUBLISHED,
             "VMFIRMWARE_GENERATION", number, "MESSAGE",
-            "catalog %s is in force: %u firmware, %u problems", number, after->firmware->len,
-            after->problems->len);
+            "catalog %s is in force: %u firmware, %u problem%s", number, after->firmware->len,
+            after->problems->len, after->problems->len == 1 ? "" : "s");
     if (problems->len == 0)
         return;
 
