@@ -29,6 +29,9 @@ static const Node nodes[] = {
         {BUS_LOG_CONTROL_PATH, BUS_LOG_CONTROL_INTERFACE, bus_log_control_vtable},
 };
 
+/* columns of the longest path above */
+#define PATH_WIDTH 30
+
 static gboolean node_matches(const Node *node, const char *path) {
     g_auto(GStrv) wanted = g_strsplit(node->path, "/", -1);
     g_auto(GStrv) given = g_strsplit(path, "/", -1);
@@ -141,7 +144,7 @@ int bus_introspect(const char *path, FILE *out) {
 
     if (g_str_equal(path, "list")) {
         for (gsize i = 0; i < G_N_ELEMENTS(nodes); i++)
-            if (fprintf(out, "%s\t%s\n", nodes[i].path, nodes[i].interface) < 0)
+            if (fprintf(out, "%-*s  %s\n", PATH_WIDTH, nodes[i].path, nodes[i].interface) < 0)
                 return -errno;
         return 0;
     }

@@ -143,7 +143,9 @@ def test_printed_introspection_is_the_live_one(service):
 
 
 def test_list_of_paths_is_complete_and_each_can_be_printed():
-    listed = [line.split("\t") for line in run("list").stdout.splitlines()]
+    lines = run("list").stdout.splitlines()
+    listed = [line.split() for line in lines]
+    assert len({line.index(name) for line, (_, name) in zip(lines, listed)}) == 1, "not aligned"
     assert {name for _, name in listed} == {*CONTRACT, OBJECT_MANAGER}
     for path, name in listed:
         assert name in printed(path)
