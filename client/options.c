@@ -172,6 +172,23 @@ static gboolean check_transport(const Options *options, GError **error) {
     return clash == NULL;
 }
 
+/* Of options that take none, GLib drops the value: --live=no would mean --live. */
+static gboolean check_no_value(const char *word, GError **error) {
+    static const char *const plain_flags[] = {
+            "--system",          "--user",    "--no-legend", "--no-pager",
+            "--no-ask-password", "--version", "--help",      NULL};
+    const char *equals = strchr(word, '=');
+    g_autofree char *name = equals ? g_strndup(word, (gsize)(equals - word)) : NULL;
+    gboolean is_flag = name && g_strv_contains(plain_flags, name);
+
+    for (guint i = 0; name && i < G_N_ELEMENTS(key_options); i++)
+        is_flag |= key_options[i].kind == VALUE_FLAG && g_str_has_prefix(name, "--") &&
+                g_str_equal(key_options[i].name, name + strlen("--"));
+    if (is_flag)
+        g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "%s takes no value", name);
+    return !is_flag;
+}
+
 /* GLib drops a "--" or keeps it, by what stands behind: so it sees neither. */
 static gboolean parse_words(
         GOptionContext *context, char *const *words, GStrv *ret_words, GError **error) {
@@ -179,8 +196,11 @@ static gboolean parse_words(
     g_autoptr(GStrvBuilder) head = g_strv_builder_new();
     g_auto(GStrv) parsed = NULL;
 
-    for (; *words && !g_str_equal(*words, "--"); words++)
+    for (; *words && !g_str_equal(*words, "--"); words++) {
+        if (!check_no_value(*words, error))
+            return FALSE;
         g_strv_builder_add(head, *words);
+    }
     parsed = g_strv_builder_end(head);
     if (!g_option_context_parse_strv(context, &parsed, error))
         return FALSE;
@@ -222,6 +242,20 @@ void options_clear(Options *options) {
         g_hash_table_unref(options->given);
 }
 
+/* As a script's unset variable leaves it: a requirement must not be dropped in silence. */
+static gboolean has_empty_word(const KeyOption *option, const GPtrArray *values) {
+    for (guint i = 0; i < values->len; i++) {
+        const char *value = values->pdata[i];
+        g_auto(GStrv) parts = g_strsplit(value, ",", -1);
+
+        if (*value == '\0')
+            return TRUE;
+        if (option->kind == VALUE_WORDS && g_strv_contains((const char *const *)parts, ""))
+            return TRUE;
+    }
+    return FALSE;
+}
+
 gboolean options_check(const Options *options, unsigned allowed, const char *verb, GError **error) {
     for (guint i = 0; i < G_N_ELEMENTS(key_options); i++) {
         const KeyOption *option = &key_options[i];
@@ -238,6 +272,12 @@ gboolean options_check(const Options *options, unsigned allowed, const char *ver
         if (values->len > 1 && option->kind != VALUE_WORDS && option->kind != VALUE_FLAG) {
             g_set_error(
                     error, CLIENT_ERROR, CLIENT_ERROR_USAGE, "--%s is given more than once",
+                    option->name);
+            return FALSE;
+        }
+        if (option->kind != VALUE_FLAG && has_empty_word(option, values)) {
+            g_set_error(
+                    error, CLIENT_ERROR, CLIENT_ERROR_USAGE, "--%s: its value is empty",
                     option->name);
             return FALSE;
         }

@@ -182,12 +182,24 @@ def test_json_of_explain_and_capabilities(client, cli):
     (["list", "--user", "--system"], "exclude each other"),
     (["list", "--host=a", "--machine=b"], "exclude each other"),
     (["list", "--host=a", "--user"], "exclude each other"),
+    (["select", "x86_64", "q35", "--without-feature="], "--without-feature: its value is empty"),
+    (["select", "x86_64", "q35", "--feature=secure-boot,"], "--feature: its value is empty"),
+    (["select", "x86_64", "q35", "--nvram", ""], "--nvram: its value is empty"),
     (["list", "--host="], "--host"), (["list", "-M", ""], "--machine"),
     (["show", b"\xff"], "not UTF-8"), (["select", "x86_64", "q35", b"--feature=\xff"], "not UTF-8")])
 def test_usage(client, cli, words, text):
     words = [word.decode(errors="surrogateescape") if isinstance(word, bytes) else word
              for word in words]
     assert text in cli.fails(USAGE, *words)
+
+
+def test_what_takes_no_value_is_not_given_one(client, cli):
+    flags = re.findall(r"^  (?:-., )?(--[a-z-]+) ", cli("--help"), re.MULTILINE)
+    assert {"--live", "--reset", "--secure-boot", "--user", "--help"} <= set(flags)
+    for flag in flags:
+        assert f"{flag} takes no value" in cli.fails(USAGE, "list", f"{flag}=no")
+    status, output, _ = cli.raw("run", "a", "x86_64", "q35", "--", "echo", "--live=no")
+    assert status == 0 and output.startswith(b"--live=no -machine ")
 
 
 def test_show_of_nothing(client, cli):
