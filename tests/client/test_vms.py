@@ -202,7 +202,9 @@ def strace(cli, injection, *words):
     # LeakSanitizer can do nothing under a tracer
     options = os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
     return subprocess.Popen(
-        ["strace", "-qq", "-o", "/dev/null", "-e", f"inject={injection}", *cli.command(*words)],
+        # a shell lets what it runs in the background ignore SIGINT
+        ["env", "--default-signal", "strace", "-qq", "-o", "/dev/null", "-e", f"inject={injection}",
+         *cli.command(*words)],
         cwd=cli.directory, env={**cli.environment, "ASAN_OPTIONS": options},
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
