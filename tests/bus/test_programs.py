@@ -34,7 +34,8 @@ def test_version_is_the_property(service):
     assert client.manager_property("Version") in run("--version").stdout
 
 
-@pytest.mark.parametrize("arguments", [["--no-such-option"], ["word"], ["--search-path"]])
+@pytest.mark.parametrize("arguments", [["--no-such-option"], ["word"], ["--search-path"],
+                                       ["--user=no"], ["--user", "--system"]])
 def test_usage_errors_are_told(arguments):
     done = run(*arguments)
     assert done.returncode not in (0, -signal.SIGABRT, -signal.SIGSEGV)
