@@ -326,12 +326,16 @@ static gboolean is_of_a_layer(const Config *config, const char *path) {
     return FALSE;
 }
 
+static gboolean somebody_waits(const Manager *manager) {
+    return manager->waiting->len > 0 || manager->held->len > 0;
+}
+
 /* NULL: everything has to be looked at. */
 static GPtrArray *take_changes(Manager *manager) {
     g_autoptr(GPtrArray) changes = watch_take_changes(manager->watch);
 
-    if (!manager->catalog || manager->catalog->has_unnamed || manager->waiting->len > 0 ||
-        !changes || changes->len == 0)
+    if (!manager->catalog || manager->catalog->has_unnamed || somebody_waits(manager) || !changes ||
+        changes->len == 0)
         return NULL;
     for (guint i = 0; i < changes->len; i++)
         if (!text_is_valid(changes->pdata[i]) || !is_of_a_layer(manager->config, changes->pdata[i]))
@@ -344,7 +348,6 @@ static int start_build(Manager *manager) {
     Build *build = &manager->build;
     int r;
 
-    move_waiters(manager->waiting, manager->held);
     *build = (Build){
             .config = config_ref(manager->config),
             .previous = manager->catalog ? catalog_ref(manager->catalog) : NULL,
@@ -353,7 +356,7 @@ static int start_build(Manager *manager) {
             .plan = watch_plan_new(manager->watch),
     };
     /* the first one has the configuration that the service began with */
-    build->reads_config = manager->waiting->len > 0 && manager->catalog;
+    build->reads_config = somebody_waits(manager) && manager->catalog;
     if (manager->list_files && !build->changes)
         manager->list_files(build->more_files, manager->list_files_userdata);
 
@@ -365,6 +368,7 @@ static int start_build(Manager *manager) {
         return r;
     }
 
+    move_waiters(manager->served, manager->held);
     move_waiters(manager->served, manager->waiting);
     return 0;
 }
@@ -386,6 +390,7 @@ static void start_next_build(Manager *manager) {
             FIRMWARE_ERROR, FIRMWARE_ERROR_IO, "cannot begin to read the descriptors: %s",
             g_strerror(-r));
     g_warning("%s", error->message);
+    move_waiters(manager->waiting, manager->held);
     tell_waiters(manager->waiting, error);
     g_array_set_size(manager->waiting, 0);
 }
@@ -404,7 +409,7 @@ int manager_reload(Manager *manager, ManagerReloadDone done, gpointer userdata) 
     g_array_append_val(manager->waiting, waiter);
     r = try_start(manager);
     if (r < 0)
-        /* those that were held before it are asked about again by the next attempt */
+        /* those that are held are served by the next attempt */
         g_array_set_size(manager->waiting, manager->waiting->len - 1);
     return r;
 }

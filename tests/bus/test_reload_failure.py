@@ -4,11 +4,14 @@
 import itertools
 import os
 import resource
+from pathlib import Path
 
 import pytest
+from gi.repository import Gio
 
+from lib import wait
 from lib.checks import assert_all_answers
-from lib.client import DBusError
+from lib.client import MANAGER, MANAGER_PATH, NAME, DBusError
 from lib.config import write_config
 
 
@@ -69,6 +72,30 @@ def test_reload_after_a_failed_one_publishes_what_is_there(service, client):
     client.reload()
     assert client.names() == ["10-a", "20-b", "40-d"]
     assert service.signals.catalog_changes() == [(generation + 1, ["10-a"], [], [])]
+
+
+def test_reload_that_fails_while_another_waits_for_a_file_is_answered_alone(service, client):
+    """Each gets the answer that is its own, and gets it once."""
+    answers = []
+
+    def is_idle():
+        tasks = f"/proc/{service.daemon.process.pid}/task"
+        return not any(Path(tasks, task, "comm").read_text() == "task\n"
+                       for task in os.listdir(tasks))
+
+    service.vendor.write("10-a", "{")
+    client.connection.call(
+        NAME, MANAGER_PATH, MANAGER, "Reload", None, None, Gio.DBusCallFlags.NONE, 10000, None,
+        lambda connection, result: answers.append(connection.call_finish(result)))
+    client.names()
+    wait.until(is_idle, "the first one waits for the file")
+    with NoMoreFiles(service.daemon.process.pid):
+        with pytest.raises(DBusError):
+            client.reload()
+    assert answers == []
+    wait.until(lambda: answers, "the first one is answered")
+    assert client.state("10-a") == "invalid"
+    assert_all_answers(client)
 
 
 def test_repeated_reloads_leak_no_file_descriptor(service, client):
