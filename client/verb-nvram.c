@@ -22,13 +22,14 @@ static gboolean is_zero(const guint8 *data, gsize size) {
     return size > 0 && data[0] == 0 && memcmp(data, data + 1, size - 1) == 0;
 }
 
-/* Holes stay holes: NVRAM can be 64 MiB of nearly nothing. A pipe has none. */
+/* Holes stay holes: NVRAM can be 64 MiB of nearly nothing. Not so on standard output, which may be a
+ * pipe, a device, or a file that holds something already. */
 static int write_sparse(int fd, const guint8 *data, gsize size) {
     for (gsize n = 0; size > 0; data += n, size -= n) {
         gsize block = MIN(size, HOLE_SIZE);
         ssize_t written;
 
-        if (is_zero(data, block) && lseek(fd, (off_t)block, SEEK_CUR) >= 0) {
+        if (fd != STDOUT_FILENO && is_zero(data, block) && lseek(fd, (off_t)block, SEEK_CUR) >= 0) {
             n = block;
             continue;
         }

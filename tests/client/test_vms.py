@@ -183,6 +183,20 @@ def test_export(service, vms, vm, cli):
     assert not [path for path in service.directory.glob(".*")]
 
 
+def test_export_to_standard_output_is_whole_whatever_that_is(service, vms, vm, cli):
+    """Its zeros, too: in a file that is appended to, one with old bytes, or a new one."""
+    nvram = vms.at(ID).read()
+    assert nvram.endswith(bytes(4096))
+    path = service.directory / "out.fd"
+    for before, mode in ((b"", "wb"), (b"before", "ab"), (b"x" * 2 * VARS, "r+b")):
+        path.write_bytes(before)
+        with open(path, mode) as file:
+            assert cli.raw("export", ID, "-", stdout=file) == (0, None, "")
+        kept = before if mode == "ab" else b""
+        rest = before[VARS:] if mode == "r+b" else b""
+        assert path.read_bytes() == kept + nvram + rest
+
+
 def test_export_replaces_files_alone(service, vms, vm, cli):
     target = service.directory / "target"
     target.write_bytes(b"old")
