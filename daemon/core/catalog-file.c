@@ -195,6 +195,9 @@ static int look_at_image(
     r = image_probe(image->filename, image->format, &ret->info);
     if (r < 0)
         return r;
+    /* a lease, a bad block, a host that does not answer: that can pass without a trace on the file */
+    if (ret->info.status == IMAGE_STATUS_UNREADABLE)
+        ret->is_settled = FALSE;
     if (previous && is_fresh && !image_info_equal(&ret->info, &previous->info)) {
         *reading->ret_is_held = TRUE;
         ret->info = previous->info;

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Images that vanish, appear and change, wherever their descriptor says that they are."""
 
+import fcntl
 import os
 import shutil
+import signal
 
 import pytest
 
@@ -201,3 +203,17 @@ def test_image_is_read_and_that_is_no_change(live, code):
     with open(code, "rb") as file:
         file.read()
     live.assert_silent()
+
+
+def test_image_that_could_not_be_read_is_looked_at_again(live, code):
+    """What kept it from being read may leave no trace on it: here somebody's lease."""
+    with open(code, "rb") as file:
+        # who breaks it is told of by a signal, which is ignored
+        fcntl.fcntl(file, fcntl.F_SETSIG, signal.SIGURG)
+        fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+        os.utime(code)
+        live.until(usable=["20-a"], unusable=["50-x"])
+        assert problems(live) == [f"file-unreadable:{code}"]
+        fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    live.client.reload()
+    assert live.client.state("50-x") == "usable"
