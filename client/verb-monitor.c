@@ -9,6 +9,17 @@
 /* monitor: what changes, as it changes, until somebody stops it. An event is an a{sv}: what JSON
  * shows of it, and what the text is made of. */
 
+typedef struct Monitor {
+    Context *context;
+    char *service; /* the unique name of who answers; NULL: nobody, or not known yet */
+} Monitor;
+
+static void monitor_clear(Monitor *monitor) {
+    g_free(monitor->service);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Monitor, monitor_clear)
+
 static void print_event(Context *context, GVariant *event, const char *text) {
     if (context->options->json != JSON_OFF) {
         output_json(context->output, event);
@@ -113,13 +124,21 @@ static void on_vm_properties(Context *context, const char *path, GVariant *body)
             text);
 }
 
+/* The bus hands over what anybody sends to this connection by name, whatever was matched. */
+static gboolean is_from(sd_bus_message *message, const char *sender) {
+    return sender && g_strcmp0(sd_bus_message_get_sender(message), sender) == 0;
+}
+
 static int on_service_signal(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {
-    Context *context = userdata;
+    const Monitor *monitor = userdata;
+    Context *context = monitor->context;
     const char *member = sd_bus_message_get_member(message);
     const char *path = sd_bus_message_get_path(message);
     g_autoptr(GVariant) body = NULL;
     int r;
 
+    if (!is_from(message, monitor->service))
+        return 0;
     r = message_read(message, &body);
     if (r < 0)
         return r;
@@ -136,34 +155,57 @@ static int on_service_signal(sd_bus_message *message, void *userdata, sd_bus_err
 }
 
 static int on_owner(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {
-    Context *context = userdata;
+    Monitor *monitor = userdata;
     const char *name, *old_owner, *new_owner;
     gboolean is_up;
     int r;
 
+    if (!is_from(message, "org.freedesktop.DBus"))
+        return 0;
     r = sd_bus_message_read(message, "sss", &name, &old_owner, &new_owner);
     if (r < 0)
         return r;
     is_up = *new_owner != '\0';
+    g_free(monitor->service);
+    monitor->service = is_up ? g_strdup(new_owner) : NULL;
     print_event(
-            context,
+            monitor->context,
             g_variant_new_parsed("{'event': <%s>}", is_up ? "service-started" : "service-stopped"),
             is_up ? "service started" : "service stopped");
     return 0;
 }
 
-static int add_matches(Context *context) {
-    sd_bus *bus = connection_get_bus(context->connection);
+static int add_matches(Monitor *monitor) {
+    sd_bus *bus = connection_get_bus(monitor->context->connection);
     int r;
 
-    r = sd_bus_match_signal(bus, NULL, BUS_NAME, NULL, NULL, NULL, on_service_signal, context);
+    r = sd_bus_match_signal(bus, NULL, BUS_NAME, NULL, NULL, NULL, on_service_signal, monitor);
     if (r < 0)
         return r;
     return sd_bus_add_match(
             bus, NULL,
             "type='signal',sender='org.freedesktop.DBus',path='/org/freedesktop/DBus',"
             "interface='org.freedesktop.DBus',member='NameOwnerChanged',arg0='" BUS_NAME "'",
-            on_owner, context);
+            on_owner, monitor);
+}
+
+static int find_service(Monitor *monitor) {
+    sd_bus *bus = connection_get_bus(monitor->context->connection);
+    g_autoptr(sd_bus_creds) creds = NULL;
+    const char *name;
+    int r;
+
+    r = sd_bus_get_name_creds(bus, BUS_NAME, SD_BUS_CREDS_UNIQUE_NAME, &creds);
+    if (r == -ENXIO || r == -ESRCH)
+        return 0; /* it has gone since, which will be told */
+    if (r < 0)
+        return r;
+    r = sd_bus_creds_get_unique_name(creds, &name);
+    if (r < 0)
+        return r;
+    g_free(monitor->service);
+    monitor->service = g_strdup(name);
+    return 0;
 }
 
 /* The first line: from here on nothing is missed. */
@@ -185,11 +227,15 @@ static gboolean print_begin(Context *context, GError **error) {
 
 gboolean verb_monitor(Context *context, char **arguments, GError **error) {
     sd_bus *bus = connection_get_bus(context->connection);
+    g_auto(Monitor) monitor = {.context = context};
     int r;
 
-    r = add_matches(context);
+    r = add_matches(&monitor);
     if (r >= 0 && !print_begin(context, error))
         return FALSE;
+    /* what came since waits to be processed */
+    if (r >= 0)
+        r = find_service(&monitor);
     while (r >= 0) {
         r = sd_bus_process(bus, NULL);
         if (r == 0)

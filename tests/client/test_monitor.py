@@ -5,9 +5,14 @@ import json
 from pathlib import Path
 
 import pytest
+from gi.repository import Gio, GLib
 
 from lib.cli import FAILURE
+from lib.client import MANAGER, MANAGER_PATH, NAME
 from lib.vms import OTHER
+
+
+BUS = "org.freedesktop.DBus"
 
 
 class Monitor:
@@ -38,6 +43,38 @@ def monitor(service, cli):
     yield start
     for each in started:
         each.close()
+
+
+def test_signals_of_others_are_none_of_the_service(service, bus, monitor):
+    """Anybody may send a signal to anybody; the bus says who it was."""
+    def names():
+        return set(connection.call_sync(
+            BUS, "/org/freedesktop/DBus", BUS, "ListNames", None, None, Gio.DBusCallFlags.NONE,
+            10000, None).unpack()[0])
+
+    connection = bus.connect()
+    before = names()
+    made = monitor()
+    assert made.line() == "catalog 1 is in force"
+    target, = {name for name in names() - before if name.startswith(":")}
+    for path, interface, member, arguments in (
+            (MANAGER_PATH, MANAGER, "CatalogChanged",
+             GLib.Variant("(tasasas)", (7, ["forged"], [], []))),
+            (MANAGER_PATH, MANAGER, "VMRemoved", GLib.Variant("(suo)", ("forged", 0, "/x"))),
+            ("/org/vmfirmware1/vm/0/_ff", "org.freedesktop.DBus.Properties", "PropertiesChanged",
+             GLib.Variant("(sa{sv}as)", ("org.vmfirmware1.VM", {}, []))),
+            ("/org/freedesktop/DBus", BUS, "NameOwnerChanged",
+             GLib.Variant("(sss)", (NAME, ":1.0", "")))):
+        connection.emit_signal(target, path, interface, member, arguments)
+    connection.flush_sync(None)
+    connection.close_sync(None)
+
+    service.stateless("60-new")
+    assert made.line() == "catalog 2; added 60-new"
+    service.restart()
+    assert made.line() == "service stopped" and made.line() == "service started"
+    service.stateless("70-newer")
+    assert made.line() == "catalog 2; added 70-newer"
 
 
 def test_lines(service, monitor):
