@@ -58,13 +58,21 @@ static void print_arguments(const Options *options, GVariant *resolution) {
     (void)putchar('\n');
 }
 
-/* nvram-template, format: NVRAM_TEMPLATE_FORMAT */
+static gboolean is_key(const char *key) {
+    return g_ascii_isalpha(*key) &&
+            key[strspn(key, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")] ==
+            '\0';
+}
+
+/* nvram-template, format: NVRAM_TEMPLATE_FORMAT. What would be no name of a variable is left out: a
+ * shell would run it, and the service may be another host's. */
 static void print_variable(const char *key, const char *member, const char *value) {
     g_autofree char *joined = member ? g_strjoin("_", key, member, NULL) : g_strdup(key);
     g_autofree char *name = g_ascii_strup(joined, -1);
     g_autofree char *quoted = quote(value);
 
-    (void)printf("%s=%s\n", g_strdelimit(name, "-", '_'), quoted);
+    if (is_key(joined))
+        (void)printf("%s=%s\n", g_strdelimit(name, "-", '_'), quoted);
 }
 
 static void print_basic(const char *key, const char *member, GVariant *value) {

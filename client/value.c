@@ -182,6 +182,8 @@ static char *element_to_text(GVariant *element) {
         g_variant_get(element, "(&s&s&s)", &a, &b, &c);
         return g_strdup_printf("%s.%s=%s", a, b, c);
     }
+    if (!g_variant_is_of_type(element, G_VARIANT_TYPE_VARDICT))
+        return g_variant_print(element, FALSE);
     if (g_variant_lookup(element, "architecture", "&s", &a)) {
         g_autoptr(GVariant) machines =
                 g_variant_lookup_value(element, "machines", G_VARIANT_TYPE_STRING_ARRAY);

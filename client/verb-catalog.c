@@ -41,7 +41,7 @@ static GPtrArray *get_firmware(Context *context, GError **error) {
         g_autoptr(GVariant) object = g_variant_get_child_value(objects, i);
         g_autoptr(GVariant) interfaces = g_variant_get_child_value(object, 1);
         g_autoptr(GVariant) properties =
-                g_variant_lookup_value(interfaces, BUS_FIRMWARE_INTERFACE, NULL);
+                g_variant_lookup_value(interfaces, BUS_FIRMWARE_INTERFACE, G_VARIANT_TYPE_VARDICT);
 
         if (properties)
             g_ptr_array_add(firmware, value_from_properties(properties));
@@ -58,7 +58,8 @@ static const char *get_string(GVariant *dict, const char *key) {
 }
 
 static char *get_architectures(GVariant *firmware) {
-    g_autoptr(GVariant) targets = g_variant_lookup_value(firmware, "targets", NULL);
+    g_autoptr(GVariant) targets =
+            g_variant_lookup_value(firmware, "targets", G_VARIANT_TYPE("aa{sv}"));
     g_autoptr(GPtrArray) names = g_ptr_array_new();
 
     for (gsize i = 0; targets && i < g_variant_n_children(targets); i++) {

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A service that answers as no service should: another version, or that of a host not trusted."""
+
+import os
+import subprocess
+import threading
+
+import pytest
+from gi.repository import Gio, GLib
+
+from lib.client import FIRMWARE, FIRMWARE_PATH, NAME
+
+XML = """<node><interface name="org.vmfirmware1.Manager">
+<method name="Select"><arg type="s" direction="in"/><arg type="s" direction="in"/>
+<arg type="a{sv}" direction="in"/><arg type="o" direction="out"/><arg type="a{sv}" direction="out"/>
+</method></interface><interface name="org.freedesktop.DBus.ObjectManager">
+<method name="GetManagedObjects"><arg type="a{oa{sa{sv}}}" direction="out"/></method>
+</interface></node>"""
+
+
+@pytest.fixture
+def answer(bus):
+    """answer(properties): of a resolution, and of the one firmware that there is."""
+    properties = {}
+    context = GLib.MainContext.new()
+    loop = GLib.MainLoop.new(context, False)
+    ready = threading.Event()
+
+    def called(_connection, _sender, _path, _interface, method, _arguments, invocation):
+        if method == "Select":
+            reply = GLib.Variant("(oa{sv})", ("/x", properties))
+        else:
+            reply = GLib.Variant("(a{oa{sa{sv}}})", ({"/x": {FIRMWARE: properties}},))
+        invocation.return_value(reply)
+
+    def run():
+        context.push_thread_default()
+        connection = bus.connect()
+        for interface, path in zip(Gio.DBusNodeInfo.new_for_xml(XML).interfaces,
+                                   ("/org/vmfirmware1", FIRMWARE_PATH)):
+            connection.register_object(path, interface, called, None, None)
+        connection.call_sync(
+            "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "RequestName",
+            GLib.Variant("(su)", (NAME, 0)), None, Gio.DBusCallFlags.NONE, 10000, None)
+        ready.set()
+        loop.run()
+        connection.close_sync(None)
+        context.pop_thread_default()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    assert ready.wait(10)
+    yield properties.update
+    loop.quit()
+    thread.join()
+
+
+def test_shell_variables_are_nothing_but_that(answer, cli):
+    """Keys stand where quotes do not help."""
+    answer({"name": GLib.Variant("s", "it's $(touch pwned)\n`touch pwned`"),
+            "x;touch pwned;y": GLib.Variant("s", "a"), "$(touch pwned)": GLib.Variant("s", "a"),
+            "9": GLib.Variant("s", "a"), "": GLib.Variant("s", "a"),
+            "nvram": GLib.Variant("a{sv}", {"a\ntouch pwned\n": GLib.Variant("s", "a"),
+                                            "format": GLib.Variant("s", "raw")})})
+    printed = cli("select", "x86_64", "q35", "--render=shell")
+    told = subprocess.run(
+        ["bash", "-c", 'eval "$1"; printf "%s" "$NAME $NVRAM_FORMAT"', "-", printed],
+        cwd=cli.directory, check=True, capture_output=True)
+    assert (told.stdout, told.stderr) == (b"it's $(touch pwned)\n`touch pwned` raw", b"")
+    assert "pwned" not in os.listdir(cli.directory)
+
+
+@pytest.mark.parametrize("value", [
+    GLib.Variant("u", 5), GLib.Variant("s", "word"), GLib.Variant("a(ii)", [(1, 2)]),
+    GLib.Variant("as", ["word"]), GLib.Variant("at", [7]), GLib.Variant("a{sas}", {"a": ["b"]}),
+    GLib.Variant("aav", [[GLib.Variant("s", "word")]]), GLib.Variant("(ss)", ("a", "b")),
+], ids=GLib.Variant.get_type_string)
+def test_types_that_are_new(answer, cli, value):
+    answer({"name": GLib.Variant("s", "x"), "Name": GLib.Variant("s", "x"),
+            **{key: value for key in ("Targets", "Features", "Problems", "targets", "new")}})
+    assert "x" in cli("list")
+    assert "new" in cli("select", "x86_64", "q35")
+    assert cli.json("select", "x86_64", "q35")["name"] == "x"
