@@ -320,6 +320,7 @@ Catalog *catalog_build(const CatalogSources *sources, GError **error) {
                             .clock = sources->clock,
                             .visitor = sources->visitor,
                             .is_first = !sources->previous,
+                            .is_told = sources->changed != NULL,
                             .images = images,
                             .previous_images = sources->changed ? NULL : cache->images,
                             .ret_is_held = &catalog->is_held,

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What happens to a descriptor file is seen, whatever it is done by, without a Reload."""
 
+import mmap
 import os
+import time
 
 import pytest
 
-from lib import descriptors
+from lib import descriptors, wait
 
 
 @pytest.fixture
@@ -219,3 +221,20 @@ def test_what_makes_no_difference_is_silent(service, live, elsewhere):
     os.mkdir(service.vendor.path / "directory")
     os.unlink(service.vendor.path / ".50-x.json.swp")
     live.assert_silent()
+
+
+def test_written_through_a_mapping(service, start_live):
+    """Its times change at the first write alone: the second is told by the end of the mapping."""
+    service.add("50-x", features=["old"])
+    live = start_live()
+    with open(service.vendor.file("50-x"), "r+b") as file:
+        with mmap.mmap(file.fileno(), 0) as content:
+            place = content.find(b"old")
+            content[place:place + 3] = b"mid"
+            # until what was read is taken for settled
+            wait.until(lambda: live.client.reload() or
+                       live.client.firmware("50-x")["Features"] == ["mid"], "it is read")
+            time.sleep(0.1)
+            live.client.reload()
+            content[place:place + 3] = b"new"
+    live.until_property("50-x", "Features", ["new"])
