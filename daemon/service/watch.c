@@ -70,6 +70,8 @@ static void tell_later(Watch *watch) {
 
 static void poke(Watch *watch) {
     watch->anything_changed = TRUE;
+    /* which files they were matters no more */
+    g_hash_table_remove_all(watch->changes);
     tell_later(watch);
 }
 

@@ -92,3 +92,27 @@ def test_too_few_watches_and_then_enough(service, start_live):
     wait.until(lambda: live.client.problems() == [], "the limit is told no more")
     service.add("x", Layer(service.directory / "many" / "39"), features=["seen"])
     live.until_property("50-x39", "Features", ["seen"])
+
+
+def test_names_that_were_there_are_not_kept_for_ever(service):
+    """However many there were before it is time to look at them."""
+    def memory():
+        with open(f"/proc/{service.daemon.process.pid}/statm", encoding="ascii") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
+
+    def name(number):
+        return service.vendor.file(f"{number:0200}")
+
+    service.add("50-x")
+    # what AddressSanitizer keeps of what was freed is none of the service's
+    options = os.environ.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=1"
+    client = service.start_blind(environment={"ASAN_OPTIONS": options})
+    open(name(0), "wb").close()
+    before = None
+    for number in range(1, 60001):
+        os.rename(name(number - 1), name(number))
+        # no more than the kernel's queue holds
+        if number % 2000 == 0:
+            client.names()
+            before = before or memory()
+    assert memory() - before < 10 * 1024 * 1024
