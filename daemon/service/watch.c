@@ -55,6 +55,13 @@ static guint64 get_now(const Watch *watch) {
     return now;
 }
 
+static gboolean is_timer_set(const Watch *watch) {
+    int enabled = SD_EVENT_OFF;
+
+    (void)sd_event_source_get_enabled(watch->timer, &enabled);
+    return enabled != SD_EVENT_OFF;
+}
+
 static void set_timer(Watch *watch, guint64 usec) {
     (void)sd_event_source_set_time(watch->timer, usec);
     (void)sd_event_source_set_enabled(watch->timer, SD_EVENT_ONESHOT);
@@ -273,7 +280,7 @@ static void end_planning(Watch *watch) {
         (void)take_change(watch, event->wd, event->name);
     }
     g_ptr_array_set_size(watch->kept, 0);
-    if (watch->needs_rescan && watch->first_change == 0)
+    if (watch->needs_rescan && !is_timer_set(watch))
         set_timer(watch, get_now(watch) + watch->times.rescan);
 }
 
