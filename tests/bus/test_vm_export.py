@@ -4,6 +4,8 @@
 import fcntl
 import os
 import stat
+import statistics
+import threading
 import time
 
 import pytest
@@ -130,14 +132,19 @@ def test_select_is_quick_while_a_large_vm_is_made(service, vms):  # noqa: F811
         for _ in range(64):
             file.write(os.urandom(images.MIB))
     vms.client.reload()
-    import threading
-    thread = threading.Thread(target=lambda: vms.make("big", "aarch64", "virt"))
-    thread.start()
-    slowest, count = 0, 0
-    while thread.is_alive():
+
+    def time_of_one():
         begin = time.monotonic()
         vms.client.select_name("aarch64", "virt")
-        slowest = max(slowest, time.monotonic() - begin)
-        count += 1
+        return time.monotonic() - begin
+
+    alone = [time_of_one() for _ in range(50)]
+    thread = threading.Thread(target=lambda: vms.make("big", "aarch64", "virt"))
+    thread.start()
+    meanwhile = []
+    while thread.is_alive():
+        meanwhile.append(time_of_one())
     thread.join()
-    assert count > 3 and slowest < 0.3, (count, slowest)
+    # a loop that waits for the copy answers one or two
+    assert len(meanwhile) > 3
+    assert statistics.median(meanwhile) < 20 * statistics.median(alone)
