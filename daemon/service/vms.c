@@ -192,6 +192,7 @@ static gboolean set_state(VM *vm, GPtrArray *changed, gboolean is_gone) {
     g_ptr_array_unref(vm->changed);
     vm->changed = changed;
     vm->is_gone = is_gone;
+    vm->n_assessed++;
     return differs;
 }
 
@@ -255,6 +256,7 @@ typedef struct Assessed {
     uid_t owner;
     char *id;
     Pin *pin;
+    guint n_assessed;   /* of the VM, when this began */
     GPtrArray *changed; /* NULL: it could not be told */
     gboolean is_gone;
 } Assessed;
@@ -290,6 +292,7 @@ static gboolean start_assessment(gpointer data) {
         assessed->owner = vm->owner;
         assessed->id = g_strdup(vm->id);
         assessed->pin = pin_ref(vm->pin);
+        assessed->n_assessed = vm->n_assessed;
         g_ptr_array_add(assessment->vms_seen, assessed);
     }
     return list->len > 0;
@@ -327,9 +330,9 @@ static void finish_assessment(gpointer data) {
         const Assessed *assessed = assessment->vms_seen->pdata[i];
         VM *vm = find_vm(assessment->vms, assessed->owner, assessed->id);
 
-        /* not what has been pinned anew meanwhile */
-        if (vm && vm->pin == assessed->pin && assessed->changed &&
-            set_state(vm, assessed->changed, assessed->is_gone))
+        /* not what has been pinned anew meanwhile, or what a call has found out since */
+        if (vm && vm->pin == assessed->pin && vm->n_assessed == assessed->n_assessed &&
+            assessed->changed && set_state(vm, assessed->changed, assessed->is_gone))
             tell(assessment->vms, vm, VM_CHANGE_STATE);
     }
 }

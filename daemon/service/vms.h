@@ -17,6 +17,7 @@ typedef struct VM {
     guint64 size;       /* bytes of all its files */
     GPtrArray *changed; /* of static strings: see VMOp */
     gboolean is_gone;   /* its firmware is */
+    guint n_assessed;   /* how often these two were found out */
 } VM;
 
 /* What of a VM changed. */

@@ -41,6 +41,7 @@ def test_written_in_two_parts(service, live, closed):
         with open(service.vendor.file("50-x"), "ab") as file:
             file.write(second)
     live.until_property("50-x", "Features", ["new"])
+    live.until_change()
     assert [change[1:] for change in live.changes()] == [([], [], ["50-x"])]
 
 
@@ -75,6 +76,7 @@ def test_slow_writer_keeps_nothing_else_waiting(service, live):
             stop.set()
             thread.join()
     live.until_property("50-x", "Features", ["new"])
+    live.until_change()
     assert [change[1:] for change in live.changes()] == [
         (["60-y"], [], []), ([], [], ["50-x"])]
 

@@ -20,15 +20,13 @@ def switches(pid):
 
 
 def until_idle(pid, seconds=20):
-    """Waits until it has slept for a while."""
-    last = None
-
+    """Waits until it has slept for a while, but for what others make beside its files."""
     def rests():
-        nonlocal last
-        before, last = last, switches(pid)
-        return before == last
+        before = cpu_seconds(pid)
+        time.sleep(0.3)
+        return cpu_seconds(pid) - before < 0.003
 
-    wait.until(rests, "the service comes to rest", seconds, interval=0.3)
+    wait.until(rests, "the service comes to rest", seconds)
 
 
 def assert_idle(pid, seconds=3):
