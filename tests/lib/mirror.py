@@ -4,6 +4,7 @@
 import copy
 
 from . import client as names
+from . import wait
 
 
 class Mirror:
@@ -93,6 +94,8 @@ class Mirror:
 
     def check(self):
         """The copy is what the service says of itself."""
+        # CatalogChanged comes after all else
+        wait.until(lambda: self.generation == self.client.generation(), "the generation is told")
         assert not self.faults, "\n".join(self.faults)
         theirs = copy.deepcopy(self.client.managed_objects())
         ours = copy.deepcopy(self.objects)
@@ -100,4 +103,3 @@ class Mirror:
             for interfaces in objects.values():
                 interfaces[names.FIRMWARE].pop("Rank")
         assert ours == theirs
-        assert self.generation == self.client.generation()
