@@ -98,17 +98,17 @@ class Live:
             raise AssertionError(f"{error}; it is {known()}\n{self.daemon.stderr()}") from None
 
     def changes(self):
-        """All CatalogChanged so far."""
+        """All CatalogChanged so far, that of the change included whose first signals are here."""
+        self.signals.sync()
         return self.mirror.changes
 
     def until_change(self, number=1):
         """Waits until there have been so many CatalogChanged in all; returns the last one."""
-        wait.until(lambda: len(self.changes()) >= number, f"CatalogChanged number {number}")
-        return self.changes()[-1]
+        wait.until(lambda: len(self.mirror.changes) >= number, f"CatalogChanged number {number}")
+        return self.mirror.changes[-1]
 
     def assert_silent(self):
         """What was done until now made no difference: the next to be told is another file."""
-        self.signals.sync()
         before = len(self.changes())
         marker = self.service.vendor.write("zz-marker", "{")
         self.until_change(before + 1)
