@@ -98,6 +98,7 @@ static int classify_failure(
         file->fault = g_strconcat("file-missing:", file->path, NULL);
     } else {
         file->fault = g_strconcat("file-unreadable:", file->path, NULL);
+        file->is_settled = FALSE; /* what it was can pass, and leave no trace on the file */
     }
     return 0;
 }
@@ -196,7 +197,7 @@ static int look_at_image(
     r = image_probe(image->filename, image->format, &ret->info);
     if (r < 0)
         return r;
-    /* a lease, a bad block, a host that does not answer: that can pass without a trace on the file */
+    /* as of a descriptor: a lease, a bad block, a host that did not answer */
     if (ret->info.status == IMAGE_STATUS_UNREADABLE)
         ret->is_settled = FALSE;
     if (previous && is_fresh && !image_info_equal(&ret->info, &previous->info)) {

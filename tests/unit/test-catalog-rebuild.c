@@ -106,6 +106,26 @@ static void what_did_not_change_is_shared(void) {
     assert_as_new(&r, second);
 }
 
+/* What keeps it from being read may pass and leave its stamp as it is. */
+static void what_could_not_be_read_is_read_again(void) {
+    g_auto(Rebuild) r = {};
+    g_autoptr(Catalog) first = NULL;
+    g_autoptr(Catalog) second = NULL;
+    g_autofree char *path = NULL;
+    g_autofree char *reason = NULL;
+
+    begin(&r);
+    path = g_build_filename(r.root, "vendor/c.json", NULL);
+    reason = g_strconcat("file-unreadable:", path, NULL);
+    /* a regular file that opens, and whose first page nobody can read */
+    g_assert_no_errno(symlink("/proc/self/mem", path));
+    first = build(&r, NULL, later(), NULL);
+    g_assert_cmpstr(test_find(first, "c")->fault, ==, reason);
+    second = build(&r, first, later(), NULL);
+    g_assert_true(test_find(first, "c") != test_find(second, "c"));
+    assert_as_new(&r, second);
+}
+
 /* Two changes of one moment leave one stamp. */
 static void what_has_just_changed_is_read_again(void) {
     g_auto(Rebuild) r = {};
@@ -384,6 +404,7 @@ static void a_time_far_ahead_holds_nothing(void) {
 int main(int argc, char **argv) {
     static const TestCase cases[] = {
             TEST_CASE(what_did_not_change_is_shared),
+            TEST_CASE(what_could_not_be_read_is_read_again),
             TEST_CASE(what_has_just_changed_is_read_again),
             TEST_CASE(an_image_that_changes_is_seen),
             TEST_CASE(another_machine_table_judges_anew),
