@@ -12,31 +12,7 @@
 
 /* A VM appears, changes and goes at once, and what fails leaves all as it was. */
 
-/* A new directory for each test, with one VM "a" in it, whose NVRAM is "old". */
-typedef struct Fixture {
-    TestDir *dir;
-    VMStore *store;
-    FileFd vm;
-} Fixture;
-
-static Fixture fixture(void) {
-    Fixture f = {.dir = test_dir_new()};
-
-    f.store = test_store(f.dir);
-    test_make_vm(f.store, "a", "old");
-    f.vm = test_open_vm(f.store, "a");
-    return f;
-}
-
-static void fixture_clear(Fixture *f) {
-    file_fd_close(f->vm);
-    vmstore_free(f->store);
-    test_dir_free(f->dir);
-}
-
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Fixture, fixture_clear)
-
-static void assert_no_vm(const Fixture *f, const char *id) {
+static void assert_no_vm(const OneVM *f, const char *id) {
     FileFd fd = FILE_FD_NONE;
 
     g_assert_cmpint(vmstore_open_vm(f->store, test_owner(), id, &fd), ==, -ENOENT);
@@ -56,7 +32,7 @@ static void assert_exists(GError *error, const char *id) {
 /* -- new VMs ----------------------------------------------------------------------------- */
 
 static void a_vm_appears_when_it_is_published(void) {
-    g_auto(Fixture) f = fixture();
+    g_auto(OneVM) f = test_one_vm();
     g_autoptr(VMDraft) draft = test_draft(f.store);
     g_autoptr(GError) error = NULL;
     g_auto(FileFd) vm = FILE_FD_NONE;
@@ -74,7 +50,7 @@ static void a_vm_appears_when_it_is_published(void) {
 }
 
 static void an_id_is_given_once(void) {
-    g_auto(Fixture) f = fixture();
+    g_auto(OneVM) f = test_one_vm();
     g_autoptr(VMDraft) draft = test_draft(f.store);
     g_autoptr(GError) error = NULL;
 
@@ -90,7 +66,7 @@ static void an_id_is_given_once(void) {
 }
 
 static void a_file_in_the_way_is_not_replaced(void) {
-    g_auto(Fixture) f = fixture();
+    g_auto(OneVM) f = test_one_vm();
     g_autoptr(VMDraft) draft = test_draft(f.store);
     g_autofree char *path = vmstore_path(f.store, test_owner(), "a", "../b");
     g_autoptr(GError) error = NULL;
@@ -105,7 +81,7 @@ static void a_file_in_the_way_is_not_replaced(void) {
 /* -- changed VMs ------------------------------------------------------------------------- */
 
 static void a_replaced_vm_keeps_its_lock(void) {
-    g_auto(Fixture) f = fixture();
+    g_auto(OneVM) f = test_one_vm();
     g_autoptr(VMDraft) draft = test_draft(f.store);
     guint64 lock = test_inode(f.store, "a", "lock");
     g_auto(FileFd) lease = FILE_FD_NONE;
@@ -134,7 +110,7 @@ static void a_replaced_vm_keeps_its_lock(void) {
 }
 
 static void what_a_vm_was_goes_with_the_draft(void) {
-    g_auto(Fixture) f = fixture();
+    g_auto(OneVM) f = test_one_vm();
     g_autoptr(VMDraft) draft = test_draft(f.store);
     g_autofree char *before = vmdraft_get_path(draft, "nvram.raw");
     g_autofree char *content = NULL;
@@ -149,7 +125,7 @@ static void what_a_vm_was_goes_with_the_draft(void) {
 }
 
 static void files_are_kept_as_they_are(void) {
-    g_auto(Fixture) f = fixture();
+    g_auto(OneVM) f = test_one_vm();
     g_autoptr(VMDraft) draft = test_draft(f.store);
     guint64 inode = test_inode(f.store, "a", "nvram.raw");
     g_autoptr(GError) error = NULL;
@@ -167,7 +143,7 @@ static void files_are_kept_as_they_are(void) {
 
 /* An owner can make so many links to his file that it takes no more. */
 static void a_file_that_cannot_be_linked_is_copied(void) {
-    g_auto(Fixture) f = fixture();
+    g_auto(OneVM) f = test_one_vm();
     g_autoptr(VMDraft) draft = test_draft(f.store);
     g_autofree char *elsewhere = test_mkdir(f.dir, "elsewhere");
     g_auto(FileFd) dir = open(elsewhere, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -193,7 +169,7 @@ static void a_file_that_cannot_be_linked_is_copied(void) {
 }
 
 static void a_directory_is_not_kept(void) {
-    g_auto(Fixture) f = fixture();
+    g_auto(OneVM) f = test_one_vm();
     g_autoptr(VMDraft) draft = test_draft(f.store);
     g_autoptr(GError) error = NULL;
 
@@ -204,7 +180,7 @@ static void a_directory_is_not_kept(void) {
 }
 
 static void what_is_not_there_is_not_replaced(void) {
-    g_auto(Fixture) f = fixture();
+    g_auto(OneVM) f = test_one_vm();
     g_autoptr(VMDraft) draft = test_draft(f.store);
     g_autoptr(GError) error = NULL;
 
@@ -218,7 +194,7 @@ static void what_is_not_there_is_not_replaced(void) {
 /* -- other names, and none --------------------------------------------------------------- */
 
 static void a_vm_gets_another_id(void) {
-    g_auto(Fixture) f = fixture();
+    g_auto(OneVM) f = test_one_vm();
     g_auto(FileFd) lease = FILE_FD_NONE;
     g_autoptr(GError) error = NULL;
 
@@ -231,7 +207,7 @@ static void a_vm_gets_another_id(void) {
 }
 
 static void an_id_that_is_taken_stays(void) {
-    g_auto(Fixture) f = fixture();
+    g_auto(OneVM) f = test_one_vm();
     g_autoptr(GError) error = NULL;
     g_autoptr(GError) itself = NULL;
 
@@ -245,7 +221,7 @@ static void an_id_that_is_taken_stays(void) {
 }
 
 static void a_removed_vm_is_gone(void) {
-    g_auto(Fixture) f = fixture();
+    g_auto(OneVM) f = test_one_vm();
     g_autoptr(GError) error = NULL;
 
     test_make_vm(f.store, "b", "other");
@@ -259,7 +235,7 @@ static void a_removed_vm_is_gone(void) {
 }
 
 static void what_is_not_there_cannot_be_changed(void) {
-    g_auto(Fixture) f = fixture();
+    g_auto(OneVM) f = test_one_vm();
     const uid_t owners[] = {test_owner(), TEST_UNKNOWN_UID};
 
     for (gsize i = 0; i < G_N_ELEMENTS(owners); i++) {
@@ -276,7 +252,7 @@ static void what_is_not_there_cannot_be_changed(void) {
 }
 
 static void what_an_owner_linked_to_is_left_alone(void) {
-    g_auto(Fixture) f = fixture();
+    g_auto(OneVM) f = test_one_vm();
     g_autofree char *elsewhere = test_mkdir(f.dir, "elsewhere");
     g_autofree char *link = vmstore_path(f.store, test_owner(), "a", "link");
     g_autofree char *kept = g_build_filename(elsewhere, "kept", NULL);
@@ -289,7 +265,7 @@ static void what_an_owner_linked_to_is_left_alone(void) {
 }
 
 static void a_link_is_no_vm(void) {
-    g_auto(Fixture) f = fixture();
+    g_auto(OneVM) f = test_one_vm();
     g_autofree char *path = vmstore_path(f.store, test_owner(), "a", "../b");
     FileFd fd = FILE_FD_NONE;
 

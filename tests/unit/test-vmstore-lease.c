@@ -16,35 +16,12 @@
 
 /* Who has a VM, and what its owner may have put where its files were. */
 
-typedef struct Fixture {
-    TestDir *dir;
-    VMStore *store;
-    FileFd vm;
-} Fixture;
-
-static Fixture fixture(void) {
-    Fixture f = {.dir = test_dir_new()};
-
-    f.store = test_store(f.dir);
-    test_make_vm(f.store, "a", "old");
-    f.vm = test_open_vm(f.store, "a");
-    return f;
-}
-
-static void fixture_clear(Fixture *f) {
-    file_fd_close(f->vm);
-    vmstore_free(f->store);
-    test_dir_free(f->dir);
-}
-
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Fixture, fixture_clear)
-
 static void close_lease(FileFd *fd) {
     file_fd_close(*fd);
     *fd = FILE_FD_NONE;
 }
 
-static FileFd take_lease(const Fixture *f) {
+static FileFd take_lease(const OneVM *f) {
     g_autoptr(GError) error = NULL;
     FileFd fd = FILE_FD_NONE;
 
@@ -53,7 +30,7 @@ static FileFd take_lease(const Fixture *f) {
     return fd;
 }
 
-static void assert_in_use(const Fixture *f) {
+static void assert_in_use(const OneVM *f) {
     g_autoptr(GError) error = NULL;
     FileFd fd = FILE_FD_NONE;
 
@@ -64,7 +41,7 @@ static void assert_in_use(const Fixture *f) {
     g_assert_cmpint(fd, ==, FILE_FD_NONE);
 }
 
-static void assert_free(const Fixture *f) {
+static void assert_free(const OneVM *f) {
     g_auto(FileFd) fd = FILE_FD_NONE;
 
     g_assert_false(vmstore_is_leased(f->store, f->vm));
@@ -74,7 +51,7 @@ static void assert_free(const Fixture *f) {
 /* -- leases ------------------------------------------------------------------------------ */
 
 static void a_lease_is_exclusive(void) {
-    g_auto(Fixture) f = fixture();
+    g_auto(OneVM) f = test_one_vm();
     g_auto(FileFd) lease = FILE_FD_NONE;
 
     assert_free(&f);
@@ -86,7 +63,7 @@ static void a_lease_is_exclusive(void) {
 }
 
 static void a_lease_lasts_as_long_as_any_copy(void) {
-    g_auto(Fixture) f = fixture();
+    g_auto(OneVM) f = test_one_vm();
     FileFd lease = take_lease(&f);
     FileFd copy = fcntl(lease, F_DUPFD_CLOEXEC, 3);
     FileFd second = dup(copy);
@@ -100,7 +77,7 @@ static void a_lease_lasts_as_long_as_any_copy(void) {
 }
 
 static void a_lease_outlives_the_service(void) {
-    g_auto(Fixture) f = fixture();
+    g_auto(OneVM) f = test_one_vm();
     FileFd lease = take_lease(&f);
 
     g_clear_pointer(&f.store, vmstore_free);
@@ -111,7 +88,7 @@ static void a_lease_outlives_the_service(void) {
 }
 
 static void a_lease_is_of_the_lock_file_and_nobody_writes_it(void) {
-    g_auto(Fixture) f = fixture();
+    g_auto(OneVM) f = test_one_vm();
     g_auto(FileFd) lease = take_lease(&f);
     struct stat st;
 
@@ -123,7 +100,7 @@ static void a_lease_is_of_the_lock_file_and_nobody_writes_it(void) {
 }
 
 static void each_vm_has_a_lease(void) {
-    g_auto(Fixture) f = fixture();
+    g_auto(OneVM) f = test_one_vm();
     G_GNUC_UNUSED g_auto(FileFd) lease = take_lease(&f);
     g_auto(FileFd) other = FILE_FD_NONE;
 
@@ -133,7 +110,7 @@ static void each_vm_has_a_lease(void) {
 }
 
 static gpointer look(gpointer userdata) {
-    const Fixture *f = userdata;
+    const OneVM *f = userdata;
     gint64 end = g_get_monotonic_time() + G_USEC_PER_SEC / 4;
     guint n = 0;
 
@@ -143,7 +120,7 @@ static gpointer look(gpointer userdata) {
 }
 
 static void looking_never_stops_a_lease(void) {
-    g_auto(Fixture) f = fixture();
+    g_auto(OneVM) f = test_one_vm();
     gint64 end = g_get_monotonic_time() + G_USEC_PER_SEC / 4;
     GThread *thread = g_thread_new("look", look, &f);
 
@@ -156,7 +133,7 @@ static void looking_never_stops_a_lease(void) {
 }
 
 static void a_lock_that_cannot_be_used_is_told(void) {
-    g_auto(Fixture) f = fixture();
+    g_auto(OneVM) f = test_one_vm();
     g_autoptr(GError) missing = NULL;
     g_autoptr(GError) link = NULL;
     FileFd fd = FILE_FD_NONE;
@@ -173,7 +150,7 @@ static void a_lock_that_cannot_be_used_is_told(void) {
 
 /* -- an owner's files -------------------------------------------------------------------- */
 
-static void assert_not_opened(const Fixture *f, const char *name, int flags, int expected) {
+static void assert_not_opened(const OneVM *f, const char *name, int flags, int expected) {
     FileFd fd = FILE_FD_NONE;
 
     g_assert_cmpint(vmstore_open_owned(f->vm, name, flags, &fd), ==, expected);
@@ -181,7 +158,7 @@ static void assert_not_opened(const Fixture *f, const char *name, int flags, int
 }
 
 static void regular_files_are_opened(void) {
-    g_auto(Fixture) f = fixture();
+    g_auto(OneVM) f = test_one_vm();
     g_auto(FileFd) reader = FILE_FD_NONE;
     g_auto(FileFd) both = FILE_FD_NONE;
 
@@ -196,7 +173,7 @@ static void regular_files_are_opened(void) {
 }
 
 static void links_are_not_followed(void) {
-    g_auto(Fixture) f = fixture();
+    g_auto(OneVM) f = test_one_vm();
 
     g_assert_no_errno(symlinkat("nvram.raw", f.vm, "link"));
     g_assert_no_errno(symlinkat("/etc/passwd", f.vm, "outside"));
@@ -210,7 +187,7 @@ static void links_are_not_followed(void) {
 }
 
 static void what_is_no_file_is_not_opened(void) {
-    g_auto(Fixture) f = fixture();
+    g_auto(OneVM) f = test_one_vm();
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     g_auto(FileFd) server = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
@@ -231,7 +208,7 @@ static void what_is_no_file_is_not_opened(void) {
 
 /* The lease of fcntl(2), with which an owner could make any opener wait. */
 static void a_file_lease_makes_nobody_wait(void) {
-    g_auto(Fixture) f = fixture();
+    g_auto(OneVM) f = test_one_vm();
     g_auto(FileFd) fd = FILE_FD_NONE;
     gint64 begin = g_get_monotonic_time();
 
@@ -245,7 +222,7 @@ static void a_file_lease_makes_nobody_wait(void) {
 /* -- sizes ------------------------------------------------------------------------------- */
 
 static void sizes_count_holes_and_all_files(void) {
-    g_auto(Fixture) f = fixture();
+    g_auto(OneVM) f = test_one_vm();
     guint64 before = vmstore_get_size(f.vm);
     g_auto(FileFd) fd = FILE_FD_NONE;
 
@@ -260,7 +237,7 @@ static void sizes_count_holes_and_all_files(void) {
 }
 
 static void a_link_counts_as_itself(void) {
-    g_auto(Fixture) f = fixture();
+    g_auto(OneVM) f = test_one_vm();
     guint64 before = vmstore_get_size(f.vm);
 
     g_assert_no_errno(symlinkat("/etc/passwd", f.vm, "x"));

@@ -105,3 +105,18 @@ void test_assert_mode(const char *path, guint mode) {
     g_assert_no_errno(lstat(path, &st));
     g_assert_cmpuint(st.st_mode, ==, mode);
 }
+
+OneVM test_one_vm(void) {
+    OneVM f = {.dir = test_dir_new()};
+
+    f.store = test_store(f.dir);
+    test_make_vm(f.store, "a", "old");
+    f.vm = test_open_vm(f.store, "a");
+    return f;
+}
+
+void test_one_vm_clear(OneVM *f) {
+    file_fd_close(f->vm);
+    vmstore_free(f->store);
+    test_dir_free(f->dir);
+}

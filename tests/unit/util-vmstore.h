@@ -29,3 +29,14 @@ void test_assert_entries(VMStore *store, const char *id, const char *expected);
 
 /* Mode and type of the file at PATH, itself no link. */
 void test_assert_mode(const char *path, guint mode);
+
+/* A new directory, and one VM "a" in a store in it, whose NVRAM is "old". */
+typedef struct OneVM {
+    TestDir *dir;
+    VMStore *store;
+    FileFd vm;
+} OneVM;
+
+OneVM test_one_vm(void) G_GNUC_WARN_UNUSED_RESULT;
+void test_one_vm_clear(OneVM *f);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(OneVM, test_one_vm_clear)
