@@ -12,21 +12,9 @@ from lib import wait
 from lib.bus import PrivateBus
 from lib.client import Client
 from lib.fakepolkit import NEVER, NO, FakePolkit
-from lib.vms import VMs, service, start_as  # noqa: F401
+from lib.vms import SIXTEEN_CALLS, VMs, service, start_as  # noqa: F401
 
 OWN = "org.vmfirmware1.manage-own-vms"
-FLOOD = """
-for index in range(16):
-    fds = Gio.UnixFDList.new()
-    for _ in range(16):
-        fds.append(0)
-    client.connection.call_with_unix_fd_list(
-        NAME, MANAGER_PATH, MANAGER, 'PrepareVM', GLib.Variant('(sssa{sv})', (
-            f'vm{index}', 'x86_64', 'q35', {})), None, Gio.DBusCallFlags.NONE, 60000, fds, None)
-client.connection.flush_sync(None)
-print('sent', flush=True)
-sys.stdin.readline()
-"""
 
 
 @pytest.fixture
@@ -45,7 +33,7 @@ def test_calls_with_many_descriptors_from_many_uids(bus, service):  # noqa: F811
         vms = service.start()
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, old)
-    children = [start_as(uid, FLOOD, bus) for uid in (1, 2, 3, 6, 7, 8)]
+    children = [start_as(uid, SIXTEEN_CALLS, bus) for uid in (1, 2, 3, 6, 7, 8)]
     try:
         for child in children:
             assert child.stdout.readline() == "sent\n"

@@ -12,7 +12,8 @@ from lib import images, wait
 from lib.bus import PrivateBus
 from lib.client import ACCESS_DENIED
 from lib.fakepolkit import CHALLENGE, NEVER, NO, YES, FakePolkit
-from lib.vms import LIMITS, OTHER, OWNER, VMs, run_as, service, start_as, vm_path  # noqa: F401
+from lib.vms import (  # noqa: F401
+    LIMITS, OTHER, OWNER, SIXTEEN_CALLS, VMs, run_as, service, start_as, vm_path)
 
 OWN, ALL = "org.vmfirmware1.manage-own-vms", "org.vmfirmware1.manage-all-vms"
 INTERACTIVE = "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired"
@@ -185,18 +186,7 @@ def test_caller_that_goes_away_while_polkit_is_asked(bus, vms, polkit):
 def test_descriptors_of_waiting_calls(bus, service, vms, polkit):  # noqa: F811
     polkit.answers[OWN] = NEVER
     before = len(os.listdir(f"/proc/{service.daemon.process.pid}/fd"))
-    child = start_as(OWNER, """
-for index in range(16):
-    fds = Gio.UnixFDList.new()
-    for _ in range(16):
-        fds.append(0)
-    client.connection.call_with_unix_fd_list(
-        NAME, MANAGER_PATH, MANAGER, 'PrepareVM', GLib.Variant('(sssa{sv})', (
-            f'vm{index}', 'x86_64', 'q35', {})), None, Gio.DBusCallFlags.NONE, 60000, fds, None)
-client.connection.flush_sync(None)
-print('sent', flush=True)
-sys.stdin.readline()
-""", bus)
+    child = start_as(OWNER, SIXTEEN_CALLS, bus)
     assert child.stdout.readline() == "sent\n"
     wait.until(lambda: len(polkit.waiting) == 16, "all are asked", 10)
     soft, _ = resource.prlimit(service.daemon.process.pid, resource.RLIMIT_NOFILE)

@@ -314,4 +314,19 @@ def run_as(uid, program, bus=None):
     return out.splitlines()
 
 
+# What start_as() may be given: as many calls as one uid may have unfinished, with as many file
+# descriptors as one message may have; it ends when it is sent a line.
+SIXTEEN_CALLS = """
+for index in range(16):
+    fds = Gio.UnixFDList.new()
+    for _ in range(16):
+        fds.append(0)
+    client.connection.call_with_unix_fd_list(
+        NAME, MANAGER_PATH, MANAGER, 'PrepareVM', GLib.Variant('(sssa{sv})', (
+            f'vm{index}', 'x86_64', 'q35', {})), None, Gio.DBusCallFlags.NONE, 60000, fds, None)
+client.connection.flush_sync(None)
+print('sent', flush=True)
+sys.stdin.readline()
+"""
+
 __all__ = [name for name in dir() if not name.startswith("_")]
