@@ -10,13 +10,6 @@
 #include "file.h"
 #include "text.h"
 
-typedef struct Reader {
-    const CatalogSources *sources;
-    const CatalogReading *reading;
-    Catalog *catalog;
-    GPtrArray *files;
-} Reader;
-
 static gboolean system_failed(int r, const char *path, GError **error) {
     g_set_error(
             error, FIRMWARE_ERROR, FIRMWARE_ERROR_IO, "cannot read %s: %s", path, g_strerror(-r));
@@ -58,15 +51,15 @@ guint catalog_find_place(const GPtrArray *files, const char *file_name) {
     return low;
 }
 
-/* The file as the previous catalog has it, in the same layer; NULL: it has none. */
+/* The file as it was, in the same layer; NULL: it was not. */
 static CatalogFile *find_previous(
-        const Catalog *previous, const char *path, FirmwareLayer layer, guint depth) {
+        const GPtrArray *previous, const char *path, FirmwareLayer layer, guint depth) {
     const char *file_name = strrchr(path, '/') + 1;
 
     if (!previous)
         return NULL;
-    for (guint i = catalog_find_place(previous->files, file_name); i < previous->files->len; i++) {
-        CatalogFile *file = previous->files->pdata[i];
+    for (guint i = catalog_find_place(previous, file_name); i < previous->len; i++) {
+        CatalogFile *file = previous->pdata[i];
 
         if (!g_str_equal(file->file_name, file_name))
             break;
@@ -85,33 +78,33 @@ static void close_dir(DIR *dir) {
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(DIR, close_dir)
 
 static gboolean read_entry(
-        Reader *reader, guint depth, int dir_fd, const char *file_name, GError **error) {
-    const CatalogLayer *layer = reader->sources->layers->pdata[depth];
+        const CatalogListing *listing, guint depth, int dir_fd, const char *file_name,
+        GPtrArray *files, GError **error) {
+    const CatalogLayer *layer = listing->layers->pdata[depth];
     g_autofree char *path = g_strconcat(layer->directory, "/", file_name, NULL);
-    CatalogFile *previous = find_previous(reader->sources->previous, path, layer->kind, depth);
+    CatalogFile *previous = find_previous(listing->previous, path, layer->kind, depth);
     CatalogFile *file = NULL;
     int r;
 
     if (!previous && !text_is_valid(path)) {
-        catalog_add_problem(reader->catalog, path, "the file name is not UTF-8");
-        reader->catalog->has_unnamed = TRUE;
-        return TRUE;
+        g_ptr_array_add(listing->unnamed, g_strdup(path));
+    } else {
+        r = catalog_file_read(listing->reading, layer->kind, depth, dir_fd, path, previous, &file);
+        if (r < 0)
+            return system_failed(r, path, error);
+        if (file)
+            g_ptr_array_add(files, file);
     }
-
-    r = catalog_file_read(reader->reading, layer->kind, depth, dir_fd, path, previous, &file);
-    if (r < 0)
-        return system_failed(r, path, error);
-    if (file)
-        g_ptr_array_add(reader->files, file);
-    return check_number(reader->files->len, path, error);
+    return check_number(files->len + listing->unnamed->len, path, error);
 }
 
-static gboolean read_layer(Reader *reader, guint depth, GError **error) {
-    const CatalogLayer *layer = reader->sources->layers->pdata[depth];
+static gboolean read_layer(
+        const CatalogListing *listing, guint depth, GPtrArray *files, GError **error) {
+    const CatalogLayer *layer = listing->layers->pdata[depth];
     g_autoptr(DIR) dir = NULL;
     const struct dirent *entry;
 
-    file_visit_directory(reader->sources->visitor, layer->directory);
+    file_visit_directory(listing->reading->visitor, layer->directory);
     dir = opendir(layer->directory);
     if (!dir)
         return file_is_at_fault(-errno) || system_failed(-errno, layer->directory, error);
@@ -122,21 +115,27 @@ static gboolean read_layer(Reader *reader, guint depth, GError **error) {
         /* what a link leads to can change without the directory */
         if (entry->d_type == DT_LNK || entry->d_type == DT_UNKNOWN) {
             g_autofree char *path = g_strconcat(layer->directory, "/", entry->d_name, NULL);
-            file_visit(reader->sources->visitor, path);
+            file_visit(listing->reading->visitor, path);
         }
-        if (!read_entry(reader, depth, dirfd(dir), entry->d_name, error))
+        if (!read_entry(listing, depth, dirfd(dir), entry->d_name, files, error))
             return FALSE;
     }
     return errno == 0 || system_failed(-errno, layer->directory, error);
 }
 
-static gboolean read_all(Reader *reader, GError **error) {
-    for (guint i = 0; i < reader->sources->layers->len; i++)
-        if (!read_layer(reader, i, error))
-            return FALSE;
+static GPtrArray *files_new(void) {
+    return g_ptr_array_new_with_free_func((GDestroyNotify)catalog_file_unref);
+}
 
-    g_ptr_array_sort(reader->files, compare_files);
-    return TRUE;
+static GPtrArray *list_all(const CatalogListing *listing, GError **error) {
+    g_autoptr(GPtrArray) files = files_new();
+
+    for (guint i = 0; i < listing->layers->len; i++)
+        if (!read_layer(listing, i, files, error))
+            return NULL;
+
+    g_ptr_array_sort(files, compare_files);
+    return g_steal_pointer(&files);
 }
 
 /* -- what has changed alone -------------------------------------------------------------- */
@@ -168,15 +167,15 @@ static gboolean is_link(int dir_fd, const char *file_name) {
 
 /* PATH in the layer DEPTH, if it is there. */
 static gboolean read_changed(
-        Reader *reader, const char *path, guint depth, GHashTable *outdated, GError **error) {
-    const CatalogLayer *layer = reader->sources->layers->pdata[depth];
-    gsize length = strlen(layer->directory);
-    const char *file_name = path + length + 1;
-    CatalogFile *previous = find_previous(reader->sources->previous, path, layer->kind, depth);
+        const CatalogListing *listing, const char *path, guint depth, GPtrArray *files,
+        GHashTable *outdated, GError **error) {
+    const CatalogLayer *layer = listing->layers->pdata[depth];
+    g_autofree char *directory = g_path_get_dirname(path);
+    const char *file_name = strrchr(path, '/') + 1;
+    CatalogFile *previous = find_previous(listing->previous, path, layer->kind, depth);
     g_auto(FileFd) dir_fd = FILE_FD_NONE;
 
-    if (strncmp(path, layer->directory, length) != 0 || path[length] != '/' ||
-        strchr(file_name, '/') || !catalog_file_is_name(file_name))
+    if (!g_str_equal(directory, layer->directory) || !catalog_file_is_name(file_name))
         return TRUE;
     if (previous)
         g_hash_table_add(outdated, previous);
@@ -185,14 +184,13 @@ static gboolean read_changed(
     if (dir_fd < 0)
         return file_is_at_fault(-errno) || system_failed(-errno, layer->directory, error);
     if (is_link(dir_fd, file_name))
-        file_visit(reader->sources->visitor, path);
-    return read_entry(reader, depth, dir_fd, file_name, error);
+        file_visit(listing->reading->visitor, path);
+    return read_entry(listing, depth, dir_fd, file_name, files, error);
 }
 
 /* Both are in order. */
 static GPtrArray *merge(const GPtrArray *kept, GHashTable *outdated, const GPtrArray *read) {
-    GPtrArray *files =
-            g_ptr_array_new_full(kept->len + read->len, (GDestroyNotify)catalog_file_unref);
+    GPtrArray *files = files_new();
     guint n = 0;
 
     for (guint i = 0; i < kept->len; i++) {
@@ -208,36 +206,24 @@ static GPtrArray *merge(const GPtrArray *kept, GHashTable *outdated, const GPtrA
     return files;
 }
 
-static gboolean read_changes(Reader *reader, GError **error) {
-    const CatalogSources *sources = reader->sources;
+static GPtrArray *list_changes(const CatalogListing *listing, GError **error) {
     g_autoptr(GHashTable) outdated = g_hash_table_new(NULL, NULL);
-    GPtrArray *files;
+    g_autoptr(GPtrArray) read = files_new();
+    g_autoptr(GPtrArray) files = NULL;
 
-    for (guint i = 0; i < sources->changed->len; i++)
-        for (guint depth = 0; depth < sources->layers->len; depth++)
-            if (!read_changed(reader, sources->changed->pdata[i], depth, outdated, error))
-                return FALSE;
+    for (guint i = 0; i < listing->changed->len; i++)
+        for (guint depth = 0; depth < listing->layers->len; depth++)
+            if (!read_changed(listing, listing->changed->pdata[i], depth, read, outdated, error))
+                return NULL;
 
-    g_ptr_array_sort(reader->files, compare_files);
-    files = merge(sources->previous->files, outdated, reader->files);
-    g_ptr_array_unref(reader->files);
-    reader->files = files;
-    return check_number(files->len, sources->changed->pdata[0], error);
+    g_ptr_array_sort(read, compare_files);
+    files = merge(listing->previous, outdated, read);
+    if (!check_number(files->len, listing->changed->pdata[0], error))
+        return NULL;
+    return g_steal_pointer(&files);
 }
 
-GPtrArray *catalog_read_layers(
-        const CatalogSources *sources, const CatalogReading *reading, Catalog *catalog,
-        GError **error) {
-    Reader reader = {
-            .sources = sources,
-            .reading = reading,
-            .catalog = catalog,
-            .files = g_ptr_array_new_with_free_func((GDestroyNotify)catalog_file_unref),
-    };
-
-    if (sources->changed && can_all_be_told(sources->changed) ? read_changes(&reader, error)
-                                                              : read_all(&reader, error))
-        return reader.files;
-    g_ptr_array_unref(reader.files);
-    return NULL;
+GPtrArray *catalog_list_files(const CatalogListing *listing, GError **error) {
+    return listing->changed && can_all_be_told(listing->changed) ? list_changes(listing, error)
+                                                                 : list_all(listing, error);
 }

@@ -1,18 +1,30 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "catalog.h"
+#include "catalog-file.h"
 
 /*
  * The files of all layers, in priority order: read anew as far as they have changed since the previous
- * catalog, and shared with it otherwise. A part of making a catalog.
+ * time, and shared with it otherwise. A part of making a catalog.
  */
 
-/* Of CatalogFile, owned: by file name, of one name the most specific layer's first. Tells CATALOG of
- * names that cannot be told. */
-GPtrArray *catalog_read_layers(
-        const CatalogSources *sources, const CatalogReading *reading, Catalog *catalog,
-        GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* All layers together; more is refused rather than answered slowly. */
+#define CATALOG_MAX_FILES 16384
+
+typedef struct CatalogListing {
+    const CatalogReading *reading;
+    const GPtrArray *layers; /* of CatalogLayer, least specific first */
+    /* The files as they were, or NULL; and paths (char*) of files of the layers, which are all that
+     * has changed since, or NULL: anything may have. */
+    const GPtrArray *previous;
+    const GPtrArray *changed;
+    GPtrArray *unnamed; /* of char*: the paths are added of files whose names are not UTF-8 */
+} CatalogListing;
+
+/* Of CatalogFile, owned: by file name, of one name the most specific layer's first. A layer that is not
+ * there or may not be read is empty. Errors: FIRMWARE_ERROR_LIMITS_EXCEEDED, _IO. */
+GPtrArray *catalog_list_files(const CatalogListing *listing, GError **error)
+        G_GNUC_WARN_UNUSED_RESULT;
 
 /* Where files of this name begin in FILES, or would. */
 guint catalog_find_place(const GPtrArray *files, const char *file_name);

@@ -4,7 +4,6 @@
 
 #include <string.h>
 
-#include "catalog-layers.h"
 #include "error.h"
 #include "flash.h"
 #include "text.h"
@@ -287,12 +286,30 @@ static Catalog *catalog_new(MachineTable *machines) {
     return catalog;
 }
 
-static gboolean fill(Build *build, GError **error) {
+static gboolean list_files(const Build *build, GError **error) {
+    const CatalogSources *sources = build->sources;
+    g_autoptr(GPtrArray) unnamed = g_ptr_array_new_with_free_func(g_free);
+    const CatalogListing listing = {
+            .reading = &build->reading,
+            .layers = sources->layers,
+            .previous = sources->previous ? sources->previous->files : NULL,
+            .changed = sources->changed,
+            .unnamed = unnamed,
+    };
+    Catalog *catalog = build->catalog;
+
+    catalog->files = catalog_list_files(&listing, error);
+    catalog->has_unnamed = unnamed->len > 0;
+    for (guint i = 0; i < unnamed->len; i++)
+        catalog_add_problem(catalog, unnamed->pdata[i], "the file name is not UTF-8");
+    return catalog->files != NULL;
+}
+
+static gboolean fill(const Build *build, GError **error) {
     const GPtrArray *machine_problems = machine_table_get_problems(build->sources->machines);
     Catalog *catalog = build->catalog;
 
-    catalog->files = catalog_read_layers(build->sources, &build->reading, catalog, error);
-    if (!catalog->files || !settle_files(build, error))
+    if (!list_files(build, error) || !settle_files(build, error))
         return FALSE;
 
     for (guint i = 0; i < machine_problems->len; i++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "catalog-file.h"
+#include "catalog-layers.h"
 #include "machine.h"
 
 /*
@@ -9,9 +9,6 @@
  * overridden, masked and broken, and why. Immutable once it is built, and shared between threads;
  * building it is the only part that reads files.
  */
-
-/* All layers together; more is refused rather than answered slowly. */
-#define CATALOG_MAX_FILES 16384
 
 /* A path, escaped where it is not UTF-8, and what is wrong there. */
 typedef struct CatalogProblem {
