@@ -21,6 +21,15 @@ static gboolean conflict(const VMCall *call, const char *what, GError **error) {
     return FALSE;
 }
 
+/* KEY is PINNED, and ASKED was asked for. */
+static gboolean differs(
+        const VMCall *call, const char *key, const char *pinned, const char *asked,
+        GError **error) {
+    g_autofree char *what = g_strdup_printf("its %s is %s, not %s", key, pinned, asked);
+
+    return conflict(call, what, error);
+}
+
 /* -- PrepareVM --------------------------------------------------------------------------- */
 
 static gboolean check_machine(VMCall *call, GError **error) {
@@ -32,13 +41,14 @@ static gboolean check_machine(VMCall *call, GError **error) {
     *machine = machine_table_resolve(
             call->catalog->machines, pinned->architecture, call->request->machine);
     if (!g_str_equal(call->request->architecture, pinned->architecture))
-        return conflict(call, "architecture: another one", error);
+        return differs(
+                call, "architecture", pinned->architecture, call->request->architecture, error);
     if (g_str_equal(call->request->machine, call->pin->machine))
         return TRUE;
     if (machine->board && machine->board == before.board &&
         descriptor_matches_machine(pinned->descriptor, pinned->architecture, machine->canonical))
         return TRUE;
-    return conflict(call, "machine: another one", error);
+    return differs(call, "machine", call->pin->machine, call->request->machine, error);
 }
 
 /* A template of the caller's own is ignored once the VM exists. */
@@ -50,7 +60,9 @@ static gboolean check_pin(VMCall *call, GError **error) {
         return FALSE;
     if (call->request->nvram_format && call->pin->has_nvram &&
         !g_str_equal(call->request->nvram_format, image_format_to_string(call->pin->nvram_format)))
-        return conflict(call, "nvram-format: another one", error);
+        return differs(
+                call, "nvram-format", image_format_to_string(call->pin->nvram_format),
+                call->request->nvram_format, error);
 
     selection_check_requirements(
             call->request, pinned->name, pinned->descriptor, call->op.host_features, reasons);

@@ -26,6 +26,18 @@ def snapshot(vm):
             for name in vm.files()}, vm.properties()
 
 
+@pytest.mark.parametrize("architecture,machine,options,text", [
+    ("x86_64", "isapc", {}, "its machine is q35, not isapc"),
+    ("i386", "q35", {}, "its architecture is x86_64, not i386"),
+    ("x86_64", "q35", {"nvram_format": "qcow2"}, "its nvram-format is raw, not qcow2"),
+    ("x86_64", "q35", {"interface": "bios"}, "does not satisfy the requirements (interface)"),
+])
+def test_conflict_says_what_it_is_pinned_to(vms, architecture, machine, options, text):
+    vms.make("vm", "x86_64", "q35")
+    with raises(CONFLICT, text):
+        vms.prepare("vm", architecture, machine, **options)
+
+
 @pytest.mark.parametrize("machine,options", [
     ("pc", {}), ("pc-i440fx-7.2", {}), ("nonsense", {}), ("isapc", {}), ("pc-q35-2.9", {}),
     ("q35", {"nvram_format": "qcow2"}), ("q35", {"interface": "bios"}),
