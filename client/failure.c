@@ -53,10 +53,12 @@ static const Hint *find_hint(const char *name) {
     return NULL;
 }
 
-/* Of a wrong argument: the option's name, where it is not the key's. */
+/* What helps, where it is not what helps against this error elsewhere. */
 static const char *hint_to_text(const Hint *hint, const char *message) {
     if (g_str_equal(hint->name, SD_BUS_ERROR_INVALID_ARGS) && strstr(message, "nvram-filename"))
         return "say where with --nvram=FILE";
+    if (g_str_has_suffix(message, "it has no backup"))
+        return "'vmfirmwarectl reset' and 'import' make one";
     return hint->text;
 }
 

@@ -176,6 +176,8 @@ def test_export(service, vms, vm, cli):
     status, output, errors = cli.raw("export", ID, "-")
     assert (status, output, errors) == (0, vm.read(), "")
 
+    text = cli.fails(FAILURE, "export", ID, "backup.fd", "--backup")
+    assert text.endswith("it has no backup; 'vmfirmwarectl reset' and 'import' make one"), text
     vm.reset()
     cli("export", ID, "backup.fd", "--backup")
     assert (service.directory / "backup.fd").read_bytes() == file.read_bytes()
