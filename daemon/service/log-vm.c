@@ -31,7 +31,7 @@ void log_vm_change(const VM *vm, VMChange change) {
     }
     if (vm->is_gone)
         log_vm(vm, G_LOG_LEVEL_WARNING, LOG_ID_VM_FIRMWARE_GONE,
-               "cannot start: an image is gone of its firmware");
+               "cannot start: an image is gone from its firmware");
 }
 
 void log_vm_unreadable(uid_t owner, const char *id, const char *fault) {
