@@ -103,7 +103,7 @@ def member_to_rst(element, comment):
     if element.tag == "property":
         emits = next((annotation.get("value") for annotation in element.findall("annotation")
                       if annotation.get("name") == EMITS), "true")
-        head = f"**{name}** {element.get('type')}, {element.get('access')}, changes told: {emits}"
+        head = f"**{name}** {element.get('type')}, {element.get('access')}, EmitsChangedSignal: {emits}"
     else:
         arguments = ", ".join(argument_to_rst(argument, element.tag == "method")
                               for argument in element.findall("arg"))
@@ -129,7 +129,8 @@ def interface_to_rst(path):
     made = []
     for interface, comment in with_comments(node):
         name = interface.get("name")
-        made += [name, "=" * len(name), "", *comment_to_rst(comment, name)]
+        text = comment_to_rst(comment, name)
+        made += [name, "=" * len(name), "", text[0][:1].upper() + text[0][1:], *text[1:]]
         for tag, title in (("method", "Methods"), ("signal", "Signals"), ("property", "Properties")):
             members = [pair for pair in with_comments(interface) if pair[0].tag == tag]
             if members:
