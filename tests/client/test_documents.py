@@ -62,3 +62,34 @@ def test_every_shell_variable_has_its_name_there(service, environment, cli):
     described = set(re.findall(r"[A-Z_]{4,}", described[described.index("\nVariables\n"):
                                                        described.index("\nJSON\n")]))
     assert {line.partition("=")[0] for line in output.splitlines()} == described
+
+
+# -- the shape of the code --
+
+ARCHITECTURE = paths.REPOSITORY / "docs" / "ARCHITECTURE.md"
+
+
+def module_rows(directory):
+    """For each row of the directory's table, a pattern for the names of its modules."""
+    text = ARCHITECTURE.read_text(encoding="utf-8")
+    section = text.partition(f"\n## {directory}\n")[2].partition("\n## ")[0]
+    return [re.compile("|".join(name.replace("*", ".*") + "(-internal)?"
+                                for name in re.findall("`([^`]+)`", row)))
+            for row in re.findall(r"^\| (`.*?) \|", section, re.MULTILINE)]
+
+
+@pytest.mark.parametrize("directory", ["daemon/core", "daemon/service", "client"])
+def test_a_module_uses_those_above_it(directory):
+    rows = module_rows(directory)
+    files = sorted((paths.REPOSITORY / directory).glob("*.[ch]"))
+    places = {}
+    for module in {file.stem for file in files}:
+        places[module] = [i for i, row in enumerate(rows) if row.fullmatch(module)]
+        assert len(places[module]) == 1, f"{module} has its place in {ARCHITECTURE.name}"
+    for row in rows:
+        assert any(row.fullmatch(module) for module in places), f"{row.pattern} is there"
+    for file in files:
+        text = file.read_text(encoding="utf-8")
+        for used in re.findall(r'^#include "(.*)\.h"$', text, re.MULTILINE):
+            if used in places:
+                assert places[used] <= places[file.stem], f"{file} uses {used}"
