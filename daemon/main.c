@@ -239,7 +239,8 @@ static int serve(const Options *options, Config *config) {
     if (r < 0) {
         g_critical(
                 "cannot connect to the %s bus: %s", options->config.is_user ? "session" : "system",
-                g_strerror(-r));
+                r == -ENOMEDIUM ? "$DBUS_SESSION_BUS_ADDRESS and $XDG_RUNTIME_DIR are not set"
+                                : g_strerror(-r));
         return r;
     }
 

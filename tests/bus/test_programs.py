@@ -50,6 +50,15 @@ def test_no_bus_is_an_error_that_is_told(tmp_path):
     assert done.stderr.strip()
 
 
+def test_no_session_is_told_by_what_it_lacks(tmp_path, monkeypatch):
+    for name in ("DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    done = run("--user", f"--search-path={tmp_path}", f"--state-directory={tmp_path}/state")
+    assert done.returncode == 1
+    assert done.stderr == ("vmfirmwared: cannot connect to the session bus: "
+                           "$DBUS_SESSION_BUS_ADDRESS and $XDG_RUNTIME_DIR are not set\n")
+
+
 def test_second_instance_on_one_bus_exits_and_says_so(bus, service, tmp_path):
     service.add("x")
     client = service.start()
