@@ -80,7 +80,7 @@ static gboolean parse_options(int *argc, char ***argv, Options *options, GError 
 
     g_option_context_set_summary(
             context,
-            "Answers over D-Bus which firmware a virtual machine gets, and how its flash is laid "
+            "Tells over D-Bus which firmware a virtual machine gets, and how its flash is laid "
             "out,\nfrom the firmware descriptors of this host (QEMU's docs/interop/firmware.json).");
     g_option_context_add_main_entries(context, entries, NULL);
     if (!check_no_values(entries, *argv, error) ||
