@@ -190,6 +190,10 @@ static void finish_call(gpointer data) {
     g_auto(sd_bus_error) error = SD_BUS_ERROR_NULL;
     int r;
 
+    /* what it found out is of a catalog that has gone since */
+    if (call->catalog != manager_get_catalog(call->bus->manager))
+        vms_assess_all(call->bus->vms);
+
     if (call->error && !call->op.new_pin) {
         /* a refusal, too, can be news of the VM */
         if (call->op.changed)

@@ -324,17 +324,25 @@ static void run_assessment(gpointer data) {
 }
 
 static void finish_assessment(gpointer data) {
-    Assessment *assessment = data;
+    const Assessment *assessment = data;
+    VMs *vms = assessment->vms;
+    guint n_seen = 0;
 
     for (guint i = 0; i < assessment->vms_seen->len; i++) {
         const Assessed *assessed = assessment->vms_seen->pdata[i];
-        VM *vm = find_vm(assessment->vms, assessed->owner, assessed->id);
+        VM *vm = find_vm(vms, assessed->owner, assessed->id);
 
-        /* not what has been pinned anew meanwhile, or what a call has found out since */
-        if (vm && vm->pin == assessed->pin && vm->n_assessed == assessed->n_assessed &&
-            assessed->changed && set_state(vm, assessed->changed, assessed->is_gone))
-            tell(assessment->vms, vm, VM_CHANGE_STATE);
+        if (!vm || vm->pin != assessed->pin)
+            continue;
+        n_seen++;
+        /* not what a call has found out since */
+        if (vm->n_assessed == assessed->n_assessed && assessed->changed &&
+            set_state(vm, assessed->changed, assessed->is_gone))
+            tell(vms, vm, VM_CHANGE_STATE);
     }
+    /* the others are new, have another id or another pin since */
+    if (n_seen < g_hash_table_size(vms->table))
+        vms_assess_all(vms);
 }
 
 static void free_assessment(gpointer data) {
