@@ -16,7 +16,7 @@
  * the same tables as on the bus, and no objects behind them. */
 
 typedef struct Node {
-    const char *path; /* words in capitals stand for any label */
+    const char *path; /* labels all in capitals stand for any */
     const char *interface;
     const sd_bus_vtable *vtable; /* NULL: an object manager */
 } Node;
@@ -40,7 +40,7 @@ static gboolean node_matches(const Node *node, const char *path) {
     if (g_strv_length(given) != n)
         return FALSE;
     for (gsize i = 0; i < n; i++)
-        if (!g_ascii_isupper(wanted[i][0]) && !g_str_equal(wanted[i], given[i]))
+        if (wanted[i][strspn(wanted[i], G_CSET_A_2_Z)] && !g_str_equal(wanted[i], given[i]))
             return FALSE;
     return TRUE;
 }

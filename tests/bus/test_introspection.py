@@ -153,7 +153,8 @@ def test_list_of_paths_is_complete_and_each_can_be_printed():
 
 @pytest.mark.parametrize("path", ["", "/", "word", "/org", VM_PATH, f"{VM_PATH}/0",
                                   f"{VM_PATH}/0/a/b", f"{FIRMWARE_PATH}/", f"{FIRMWARE_PATH}/a/b",
-                                  f"{FIRMWARE_PATH}/a-b", f"{MANAGER_PATH}/", "/org/vmfirmware10"])
+                                  f"{FIRMWARE_PATH}/a-b", f"{MANAGER_PATH}/", "/org/vmfirmware10",
+                                  "/org/freedesktop/Word"])
 def test_another_path_is_an_error(path):
     done = run(path)
     assert (done.returncode, done.stdout) == (1, "")
