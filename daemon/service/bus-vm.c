@@ -200,16 +200,14 @@ static int finish_rename(VMCall *call, sd_bus_error *ret_error) {
     return sd_bus_reply_method_return(call->message, "o", path);
 }
 
-static gboolean start_export(VMCall *call, GError **error) {
-    return bus_vm_call_find(call, NULL, error) && bus_export_admit(call->bus, call->caller, error);
-}
-
 static int finish_export(VMCall *call, sd_bus_error *ret_error) {
     g_auto(FileFd) pipe = FILE_FD_NONE;
     int file = call->op.nvram;
     int lease = call->op.lease;
     int r;
 
+    if (!bus_export_admit(call->bus, call->caller, &call->error))
+        return 0;
     call->op.nvram = FILE_FD_NONE;
     call->op.lease = FILE_FD_NONE;
     r = bus_export_begin(call->bus, call->caller, file, call->op.nvram_size, lease, &pipe);
@@ -230,7 +228,7 @@ static const VMMethod import = {start_replacing, vm_op_import, finish_touched};
 static const VMMethod rebind = {start_rebind, vm_op_rebind, finish_rebind};
 static const VMMethod clone_vm = {start_clone, vm_op_clone, finish_clone};
 static const VMMethod rename_vm = {start_existing, vm_op_rename, finish_rename};
-static const VMMethod export_nvram = {start_export, vm_op_export, finish_export};
+static const VMMethod export_nvram = {start_existing, vm_op_export, finish_export};
 static const VMMethod remove_vm = {start_existing, vm_op_remove, finish_remove};
 
 /* Reads a new id if HAS_ID, a descriptor if HAS_FD, and the options; then the call is on its way. */

@@ -7,11 +7,13 @@ import stat
 import statistics
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from lib import descriptors, images, wait
 from lib.checks import raises
+from lib.client import DBusError
 from lib.vms import IN_USE, LIMITS, service  # noqa: F401
 
 SIZE = 64 * images.MIB
@@ -90,8 +92,24 @@ def test_four_at_once(vms, vm):
     wait.until(lambda: export_works(vm), "all are free", 5)
 
 
+def test_four_at_once_of_any_owners(vms):
+    made = [vms.make("vm", "aarch64", "virt", owner=owner) for owner in range(1000, 1012)]
+    fds = []
+
+    def export(vm):
+        try:
+            fds.append(vm.export_raw()[0])
+        except DBusError as error:
+            assert error.name == LIMITS
+
+    with ThreadPoolExecutor(len(made)) as pool:
+        list(pool.map(export, made))
+    for fd in fds:
+        os.close(fd)
+    assert len(fds) == 4
+
+
 def open_again(vm, fds):
-    from lib.client import DBusError
     try:
         fds.append(vm.export_raw(live=True)[0])
     except DBusError as error:
@@ -100,7 +118,6 @@ def open_again(vm, fds):
 
 
 def export_works(vm):
-    from lib.client import DBusError
     try:
         return len(vm.export()) == SIZE
     except DBusError as error:
