@@ -5,6 +5,10 @@
 #include "copy.h"
 #include "file.h"
 
+/* The coarsest clock that a file system has, FAT's: two changes within one of its ticks leave the
+ * same stamp. */
+#define TICK_USEC (2 * G_USEC_PER_SEC)
+
 typedef struct Entry {
     FileStamp stamp;
     char *digest;
@@ -59,6 +63,7 @@ static void keep_digest(
 }
 
 int digest_cache_get(DigestCache *cache, const char *path, int fd, char **ret) {
+    const FileClock clock = {.now = g_get_real_time(), .quiet = TICK_USEC};
     g_autofree char *digest = NULL;
     FileStamp stamp;
     struct stat st;
@@ -73,7 +78,8 @@ int digest_cache_get(DigestCache *cache, const char *path, int fd, char **ret) {
         r = copy_digest(fd, (guint64)st.st_size, &digest);
         if (r < 0)
             return r;
-        keep_digest(cache, path, &stamp, digest);
+        if (file_stamp_is_settled(&stamp, &clock))
+            keep_digest(cache, path, &stamp, digest);
     }
     *ret = g_steal_pointer(&digest);
     return 0;
