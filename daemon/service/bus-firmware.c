@@ -129,7 +129,8 @@ static int get_nvram_template(
     return append_image(reply, descriptor ? &descriptor->nvram_template : NULL);
 }
 
-static int append_target(sd_bus_message *reply, const DescriptorTarget *target) {
+static int append_target(sd_bus_message *reply, gconstpointer element) {
+    const DescriptorTarget *target = element;
     int r;
 
     r = sd_bus_message_open_container(reply, 'r', "sas");
@@ -148,17 +149,9 @@ static int get_targets(
         sd_bus *connection, const char *path, const char *interface, const char *property,
         sd_bus_message *reply, void *userdata, sd_bus_error *ret_error) {
     const Descriptor *descriptor = ((const CatalogFile *)userdata)->descriptor;
-    int r;
 
-    r = sd_bus_message_open_container(reply, 'a', "(sas)");
-    if (r < 0)
-        return r;
-    for (guint i = 0; descriptor && i < descriptor->targets->len; i++) {
-        r = append_target(reply, descriptor->targets->pdata[i]);
-        if (r < 0)
-            return r;
-    }
-    return sd_bus_message_close_container(reply);
+    return descriptor ? bus_append_array(reply, "(sas)", descriptor->targets, append_target)
+                      : sd_bus_message_append(reply, "a(sas)", 0);
 }
 
 #define CONST_FLAG SD_BUS_VTABLE_PROPERTY_CONST

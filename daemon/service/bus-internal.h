@@ -71,7 +71,13 @@ int bus_append_resolution(
         sd_bus_message *reply, const Resolution *resolution, const Request *request,
         sd_bus_error *ret_error);
 
-/* bus-append.c: entries of an a{sv}, and lists. */
+/* bus-append.c: entries of an a{sv}, and lists. TYPE is of the entry's value, or of an element. */
+int bus_open_entry(sd_bus_message *message, const char *key, const char *type);
+int bus_close_entry(sd_bus_message *message);
+typedef int (*BusAppendElement)(sd_bus_message *message, gconstpointer element);
+int bus_append_array(
+        sd_bus_message *message, const char *type, const GPtrArray *elements,
+        BusAppendElement append);
 int bus_append_string(sd_bus_message *message, const char *key, const char *value);
 int bus_append_strv(sd_bus_message *message, const char *key, const char *const *values);
 int bus_append_words(sd_bus_message *message, const char *key, const GPtrArray *words);
@@ -145,7 +151,7 @@ int bus_vm_add(Bus *bus);
 char *bus_vm_path(uid_t owner, const char *id) G_GNUC_WARN_UNUSED_RESULT;
 const char *bus_vm_get_state(const Bus *bus, const VM *vm);
 int bus_vm_emit_changed(Bus *bus, const VM *vm, VMChange change);
-/* Everything of a VM's answer: path and resolution. */
+/* The a{sv} of a VM's answer: that of its resolution, and what is the VM's own. */
 int bus_vm_append_resolution(sd_bus_message *reply, VMCall *call, sd_bus_error *ret_error);
 
 /* bus-export.c: sends the rest of an Export beside the event loop. Takes both descriptors. */

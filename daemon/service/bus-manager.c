@@ -62,7 +62,8 @@ static int method_select(sd_bus_message *message, void *userdata, sd_bus_error *
     return reply_resolution(message, resolution, request, ret_error);
 }
 
-static int append_verdict(sd_bus_message *reply, const FileVerdict *verdict) {
+static int append_verdict(sd_bus_message *reply, gconstpointer element) {
+    const FileVerdict *verdict = element;
     int r;
 
     r = sd_bus_message_open_container(reply, 'r', "sssas");
@@ -97,15 +98,7 @@ static int method_explain(sd_bus_message *message, void *userdata, sd_bus_error 
     r = sd_bus_message_new_method_return(message, &reply);
     if (r < 0)
         return r;
-    r = sd_bus_message_open_container(reply, 'a', "(sssas)");
-    if (r < 0)
-        return r;
-    for (guint i = 0; i < verdicts->len; i++) {
-        r = append_verdict(reply, verdicts->pdata[i]);
-        if (r < 0)
-            return r;
-    }
-    r = sd_bus_message_close_container(reply);
+    r = bus_append_array(reply, "(sssas)", verdicts, append_verdict);
     if (r < 0)
         return r;
     return sd_bus_send(NULL, reply, NULL);
@@ -185,6 +178,14 @@ static int method_get_firmware(sd_bus_message *message, void *userdata, sd_bus_e
     return sd_bus_reply_method_return(message, "o", path);
 }
 
+static int append_firmware(sd_bus_message *reply, gconstpointer element) {
+    const CatalogFile *file = element;
+    g_autofree char *path = bus_firmware_path(file->name);
+
+    return sd_bus_message_append(
+            reply, "(sso)", file->name, firmware_state_to_string(file->state), path);
+}
+
 static int method_list_firmware(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {
     const Bus *bus = userdata;
     const Catalog *catalog = manager_get_catalog(bus->manager);
@@ -194,19 +195,7 @@ static int method_list_firmware(sd_bus_message *message, void *userdata, sd_bus_
     r = sd_bus_message_new_method_return(message, &reply);
     if (r < 0)
         return r;
-    r = sd_bus_message_open_container(reply, 'a', "(sso)");
-    if (r < 0)
-        return r;
-    for (guint i = 0; i < catalog->firmware->len; i++) {
-        const CatalogFile *file = catalog->firmware->pdata[i];
-        g_autofree char *path = bus_firmware_path(file->name);
-
-        r = sd_bus_message_append(
-                reply, "(sso)", file->name, firmware_state_to_string(file->state), path);
-        if (r < 0)
-            return r;
-    }
-    r = sd_bus_message_close_container(reply);
+    r = bus_append_array(reply, "(sso)", catalog->firmware, append_firmware);
     if (r < 0)
         return r;
     return sd_bus_send(NULL, reply, NULL);
@@ -248,24 +237,19 @@ static int get_state_directory(
     return sd_bus_message_append(reply, "s", manager_get_config(bus->manager)->state_directory);
 }
 
+static int append_problem(sd_bus_message *reply, gconstpointer element) {
+    const CatalogProblem *problem = element;
+
+    return sd_bus_message_append(reply, "(ss)", problem->path, problem->text);
+}
+
 static int get_problems(
         sd_bus *connection, const char *path, const char *interface, const char *property,
         sd_bus_message *reply, void *userdata, sd_bus_error *ret_error) {
     const Bus *bus = userdata;
-    const GPtrArray *problems = manager_get_catalog(bus->manager)->problems;
-    int r;
 
-    r = sd_bus_message_open_container(reply, 'a', "(ss)");
-    if (r < 0)
-        return r;
-    for (guint i = 0; i < problems->len; i++) {
-        const CatalogProblem *problem = problems->pdata[i];
-
-        r = sd_bus_message_append(reply, "(ss)", problem->path, problem->text);
-        if (r < 0)
-            return r;
-    }
-    return sd_bus_message_close_container(reply);
+    return bus_append_array(
+            reply, "(ss)", manager_get_catalog(bus->manager)->problems, append_problem);
 }
 
 static int get_architectures(

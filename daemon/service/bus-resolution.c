@@ -15,13 +15,7 @@ static int append_flash_value(sd_bus_message *reply, const FlashKey *key, const 
     const char signature[] = {key->type, '\0'};
     int r;
 
-    r = sd_bus_message_open_container(reply, 'e', "sv");
-    if (r < 0)
-        return r;
-    r = sd_bus_message_append_basic(reply, 's', key->name);
-    if (r < 0)
-        return r;
-    r = sd_bus_message_open_container(reply, 'v', signature);
+    r = bus_open_entry(reply, key->name, signature);
     if (r < 0)
         return r;
     /* a string is given by itself, any other value by its address */
@@ -29,13 +23,10 @@ static int append_flash_value(sd_bus_message *reply, const FlashKey *key, const 
             reply, key->type, key->type == 's' ? *(char *const *)field : field);
     if (r < 0)
         return r;
-    r = sd_bus_message_close_container(reply);
-    if (r < 0)
-        return r;
-    return sd_bus_message_close_container(reply);
+    return bus_close_entry(reply);
 }
 
-static int append_flash_unit(sd_bus_message *reply, const FlashUnit *unit) {
+static int append_flash_unit(sd_bus_message *reply, gconstpointer unit) {
     int r;
 
     r = sd_bus_message_open_container(reply, 'a', "{sv}");
@@ -52,30 +43,13 @@ static int append_flash_unit(sd_bus_message *reply, const FlashUnit *unit) {
 static int append_flash(sd_bus_message *reply, const GPtrArray *units) {
     int r;
 
-    r = sd_bus_message_open_container(reply, 'e', "sv");
+    r = bus_open_entry(reply, "flash", "aa{sv}");
     if (r < 0)
         return r;
-    r = sd_bus_message_append(reply, "s", "flash");
+    r = bus_append_array(reply, "a{sv}", units, append_flash_unit);
     if (r < 0)
         return r;
-    r = sd_bus_message_open_container(reply, 'v', "aa{sv}");
-    if (r < 0)
-        return r;
-    r = sd_bus_message_open_container(reply, 'a', "a{sv}");
-    if (r < 0)
-        return r;
-    for (guint i = 0; i < units->len; i++) {
-        r = append_flash_unit(reply, units->pdata[i]);
-        if (r < 0)
-            return r;
-    }
-    r = sd_bus_message_close_container(reply);
-    if (r < 0)
-        return r;
-    r = sd_bus_message_close_container(reply);
-    if (r < 0)
-        return r;
-    return sd_bus_message_close_container(reply);
+    return bus_close_entry(reply);
 }
 
 static int append_machine_properties(sd_bus_message *reply, const Resolution *resolution) {
