@@ -6,8 +6,9 @@
 
 /*
  * Which machine types the QEMU emulators of this host mean by their aliases. Each is asked once,
- * by QMP, and again when its file has changed, or, if it gave no answer, when asked to. An emulator that is not there, or gives no answer,
- * is no error: the machine table has a word of its own for each alias.
+ * by QMP, and again when its file has changed, or, if it gave no answer, when asked to. An emulator
+ * that is not there, or gives no answer, is no error: the machine table has a word of its own for
+ * each alias.
  */
 
 typedef struct EmulatorCache EmulatorCache;

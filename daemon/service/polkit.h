@@ -15,8 +15,9 @@
 #define POLKIT_ACTION_RELOAD "org.vmfirmware1.reload"
 
 /* DONE is called once, never before this returns, with ERROR NULL where the sender may. Errors:
- * FIRMWARE_ERROR_ACCESS_DENIED, FIRMWARE_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED. Unreferencing
- * *RET_SLOT before gives the question up. Returns 0 or a negative errno; then DONE is not called. */
+ * FIRMWARE_ERROR_ACCESS_DENIED, FIRMWARE_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED,
+ * FIRMWARE_ERROR_LIMITS_EXCEEDED (too many questions at once). Unreferencing *RET_SLOT before gives
+ * the question up. Returns 0 or a negative errno; then DONE is not called. */
 typedef void (*PolkitDone)(const GError *error, gpointer userdata);
 int polkit_check(
         sd_bus_message *message, const char *action, PolkitDone done, gpointer userdata,
