@@ -130,7 +130,12 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(VMCall, bus_vm_call_free)
 int bus_vm_call_begin(VMCall *call, sd_bus_error *ret_error);
 /* An id that a caller sent. */
 int bus_check_id(const char *id, sd_bus_error *ret_error);
-gboolean bus_vm_call_find(VMCall *call, const VM **ret, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+const VM *bus_find_vm(const Bus *bus, uid_t owner, const char *id, GError **error);
+/* Its VM is there: sets CALL->pin. */
+gboolean bus_vm_call_find(VMCall *call, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* FIRMWARE_ERROR_VM_EXISTS where it does. */
+gboolean bus_vm_call_check_new(VMCall *call, uid_t owner, const char *id, GError **error)
+        G_GNUC_WARN_UNUSED_RESULT;
 gboolean bus_vm_call_check_limits(VMCall *call, uid_t owner, gboolean is_new, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
 /* Before anything is changed: RESOLUTION, which it takes, can be rendered as CALL wants it. */

@@ -69,21 +69,33 @@ int bus_check_id(const char *id, sd_bus_error *ret_error) {
 
 /* -- what methods need when they start --------------------------------------------------- */
 
-gboolean bus_vm_call_find(VMCall *call, const VM **ret, GError **error) {
-    const VM *vm = vms_find(call->bus->vms, call->owner, call->id);
+const VM *bus_find_vm(const Bus *bus, uid_t owner, const char *id, GError **error) {
+    const VM *vm = vms_find(bus->vms, owner, id);
 
-    if (!vm) {
+    if (!vm)
         g_set_error(
                 error, FIRMWARE_ERROR, FIRMWARE_ERROR_NO_SUCH_VM, "uid %u has no VM \"%s\"",
-                (unsigned)call->owner, call->id);
-        return FALSE;
-    }
+                (unsigned)owner, id);
+    return vm;
+}
 
+gboolean bus_vm_call_find(VMCall *call, GError **error) {
+    const VM *vm = bus_find_vm(call->bus, call->owner, call->id, error);
+
+    if (!vm)
+        return FALSE;
     call->pin = pin_ref(vm->pin);
     call->op.pin = call->pin;
-    if (ret)
-        *ret = vm;
     return TRUE;
+}
+
+gboolean bus_vm_call_check_new(VMCall *call, uid_t owner, const char *id, GError **error) {
+    if (!vms_find(call->bus->vms, owner, id))
+        return TRUE;
+    g_set_error(
+            error, FIRMWARE_ERROR, FIRMWARE_ERROR_VM_EXISTS, "uid %u has a VM \"%s\" already",
+            (unsigned)owner, id);
+    return FALSE;
 }
 
 gboolean bus_vm_call_check_limits(VMCall *call, uid_t owner, gboolean is_new, GError **error) {

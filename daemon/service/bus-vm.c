@@ -120,11 +120,11 @@ GETTER(get_template_digest) {
 /* -- methods ----------------------------------------------------------------------------- */
 
 static gboolean start_existing(VMCall *call, GError **error) {
-    return bus_vm_call_find(call, NULL, error);
+    return bus_vm_call_find(call, error);
 }
 
 static gboolean start_replacing(VMCall *call, GError **error) {
-    return bus_vm_call_find(call, NULL, error) &&
+    return bus_vm_call_find(call, error) &&
             bus_vm_call_check_limits(call, call->owner, FALSE, error);
 }
 
@@ -142,7 +142,7 @@ static int finish_open_nvram(VMCall *call, sd_bus_error *ret_error) {
 }
 
 static gboolean start_rebind(VMCall *call, GError **error) {
-    if (!bus_vm_call_find(call, NULL, error) ||
+    if (!bus_vm_call_find(call, error) ||
         !bus_vm_call_check_limits(call, call->owner, FALSE, error))
         return FALSE;
 
@@ -172,15 +172,9 @@ static int finish_rebind(VMCall *call, sd_bus_error *ret_error) {
 }
 
 static gboolean start_clone(VMCall *call, GError **error) {
-    if (!bus_vm_call_find(call, NULL, error) ||
-        !bus_vm_call_check_limits(call, call->new_owner, TRUE, error))
-        return FALSE;
-    if (!vms_find(call->bus->vms, call->new_owner, call->new_id))
-        return TRUE;
-    g_set_error(
-            error, FIRMWARE_ERROR, FIRMWARE_ERROR_VM_EXISTS, "uid %u has a VM \"%s\" already",
-            (unsigned)call->new_owner, call->new_id);
-    return FALSE;
+    return bus_vm_call_find(call, error) &&
+            bus_vm_call_check_limits(call, call->new_owner, TRUE, error) &&
+            bus_vm_call_check_new(call, call->new_owner, call->new_id, error);
 }
 
 static int finish_clone(VMCall *call, sd_bus_error *ret_error) {
@@ -368,6 +362,7 @@ static int find_vm(
         void **ret_found, sd_bus_error *ret_error) {
     static FoundVM found; /* good until the callback that it is for returns */
     Bus *bus = userdata;
+    g_autoptr(GError) error = NULL;
     g_autofree char *prefix = NULL;
     g_autofree char *canonical = NULL;
     char *id = NULL;
@@ -388,14 +383,10 @@ static int find_vm(
     }
 
     found.bus = bus;
-    found.vm = vms_find(bus->vms, owner, id);
-    if (!found.vm)
-        r = sd_bus_error_setf(
-                ret_error, firmware_error_name(FIRMWARE_ERROR_NO_SUCH_VM),
-                "uid %u has no VM \"%s\"", (unsigned)owner, id);
+    found.vm = bus_find_vm(bus, owner, id, &error);
     free(id);
     if (!found.vm)
-        return r;
+        return bus_error_set(ret_error, error);
 
     *ret_found = &found;
     return 1;

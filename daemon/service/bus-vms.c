@@ -8,12 +8,6 @@
 
 /* The Manager's methods on VMs. */
 
-static int refuse(sd_bus_error *ret_error, FirmwareError code, const char *text) {
-    g_autoptr(GError) error = g_error_new_literal(FIRMWARE_ERROR, code, text);
-
-    return bus_error_set(ret_error, error);
-}
-
 static gboolean conflict(const VMCall *call, const char *what, GError **error) {
     g_set_error(
             error, FIRMWARE_ERROR, FIRMWARE_ERROR_VM_CONFLICT, "VM %s is pinned to firmware %s: %s",
@@ -108,14 +102,10 @@ static gboolean prepare_is(const VMCall *call, const char *word) {
 static gboolean start_prepare(VMCall *call, GError **error) {
     gboolean exists = vms_find(call->bus->vms, call->owner, call->id) != NULL;
 
-    if (exists && prepare_is(call, "new")) {
-        g_set_error(
-                error, FIRMWARE_ERROR, FIRMWARE_ERROR_VM_EXISTS, "uid %u has a VM \"%s\" already",
-                (unsigned)call->owner, call->id);
+    if (prepare_is(call, "new") && !bus_vm_call_check_new(call, call->owner, call->id, error))
         return FALSE;
-    }
     if (exists || prepare_is(call, "never"))
-        return bus_vm_call_find(call, NULL, error) && check_pin(call, error);
+        return bus_vm_call_find(call, error) && check_pin(call, error);
     return start_creation(call, error);
 }
 
@@ -187,13 +177,7 @@ int bus_method_prepare_vm(sd_bus_message *message, void *userdata, sd_bus_error 
 /* -- ImportVM ---------------------------------------------------------------------------- */
 
 static gboolean start_import_vm(VMCall *call, GError **error) {
-    if (vms_find(call->bus->vms, call->owner, call->id)) {
-        g_set_error(
-                error, FIRMWARE_ERROR, FIRMWARE_ERROR_VM_EXISTS, "uid %u has a VM \"%s\" already",
-                (unsigned)call->owner, call->id);
-        return FALSE;
-    }
-    return start_creation(call, error);
+    return bus_vm_call_check_new(call, call->owner, call->id, error) && start_creation(call, error);
 }
 
 int bus_method_import_vm(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {
@@ -255,6 +239,7 @@ static int read_bare_options(
 int bus_method_get_vm(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {
     const Bus *bus = userdata;
     g_autoptr(Request) request = NULL;
+    g_autoptr(GError) error = NULL;
     g_autofree char *path = NULL;
     const char *id;
     uid_t owner;
@@ -271,10 +256,8 @@ int bus_method_get_vm(sd_bus_message *message, void *userdata, sd_bus_error *ret
         return r;
 
     owner = get_owner(request, owner);
-    if (!vms_find(bus->vms, owner, id)) {
-        g_autofree char *text = g_strdup_printf("uid %u has no VM \"%s\"", (unsigned)owner, id);
-        return refuse(ret_error, FIRMWARE_ERROR_NO_SUCH_VM, text);
-    }
+    if (!bus_find_vm(bus, owner, id, &error))
+        return bus_error_set(ret_error, error);
     path = bus_vm_path(owner, id);
     return sd_bus_reply_method_return(message, "o", path);
 }
