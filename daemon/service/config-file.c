@@ -73,17 +73,14 @@ typedef struct Position {
     const char *section; /* NULL: before the first, or in one that is unknown */
 } Position;
 
-static void read_section(Position *position, char *line, const ConfigKey *keys) {
+static void read_section(Position *position, const char *line, const ConfigKey *keys) {
     gsize length = strlen(line);
-    const ConfigKey *key = NULL;
+    g_autofree char *name = line[length - 1] == ']' ? g_strndup(line + 1, length - 2) : NULL;
+    const ConfigKey *key = name ? find_key(keys, name, NULL) : NULL;
 
-    if (line[length - 1] == ']') {
-        line[length - 1] = '\0';
-        key = find_key(keys, line + 1, NULL);
-    }
     position->section = key ? key->section : NULL;
     if (!key)
-        g_warning("%s:%u: unknown section %s]", position->path, position->line, line);
+        g_warning("%s:%u: unknown section %s", position->path, position->line, line);
 }
 
 static void read_key(

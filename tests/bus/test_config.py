@@ -133,15 +133,16 @@ def test_drop_ins_come_after_it_in_the_order_of_their_names(service, config):  #
 
 
 def test_unknown_key_and_section_are_told_with_file_and_line(service, config):  # noqa: F811
-    config.write_text("# a comment\n\n[Catalog]\nQuietMsec=5\nSearchPath=/main\n\n[Catalogue]\n")
+    config.write_text("# a comment\n\n[Catalog]\nQuietMsec=5\nSearchPath=/main\n\n[Catalogue]\n"
+                      "[Catalog\n")
     file = drop_in(config, "10-a.conf", "[Log]\n\n  Level = debug\n")
     client = start(service, config)
     assert search_path(client) == ["/main"]
     told = warnings(service)
-    assert len(told) == 3
-    for place, word in ((f"{config}:4:", "QuietMsec"), (f"{config}:7:", "Catalogue"),
-                        (f"{file}:3:", "Level")):
-        assert [line for line in told if place in line and word in line], (place, told)
+    assert len(told) == 4
+    for place, word in ((f"{config}:4:", "QuietMsec"), (f"{config}:7:", "[Catalogue]"),
+                        (f"{config}:8:", "[Catalog\n"), (f"{file}:3:", "Level")):
+        assert [line for line in told if place in line and word in line + "\n"], (place, told)
 
 
 @pytest.mark.parametrize("section, key, value", [
