@@ -141,9 +141,8 @@ gboolean bus_vm_call_check_limits(VMCall *call, uid_t owner, gboolean is_new, GE
 /* Before anything is changed: RESOLUTION, which it takes, can be rendered as CALL wants it. */
 gboolean bus_vm_call_check_render(VMCall *call, Resolution *resolution, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
-/* The firmware for CALL's request, on this machine. It can be rendered. */
-gboolean bus_vm_call_choose(VMCall *call, const char *machine, GError **error)
-        G_GNUC_WARN_UNUSED_RESULT;
+/* The firmware for CALL's request. It can be rendered. */
+gboolean bus_vm_call_choose(VMCall *call, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* bus-vms.c: the Manager's methods on VMs. */
 int bus_method_prepare_vm(sd_bus_message *message, void *userdata, sd_bus_error *ret_error);

@@ -131,21 +131,21 @@ gboolean bus_vm_call_check_render(VMCall *call, Resolution *resolution, GError *
     return xml != NULL;
 }
 
-gboolean bus_vm_call_choose(VMCall *call, const char *machine, GError **error) {
+gboolean bus_vm_call_choose(VMCall *call, GError **error) {
+    const Request *request = call->request;
     SelectionInput input;
 
-    call->op.machine = machine_table_resolve(
-            call->catalog->machines,
-            call->pin ? call->pin->resolution->architecture : call->request->architecture, machine);
+    call->op.machine =
+            machine_table_resolve(call->catalog->machines, request->architecture, request->machine);
     input = (SelectionInput){
             .catalog = call->catalog,
-            .request = call->request,
+            .request = request,
             .machine = call->op.machine,
             .host_features = call->op.host_features};
     call->op.file = selection_choose(&input, error);
     return call->op.file &&
             bus_vm_call_check_render(
-                    call, resolution_new(call->op.file, &call->op.machine, call->request), error);
+                    call, resolution_new(call->op.file, &call->op.machine, request), error);
 }
 
 /* -- the way of a call ------------------------------------------------------------------- */

@@ -146,14 +146,13 @@ static gboolean start_rebind(VMCall *call, GError **error) {
         !bus_vm_call_check_limits(call, call->owner, FALSE, error))
         return FALSE;
 
+    call->request->architecture = g_strdup(call->pin->resolution->architecture);
     if (!call->request->machine)
         call->request->machine = g_strdup(call->pin->machine);
-    if (!call->request->architecture)
-        call->request->architecture = g_strdup(call->pin->resolution->architecture);
     /* the NVRAM stays in its format where the new firmware has it in flash, too */
     if (call->pin->has_nvram && call->pin->nvram_format != IMAGE_FORMAT_JSON)
         call->request->nvram_format = g_strdup(image_format_to_string(call->pin->nvram_format));
-    return bus_vm_call_choose(call, call->request->machine, error);
+    return bus_vm_call_choose(call, error);
 }
 
 static int finish_rebind(VMCall *call, sd_bus_error *ret_error) {

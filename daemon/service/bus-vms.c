@@ -92,7 +92,7 @@ static gboolean check_choice(VMCall *call, GError **error) {
 
 static gboolean start_creation(VMCall *call, GError **error) {
     return bus_vm_call_check_limits(call, call->owner, TRUE, error) &&
-            bus_vm_call_choose(call, call->request->machine, error) && check_choice(call, error);
+            bus_vm_call_choose(call, error) && check_choice(call, error);
 }
 
 static gboolean prepare_is(const VMCall *call, const char *word) {
