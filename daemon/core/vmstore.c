@@ -301,10 +301,13 @@ int vmstore_open_owned(int dir_fd, const char *name, int flags, FileFd *ret) {
 }
 
 static void add_size(int dir_fd, const char *name, gpointer userdata) {
+    guint64 *size = userdata;
     struct stat st;
 
-    if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
-        *(guint64 *)userdata += (guint64)st.st_size;
+    /* its owner can make a file as large as the file system lets him */
+    if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+        !g_uint64_checked_add(size, *size, (guint64)st.st_size))
+        *size = G_MAXUINT64;
 }
 
 guint64 vmstore_get_size(int dir_fd) {

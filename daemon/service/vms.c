@@ -170,7 +170,8 @@ void vms_get_usage(const VMs *vms, uid_t owner, guint *ret_n, guint64 *ret_size)
 
         if (vm->owner == owner) {
             *ret_n += 1;
-            *ret_size += vm->size;
+            if (!g_uint64_checked_add(ret_size, *ret_size, vm->size))
+                *ret_size = G_MAXUINT64;
         }
     }
 }

@@ -3,6 +3,7 @@
 
 import os
 import resource
+import subprocess
 import time
 
 import pytest
@@ -226,3 +227,24 @@ def test_four_gibibytes_and_no_more(bus, service, polkit):  # noqa: F811
     assert run_as(OWNER, "vms.at('vm1', 1).reset()", bus) == []
     assert run_as(OWNER, "vms.at('vm1', 1).clone('twin')", bus)[0] == LIMITS
     assert run_as(OWNER, "vms.prepare('vm2', 'aarch64', 'sbsa-ref')", bus) == []
+
+
+def test_files_grown_by_their_owner_are_counted(bus, service, vms, polkit):  # noqa: F811
+    service.daemon.stop()
+    service.daemons.remove(service.daemon)
+    # on ext4 no file is large enough
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", service.state], check=True)
+    try:
+        vms = service.start()
+        for name in ("a", "b"):
+            os.truncate(vms.make(name, owner=OWNER).nvram(), 2**63 - 1)
+        vms = service.restart()
+        assert run_as(OWNER, "vms.prepare('one more')", bus)[0] == LIMITS
+        vms.at("b", OWNER).remove()
+        vm = vms.at("a", OWNER)
+        vm.reset()
+        os.truncate(vm.nvram(), 2**63 - 1)
+        service.restart()
+        assert run_as(OWNER, "vms.prepare('one more')", bus)[0] == LIMITS
+    finally:
+        subprocess.run(["umount", "-l", service.state], check=True)
