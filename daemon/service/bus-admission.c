@@ -49,6 +49,17 @@ int bus_message_detach(sd_bus_message *message, sd_bus_message **ret) {
     return 0;
 }
 
+int bus_track_sender(
+        sd_bus_message *message, sd_bus_track_handler_t on_gone, void *userdata,
+        sd_bus_track **ret) {
+    int r;
+
+    r = sd_bus_track_new(sd_bus_message_get_bus(message), ret, on_gone, userdata);
+    if (r < 0)
+        return r;
+    return sd_bus_track_add_sender(*ret, message);
+}
+
 gboolean bus_is_privileged(uid_t uid) {
     return uid == 0 || uid == geteuid();
 }

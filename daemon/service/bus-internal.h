@@ -27,6 +27,10 @@ void bus_release(Bus *bus, uid_t uid);
 /* What is needed of a call to answer it later, without the descriptors that came with it: a caller
  * can send 16 with each, and a call that waits would hold them all. */
 int bus_message_detach(sd_bus_message *message, sd_bus_message **ret);
+/* ON_GONE is called when who sent MESSAGE has left the bus. *RET is the caller's even on failure. */
+int bus_track_sender(
+        sd_bus_message *message, sd_bus_track_handler_t on_gone, void *userdata,
+        sd_bus_track **ret);
 /* uid 0 and the service's own uid (on his own bus: the user) need not be asked about. */
 gboolean bus_is_privileged(uid_t uid);
 

@@ -9,7 +9,8 @@
 typedef struct PendingReload {
     Bus *bus;
     sd_bus_message *message;
-    sd_bus_slot *authorisation;
+    sd_bus_track *track;
+    sd_bus_slot *authorisation; /* while polkit is asked */
     uid_t uid;
 } PendingReload;
 
@@ -17,6 +18,7 @@ static void pending_reload_free(gpointer data) {
     PendingReload *reload = data;
 
     bus_release(reload->bus, reload->uid);
+    sd_bus_track_unref(reload->track);
     sd_bus_slot_unref(reload->authorisation);
     sd_bus_message_unref(reload->message);
     g_free(reload);
@@ -44,6 +46,7 @@ static void begin_reload(const GError *refusal, gpointer userdata) {
     g_autoptr(GError) error = NULL;
     int r;
 
+    reload->authorisation = sd_bus_slot_unref(reload->authorisation);
     if (refusal) {
         finish_reload(refusal, reload);
         return;
@@ -55,6 +58,15 @@ static void begin_reload(const GError *refusal, gpointer userdata) {
             FIRMWARE_ERROR, FIRMWARE_ERROR_IO, "cannot begin to read the descriptors: %s",
             g_strerror(-r));
     finish_reload(error, reload);
+}
+
+/* Nobody waits for this one any more. What has begun goes on. */
+static int on_caller_gone(sd_bus_track *track, void *userdata) {
+    PendingReload *reload = userdata;
+
+    if (reload->authorisation)
+        g_ptr_array_remove_fast(reload->bus->reloads, reload);
+    return 0;
 }
 
 int bus_method_reload(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {
@@ -84,7 +96,10 @@ int bus_method_reload(sd_bus_message *message, void *userdata, sd_bus_error *ret
         begin_reload(NULL, reload);
         return 1;
     }
-    r = polkit_check(message, POLKIT_ACTION_RELOAD, begin_reload, reload, &reload->authorisation);
+    r = bus_track_sender(message, on_caller_gone, reload, &reload->track);
+    if (r >= 0)
+        r = polkit_check(
+                message, POLKIT_ACTION_RELOAD, begin_reload, reload, &reload->authorisation);
     if (r < 0) {
         g_ptr_array_remove_fast(bus->reloads, reload);
         return r;

@@ -247,15 +247,6 @@ static int on_caller_gone(sd_bus_track *track, void *userdata) {
     return 0;
 }
 
-static int track_caller(VMCall *call) {
-    int r;
-
-    r = sd_bus_track_new(sd_bus_message_get_bus(call->message), &call->track, on_caller_gone, call);
-    if (r < 0)
-        return r;
-    return sd_bus_track_add_sender(call->track, call->message);
-}
-
 static void on_authorised(const GError *refusal, gpointer userdata) {
     VMCall *call = userdata;
     guint index;
@@ -288,7 +279,7 @@ int bus_vm_call_begin(VMCall *call, sd_bus_error *ret_error) {
     sd_bus_message_unref(call->message);
     call->message = g_steal_pointer(&detached);
 
-    r = track_caller(call);
+    r = bus_track_sender(call->message, on_caller_gone, call, &call->track);
     if (r < 0)
         return r;
 

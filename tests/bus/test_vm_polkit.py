@@ -184,6 +184,24 @@ def test_caller_that_goes_away_while_polkit_is_asked(bus, vms, polkit):
     assert run_as(OWNER, "print(vms.prepare('again')['pinned'])", bus) == ["False"]
 
 
+def test_caller_of_reload_that_goes_away_while_polkit_is_asked(bus, vms, polkit):
+    polkit.answers["org.vmfirmware1.reload"] = NEVER
+    child = start_as(OWNER, """
+from gi.repository import Gio
+for _ in range(16):
+    client.connection.call(NAME, MANAGER_PATH, MANAGER, "Reload", None, None,
+                           Gio.DBusCallFlags.NONE, 60000, None, None)
+sys.stdin.read()
+""", bus)
+    wait.until(lambda: len(polkit.waiting) == 16, "all are asked", 10)
+    child.kill()
+    child.wait()
+    wait.until(lambda: run_as(OWNER, "print(vms.prepare('again')['pinned'])", bus) == ["False"],
+               "none of them counts", 10)
+    polkit.release(YES)
+    vms.client.reload()
+
+
 def test_descriptors_of_waiting_calls(bus, service, vms, polkit):  # noqa: F811
     polkit.answers[OWN] = NEVER
     before = len(os.listdir(f"/proc/{service.daemon.process.pid}/fd"))
