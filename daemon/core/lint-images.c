@@ -217,6 +217,7 @@ static void check_pair(const Firmware *firmware, const Board *board) {
     guint64 size = file->executable.size + file->nvram_template.size;
 
     if (!board || board->placement != FLASH_PLACEMENT_STACKED_DOWN ||
+        file->descriptor->device != FIRMWARE_DEVICE_FLASH ||
         file->descriptor->mode != FIRMWARE_MODE_SPLIT || !has_interface(file->descriptor, "uefi") ||
         (size & (size - 1)) == 0)
         return;

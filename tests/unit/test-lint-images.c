@@ -141,6 +141,21 @@ static void parts_of_two_images(void) {
     test_assert_lint(root, "targets", "[{'architecture': 'aarch64', 'machines': ['virt-*']}]", "");
 }
 
+/* A kernel that says split all the same has no template. */
+static void elsewhere_than_in_flash_are_no_parts(void) {
+    g_autoptr(TestDir) root = test_lint_new();
+
+    test_write_sparse(root, "rom", 196608);
+    test_assert_lint(
+            root, "mapping", "{'device': 'kernel', 'mode': 'split', 'filename': '/rom'}", "");
+    test_write_text(root, "store", "{\"version\": 2, \"variables\": []}");
+    test_assert_lint(
+            root, "mapping",
+            "{'device': 'memory', 'mode': 'split', 'filename': '/rom',"
+            " 'uefi-vars': {'template': '/store'}}",
+            "");
+}
+
 static void code_and_variables_in_each_others_place(void) {
     g_autoptr(TestDir) root = test_lint_new();
 
@@ -231,6 +246,7 @@ int main(int argc, char **argv) {
             TEST_CASE(what_is_recorded_serves_an_unknown_machine),
             TEST_CASE(a_mismatch_is_told_once),
             TEST_CASE(parts_of_two_images),
+            TEST_CASE(elsewhere_than_in_flash_are_no_parts),
             TEST_CASE(code_and_variables_in_each_others_place),
             TEST_CASE(two_of_one_kind),
             TEST_CASE(a_whole_image_is_code),
