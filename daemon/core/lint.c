@@ -232,9 +232,9 @@ static gboolean check_file(Lint *lint, const char *path, gboolean is_named, GErr
     if (r == -ENOTSUP && !is_named)
         return TRUE;
 
-    lint->n_files++;
     if (r < 0)
         return check_failure(lint, path, is_named, r, error);
+    lint->n_files++;
 
     if (!text_is_valid(path))
         lint_add(

@@ -47,7 +47,7 @@ char *lint_finding_to_string(const LintFinding *finding) G_GNUC_WARN_UNUSED_RESU
  * directory in that of file names. A directory stands for all descriptors in it, as one layer: what
  * is none there (hidden, another suffix, masked) is passed over. A path that cannot be read is a
  * finding.
- * *RET_N_FILES (may be NULL): the descriptor files that were looked at.
+ * *RET_N_FILES (may be NULL): the descriptor files that could be read.
  * Error: FIRMWARE_ERROR_IO where the system fails. */
 GPtrArray *lint_paths(
         const char *const *paths, const MachineTable *machines, guint *ret_n_files, GError **error)
