@@ -30,17 +30,17 @@ static gboolean failed(GError **error, FirmwareError code, const char *format, .
 
 /* What the machines of the targets seen so far give. */
 typedef struct Geometry {
-    GPtrArray *units;   /* of FlashUnit; NULL until some machine takes the images */
-    char *machine;      /* the one that they are of */
-    GPtrArray *reasons; /* of char*: why the first machine that did not take them does not */
-    gboolean is_known;  /* of the current target: the machine table has a board */
+    GPtrArray *units;  /* of FlashUnit; NULL until some machine takes the images */
+    char *machine;     /* the one that they are of */
+    char *reason;      /* why the first machine that did not take them does not */
+    gboolean is_known; /* of the current target: the machine table has a board */
     GError *error;
 } Geometry;
 
 static void geometry_clear(Geometry *geometry) {
     g_clear_pointer(&geometry->units, g_ptr_array_unref);
     g_free(geometry->machine);
-    g_ptr_array_unref(geometry->reasons);
+    g_free(geometry->reason);
     g_clear_error(&geometry->error);
 }
 
@@ -66,9 +66,8 @@ static gboolean add_machine(const TargetFit *fit, gpointer userdata) {
         return TRUE;
     geometry->is_known = TRUE;
     if (!fit->fits) {
-        if (geometry->reasons->len == 0)
-            for (guint i = 0; i < fit->reasons->len; i++)
-                g_ptr_array_add(geometry->reasons, g_strdup(fit->reasons->pdata[i]));
+        if (!geometry->reason)
+            geometry->reason = g_strdup(fit->reasons->pdata[0]);
         return TRUE;
     }
     if (geometry->units)
@@ -97,16 +96,10 @@ static gboolean add_target(
     return TRUE;
 }
 
-static char *join(GPtrArray *reasons) {
-    g_ptr_array_add(reasons, NULL);
-    return g_strjoinv(", ", (GStrv)reasons->pdata);
-}
-
 static gboolean probe_images(CatalogFile *file, GError **error) {
     g_autoptr(GHashTable) images = catalog_images_new();
     const CatalogReading reading = {.is_first = TRUE, .images = images};
     g_autoptr(GPtrArray) reasons = g_ptr_array_new_with_free_func(g_free);
-    g_autofree char *joined = NULL;
     int r = catalog_file_probe_images(&reading, file, &file->executable, &file->nvram_template);
 
     if (r < 0)
@@ -115,15 +108,13 @@ static gboolean probe_images(CatalogFile *file, GError **error) {
                 file->descriptor->executable.filename, g_strerror(-r));
     if (catalog_file_check_images(file, reasons))
         return TRUE;
-    joined = join(reasons);
-    return failed(error, FIRMWARE_ERROR_IMAGE_UNUSABLE, "%s", joined);
+    return failed(error, FIRMWARE_ERROR_IMAGE_UNUSABLE, "%s", (const char *)reasons->pdata[0]);
 }
 
 /* The units that all targets have, or NULL. */
 static GPtrArray *find_units(
         const Descriptor *descriptor, const MachineTable *machines, GError **error) {
-    g_auto(Geometry) geometry = {.reasons = g_ptr_array_new_with_free_func(g_free)};
-    g_autofree char *joined = NULL;
+    g_auto(Geometry) geometry = {};
     CatalogFile file = targets_file(descriptor);
 
     if (descriptor->device != FIRMWARE_DEVICE_FLASH) {
@@ -143,10 +134,7 @@ static GPtrArray *find_units(
     if (geometry.units)
         return g_steal_pointer(&geometry.units);
 
-    joined = join(geometry.reasons);
-    (void)failed(
-            error, FIRMWARE_ERROR_IMAGE_UNUSABLE, "no machine of the targets takes the images: %s",
-            joined);
+    (void)failed(error, FIRMWARE_ERROR_IMAGE_UNUSABLE, "%s", geometry.reason);
     return NULL;
 }
 

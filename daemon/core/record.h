@@ -16,7 +16,7 @@
  * NULL with *ERROR set:
  *   PARSE_ERROR_*: DOCUMENT is no descriptor
  *   FIRMWARE_ERROR_IMAGE_UNUSABLE: an image is missing, unreadable, of another format, or fits no
- *     machine of the targets
+ *     machine of the targets; the message is a reason code, the first of those that apply
  *   FIRMWARE_ERROR_NOT_SUPPORTED: there is no one geometry to record (the firmware is not in flash,
  *     the machine table does not know a target, two targets differ), or json-glib would write a
  *     number of the document as another one

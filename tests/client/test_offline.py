@@ -91,11 +91,16 @@ def test_record_is_what_the_service_takes(bus, service, cli):
 
 def test_what_cannot_be_recorded(service, cli):
     bios = service.bios("bios")
-    gone = service.vendor.write("gone", descriptors.flash("/nonexistent/code.fd"))
+    gone = service.vendor.write("gone", descriptors.flash(
+        "/nonexistent/code.fd", template="/nonexistent/vars.fd"))
+    small = service.vendor.write("small", descriptors.flash(
+        service.raw("small.fd", 5000), template=service.raw("vars.fd", 5000)))
     broken = service.vendor.write("broken", "{")
     assert bios
     for path, text in ((service.vendor.file("bios"), "flash"),
-                       (gone, "/nonexistent/code.fd is not there"), (broken, "it is no JSON"),
+                       (gone, f"{gone}: /nonexistent/code.fd is not there; "),
+                       (small, "small.fd is of a size that the machine's flash does not take; "),
+                       (broken, "it is no JSON"),
                        ("nonesuch", "No such file"), (str(service.vendor), "no regular file"),
                        ("/dev/zero", "no regular file")):
         line = cli.fails(FAILURE, "record", path)

@@ -43,6 +43,16 @@ static void assert_refused(const char *root, GQuark domain, int code, const char
     g_assert_null(text);
 }
 
+static void assert_unusable(const char *root, const char *reason, const char *file) {
+    g_autofree char *whole = g_strconcat(reason, ":", root, file, NULL);
+    g_autoptr(GError) error = NULL;
+    g_autofree char *text = record(root, &error);
+
+    g_assert_error(error, FIRMWARE_ERROR, FIRMWARE_ERROR_IMAGE_UNUSABLE);
+    g_assert_cmpstr(error->message, ==, whole);
+    g_assert_null(text);
+}
+
 static const FlashUnit *recorded(const Descriptor *descriptor, gboolean is_template) {
     const DescriptorImage *image =
             is_template ? &descriptor->nvram_template : &descriptor->executable;
@@ -239,10 +249,10 @@ static void images_have_to_be_there_and_fit(void) {
             "{'device': 'flash', 'executable': {'filename': '/none', 'format': 'raw'},"
             " 'nvram-template': {'filename': '/vars.fd', 'format': 'qcow2'}}",
             NULL);
-    assert_refused(root, FIRMWARE_ERROR, FIRMWARE_ERROR_IMAGE_UNUSABLE, "/none, bad-format:");
+    assert_unusable(root, "file-missing", "/none");
     test_describe(root, "vendor/a.json", NULL);
     test_write_sparse(root, "code.fd", 4097);
-    assert_refused(root, FIRMWARE_ERROR, FIRMWARE_ERROR_IMAGE_UNUSABLE, "bad-size:");
+    assert_unusable(root, "bad-size", "/code.fd");
 }
 
 static void a_descriptor_has_to_be_one(void) {
