@@ -28,12 +28,17 @@ static const struct {
         {"host-lacks", "this host does not offer %s"},
         {"overridden-by", "%s takes its place"},
         {"parse-error", "it is no JSON: line %s"},
-        {"schema-error", "it is no firmware descriptor: at %s"},
+        {"schema-error", "it is no firmware descriptor: %s"},
 };
 
 char *reason_to_text(const char *reason) {
     const char *colon = strchr(reason, ':');
     gsize length = colon ? (gsize)(colon - reason) : strlen(reason);
+    const char *detail = colon ? colon + 1 : "";
+
+    /* the pointer to the whole document is empty */
+    if (g_str_has_prefix(detail, ": "))
+        detail += strlen(": ");
 
     for (guint i = 0; i < G_N_ELEMENTS(texts); i++) {
         const char *place;
@@ -44,7 +49,7 @@ char *reason_to_text(const char *reason) {
         if (!place)
             return g_strdup(texts[i].text);
         return g_strdup_printf(
-                "%.*s%s%s", (int)(place - texts[i].text), texts[i].text, colon ? colon + 1 : "",
+                "%.*s%s%s", (int)(place - texts[i].text), texts[i].text, detail,
                 place + strlen("%s"));
     }
     return g_strdup(reason);

@@ -96,11 +96,13 @@ def test_what_cannot_be_recorded(service, cli):
     small = service.vendor.write("small", descriptors.flash(
         service.raw("small.fd", 5000), template=service.raw("vars.fd", 5000)))
     broken = service.vendor.write("broken", "{")
+    listed = service.vendor.write("listed", "[]")
     assert bios
     for path, text in ((service.vendor.file("bios"), "flash"),
                        (gone, f"{gone}: /nonexistent/code.fd is not there; "),
                        (small, "small.fd is of a size that the machine's flash does not take; "),
                        (broken, "it is no JSON"),
+                       (listed, "it is no firmware descriptor: not an object; "),
                        ("nonesuch", "No such file"), (str(service.vendor), "no regular file"),
                        ("/dev/zero", "no regular file")):
         line = cli.fails(FAILURE, "record", path)

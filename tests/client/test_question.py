@@ -152,7 +152,7 @@ Why not the others, in order of priority:
       it does not have the feature acpi-s4
       /nonexistent/code.fd is not there
 """)
-    assert f"  {paths['20-schema']} (invalid)\n      it is no firmware descriptor: at /" in text
+    assert f"  {paths['20-schema']} (invalid)\n      it is no firmware descriptor: /" in text
     accepted = cli("explain", "x86_64", "q35", "--without-feature=enrolled-keys")
     assert "70-bios.json (accepted)\n      it would do, but 60-plain comes first\n" in accepted
 
