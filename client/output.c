@@ -53,16 +53,26 @@ gboolean output_has_colour(const Output *output) {
     return output->has_colour;
 }
 
+/* json-glib escapes most control characters, but not all that JSON, or a terminal, wants to be. */
+void output_json_text(const char *text) {
+    for (const char *p = text; *p; p = g_utf8_next_char(p)) {
+        gunichar c = g_utf8_get_char(p);
+
+        /* what it is laid out with is no content */
+        if (g_unichar_iscntrl(c) && c != '\n')
+            (void)printf("\\u%04x", c);
+        else
+            (void)fwrite(p, 1, (gsize)(g_utf8_next_char(p) - p), stdout);
+    }
+    (void)putchar('\n');
+}
+
 void output_json(const Output *output, GVariant *value) {
     g_autoptr(GVariant) owned = g_variant_ref_sink(value);
     g_autoptr(JsonNode) root = json_gvariant_serialize(owned);
-    g_autoptr(JsonGenerator) generator = json_generator_new();
-    g_autofree char *text = NULL;
+    g_autofree char *text = json_to_string(root, output->options->json == JSON_PRETTY);
 
-    json_generator_set_root(generator, root);
-    json_generator_set_pretty(generator, output->options->json == JSON_PRETTY);
-    text = json_generator_to_data(generator, NULL);
-    (void)puts(text);
+    output_json_text(text);
 }
 
 Table *output_table_new(const Output *output, const char *const *headings) {

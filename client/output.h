@@ -29,6 +29,9 @@ gboolean output_has_colour(const Output *output);
 /* VALUE is not consumed; a floating one is. */
 void output_json(const Output *output, GVariant *value);
 
+/* TEXT: JSON as json-glib writes it, without a line end. */
+void output_json_text(const char *text);
+
 /* Columns are right-aligned where their heading begins with ">". */
 Table *output_table_new(const Output *output, const char *const *headings)
         G_GNUC_WARN_UNUSED_RESULT;

@@ -133,7 +133,7 @@ static GBytes *read_document(const char *filename, GError **error) {
 }
 
 /* It is JSON already, laid out for people. */
-static void print_document(Context *context, const char *text) {
+static void print_document(Context *context, char *text) {
     g_autoptr(JsonNode) root = NULL;
     g_autofree char *compact = NULL;
 
@@ -141,10 +141,7 @@ static void print_document(Context *context, const char *text) {
         root = json_from_string(text, NULL);
         compact = root ? json_to_string(root, FALSE) : NULL;
     }
-    if (compact)
-        (void)puts(compact);
-    else
-        (void)fputs(text, stdout);
+    output_json_text(compact ? compact : g_strchomp(text));
 }
 
 gboolean verb_record(Context *context, char **arguments, GError **error) {

@@ -2,13 +2,16 @@
 """list, show, host, reload: what there is."""
 
 import json
+import re
 
 import pytest
 
 from lib import descriptors
 from lib.cli import properties_of
 
-HOSTILE = "\x1b[31mred\x1b[0m"
+# what steers terminals, and of JSON all but line ends
+CONTROL = re.compile("[\\x00-\\x09\\x0b-\\x1f\\x7f-\\x9f]")
+HOSTILE = "\x1b[31mred\x9b0m\x1f\x7f"
 
 
 @pytest.fixture
@@ -92,7 +95,8 @@ def test_show(service, client, cli):
 
 def test_what_comes_from_files_steers_no_terminal(client, cli):
     for words in (["show", "80-hostile"], ["explain", "x86_64", "q35"], ["host"], ["list"]):
-        assert "\x1b" not in cli(*words)
+        for form in ("off", "short", "pretty"):
+            assert not CONTROL.search(cli(*words, f"--json={form}"))
     assert "\\x1b[31mred" in cli("show", "80-hostile")
     assert cli.json("show", "80-hostile")["description"] == HOSTILE
 

@@ -74,7 +74,7 @@ def test_places(service, cli):
 
 
 def test_record_is_what_the_service_takes(bus, service, cli):
-    path = service.add("50-good", description="été \\ \"")
+    path = service.add("50-good", description="été \\ \" \x1f\x9b")
     output = cli("record", path)
     assert output.startswith("{\n") and cli.json("record", path) == json.loads(output)
     assert cli("record", path, "--json=short").count("\n") == 1
