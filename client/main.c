@@ -18,10 +18,11 @@
 typedef enum VerbFlags {
     VERB_PLAIN = 0,
     VERB_OFFLINE = 1 << 0,
-    VERB_NEEDS_FDS = 1 << 1, /* no use over ssh */
-    VERB_UNPAGED = 1 << 2,   /* it prints as things happen, or bytes, or asks for a password */
-    VERB_NO_OUTPUT = 1 << 3, /* what it starts has the output */
-    VERB_NAMELESS = 1 << 4,  /* no argument of it names one thing that could fail */
+    VERB_NEEDS_FDS = 1 << 1,  /* no use over ssh */
+    VERB_UNPAGED = 1 << 2,    /* it prints as things happen, or bytes, or asks for a password */
+    VERB_NO_OUTPUT = 1 << 3,  /* what it starts has the output */
+    VERB_NAMELESS = 1 << 4,   /* no argument of it names one thing that could fail */
+    VERB_TAKES_FILE = 1 << 5, /* its last argument, which goes out on no bus */
 } VerbFlags;
 
 typedef struct Verb {
@@ -67,13 +68,14 @@ static const Verb verbs[] = {
          verb_clone, "clone ID NEW", "Copy it under another id"},
         {"rename", 2, 2, 2, OPTIONS_OWNER, VERB_UNPAGED, verb_rename, "rename ID NEW",
          "Give it another id"},
-        {"export", 2, 2, 1, OPTIONS_OWNER | OPTIONS_LIVE | OPTIONS_BACKUP,
-         VERB_NEEDS_FDS | VERB_UNPAGED, verb_export, "export ID FILE",
+        {"export", 2, 2, 2, OPTIONS_OWNER | OPTIONS_LIVE | OPTIONS_BACKUP,
+         VERB_NEEDS_FDS | VERB_UNPAGED | VERB_TAKES_FILE, verb_export, "export ID FILE",
          "Copy its NVRAM to a file (- for standard output)"},
-        {"import", 2, 4, 1,
+        {"import", 2, 4, 4,
          REQUIREMENTS | OPTIONS_RENDER | OPTIONS_OWNER | OPTIONS_NVRAM_FORMAT |
                  OPTIONS_SOURCE_FORMAT,
-         VERB_NEEDS_FDS | VERB_UNPAGED, verb_import, "import ID [ARCH MACHINE] FILE",
+         VERB_NEEDS_FDS | VERB_UNPAGED | VERB_TAKES_FILE, verb_import,
+         "import ID [ARCH MACHINE] FILE",
          "Make one with NVRAM from a file, or give it to one that is there"},
         {"remove", 1, 1, 1, OPTIONS_OWNER, VERB_UNPAGED, verb_remove, "remove ID",
          "Remove it with its NVRAM"},
@@ -110,6 +112,7 @@ static const Verb *find_verb(const char *name) {
 
 static gboolean check_arguments(const Verb *verb, char **arguments, GError **error) {
     guint n_arguments = g_strv_length(arguments);
+    guint n_sent = n_arguments - ((verb->flags & VERB_TAKES_FILE) ? 1 : 0);
 
     if (n_arguments < verb->min_arguments || n_arguments > verb->max_arguments) {
         g_set_error(
@@ -117,7 +120,15 @@ static gboolean check_arguments(const Verb *verb, char **arguments, GError **err
                 verb->usage);
         return FALSE;
     }
-    for (guint i = 0; i < MIN(verb->n_words, n_arguments); i++)
+    /* as a script's unset variable leaves it */
+    for (guint i = 0; i < MIN(n_arguments, MAX(verb->min_arguments, verb->n_words)); i++)
+        if (*arguments[i] == '\0') {
+            g_set_error(
+                    error, CLIENT_ERROR, CLIENT_ERROR_USAGE, "%s: argument %u is empty", verb->name,
+                    i + 1);
+            return FALSE;
+        }
+    for (guint i = 0; i < MIN(verb->n_words, n_sent); i++)
         if (!text_is_valid(arguments[i])) {
             g_set_error(
                     error, CLIENT_ERROR, CLIENT_ERROR_USAGE, "%s: argument %u is not UTF-8",

@@ -5,6 +5,7 @@
 #include <pwd.h>
 
 #include "error.h"
+#include "text.h"
 
 G_DEFINE_QUARK(vmfirmwarectl - error, client_error)
 
@@ -307,7 +308,7 @@ static GVariant *make_words(const Options *options, const KeyOption *option, GEr
     if (values)
         add_words(words, values);
     for (guint i = 0; i < words->len; i++)
-        if (!g_utf8_validate(words->pdata[i], -1, NULL)) {
+        if (!text_is_valid(words->pdata[i])) {
             g_set_error(error, CLIENT_ERROR, CLIENT_ERROR_USAGE, "--%s: not UTF-8", option->name);
             return NULL;
         }
@@ -334,7 +335,7 @@ static GVariant *make_owner(const char *name, GError **error) {
 }
 
 static GVariant *make_string(const char *name, const char *value, GError **error) {
-    if (g_utf8_validate(value, -1, NULL))
+    if (text_is_valid(value))
         return g_variant_new_string(value);
     g_set_error(error, CLIENT_ERROR, CLIENT_ERROR_USAGE, "--%s: not UTF-8", name);
     return NULL;

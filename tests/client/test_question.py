@@ -177,7 +177,9 @@ def test_json_of_explain_and_capabilities(client, cli):
     (["select", "x86_64", "q35", "--reset"], "--reset does not go with select"),
     (["explain", "x86_64", "q35", "--nvram=x"], "--nvram does not go with explain"),
     (["list", "--feature=x"], "--feature does not go with list"),
-    (["select", "", "q35"], "architecture"), (["--nonesuch"], "--nonesuch"),
+    (["select", "", "q35"], "argument 1 is empty"), (["export", "a", ""], "argument 2 is empty"),
+    (["import", "a", "x86_64", "q35", ""], "argument 4 is empty"),
+    (["verify", ""], "argument 1 is empty"), (["--nonesuch"], "--nonesuch"),
     (["nonesuch"], "no such verb"), (["list", "--json=xml"], "--json=xml"),
     (["list", "--user", "--system"], "exclude each other"),
     (["list", "--host=a", "--machine=b"], "exclude each other"),
@@ -186,7 +188,11 @@ def test_json_of_explain_and_capabilities(client, cli):
     (["select", "x86_64", "q35", "--feature=secure-boot,"], "--feature: its value is empty"),
     (["select", "x86_64", "q35", "--nvram", ""], "--nvram: its value is empty"),
     (["list", "--host="], "--host"), (["list", "-M", ""], "--machine"),
-    (["show", b"\xff"], "not UTF-8"), (["select", "x86_64", "q35", b"--feature=\xff"], "not UTF-8")])
+    (["show", b"\xff"], "not UTF-8"), (["select", "x86_64", "q35", b"--feature=\xff"], "not UTF-8"),
+    (["import", "a", b"\xff", "q35", "f"], "argument 2 is not UTF-8"),
+    # UTF-8, and on no bus
+    (["select", "x86_64", "q35", "--feature=\ufffe"], "not UTF-8"),
+    (["select", "x86_64", "q35", "--firmware=\ufffe"], "not UTF-8")])
 def test_usage(client, cli, words, text):
     words = [word.decode(errors="surrogateescape") if isinstance(word, bytes) else word
              for word in words]
