@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* What a person looks for first. */
 static const char *const resolution_order[] = {
@@ -39,13 +40,15 @@ GStrv render_get_arguments(const Options *options, GVariant *resolution) {
     return arguments;
 }
 
-/* So that a shell reads it back as one word, quoted only where it has to be. */
-static char *quote(const char *word) {
+/* So that a shell reads it back as one word, quoted only where it has to be. Nothing reads back
+ * what a terminal shows. */
+static char *quote(const char *text) {
+    g_autofree char *word = isatty(STDOUT_FILENO) ? output_make_safe(text) : g_strdup(text);
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
                                 "@%+:,./_-=";
     gboolean is_plain = *word && *word != '=' && word[strspn(word, plain)] == '\0';
 
-    return is_plain ? g_strdup(word) : g_shell_quote(word);
+    return is_plain ? g_steal_pointer(&word) : g_shell_quote(word);
 }
 
 static void print_arguments(const Options *options, GVariant *resolution) {

@@ -80,6 +80,15 @@ def test_colour_on_a_terminal_alone(vms, cli):
     assert "\x1b[32m" in Terminal(cli, "list", environment={**NO_PAGER, "NO_COLOR": ""}).end()[1]
 
 
+def test_variables_steer_no_terminal(service, cli):
+    service.ovmf("50-ovmf", description="\x1b[31mred")
+    service.start()
+    words = ["prepare", "a", "x86_64", "q35", "--render=shell"]
+    assert "\nDESCRIPTION='\x1b[31mred'\n" in cli(*words)
+    text = Terminal(cli, *words).end()[1]
+    assert "\nDESCRIPTION='\\x1b[31mred'\n" in text and "\x1b" not in text
+
+
 def test_pager(service, vms, cli):
     """What pages here is a program that numbers the lines, and prints nothing else of them."""
     numbered = {"NO_COLOR": "1", "SYSTEMD_PAGER": "sed -n =", "PAGER": "false"}
