@@ -6,8 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* What a person looks for first. */
-static const char *const resolution_order[] = {
+/* What a resolution holds; first what a person looks for first. */
+static const char *const resolution_keys[] = {
         "name",
         "description",
         "descriptor",
@@ -68,7 +68,7 @@ static gboolean is_key(const char *key) {
 }
 
 /* nvram-template, format: NVRAM_TEMPLATE_FORMAT. What would be no name of a variable is left out: a
- * shell would run it, and the service may be another host's. */
+ * shell would run it. */
 static void print_variable(const char *key, const char *member, const char *value) {
     g_autofree char *joined = member ? g_strjoin("_", key, member, NULL) : g_strdup(key);
     g_autofree char *name = g_ascii_strup(joined, -1);
@@ -114,7 +114,8 @@ static char *join_pairs(GVariant *dict) {
     return g_string_free(g_steal_pointer(&text), FALSE);
 }
 
-/* All that fits into a variable: lists of structures do not. */
+/* All that fits into a variable: lists of structures do not. No key that is not known: the service
+ * may be another host's, and PATH a variable. */
 static void print_shell(GVariant *resolution) {
     GVariantIter iter;
     const char *key;
@@ -125,6 +126,8 @@ static void print_shell(GVariant *resolution) {
         g_autoptr(GVariant) owned = value;
         g_autofree char *text = NULL;
 
+        if (!g_strv_contains(resolution_keys, key))
+            continue;
         if (g_variant_is_of_type(owned, G_VARIANT_TYPE_STRING_ARRAY)) {
             g_autofree const char **words = g_variant_get_strv(owned, NULL);
             text = g_strjoinv(" ", (char **)words);
@@ -147,7 +150,7 @@ void render_resolution(const Output *output, const Options *options, GVariant *r
     if (options->json != JSON_OFF)
         output_json(output, resolution);
     else if (!form)
-        output_properties(output, resolution, resolution_order);
+        output_properties(output, resolution, resolution_keys);
     else if (g_str_equal(form, "shell"))
         print_shell(resolution);
     else if (!g_str_equal(form, "libvirt"))

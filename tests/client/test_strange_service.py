@@ -60,13 +60,14 @@ def test_shell_variables_are_nothing_but_that(answer, cli):
     answer({"name": GLib.Variant("s", "it's $(touch pwned)\n`touch pwned`"),
             "x;touch pwned;y": GLib.Variant("s", "a"), "$(touch pwned)": GLib.Variant("s", "a"),
             "9": GLib.Variant("s", "a"), "": GLib.Variant("s", "a"),
+            "path": GLib.Variant("s", "/pwned"), "prompt-command": GLib.Variant("as", ["pwned"]),
             "nvram": GLib.Variant("a{sv}", {"a\ntouch pwned\n": GLib.Variant("s", "a"),
                                             "format": GLib.Variant("s", "raw")})})
     printed = cli("select", "x86_64", "q35", "--render=shell")
     told = subprocess.run(
-        ["bash", "-c", 'eval "$1"; printf "%s" "$NAME $NVRAM_FORMAT"', "-", printed],
-        cwd=cli.directory, check=True, capture_output=True)
-    assert (told.stdout, told.stderr) == (b"it's $(touch pwned)\n`touch pwned` raw", b"")
+        ["bash", "-c", 'eval "$1"; printf "%s" "$NAME $NVRAM_FORMAT$PROMPT_COMMAND"; type -P ls',
+         "-", printed], cwd=cli.directory, check=True, capture_output=True)
+    assert told.stdout.startswith(b"it's $(touch pwned)\n`touch pwned` raw/") and not told.stderr
     assert "pwned" not in os.listdir(cli.directory)
 
 
