@@ -81,13 +81,10 @@ static void tell_changes(const char *id, GVariant *resolution) {
 
     if (g_variant_lookup(resolution, "changed", "^as", &changed) && *changed) {
         g_autofree char *list = g_strjoinv(", ", changed);
-        g_autofree char *safe = output_make_safe(id);
+        g_autofree char *line = g_strdup_printf("%s: changed since it was pinned: %s", id, list);
+        g_autofree char *safe = output_make_safe(line);
 
-        (void)fprintf(
-                stderr,
-                "vmfirmwarectl: %s: changed since it was pinned: %s; 'vmfirmwarectl rebind' "
-                "accepts it\n",
-                safe, list);
+        (void)fprintf(stderr, "vmfirmwarectl: %s; 'vmfirmwarectl rebind' accepts it\n", safe);
     }
 }
 

@@ -13,7 +13,10 @@ from lib.client import FIRMWARE, FIRMWARE_PATH, NAME
 XML = """<node><interface name="org.vmfirmware1.Manager">
 <method name="Select"><arg type="s" direction="in"/><arg type="s" direction="in"/>
 <arg type="a{sv}" direction="in"/><arg type="o" direction="out"/><arg type="a{sv}" direction="out"/>
-</method></interface><interface name="org.freedesktop.DBus.ObjectManager">
+</method><method name="PrepareVM"><arg type="s" direction="in"/><arg type="s" direction="in"/>
+<arg type="s" direction="in"/><arg type="a{sv}" direction="in"/><arg type="o" direction="out"/>
+<arg type="a{sv}" direction="out"/></method>
+</interface><interface name="org.freedesktop.DBus.ObjectManager">
 <method name="GetManagedObjects"><arg type="a{oa{sa{sv}}}" direction="out"/></method>
 </interface></node>"""
 
@@ -27,11 +30,15 @@ def answer(bus):
     ready = threading.Event()
 
     def called(_connection, _sender, _path, _interface, method, _arguments, invocation):
-        if method == "Select":
-            reply = GLib.Variant("(oa{sv})", ("/x", properties))
-        else:
+        fds = Gio.UnixFDList.new()
+        if method == "GetManagedObjects":
             reply = GLib.Variant("(a{oa{sa{sv}}})", ({"/x": {FIRMWARE: properties}},))
-        invocation.return_value(reply)
+        else:
+            reply = GLib.Variant("(oa{sv})", ("/x", properties))
+        if method == "PrepareVM":
+            with open("/dev/null", "rb") as null:
+                fds.append(null.fileno())
+        invocation.return_value_with_unix_fd_list(reply, fds)
 
     def run():
         context.push_thread_default()
@@ -69,6 +76,13 @@ def test_shell_variables_are_nothing_but_that(answer, cli):
          "-", printed], cwd=cli.directory, check=True, capture_output=True)
     assert told.stdout.startswith(b"it's $(touch pwned)\n`touch pwned` raw/") and not told.stderr
     assert "pwned" not in os.listdir(cli.directory)
+
+
+def test_changes_steer_no_terminal(answer, cli):
+    answer({"changed": GLib.Variant("as", ["\x1b[31mred\n"]),
+            "qemu-arguments": GLib.Variant("as", []), "lease": GLib.Variant("h", 0)})
+    status, _, errors = cli.raw("run", "vm", "x86_64", "q35", "--", "true")
+    assert status == 0 and "\\x1b[31mred\\x0a;" in errors and errors.count("\n") == 1
 
 
 @pytest.mark.parametrize("value", [
