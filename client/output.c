@@ -2,6 +2,7 @@
 
 #include "output.h"
 
+#include <errno.h>
 #include <json-glib/json-glib.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -13,6 +14,7 @@ struct Output {
     const Options *options;
     gboolean has_colour;
     Pager *pager; /* or NULL */
+    int failure;  /* errno of what could not be written, or 0 */
 };
 
 static gboolean is_terminal_dumb(void) {
@@ -34,18 +36,28 @@ Output *output_new(const Options *options) {
     return output;
 }
 
+gboolean output_flush(Output *output) {
+    errno = 0;
+    if ((fflush(stdout) != 0 || ferror(stdout)) && output->failure == 0)
+        output->failure = errno != 0 ? errno : EIO;
+    return output->failure == 0;
+}
+
 gboolean output_free(Output *output) {
     gboolean is_written;
+    int failure;
 
     if (!output)
         return TRUE;
-    is_written = fflush(stdout) == 0 && !ferror(stdout);
+    is_written = output_flush(output);
+    failure = output->failure;
     if (output->pager) {
         pager_wait(output->pager);
         /* who leaves a pager early has read enough */
         is_written = TRUE;
     }
     g_free(output);
+    errno = failure;
     return is_written;
 }
 

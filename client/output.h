@@ -20,7 +20,10 @@ typedef struct Output Output;
  * it. */
 Output *output_new(const Options *options) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Ends the pager once the reader has left it. FALSE: not all could be written. */
+/* FALSE: not all could be written so far. */
+gboolean output_flush(Output *output);
+
+/* Ends the pager once the reader has left it. FALSE: not all could be written; errno says why. */
 gboolean output_free(Output *output);
 
 /* Whether standard output was a terminal before the pager took it, and colour is wanted. */

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include <stdio.h>
-
 #include "message.h"
 #include "value.h"
 #include "verbs.h"
@@ -27,8 +25,6 @@ static void print_event(Context *context, GVariant *event, const char *text) {
         g_variant_unref(g_variant_ref_sink(event));
         output_line("%s", text);
     }
-    /* who reads it from a pipe is not to wait for the buffer */
-    (void)fflush(stdout);
 }
 
 static void append_names(GString *text, const char *verb, char **names) {
@@ -236,7 +232,8 @@ gboolean verb_monitor(Context *context, char **arguments, GError **error) {
     /* what came since waits to be processed */
     if (r >= 0)
         r = find_service(&monitor);
-    while (r >= 0) {
+    /* who reads it from a pipe is not to wait for the buffer */
+    while (r >= 0 && output_flush(context->output)) {
         r = sd_bus_process(bus, NULL);
         if (r == 0)
             r = sd_bus_wait(bus, G_MAXUINT64);
@@ -244,6 +241,8 @@ gboolean verb_monitor(Context *context, char **arguments, GError **error) {
             r = 0;
     }
 
+    if (r >= 0)
+        return TRUE; /* output_free() tells that it cannot be written */
     connection_set_error(context->connection, context->what, r, error);
     return FALSE;
 }

@@ -129,5 +129,15 @@ def test_service_that_comes_and_goes(service, monitor):
     assert text.json() == {"event": "service-started"}
 
 
+def test_what_cannot_be_written_ends_it(service, cli):
+    service.ovmf("50-ovmf")
+    service.start()
+    with open("/dev/full", "wb") as full:
+        process = cli.start("monitor", stdout=full)
+        errors = process.communicate(timeout=30)[1].decode()
+    assert process.returncode == FAILURE
+    assert errors == "vmfirmwarectl: monitor: standard output: No space left on device\n"
+
+
 def test_without_a_service(service, cli):
     assert "systemctl start" in cli.fails(FAILURE, "monitor")
