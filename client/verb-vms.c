@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "error.h"
 #include "keys.h"
 #include "render.h"
 #include "value.h"
@@ -44,11 +45,17 @@ static void print_ids(GVariant *vms) {
 
 gboolean verb_vms(Context *context, char **arguments, GError **error) {
     static const char *const names[] = {"id", "owner", "firmware", "state", "object", NULL};
-    GVariant *options =
-            keys_from_options(context->options, OPTIONS_OWNER | OPTIONS_ALL, NULL, error);
+    GVariant *options;
     g_auto(Reply) reply = {};
     g_autoptr(GVariant) vms = NULL;
 
+    if (options_get(context->options, "owner") && options_get(context->options, "all")) {
+        g_set_error(
+                error, CLIENT_ERROR, CLIENT_ERROR_USAGE,
+                "vms: --owner and --all exclude each other");
+        return FALSE;
+    }
+    options = keys_from_options(context->options, OPTIONS_OWNER | OPTIONS_ALL, NULL, error);
     if (!options)
         return FALSE;
     if (!connection_call_manager(

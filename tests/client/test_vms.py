@@ -79,6 +79,7 @@ def test_vms(vms, vm, cli):
     assert cli("vms", "--no-legend") == lines[1] + "\n"
     assert cli("vms", "--all", "--names").splitlines() == [ID, "b"]
     assert cli("vms", "--owner=bin", "--names") == "b\n"
+    assert "exclude each other" in cli.fails(USAGE, "vms", "--owner=bin", "--all")
     assert cli.json("vms", "--all") == [
         {"id": ID, "owner": 0, "firmware": "50-ovmf", "state": "nvram-missing", "object": vm.path},
         {"id": "b", "owner": OTHER, "firmware": "50-ovmf", "state": "ready",
