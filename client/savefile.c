@@ -124,6 +124,15 @@ int savefile_get_fd(const SaveFile *file) {
     return file->fd;
 }
 
+/* FALSE with errno. A directory that may not be read, or whose file system knows no such thing,
+ * cannot be written to disk by itself. */
+static gboolean sync_directory(const char *filename) {
+    g_autofree char *directory = g_path_get_dirname(filename);
+    g_auto(FileFd) fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    return fd < 0 || fsync(fd) == 0 || errno == EINVAL;
+}
+
 gboolean savefile_publish(SaveFile *file, GError **error) {
     sigset_t old;
     gboolean is_renamed;
@@ -140,7 +149,7 @@ gboolean savefile_publish(SaveFile *file, GError **error) {
     if (!is_renamed)
         return set_error(file->filename, error);
     g_clear_pointer(&file->temporary, g_free);
-    return TRUE;
+    return sync_directory(file->target) || set_error(file->filename, error);
 }
 
 void savefile_free(SaveFile *file) {

@@ -239,6 +239,15 @@ def test_export_that_is_interrupted_leaves_nothing(service, vms, vm, cli, call, 
     cli("export", ID, str(target))
 
 
+def test_export_lasts_once_it_has_succeeded(service, vms, vm, cli):
+    """The file's name is on disk, too: who has a copy may remove the virtual machine."""
+    process = strace(cli, "fsync:error=EIO:when=2", "export", ID, "copy.fd")
+    errors = process.communicate(timeout=60)[1].decode()
+    assert (process.returncode, errors) == (
+        FAILURE, "vmfirmwarectl: copy.fd: Input/output error\n")
+    assert (service.directory / "copy.fd").read_bytes() == vm.read()
+
+
 def test_export_that_breaks_off_leaves_nothing(service, vms, vm, cli):
     vm.write(os.urandom(VARS))
     directory = service.directory / "exports"
