@@ -21,6 +21,13 @@ static MachineTable *load_machines(Context *context, GError **error) {
     g_autoptr(GError) failure = NULL;
     MachineTable *machines;
 
+    for (char **directory = directories; given && *directory; directory++)
+        if (!g_file_test(*directory, G_FILE_TEST_IS_DIR)) {
+            g_set_error(
+                    error, CLIENT_ERROR, CLIENT_ERROR_FAILURE,
+                    "%s: --machines: \"%s\" is no directory", context->what, *directory);
+            return NULL;
+        }
     machines = machine_table_load((const char *const *)directories, NULL, &failure);
     if (!machines) {
         g_set_error(

@@ -124,6 +124,8 @@ def test_machine_table(service, cli):
     (table / "91-broken.conf").write_text("nonsense")
     status, output, errors = cli.raw(*words)
     assert status == 0 and output and "91-broken.conf" in errors and "left out" in errors
+    assert '"nonesuch" is no directory' in cli.fails(
+        FAILURE, "verify", path, f"--machines={table}:nonesuch")
 
 
 def test_they_look_at_files_here(cli):
