@@ -3,11 +3,17 @@
 # bash completion for vmfirmwarectl(1). Names come from the service and from files: none of them is
 # ever expanded by the shell, which `compgen -W` would do.
 
-# The lines of standard input that begin with $cur, as they have to be typed.
+# The lines of standard input that begin with $cur, as they have to be typed: $cur is as it was
+# typed, perhaps by a completion before, and within quotes a name stands for itself if it can.
 _vmfirmwarectl_names() {
-    local name
+    local name quoted
     while IFS= read -r name; do
-        [[ $name == "$cur"* ]] && printf '%q\n' "$name"
+        printf -v quoted %q "$name"
+        if [[ $cur == [\'\"]* ]]; then
+            [[ $name == "${cur:1}"* && $name != *[\'\"\`\$\\!]* ]] && printf '%s\n' "$name"
+        elif [[ $name == "$cur"* || $quoted == "$cur"* ]]; then
+            printf '%s\n' "$quoted"
+        fi
     done
 }
 
@@ -88,10 +94,6 @@ _vmfirmwarectl() {
         esac
     done
 
-    if [[ $prev == --firmware ]]; then
-        mapfile -t COMPREPLY < <(_vmfirmwarectl_ask --names list | _vmfirmwarectl_names)
-        return
-    fi
     if [[ $verb == run ]] && ((i < cword)); then
         _command_offset $((i + 1))
         return
@@ -101,7 +103,7 @@ _vmfirmwarectl() {
         [[ ${COMPREPLY[0]} == *= ]] && compopt -o nospace
         return
     fi
-    if [[ -z $verb ]]; then
+    if [[ -z $verb && $prev != --firmware ]]; then
         COMPREPLY=($(compgen -W "$verbs" -- "$cur"))
         return
     fi
@@ -117,6 +119,7 @@ _vmfirmwarectl() {
         ;;
     export:1 | import:3 | verify:* | record:0) kind=file ;;
     esac
+    [[ $prev == --firmware ]] && kind=firmware
     case $kind in
     firmware) mapfile -t COMPREPLY < <(_vmfirmwarectl_ask --names list | _vmfirmwarectl_names) ;;
     vm) mapfile -t COMPREPLY < <(_vmfirmwarectl_ask --names vms | _vmfirmwarectl_names) ;;
@@ -131,8 +134,13 @@ _vmfirmwarectl() {
         ;;
     file) _filedir ;;
     esac
-    # readline takes a colon for the end of a word
-    __ltrim_colon_completions "$cur"
+
+    # readline takes these for the end of a word, and has what stands before
+    local breaks=${COMP_WORDBREAKS//[!:=]} before=
+    [[ -n $breaks ]] && before=${cur%"${cur##*[$breaks]}"}
+    for i in "${!COMPREPLY[@]}"; do
+        COMPREPLY[i]=${COMPREPLY[i]#"$before"}
+    done
 }
 
 complete -F _vmfirmwarectl vmfirmwarectl

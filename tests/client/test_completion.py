@@ -26,8 +26,9 @@ def completions():
 def environment(service, cli):
     service.ovmf("50-ovmf")
     service.bios("60-bios", interface_types=["bios"])
+    service.bios("a:b", interface_types=["bios"])
     vms = service.start()
-    for vm_id in ("manager:first", "manager:second", "with space", EVIL):
+    for vm_id in ("manager:first", "manager:second", "with space", "with=equals", EVIL):
         vms.make(vm_id)
     programs = service.directory / "programs"
     programs.mkdir()
@@ -52,6 +53,7 @@ split() {
     while [[ -n $rest ]]; do
         char=${rest:0:1} rest=${rest:1}
         case $char in
+        \\) word+=$char${rest:0:1} rest=${rest:1} ;;
         ' ') [[ -n $word ]] && printf '%s\0' "$word"; word= ;;
         [=:]) [[ -n $word ]] && printf '%s\0' "$word"; printf '%s\0' "$char"; word= ;;
         *) word+=$char ;;
@@ -81,14 +83,21 @@ def test_bash(service, environment):
     assert complete("sel") == ["select"]
     assert complete("re") == ["reset", "rebind", "rename", "remove", "record", "reload"]
     assert complete("--no-l") == ["--no-legend"]
-    assert complete("show ") == ["50-ovmf", "60-bios"]
+    assert complete("show ") == ["50-ovmf", "60-bios", "a:b"]
     assert complete("show 5") == ["50-ovmf"]
     assert complete("select ") == ["x86_64"]
     assert "q35" in complete("select x86_64 ") and complete("explain x86_64 q3") == ["q35"]
     assert complete("prepare vm x86_64 --secure-boot q3") == ["q35"]
-    assert complete("vm with") == ["with\\ space"]
-    # behind a colon readline has begun another word
+    assert complete("vm with") == ["with\\ space", "with=equals"]
+    # as a completion before left it, or within quotes
+    assert complete("vm with\\ ") == ["with\\ space"]
+    assert complete("vm 'with") == ["with space", "with=equals"]
+    assert complete('vm "e') == []
+    # behind a colon, or an equals sign, readline has begun another word
     assert complete("vm manager:") == ["first", "second"]
+    assert complete("vm with=") == ["equals"]
+    assert complete("select x86_64 q35 --firmware a:") == ["b"]
+    assert complete("select x86_64 q35 --firmware=a:") == ["b"]
     assert complete("--owner root remove manager:f") == ["first"]
     assert complete("select x86_64 q35 --interface=u") == ["uefi", "uboot"]
     assert complete("select x86_64 q35 --interface u") == ["uefi", "uboot"]
@@ -161,7 +170,7 @@ def test_zsh(service, environment):
         zsh.complete("sel", "select")
         zsh.complete("show 5", "show 50-ovmf")
         zsh.complete("vm manager:f", "manager:first")
-        zsh.complete("vm with", r"with\\ space")
+        zsh.complete("vm with\\ ", r"with\\ space")
         zsh.complete("select x86", "x86_64")
         zsh.complete("select x86_64 q3", "q35")
         zsh.complete("select x86_64 q35 --firmware=6", "60-bios")
