@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
+#include "lint-images.h"
+
 #include <fcntl.h>
 #include <string.h>
 
 #include "content.h"
 #include "error.h"
-#include "lint-internal.h"
 #include "targets.h"
 
 /* One descriptor whose images are looked at. */
 typedef struct Firmware {
-    Lint *lint;
+    GPtrArray *findings;
+    const MachineTable *machines;
     const char *path;
     LintSpelling spelling;
     CatalogFile file;
@@ -54,19 +56,19 @@ static void check_image(const Firmware *firmware, Part part, const ImageInfo *in
         break;
     case IMAGE_STATUS_MISSING:
         lint_add(
-                firmware->lint, LINT_SEVERITY_ERROR, "file-missing", firmware->path,
+                firmware->findings, LINT_SEVERITY_ERROR, "file-missing", firmware->path,
                 filename_pointer, "%s is not there", image->filename);
         break;
     case IMAGE_STATUS_UNREADABLE:
         lint_add(
-                firmware->lint, LINT_SEVERITY_ERROR, "file-unreadable", firmware->path,
+                firmware->findings, LINT_SEVERITY_ERROR, "file-unreadable", firmware->path,
                 filename_pointer, "%s cannot be read, or is no regular file", image->filename);
         break;
     case IMAGE_STATUS_BAD_FORMAT:
         lint_add(
-                firmware->lint, LINT_SEVERITY_ERROR, "bad-format", firmware->path, format_pointer,
-                "%s is not of format %s, or a %s cannot be of it", image->filename, image->format,
-                firmware_device_to_string(firmware->file.descriptor->device));
+                firmware->findings, LINT_SEVERITY_ERROR, "bad-format", firmware->path,
+                format_pointer, "%s is not of format %s, or a %s cannot be of it", image->filename,
+                image->format, firmware_device_to_string(firmware->file.descriptor->device));
         break;
     }
 }
@@ -97,7 +99,7 @@ static void check_record(
         /* once, whatever number of machines it is wrong for */
         if (!g_hash_table_contains(firmware->mismatches, pointer))
             lint_add(
-                    firmware->lint, LINT_SEVERITY_ERROR, "geometry-mismatch", firmware->path,
+                    firmware->findings, LINT_SEVERITY_ERROR, "geometry-mismatch", firmware->path,
                     pointer, "%s is recorded, and machine %s has %s", recorded, glob, value);
         g_hash_table_add(firmware->mismatches, g_steal_pointer(&pointer));
     }
@@ -152,7 +154,7 @@ static GPtrArray *try_globs(const Firmware *firmware) {
             fit->pointer = g_strdup_printf("/targets/%u/machines/%u", i, j);
             fit->reasons = g_ptr_array_new_with_free_func(g_free);
             targets_visit(
-                    &firmware->file, firmware->lint->machines, target->architecture, fit->glob,
+                    &firmware->file, firmware->machines, target->architecture, fit->glob,
                     try_machine, fit);
             g_ptr_array_add(fits, fit);
         }
@@ -165,16 +167,16 @@ static void tell_misfit(const Firmware *firmware, LintSeverity severity, const G
 
     if (g_str_has_prefix(reason, "bad-size:"))
         lint_add(
-                firmware->lint, severity, "bad-size", firmware->path, fit->pointer,
+                firmware->findings, severity, "bad-size", firmware->path, fit->pointer,
                 "%s does not fit machine %s by its size", reason + strlen("bad-size:"), fit->glob);
     else if (g_str_equal(reason, "geometry-unknown"))
         lint_add(
-                firmware->lint, severity, "geometry-unknown", firmware->path, fit->pointer,
+                firmware->findings, severity, "geometry-unknown", firmware->path, fit->pointer,
                 "no flash for these images is known on machine %s, and none is recorded",
                 fit->glob);
     else
         lint_add(
-                firmware->lint, severity, "machine", firmware->path, fit->pointer,
+                firmware->findings, severity, "machine", firmware->path, fit->pointer,
                 "%s matches no machine type; it has its full name, as pc-q35-*, not an alias",
                 fit->glob);
 }
@@ -223,7 +225,7 @@ static void check_pair(const Firmware *firmware, const Board *board) {
         return;
 
     lint_add(
-            firmware->lint, LINT_SEVERITY_WARNING, "pair", firmware->path, "/mapping",
+            firmware->findings, LINT_SEVERITY_WARNING, "pair", firmware->path, "/mapping",
             "%s (%" G_GUINT64_FORMAT " bytes) and %s (%" G_GUINT64_FORMAT
             " bytes) are no parts of one image, whose size is a power of two",
             file->descriptor->executable.filename, file->executable.size,
@@ -258,17 +260,17 @@ static gboolean check_contents(const Firmware *firmware, GError **error) {
 
     if (variables == CONTENT_CODE && (code == CONTENT_VARIABLES || code == CONTENT_BLANK)) {
         lint_add(
-                firmware->lint, LINT_SEVERITY_ERROR, "swapped", firmware->path, "/mapping",
+                firmware->findings, LINT_SEVERITY_ERROR, "swapped", firmware->path, "/mapping",
                 "%s holds the variables and %s the code: they are swapped", executable, template);
     } else if (code == CONTENT_VARIABLES) {
         g_autofree char *pointer = part_pointer(firmware, PART_EXECUTABLE, "filename");
         lint_add(
-                firmware->lint, LINT_SEVERITY_ERROR, "swapped", firmware->path, pointer,
+                firmware->findings, LINT_SEVERITY_ERROR, "swapped", firmware->path, pointer,
                 "%s holds variables and no code", executable);
     } else if (variables == CONTENT_CODE) {
         g_autofree char *pointer = part_pointer(firmware, PART_TEMPLATE, "filename");
         lint_add(
-                firmware->lint, LINT_SEVERITY_WARNING, "swapped", firmware->path, pointer,
+                firmware->findings, LINT_SEVERITY_WARNING, "swapped", firmware->path, pointer,
                 "%s holds code, where a guest's variables belong", template);
     }
     return TRUE;
@@ -287,22 +289,24 @@ static void check_secure_boot(const Firmware *firmware) {
         descriptor_has_feature(descriptor, FEATURE_SECURE_BOOT) &&
         !descriptor_has_feature(descriptor, FEATURE_REQUIRES_SMM))
         lint_add(
-                firmware->lint, LINT_SEVERITY_WARNING, "secure-boot", firmware->path, "/features",
+                firmware->findings, LINT_SEVERITY_WARNING, "secure-boot", firmware->path,
+                "/features",
                 "secure-boot without requires-smm: on x86 the guest can change its keys");
 }
 
 gboolean lint_images(
-        Lint *lint, const char *path, const Descriptor *descriptor, LintSpelling spelling,
-        GError **error) {
+        GPtrArray *findings, const MachineTable *machines, GHashTable *images, const char *path,
+        const Descriptor *descriptor, LintSpelling spelling, GError **error) {
     g_autoptr(GHashTable) mismatches = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     g_autoptr(GPtrArray) reasons = g_ptr_array_new_with_free_func(g_free);
     Firmware firmware = {
-            .lint = lint,
+            .findings = findings,
+            .machines = machines,
             .path = path,
             .spelling = spelling,
             .file = targets_file(descriptor),
             .mismatches = mismatches};
-    const CatalogReading reading = {.is_first = TRUE, .images = lint->images};
+    const CatalogReading reading = {.is_first = TRUE, .images = images};
     int r;
 
     check_secure_boot(&firmware);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
+#include "lint-members.h"
+
 #include <json-glib/json-glib.h>
 #include <string.h>
-
-#include "lint-internal.h"
 
 /*
  * The members and words of QEMU's docs/interop/firmware.json. parse.h keeps the ones that it does
@@ -42,7 +42,7 @@ static const char *const *const device_members[] = {
 };
 
 typedef struct Members {
-    Lint *lint;
+    GPtrArray *findings;
     const char *path;
 } Members;
 
@@ -75,7 +75,7 @@ static void add_unknown(
     g_autofree char *hint = alike ? g_strdup_printf("; \"%s\" is meant?", alike) : g_strdup("");
 
     lint_add(
-            members->lint, LINT_SEVERITY_WARNING, code, members->path, pointer,
+            members->findings, LINT_SEVERITY_WARNING, code, members->path, pointer,
             "unknown %s \"%s\"%s", what, word, hint);
 }
 
@@ -145,7 +145,7 @@ static void check_image(const Members *members, JsonObject *mapping, const char 
 
 static void add_ignored(const Members *members, const char *pointer, const char *why) {
     lint_add(
-            members->lint, LINT_SEVERITY_WARNING, "mode", members->path, pointer, "ignored: %s",
+            members->findings, LINT_SEVERITY_WARNING, "mode", members->path, pointer, "ignored: %s",
             why);
 }
 
@@ -190,9 +190,9 @@ static LintSpelling find_spelling(JsonObject *mapping, const Descriptor *descrip
     return is_extended ? LINT_SPELLING_EXTENDED : LINT_SPELLING_PLAIN;
 }
 
-LintSpelling lint_members(Lint *lint, const char *path, const Descriptor *descriptor) {
+LintSpelling lint_members(GPtrArray *findings, const char *path, const Descriptor *descriptor) {
     g_autoptr(JsonParser) parser = json_parser_new_immutable();
-    const Members members = {.lint = lint, .path = path};
+    const Members members = {.findings = findings, .path = path};
     gsize size;
     const char *data = g_bytes_get_data(descriptor->document, &size);
     gboolean is_loaded = json_parser_load_from_data(parser, data, (gssize)size, NULL);

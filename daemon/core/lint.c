@@ -4,116 +4,23 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "catalog.h"
 #include "error.h"
 #include "file.h"
-#include "lint-internal.h"
+#include "lint-images.h"
 #include "parse.h"
 #include "text.h"
 
-/* -- findings ---------------------------------------------------------------------------- */
-
-const char *lint_severity_to_string(LintSeverity severity) {
-    return severity == LINT_SEVERITY_ERROR ? "error" : "warning";
-}
-
-void lint_finding_free(LintFinding *finding) {
-    if (!finding)
-        return;
-
-    g_free(finding->path);
-    g_free(finding->pointer);
-    g_free(finding->text);
-    g_free(finding);
-}
-
-char *lint_finding_to_string(const LintFinding *finding) {
-    g_autofree char *place = finding->line > 0
-            ? g_strdup_printf("%u:%u", finding->line, finding->column)
-            : g_strdup(finding->pointer);
-
-    return g_strdup_printf(
-            "%s%s%s: %s: %s", finding->path, place ? ":" : "", place ? place : "",
-            lint_severity_to_string(finding->severity), finding->text);
-}
-
-gboolean lint_has_errors(const GPtrArray *findings) {
-    for (guint i = 0; i < findings->len; i++) {
-        const LintFinding *finding = findings->pdata[i];
-
-        if (finding->severity == LINT_SEVERITY_ERROR)
-            return TRUE;
-    }
-    return FALSE;
-}
-
-static LintFinding *add_finding(
-        Lint *lint, LintSeverity severity, const char *code, const char *path, const char *text) {
-    LintFinding *finding = g_new0(LintFinding, 1);
-
-    finding->severity = severity;
-    finding->code = code;
-    finding->path = text_make_printable(path);
-    finding->text = text_make_printable(text);
-    g_ptr_array_add(lint->findings, finding);
-    return finding;
-}
-
-/* FALSE: there are too many already. The one that says so is an error: what is not told may be. */
-static gboolean has_room(Lint *lint, const char *path) {
-    if (lint->findings->len < LINT_MAX_FINDINGS)
-        return TRUE;
-    if (lint->findings->len == LINT_MAX_FINDINGS)
-        (void)add_finding(
-                lint, LINT_SEVERITY_ERROR, "limit", path,
-                "too many findings: the rest is not told");
-    return FALSE;
-}
-
-void lint_add(
-        Lint *lint, LintSeverity severity, const char *code, const char *path, const char *pointer,
-        const char *format, ...) {
-    g_autofree char *text = NULL;
-    va_list args;
-
-    if (!has_room(lint, path))
-        return;
-    va_start(args, format);
-    text = g_strdup_vprintf(format, args);
-    va_end(args);
-    add_finding(lint, severity, code, path, text)->pointer =
-            pointer ? text_make_printable(pointer) : NULL;
-}
-
-/* A reason of parse.h: "parse-error:LINE:COL: text" or "schema-error:/json/pointer: text". */
-static void add_parse_error(Lint *lint, const char *path, const char *reason) {
-    static const char schema_error[] = "schema-error:";
-    guint line;
-    guint column;
-    int prefix = 0;
-
-    if (!has_room(lint, path))
-        return;
-    if (g_str_has_prefix(reason, schema_error)) {
-        const char *pointer = reason + strlen(schema_error);
-        const char *end = strstr(pointer, ": ");
-        LintFinding *finding =
-                add_finding(lint, LINT_SEVERITY_ERROR, "schema-error", path, end + 2);
-
-        finding->pointer = end > pointer ? g_strndup(pointer, end - pointer) : NULL;
-    } else if (sscanf(reason, "parse-error:%u:%u: %n", &line, &column, &prefix) == 2 && prefix) {
-        LintFinding *finding =
-                add_finding(lint, LINT_SEVERITY_ERROR, "parse-error", path, reason + prefix);
-
-        finding->line = line;
-        finding->column = column;
-    } else {
-        g_assert_not_reached();
-    }
-}
+typedef struct Lint {
+    GPtrArray *findings;
+    const MachineTable *machines;
+    GHashTable *images; /* see catalog_images_new() */
+    /* what a firmware is -> name of the first file that says so; both char* */
+    GHashTable *firmware;
+    guint n_files;
+} Lint;
 
 /* -- one descriptor ---------------------------------------------------------------------- */
 
@@ -163,7 +70,7 @@ static void check_duplicate(Lint *lint, const char *path, const Descriptor *desc
 
     if (first)
         lint_add(
-                lint, LINT_SEVERITY_WARNING, "duplicate", path, NULL,
+                lint->findings, LINT_SEVERITY_WARNING, "duplicate", path, NULL,
                 "%s says the same and comes first: this one is chosen by its name alone", first);
     else
         g_hash_table_insert(lint->firmware, g_steal_pointer(&key), g_path_get_basename(path));
@@ -175,11 +82,12 @@ static gboolean check_document(Lint *lint, const char *path, GBytes *document, G
     LintSpelling spelling;
 
     if (!descriptor) {
-        add_parse_error(lint, path, fault->message);
+        lint_add_parse_error(lint->findings, path, fault->message);
         return TRUE;
     }
-    spelling = lint_members(lint, path, descriptor);
-    if (!lint_images(lint, path, descriptor, spelling, error))
+    spelling = lint_members(lint->findings, path, descriptor);
+    if (!lint_images(
+                lint->findings, lint->machines, lint->images, path, descriptor, spelling, error))
         return FALSE;
     check_duplicate(lint, path, descriptor);
     return TRUE;
@@ -208,14 +116,14 @@ static gboolean check_failure(
         return TRUE;
     if (r == -ENOTSUP) {
         if (is_named)
-            lint_add(lint, LINT_SEVERITY_ERROR, "file", path, NULL, "not a regular file");
+            lint_add(lint->findings, LINT_SEVERITY_ERROR, "file", path, NULL, "not a regular file");
     } else if (r == -EFBIG) {
         g_autofree char *reason = g_strdup_printf(
                 "parse-error:1:1: the file is larger than %d bytes", PARSE_MAX_SIZE);
-        add_parse_error(lint, path, reason);
+        lint_add_parse_error(lint->findings, path, reason);
     } else if (is_named || is_there) {
         lint_add(
-                lint, LINT_SEVERITY_ERROR, "file", path, NULL, "%s%s",
+                lint->findings, LINT_SEVERITY_ERROR, "file", path, NULL, "%s%s",
                 is_there && r == -ENOENT ? "a link that leads nowhere: " : "", g_strerror(-r));
     }
     return TRUE;
@@ -238,11 +146,11 @@ static gboolean check_file(Lint *lint, const char *path, gboolean is_named, GErr
 
     if (!text_is_valid(path))
         lint_add(
-                lint, LINT_SEVERITY_ERROR, "file-name", path, NULL,
+                lint->findings, LINT_SEVERITY_ERROR, "file-name", path, NULL,
                 "never read: the file name is not UTF-8");
     else if (!catalog_file_is_name(name))
         lint_add(
-                lint, LINT_SEVERITY_WARNING, "file-name", path, NULL,
+                lint->findings, LINT_SEVERITY_WARNING, "file-name", path, NULL,
                 "only a file *.json that is not hidden is a descriptor");
     /* an empty one masks those of its name in less specific directories */
     return g_bytes_get_size(document) == 0 || check_document(lint, path, document, error);
@@ -277,7 +185,7 @@ static gboolean check_directory(Lint *lint, const char *path, GError **error) {
         return FALSE;
     if (names->len > CATALOG_MAX_FILES) {
         lint_add(
-                lint, LINT_SEVERITY_ERROR, "limit", path, NULL,
+                lint->findings, LINT_SEVERITY_ERROR, "limit", path, NULL,
                 "more than %d descriptor files: the service reads none", CATALOG_MAX_FILES);
         return TRUE;
     }
@@ -305,7 +213,7 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Lint, lint_clear)
 
 static Lint lint_new(const MachineTable *machines) {
     return (Lint){
-            .findings = g_ptr_array_new_with_free_func((GDestroyNotify)lint_finding_free),
+            .findings = lint_findings_new(),
             .machines = machines,
             .images = catalog_images_new(),
             .firmware = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free),
