@@ -96,7 +96,9 @@ def test_relinked(service, live, elsewhere):
 
 
 def test_renamed(service, live):
-    os.rename(service.vendor.file("50-x"), service.vendor.file("70-x"))
+    # which is two events
+    with live.frozen():
+        os.rename(service.vendor.file("50-x"), service.vendor.file("70-x"))
     live.until(usable=["20-a", "70-x"])
     assert live.changes()[-1][1:] == (["70-x"], ["50-x"], [])
 

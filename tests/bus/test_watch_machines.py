@@ -25,14 +25,20 @@ def answer(live, machine="new-board"):
     return live.client.select("x86_64", machine)["flash"][0]["name"]
 
 
+def write(live, text):
+    """Whole at once: a file that is still empty is another change."""
+    with live.frozen():
+        (live.service.table / "60-new.conf").write_text(text)
+
+
 def test_board_is_added_changed_and_removed(service, live):
     with raises(NO_MATCH):
         answer(live)
     service.table.mkdir(parents=True)
-    (service.table / "60-new.conf").write_text(board())
+    write(live, board())
     live.until_change()
     assert answer(live) == "new.flash0"
-    (service.table / "60-new.conf").write_text(board().replace("new.flash0", "new.first"))
+    write(live, board().replace("new.flash0", "new.first"))
     live.until_change(2)
     assert answer(live) == "new.first"
     os.unlink(service.table / "60-new.conf")
@@ -45,7 +51,7 @@ def test_board_is_added_changed_and_removed(service, live):
 def test_directory_goes_and_comes(service, live):
     for number in (1, 3):
         service.table.mkdir(parents=True)
-        (service.table / "60-new.conf").write_text(board())
+        write(live, board())
         live.until_change(number)
         assert answer(live) == "new.flash0"
         shutil.rmtree(service.table.parent)
@@ -77,7 +83,7 @@ def test_file_in_a_directory_that_was_there(service, live):
     live.assert_silent()
     until_idle(live.daemon.process.pid)
     for number in (3, 5):
-        (service.table / "60-new.conf").write_text(board())
+        write(live, board())
         live.until_change(number)
         assert answer(live) == "new.flash0"
         os.unlink(service.table / "60-new.conf")

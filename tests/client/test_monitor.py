@@ -89,8 +89,8 @@ def test_lines(service, monitor):
     assert made.line() == "catalog 3; removed 60-new"
     service.vendor.write("10-mask", b"")
     assert made.line() == "catalog 4; another answer may be due"
-    descriptor = Path(service.vendor.file("50-ovmf"))
-    descriptor.write_text(descriptor.read_text().replace("firmware for tests", "another"))
+    descriptor = Path(service.vendor.file("50-ovmf")).read_text()
+    service.vendor.write("50-ovmf", descriptor.replace("firmware for tests", "another"))
     assert made.line() == "catalog 5; changed 50-ovmf"
 
     vm = vms.make("manager:a vm", owner=OTHER, firmware="50-ovmf")

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Starting, watching and stopping vmfirmwared."""
 
+import contextlib
 import os
 import signal
 import subprocess
+import threading
 
-from . import bus, client, paths, wait
+from . import bus, client, paths, still, wait
 
 SANITIZER_MARKS = ("ERROR: AddressSanitizer", "LeakSanitizer", "runtime error:",
                    "UndefinedBehaviorSanitizer")
@@ -19,6 +21,7 @@ class Daemon:
         """WRAPPER: words of a command that becomes the daemon, which follow it; and UID."""
         self.bus = private_bus
         self.connection = private_bus.connect()
+        self.stops, self.stops_lock = 0, threading.Lock()
         self.stderr_path = os.path.join(directory, f"stderr-{id(self):x}")
         tables = machines or [paths.machines_directory()]
         command = [binary or paths.daemon_binary(), f"--{kind}",
@@ -40,6 +43,7 @@ class Daemon:
             self.process = subprocess.Popen(
                 command, env=variables, stderr=stderr, stdout=stderr, stdin=subprocess.DEVNULL,
                 **({} if uid is None or wrapper else dict(user=uid, group=uid, extra_groups=[])))
+        still.add(self)
 
     def stderr(self):
         with open(self.stderr_path, encoding="utf-8", errors="backslashreplace") as file:
@@ -65,9 +69,47 @@ class Daemon:
         """Process ids of the daemon's own children, those of its threads included."""
         found = []
         for thread in os.listdir(f"/proc/{self.process.pid}/task"):
-            with open(f"/proc/{self.process.pid}/task/{thread}/children", encoding="ascii") as file:
+            # a thread may end meanwhile; its children are then another's
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError), \
+                    open(f"/proc/{self.process.pid}/task/{thread}/children",
+                         encoding="ascii") as file:
                 found += file.read().split()
         return found
+
+    @contextlib.contextmanager
+    def frozen(self):
+        """It does not run meanwhile: what is done inside is one burst to it."""
+        with self.stops_lock:
+            self.stops += 1
+            if self.stops == 1:
+                self.send(signal.SIGSTOP)
+                wait.pause_until(self.is_stopped, "vmfirmwared is stopped")
+        try:
+            yield
+        finally:
+            with self.stops_lock:
+                self.stops -= 1
+                if self.stops == 0:
+                    self.send(signal.SIGCONT)
+
+    def send(self, number):
+        """To one that may have ended."""
+        with contextlib.suppress(ProcessLookupError):
+            self.process.send_signal(number)
+
+    def is_stopped(self):
+        """All of its threads; or it has ended."""
+        tasks = f"/proc/{self.process.pid}/task"
+        if self.process.poll() is not None:
+            return True
+        try:
+            for thread in os.listdir(tasks):
+                with open(f"{tasks}/{thread}/stat", encoding="ascii", errors="replace") as file:
+                    if file.read().rpartition(")")[2].split()[0] not in "TtXZ":
+                        return False
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+        return True
 
     def assert_clean_stderr(self):
         stderr = self.stderr()
@@ -89,6 +131,7 @@ class Daemon:
         self.connection.close_sync(None)
 
     def kill(self):
+        still.discard(self)
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()

@@ -6,6 +6,8 @@ import json
 import os
 from pathlib import Path
 
+from . import still
+
 # whose repr() is the same in each process, as names of tests must be
 DROP = enum.Enum("Member", ["DROP"]).DROP
 
@@ -73,7 +75,7 @@ class Layer:
             content = json.dumps(content, indent=2, ensure_ascii=False)
         if isinstance(content, str):
             content = content.encode()
-        with open(path, "wb") as file:
+        with still.all_frozen(), open(path, "wb") as file:
             file.write(content)
         return path
 

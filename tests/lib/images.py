@@ -4,6 +4,8 @@
 import os
 import subprocess
 
+from . import still
+
 OVMF_4M_CODE = 3653632
 OVMF_4M_VARS = 540672
 OVMF_2M_CODE = 1966080
@@ -16,7 +18,7 @@ EMPTY_STORE = b'{\n    "version": 2,\n    "variables": [\n    ]\n}\n'
 def raw(path, size, data=b""):
     """A sparse file of this size that begins with data."""
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path, "wb") as file:
+    with still.all_frozen(), open(path, "wb") as file:
         file.write(data)
         file.truncate(size)
     return str(path)
@@ -24,7 +26,9 @@ def raw(path, size, data=b""):
 
 def qcow2(path, size):
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", str(path), str(size)], check=True)
+    with still.all_frozen():
+        subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", str(path), str(size)],
+                       check=True)
     return str(path)
 
 

@@ -3,7 +3,7 @@
 
 import os
 
-from . import descriptors, images
+from . import descriptors, images, still
 from .client import Client, Signals
 from .daemon import Daemon
 
@@ -64,9 +64,10 @@ class Service:
 
     def add(self, name, layer=None, **members):
         """A usable split firmware under this name; returns the descriptor's path."""
-        executable, template = self.pair()
-        return (layer or self.vendor).write(
-            name, descriptors.flash(executable, template, **members))
+        with still.all_frozen():
+            executable, template = self.pair()
+            return (layer or self.vendor).write(
+                name, descriptors.flash(executable, template, **members))
 
     def close(self):
         if self.signals is not None:

@@ -6,7 +6,7 @@ import time
 from gi.repository import GLib
 
 
-def until(condition, what, seconds=20.0, interval=0.01):
+def until(condition, what, seconds=60.0, interval=0.01):
     """Return condition()'s first true value; D-Bus signals are delivered meanwhile."""
     deadline = time.monotonic() + seconds
     context = GLib.MainContext.default()
@@ -19,6 +19,14 @@ def until(condition, what, seconds=20.0, interval=0.01):
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {seconds} s: {what}")
         time.sleep(interval)
+
+
+def pause_until(condition, what, seconds=60.0):
+    """As until(), without a signal being delivered; for any thread."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        time.sleep(0.001)
 
 
 def drain():
