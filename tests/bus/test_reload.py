@@ -12,17 +12,20 @@ from lib.client import (FIRMWARE, FIRMWARE_PATH, MANAGER, MANAGER_PATH, OBJECT_M
 from lib.config import write_config
 from lib.descriptors import target
 
+# far longer than any test: what happens does not happen because of this one
+NEVER = 3600000
+
 
 @pytest.fixture
 def client(service):
     """Three firmwares, and everything that the service signals from now on.
 
-    The quiet time is so long that it is Reload that tells of what the tests do.
+    The quiet time never comes: it is Reload that tells of what the tests do.
     """
     for name in ("20-b", "40-d", "60-f"):
         service.add(name)
     client = service.start(arguments=[write_config(
-        service.directory, QuietMSec=300, MaxQuietMSec=1000)])
+        service.directory, QuietMSec=NEVER, MaxQuietMSec=NEVER)])
     service.watch()
     return client
 

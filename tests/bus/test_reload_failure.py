@@ -14,6 +14,9 @@ from lib.checks import assert_all_answers
 from lib.client import MANAGER, MANAGER_PATH, NAME, DBusError
 from lib.config import write_config
 
+# far longer than any test: what happens does not happen because of this one
+NEVER = 3600000
+
 
 class NoMoreFiles:
     """Lets the running daemon open so few files that it cannot begin a scan, or not end it."""
@@ -38,7 +41,7 @@ def client(service):
     service.add("20-b", features=["old"])
     service.add("40-d")
     return service.start(arguments=[write_config(
-        service.directory, QuietMSec=1000, MaxQuietMSec=1000)])
+        service.directory, QuietMSec=NEVER, MaxQuietMSec=NEVER)])
 
 
 @pytest.mark.parametrize("spare", range(3))

@@ -91,7 +91,11 @@ def test_computed_properties_emit_nothing(service, vms):  # noqa: F811
     assert service.signals.named("PropertiesChanged") == []
 
 
-def test_state_changed_is_told(service, vms):  # noqa: F811
+def test_state_changed_is_told(service):  # noqa: F811
+    """By the call that finds it out."""
+    service.ovmf()
+    vms = service.start_blind()
+    service.watch()
     vm = vms.make()
     with open(service.images / "ovmf-code.fd", "r+b") as file:
         file.write(b"updated")
