@@ -5,7 +5,6 @@ import json
 import os
 import pwd
 import stat
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -19,7 +18,6 @@ N_VMS = 1000
 N_OWNERS = 20
 N_CLIENTS = 32
 FIRST_OWNER = 20001
-BOUND_SECONDS = 120
 NVRAM_SIZE = 8192
 
 
@@ -94,10 +92,8 @@ def check_files(state, vms, template):
 def test_none_is_lost_and_none_is_made_twice(bus, service, template):
     signals = Signals(service.client)
     vms = wanted()
-    begin = time.monotonic()
     # The second half of the clients' work is the first half again, in another order.
     answers = prepare_all(bus, vms + vms[::-1])
-    assert time.monotonic() - begin < BOUND_SECONDS
     assert len(answers) == 2 * N_VMS
     created = [vm for vm, is_created in answers if is_created]
     assert sorted(created) == sorted(vms)
