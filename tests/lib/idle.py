@@ -19,19 +19,39 @@ def switches(pid):
     return found
 
 
-def until_idle(pid, seconds=20):
+def sleeps(pid):
+    """Whether each thread waits for something. One that a busy machine, or somebody who has stopped
+    it, lets wait has something to do."""
+    found = False
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        try:
+            with open(f"/proc/{pid}/task/{thread}/stat", encoding="ascii", errors="replace") as file:
+                found = file.read().rpartition(")")[2].split()[0] == "S"
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+        if not found:
+            return False
+    return found
+
+
+def until_idle(pid, seconds=60):
     """Waits until it has slept for a while, but for what others make beside its files."""
     def rests():
         before = cpu_seconds(pid)
         time.sleep(0.3)
-        return cpu_seconds(pid) - before < 0.003
+        return sleeps(pid) and cpu_seconds(pid) - before < 0.003
 
     wait.until(rests, "the service comes to rest", seconds)
 
 
 def assert_idle(pid, seconds=3):
     """It comes to rest and does not wake up: that it sleeps is asked for, not how fast."""
-    until_idle(pid)
+    def rests():
+        before = switches(pid)
+        time.sleep(0.3)
+        return sleeps(pid) and switches(pid) == before
+
+    wait.until(rests, "the service comes to rest")
     before = switches(pid)
     time.sleep(seconds)
     after = switches(pid)
