@@ -8,6 +8,8 @@ import threading
 import pytest
 from gi.repository import Gio, GLib
 
+from lib import wait
+from lib.bus import has_owner
 from lib.client import FIRMWARE, FIRMWARE_PATH, NAME
 
 XML = """<node><interface name="org.vmfirmware1.Manager">
@@ -56,10 +58,13 @@ def answer(bus):
 
     thread = threading.Thread(target=run)
     thread.start()
-    assert ready.wait(10)
+    assert ready.wait(60)
     yield properties.update
     loop.quit()
     thread.join()
+    connection = bus.connect()
+    wait.until(lambda: not has_owner(connection, NAME), "the name is free")
+    connection.close_sync(None)
 
 
 def test_shell_variables_are_nothing_but_that(answer, cli):

@@ -11,6 +11,7 @@ from . import wait
 START = """set -e
 mount -t tmpfs tmpfs /run
 mkdir -p /run/systemd/journal /run/log/journal
+touch /run/own
 exec /lib/systemd/systemd-journald
 """
 
@@ -21,8 +22,10 @@ class Journal:
             ["unshare", "--mount", "--propagation=private", "sh", "-c", START],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         try:
-            wait.until(lambda: self.run("test", "-S", "/run/systemd/journal/stdout",
-                                        check=False).returncode == 0, "journald listens")
+            # its own, and not that of this machine, whose namespace it has left by then
+            wait.until(lambda: self.run(
+                "test", "-e", "/run/own", "-a", "-S", "/run/systemd/journal/stdout",
+                check=False).returncode == 0, "journald listens")
         except AssertionError:
             self.close()
             raise

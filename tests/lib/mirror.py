@@ -94,10 +94,17 @@ class Mirror:
 
     def check(self):
         """The copy is what the service says of itself."""
-        # CatalogChanged comes after all else
-        wait.until(lambda: self.generation == self.client.generation(), "the generation is told")
+        theirs = []
+
+        def is_told():
+            # CatalogChanged comes after all else
+            before = self.client.generation()
+            theirs[:] = [self.client.managed_objects()]
+            return before == self.client.generation() == self.generation
+
+        wait.until(is_told, "the generation is told")
         assert not self.faults, "\n".join(self.faults)
-        theirs = copy.deepcopy(self.client.managed_objects())
+        theirs = theirs[0]
         ours = copy.deepcopy(self.objects)
         for objects in (theirs, ours):
             for interfaces in objects.values():

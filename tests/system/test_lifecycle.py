@@ -32,7 +32,7 @@ def test_a_service_that_hangs_is_started_again(stopped):
     drop_in = stopped.path(f"/run/systemd/system/{UNIT}.d")
     drop_in.mkdir(parents=True)
     try:
-        (drop_in / "watchdog.conf").write_text("[Service]\nWatchdogSec=2s\n", encoding="ascii")
+        (drop_in / "watchdog.conf").write_text("[Service]\nWatchdogSec=5s\n", encoding="ascii")
         stopped.shell(f"systemctl daemon-reload; systemctl start {UNIT}")
         first = stopped.show("WatchdogTimestampMonotonic")
         wait.until(lambda: stopped.show("WatchdogTimestampMonotonic") != first, "it is fed")
