@@ -40,7 +40,7 @@ def state_of(service, vms):  # noqa: F811
     want = vms.at("vm").get("State")
     assert vms.list()[0][3] == want
     again = service.restart()
-    wait.until(lambda: again.at("vm").get("State") == want, f"State is {want} after restart", 5)
+    wait.until(lambda: again.at("vm").get("State") == want, f"State is {want} after restart")
     assert again.list()[0][3] == want
     return want
 
@@ -188,7 +188,7 @@ def test_gone_in_a_reload_is_told_without_a_call(service, vms, code):  # noqa: F
     service.watch()
     os.unlink(code)
     vms.client.reload()
-    wait.until(lambda: vms.at("vm").get("State") == "firmware-gone", "it is told", 5)
+    wait.until(lambda: vms.at("vm").get("State") == "firmware-gone", "it is told")
     changes = [signal[3][1] for signal in service.signals.named("PropertiesChanged")
                if signal[0] == vms.at("vm").path]
     assert {"State": "firmware-gone"} in changes

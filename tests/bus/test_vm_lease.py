@@ -104,7 +104,7 @@ def test_killed_holder_frees_it_at_once(bus, service):  # noqa: F811
         vm.acquire()
     holder.kill()
     holder.wait()
-    wait.until(lambda: not vm.get("InUse"), "the lease is free", 2)
+    wait.until(lambda: not vm.get("InUse"), "the lease is free")
     os.close(vm.acquire())
 
 

@@ -24,7 +24,7 @@ class FakePolkit:
         self.ready = threading.Event()
         self.thread = threading.Thread(target=self.run, args=(bus,), daemon=True)
         self.thread.start()
-        assert self.ready.wait(10)
+        assert self.ready.wait(60)
 
     def run(self, bus):
         self.context.push_thread_default()
@@ -61,5 +61,5 @@ class FakePolkit:
 
     def close(self):
         self.loop.quit()
-        self.thread.join(10)
+        self.thread.join(60)
         self.connection.close_sync(None)

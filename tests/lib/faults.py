@@ -59,7 +59,7 @@ class Strace:
         if not self.kills:
             self.process.send_signal(signal.SIGINT)
         try:
-            self.process.wait(20)
+            self.process.wait(60)
         finally:
             self.process.kill()
 
@@ -75,9 +75,9 @@ class Strace:
 
 def wait_for(condition, what):
     """As wait.until(), for a thread of its own."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not condition():
-        assert time.monotonic() < deadline, f"not in 20 s: {what}"
+        assert time.monotonic() < deadline, f"not in 60 s: {what}"
         time.sleep(0.002)
 
 
