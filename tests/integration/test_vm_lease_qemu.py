@@ -102,7 +102,7 @@ def test_lease_ends_with_the_last_copy(leases):
 def test_lease_ends_when_qemu_quits_by_itself(leases):
     with leases.run_qemu() as qemu:
         qemu.execute("quit")
-        qemu.process.wait(30)
+        qemu.process.wait(120)
         wait.until(lambda: not leases.in_use(), "the lease is free")
         leases.run_qemu().close()
 

@@ -50,7 +50,7 @@ class Guests:
 
             wait.until(seen, f"{name} is in the shell", PATIENCE, interval=0.1)
             qemu.execute("quit")
-            qemu.process.wait(30)
+            qemu.process.wait(120)
         return Path(resolution["nvram"]["filename"])
 
     def vm(self, name):

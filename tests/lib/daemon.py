@@ -49,7 +49,7 @@ class Daemon:
         with open(self.stderr_path, encoding="utf-8", errors="backslashreplace") as file:
             return file.read()
 
-    def wait_ready(self, seconds=30):
+    def wait_ready(self, seconds=120):
         def ready():
             if self.process.poll() is not None:
                 raise AssertionError(
@@ -59,7 +59,7 @@ class Daemon:
         wait.until(ready, "vmfirmwared owns its name", seconds)
         return self
 
-    def wait_exit(self, seconds=30):
+    def wait_exit(self, seconds=120):
         try:
             return self.process.wait(seconds)
         except subprocess.TimeoutExpired:

@@ -27,7 +27,7 @@ class Qemu:
     A greeting is no success: QEMU tells board errors after it, so a command is sent first.
     """
 
-    def __init__(self, architecture, arguments, *, run=False, extra=(), seconds=60,
+    def __init__(self, architecture, arguments, *, run=False, extra=(), seconds=120,
                  pass_fds=()):
         ours, theirs = socket.socketpair()
         ours.settimeout(seconds)
@@ -63,7 +63,7 @@ class Qemu:
         except ConnectionError:
             line = ""
         if not line:
-            status = self.process.wait(30)
+            status = self.process.wait(120)
             raise QemuFailed(status, self.error_text())
         return json.loads(line)
 
@@ -74,7 +74,7 @@ class Qemu:
         try:
             self.socket.sendall(json.dumps(request).encode() + b"\n")
         except (BrokenPipeError, ConnectionResetError):
-            status = self.process.wait(30)
+            status = self.process.wait(120)
             raise QemuFailed(status, self.error_text()) from None
         while True:
             message = self.read_message()

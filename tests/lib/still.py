@@ -25,5 +25,8 @@ def all_frozen():
     """All services that the tests have started."""
     with contextlib.ExitStack() as stack:
         for daemon in tuple(_daemons):
-            stack.enter_context(daemon.frozen())
+            if daemon.process.poll() is None:
+                stack.enter_context(daemon.frozen())
+            else:
+                discard(daemon)
         yield

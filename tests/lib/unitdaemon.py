@@ -77,11 +77,11 @@ class UnitDaemon(daemon.Daemon):
             return None
         return int(show("ExecMainStatus"))
 
-    def wait(self, seconds=30):
+    def wait(self, seconds=120):
         wait.until(lambda: self.poll() is not None, "the unit has ended", seconds)
         return self.poll()
 
-    def wait_exit(self, seconds=30):
+    def wait_exit(self, seconds=120):
         return self.wait(seconds)
 
     def kill(self):
