@@ -42,11 +42,23 @@ def test_it_is_the_read_end_of_a_pipe(vm):
 
 def test_slow_reader_holds_up_nobody(vms, vm):
     fd, _ = vm.export_raw()
-    other = vms.make("other", "aarch64", "virt")
-    other.write(b"y")
-    other.reset()
-    assert vm.get("InUse") is True, "it is done before the reader is"
-    os.close(fd)
+    ended = threading.Event()
+
+    def read():
+        while not ended.wait(0.05):
+            os.read(fd, 4096)
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    try:
+        other = vms.make("other", "aarch64", "virt")
+        other.write(b"y")
+        other.reset()
+        assert vm.get("InUse") is True, "it is done before the reader is"
+    finally:
+        ended.set()
+        thread.join()
+        os.close(fd)
 
 
 def test_reader_that_goes_away_frees_the_vm(vm):
