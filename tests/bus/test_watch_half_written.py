@@ -68,8 +68,8 @@ def test_new_file_written_in_two_parts(service, patient):
 
 
 class SlowWriter(threading.Thread):
-    """Writes a byte now and then until it is stopped, and then the rest. `pause` is the longest time
-    between two of them: a file that is left alone for as long as it is held is rightly told of."""
+    """Writes a byte now and then until it is stopped, and then the rest. `pause` is the longest
+    time between two: a file that is left alone for as long as it is held is rightly told of."""
 
     HELD = 0.45
 

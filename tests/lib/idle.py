@@ -20,8 +20,8 @@ def switches(pid):
 
 
 def sleeps(pid):
-    """Whether each thread waits for something. One that a busy machine, or somebody who has stopped
-    it, lets wait has something to do."""
+    """Whether each thread waits for something to happen. One that a busy machine lets wait has
+    something to do."""
     found = False
     for thread in os.listdir(f"/proc/{pid}/task"):
         try:
