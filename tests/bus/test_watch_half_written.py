@@ -93,7 +93,8 @@ class SlowWriter(threading.Thread):
         self.file.close()
 
     def has_paused(self):
-        return max(self.pause, time.monotonic() - self.before) > self.HELD
+        now = 0 if self.ended.is_set() else time.monotonic() - self.before
+        return max(self.pause, now) > self.HELD
 
     def end(self):
         self.ended.set()
