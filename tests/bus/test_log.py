@@ -214,7 +214,9 @@ def test_broken_emulator_is_told_once(service):
     before = lines(service)
     client.reload()
     assert lines(service) == before
-    emulator.write_text("#!/bin/sh\nexit 1\n")
+    # an empty one would be told, too
+    with service.daemon.frozen():
+        emulator.write_text("#!/bin/sh\nexit 1\n")
     client.reload()
     assert len(lines(service)) == len(before) + 1, "another file is asked and told anew"
 
