@@ -158,7 +158,7 @@ int bus_method_list_vms(sd_bus_message *message, void *userdata, sd_bus_error *r
 int bus_vm_add(Bus *bus);
 char *bus_vm_path(uid_t owner, const char *id) G_GNUC_WARN_UNUSED_RESULT;
 const char *bus_vm_get_state(const Bus *bus, const VM *vm);
-int bus_vm_emit_changed(Bus *bus, const VM *vm, VMChange change);
+int bus_vm_emit_changed(Bus *bus, const VM *vm, VMChange change, guint properties);
 /* The a{sv} of a VM's answer: that of its resolution, and what is the VM's own. */
 int bus_vm_append_resolution(sd_bus_message *reply, VMCall *call, sd_bus_error *ret_error);
 

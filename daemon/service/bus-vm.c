@@ -418,7 +418,33 @@ int bus_vm_add(Bus *bus) {
 
 /* -- signals and answers ----------------------------------------------------------------- */
 
-int bus_vm_emit_changed(Bus *bus, const VM *vm, VMChange change) {
+static int emit_properties_changed(Bus *bus, const char *path, guint properties) {
+    static const struct {
+        VMProperty property;
+        const char *name;
+    } all[] = {
+            {VM_PROPERTY_ARCHITECTURE, "Architecture"},
+            {VM_PROPERTY_MACHINE, "Machine"},
+            {VM_PROPERTY_FIRMWARE, "Firmware"},
+            {VM_PROPERTY_NVRAM, "NVRAM"},
+            {VM_PROPERTY_STATE, "State"},
+            {VM_PROPERTY_EXECUTABLE_DIGEST, "ExecutableDigest"},
+            {VM_PROPERTY_TEMPLATE_DIGEST, "TemplateDigest"},
+    };
+    const char *names[G_N_ELEMENTS(all) + 1] = {};
+    gsize n = 0;
+
+    for (gsize i = 0; i < G_N_ELEMENTS(all); i++)
+        if (properties & all[i].property)
+            names[n++] = all[i].name;
+    if (n == 0)
+        return 0;
+
+    return sd_bus_emit_properties_changed_strv(
+            bus->connection, path, BUS_VM_INTERFACE, (char **)names);
+}
+
+int bus_vm_emit_changed(Bus *bus, const VM *vm, VMChange change, guint properties) {
     g_autofree char *path = bus_vm_path(vm->owner, vm->id);
 
     switch (change) {
@@ -429,12 +455,8 @@ int bus_vm_emit_changed(Bus *bus, const VM *vm, VMChange change) {
                 change == VM_CHANGE_ADDED ? "VMAdded" : "VMRemoved", "suo", vm->id,
                 (uint32_t)vm->owner, path);
     case VM_CHANGE_PIN:
-        return sd_bus_emit_properties_changed(
-                bus->connection, path, BUS_VM_INTERFACE, "Architecture", "Machine", "Firmware",
-                "NVRAM", "State", "ExecutableDigest", "TemplateDigest", NULL);
     case VM_CHANGE_STATE:
-        return sd_bus_emit_properties_changed(
-                bus->connection, path, BUS_VM_INTERFACE, "State", NULL);
+        return emit_properties_changed(bus, path, properties);
     }
     g_assert_not_reached();
 }

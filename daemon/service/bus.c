@@ -24,8 +24,8 @@ static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *ret
     return 0;
 }
 
-static void on_vm_changed(const VM *vm, VMChange change, gpointer userdata) {
-    int r = bus_vm_emit_changed(userdata, vm, change);
+static void on_vm_changed(const VM *vm, VMChange change, guint properties, gpointer userdata) {
+    int r = bus_vm_emit_changed(userdata, vm, change, properties);
 
     if (r < 0)
         g_warning("cannot tell the bus about VM %s: %s", vm->id, g_strerror(-r));

@@ -38,10 +38,10 @@ static VM *find_vm(const VMs *vms, uid_t owner, const char *id) {
     return g_hash_table_lookup(vms->table, key);
 }
 
-static void tell(VMs *vms, const VM *vm, VMChange change) {
+static void tell(VMs *vms, const VM *vm, VMChange change, guint properties) {
     log_vm_change(vm, change);
     if (vms->observer.changed)
-        vms->observer.changed(vm, change, vms->observer.userdata);
+        vms->observer.changed(vm, change, properties, vms->observer.userdata);
 }
 
 static VM *add_vm(VMs *vms, uid_t owner, const char *id, const Pin *pin, guint64 size) {
@@ -176,18 +176,10 @@ void vms_get_usage(const VMs *vms, uid_t owner, guint *ret_n, guint64 *ret_size)
     }
 }
 
-static gboolean same_words(const GPtrArray *a, const GPtrArray *b) {
-    if (a->len != b->len)
-        return FALSE;
-    for (guint i = 0; i < a->len; i++)
-        if (!g_str_equal(a->pdata[i], b->pdata[i]))
-            return FALSE;
-    return TRUE;
-}
-
-/* TRUE where that is news. */
+/* TRUE where State differs, but for what of it is computed when it is read. */
 static gboolean set_state(VM *vm, GPtrArray *changed, gboolean is_gone) {
-    gboolean differs = vm->is_gone != is_gone || !same_words(vm->changed, changed);
+    gboolean differs =
+            vm->is_gone != is_gone || (!is_gone && (vm->changed->len > 0) != (changed->len > 0));
 
     (void)g_ptr_array_ref(changed); /* it may be the same */
     g_ptr_array_unref(vm->changed);
@@ -195,6 +187,32 @@ static gboolean set_state(VM *vm, GPtrArray *changed, gboolean is_gone) {
     vm->is_gone = is_gone;
     vm->n_assessed++;
     return differs;
+}
+
+/* The pin, and the properties that differ with it. */
+static guint set_pin(VM *vm, const Pin *pin) {
+    const Pin *old = vm->pin;
+    const Resolution *was = old->resolution;
+    const Resolution *is = pin->resolution;
+    guint properties = 0;
+
+    if (!g_str_equal(was->architecture, is->architecture))
+        properties |= VM_PROPERTY_ARCHITECTURE;
+    if (!g_str_equal(old->machine, pin->machine))
+        properties |= VM_PROPERTY_MACHINE;
+    if (!g_str_equal(was->name, is->name))
+        properties |= VM_PROPERTY_FIRMWARE;
+    if (old->has_nvram != pin->has_nvram ||
+        (pin->has_nvram && old->nvram_format != pin->nvram_format))
+        properties |= VM_PROPERTY_NVRAM;
+    if (!g_str_equal(old->executable_digest, pin->executable_digest))
+        properties |= VM_PROPERTY_EXECUTABLE_DIGEST;
+    if (!g_str_equal(old->template_digest, pin->template_digest))
+        properties |= VM_PROPERTY_TEMPLATE_DIGEST;
+
+    vm->pin = pin_ref(pin);
+    pin_unref(old);
+    return properties;
 }
 
 void vms_put(
@@ -206,16 +224,16 @@ void vms_put(
         vm = add_vm(vms, owner, id, pin, size);
         if (changed)
             (void)set_state(vm, changed, is_gone);
-        tell(vms, vm, VM_CHANGE_ADDED);
+        tell(vms, vm, VM_CHANGE_ADDED, 0);
     } else if (vm->pin != pin) {
-        pin_unref(vm->pin);
-        vm->pin = pin_ref(pin);
+        guint properties = set_pin(vm, pin);
+
         vm->size = size;
-        if (changed)
-            (void)set_state(vm, changed, is_gone);
-        tell(vms, vm, VM_CHANGE_PIN);
+        if (changed && set_state(vm, changed, is_gone))
+            properties |= VM_PROPERTY_STATE;
+        tell(vms, vm, VM_CHANGE_PIN, properties);
     } else if (changed && set_state(vm, changed, is_gone)) {
-        tell(vms, vm, VM_CHANGE_STATE);
+        tell(vms, vm, VM_CHANGE_STATE, VM_PROPERTY_STATE);
     }
 }
 
@@ -232,7 +250,7 @@ void vms_remove(VMs *vms, uid_t owner, const char *id) {
 
     if (!vm)
         return;
-    tell(vms, vm, VM_CHANGE_REMOVED);
+    tell(vms, vm, VM_CHANGE_REMOVED, 0);
     g_hash_table_remove(vms->table, key);
 }
 
@@ -243,12 +261,12 @@ void vms_rename(VMs *vms, uid_t owner, const char *id, const char *new_id) {
 
     if (!vm)
         return;
-    tell(vms, vm, VM_CHANGE_REMOVED);
+    tell(vms, vm, VM_CHANGE_REMOVED, 0);
     (void)g_hash_table_steal_extended(vms->table, key, (gpointer *)&owned_key, NULL);
     g_free(vm->id);
     vm->id = g_strdup(new_id);
     g_hash_table_replace(vms->table, make_key(owner, new_id), vm);
-    tell(vms, vm, VM_CHANGE_ADDED);
+    tell(vms, vm, VM_CHANGE_ADDED, 0);
 }
 
 /* -- assessing all ----------------------------------------------------------------------- */
@@ -339,7 +357,7 @@ static void finish_assessment(gpointer data) {
         /* not what a call has found out since */
         if (vm->n_assessed == assessed->n_assessed && assessed->changed &&
             set_state(vm, assessed->changed, assessed->is_gone))
-            tell(vms, vm, VM_CHANGE_STATE);
+            tell(vms, vm, VM_CHANGE_STATE, VM_PROPERTY_STATE);
     }
     /* the others are new, have another id or another pin since */
     if (n_seen < g_hash_table_size(vms->table))

@@ -28,8 +28,20 @@ typedef enum VMChange {
     VM_CHANGE_STATE,
 } VMChange;
 
+/* Its properties that can change with the pin, or for VM_CHANGE_STATE. */
+typedef enum VMProperty {
+    VM_PROPERTY_ARCHITECTURE = 1 << 0,
+    VM_PROPERTY_MACHINE = 1 << 1,
+    VM_PROPERTY_FIRMWARE = 1 << 2,
+    VM_PROPERTY_NVRAM = 1 << 3,
+    VM_PROPERTY_STATE = 1 << 4,
+    VM_PROPERTY_EXECUTABLE_DIGEST = 1 << 5,
+    VM_PROPERTY_TEMPLATE_DIGEST = 1 << 6,
+} VMProperty;
+
 typedef struct VMsObserver {
-    void (*changed)(const VM *vm, VMChange change, gpointer userdata);
+    /* PROPERTIES: those that differ, none where it was added or removed. */
+    void (*changed)(const VM *vm, VMChange change, guint properties, gpointer userdata);
     gpointer userdata;
 } VMsObserver;
 

@@ -171,3 +171,12 @@ def test_own_template_is_needed_again_after_a_rebind(vms):
         vm.reset()
     vm.reset(nvram_template=b"V" * 540672)
     assert vm.read() == b"V" * 540672
+
+
+def test_properties_that_stay_are_not_told(service, vm):  # noqa: F811
+    service.watch()
+    vm.rebind(firmware="10-plain")
+    assert service.signals.named("PropertiesChanged") == []
+    vm.rebind(firmware="20-secure")
+    (_, _, _, (_, now, invalidated)), = service.signals.named("PropertiesChanged")
+    assert set(now) == {"Firmware", "ExecutableDigest", "TemplateDigest"} and invalidated == []
