@@ -65,6 +65,8 @@ int bus_read_request(
         sd_bus_message *message, RequestCall call, Request **ret, sd_bus_error *ret_error);
 /* The a{sv} alone. */
 int bus_read_options(sd_bus_message *message, Request *request, sd_bus_error *ret_error);
+/* The h that NAME stands for. It lives as long as the message. */
+int bus_read_fd(sd_bus_message *message, const char *name, int *ret, sd_bus_error *ret_error);
 
 /* bus-resolution.c: appends the a{sv} of a resolution, with what REQUEST wants rendered; or its
  * entries alone. */

@@ -1,11 +1,30 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
+#include <errno.h>
 #include <string.h>
 
 #include "bus-internal.h"
+#include "error.h"
 
-/* Reads the variant at MESSAGE. What VALUE borrows is in the message or in *RET_STRINGS. */
-static int read_value(sd_bus_message *message, RequestValue *value, GStrv *ret_strings) {
+int bus_read_fd(sd_bus_message *message, const char *name, int *ret, sd_bus_error *ret_error) {
+    g_autoptr(GError) error = NULL;
+    int r;
+
+    r = sd_bus_message_read(message, "h", ret);
+    if (r != -EBADMSG)
+        return r;
+
+    /* a number of one that the message does not carry; buses let it pass */
+    g_set_error(
+            &error, FIRMWARE_ERROR, FIRMWARE_ERROR_INVALID_ARGS,
+            "%s: no file descriptor came with it", name);
+    return bus_error_set(ret_error, error);
+}
+
+/* Reads the variant of KEY. What VALUE borrows is in the message or in *RET_STRINGS. */
+static int read_value(
+        sd_bus_message *message, const char *key, RequestValue *value, GStrv *ret_strings,
+        sd_bus_error *ret_error) {
     static const char *const none[] = {NULL};
     const char *contents;
     int is_true;
@@ -34,7 +53,7 @@ static int read_value(sd_bus_message *message, RequestValue *value, GStrv *ret_s
         r = sd_bus_message_read(message, "u", &value->number);
     } else if (g_str_equal(contents, "h")) {
         value->type = REQUEST_VALUE_FD;
-        r = sd_bus_message_read(message, "h", &value->fd);
+        r = bus_read_fd(message, key, &value->fd, ret_error);
     } else {
         value->type = REQUEST_VALUE_STRINGS;
         r = sd_bus_message_read_strv(message, ret_strings);
@@ -56,7 +75,7 @@ static int read_requirement(sd_bus_message *message, Request *request, sd_bus_er
     r = sd_bus_message_read(message, "s", &key);
     if (r < 0)
         return r;
-    r = read_value(message, &value, &strings);
+    r = read_value(message, key, &value, &strings, ret_error);
     if (r < 0)
         return r;
 

@@ -250,7 +250,7 @@ static int begin(
             return r;
     }
     if (has_fd) {
-        r = sd_bus_message_read(message, "h", &fd);
+        r = bus_read_fd(message, "nvram", &fd, ret_error);
         if (r < 0)
             return r;
         if (!nvram_check_memfd("nvram", fd, &error))

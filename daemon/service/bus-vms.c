@@ -192,7 +192,10 @@ int bus_method_import_vm(sd_bus_message *message, void *userdata, sd_bus_error *
     int nvram;
     int r;
 
-    r = sd_bus_message_read(message, "sssh", &id, &architecture, &machine, &nvram);
+    r = sd_bus_message_read(message, "sss", &id, &architecture, &machine);
+    if (r < 0)
+        return r;
+    r = bus_read_fd(message, "nvram", &nvram, ret_error);
     if (r < 0)
         return r;
     r = bus_check_id(id, ret_error);

@@ -7,11 +7,13 @@ import socket
 import tempfile
 
 import pytest
+from gi.repository import GLib
 
 from lib import images
 from lib.checks import invalid_args, raises
-from lib.vms import (MISMATCH, NO_MATCH, OWNER, UNUSABLE, VM_EXISTS, memfd, run_as,  # noqa: F401
-                     service)
+from lib.client import MANAGER, MANAGER_PATH
+from lib.vms import (MISMATCH, NO_MATCH, OWNER, UNUSABLE, VM, VM_EXISTS, memfd,  # noqa: F401
+                     run_as, service)
 
 VARS = images.OVMF_4M_VARS
 
@@ -76,6 +78,23 @@ def test_anything_else_is_refused_before_a_byte_is_read(vms, kind):
     if kind == "pipe":
         assert os.read(fd, 8192) == b"x" * 4096
     os.close(fd)
+    assert [entry[0] for entry in vms.list()] == ["vm"] and vm.backups() == []
+
+
+@pytest.mark.parametrize("number", [0, 1, 2 ** 31 - 1, -1])
+def test_number_of_a_descriptor_that_was_not_sent(vms, number):
+    vm = vms.make()
+    call, fd = vms.client.call, GLib.Variant("h", number)
+    with invalid_args("nvram-template"):
+        call(MANAGER_PATH, MANAGER, "PrepareVM", GLib.Variant(
+            "(sssa{sv})", ("new", "x86_64", "q35", {"nvram-template": fd})))
+    with invalid_args("nvram-template"):
+        call(vm.path, VM, "Reset", GLib.Variant("(a{sv})", ({"nvram-template": fd},)))
+    with invalid_args("nvram"):
+        call(MANAGER_PATH, MANAGER, "ImportVM", GLib.Variant(
+            "(sssha{sv})", ("new", "x86_64", "q35", number, {})))
+    with invalid_args("nvram"):
+        call(vm.path, VM, "Import", GLib.Variant("(ha{sv})", (number, {})))
     assert [entry[0] for entry in vms.list()] == ["vm"] and vm.backups() == []
 
 
