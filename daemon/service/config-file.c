@@ -11,6 +11,8 @@
 /* One file; all keys together take less than 1 KiB. */
 #define MAX_SIZE (64 * 1024)
 
+#define BYTE_ORDER_MARK "\xef\xbb\xbf"
+
 /* -- finding ------------------------------------------------------------------------------ */
 
 static int compare_strings(gconstpointer a, gconstpointer b) {
@@ -79,7 +81,9 @@ static void read_section(Position *position, const char *line, const ConfigKey *
     const ConfigKey *key = name ? find_key(keys, name, NULL) : NULL;
 
     position->section = key ? key->section : NULL;
-    if (!key)
+    if (!name)
+        g_warning("%s:%u: no ] ends the section: %s", position->path, position->line, line);
+    else if (!key)
         g_warning("%s:%u: unknown section %s", position->path, position->line, line);
 }
 
@@ -101,65 +105,89 @@ static void read_key(
                 value, key->expected);
 }
 
-/* GKeyFile keeps no line numbers, and refuses all of a file for one line. */
-static void read_lines(const char *path, char *text, const ConfigKey *keys, gpointer data) {
-    Position position = {.path = path};
-    char *rest = text;
-    char *line;
+static void read_line(Position *position, char *line, const ConfigKey *keys, gpointer data) {
+    char *equals;
 
-    while ((line = strsep(&rest, "\n"))) {
-        char *equals;
-
-        position.line++;
-        line = g_strstrip(line);
-        equals = strchr(line, '=');
-        if (line[0] == '\0' || line[0] == '#' || line[0] == ';')
-            continue;
-        if (line[0] == '[') {
-            read_section(&position, line, keys);
-        } else if (equals) {
-            *equals = '\0';
-            read_key(&position, g_strchomp(line), g_strchug(equals + 1), keys, data);
-        } else {
-            g_warning(
-                    "%s:%u: neither a section nor a key nor a comment: %s", path, position.line,
-                    line);
-        }
+    line = g_strstrip(line);
+    equals = strchr(line, '=');
+    if (line[0] == '\0' || line[0] == '#' || line[0] == ';')
+        return;
+    if (line[0] == '[') {
+        read_section(position, line, keys);
+    } else if (equals) {
+        *equals = '\0';
+        read_key(position, g_strchomp(line), g_strchug(equals + 1), keys, data);
+    } else {
+        g_warning(
+                "%s:%u: neither a section nor a key nor a comment: %s", position->path,
+                position->line, line);
     }
 }
 
-static int read_text(const char *path, char **ret) {
+static void read_no_text(Position *position, char first) {
+    /* a comment may be in whatever encoding */
+    if (first == '#' || first == ';')
+        return;
+    /* what follows is not of the section before */
+    if (first == '[')
+        position->section = NULL;
+    g_warning(
+            "%s:%u: the line is ignored: not UTF-8, or a character that no text may hold",
+            position->path, position->line);
+}
+
+/* GKeyFile keeps no line numbers, and refuses all of a file for one line. */
+static void read_lines(
+        const char *path, const char *text, gsize size, const ConfigKey *keys, gpointer data) {
+    Position position = {.path = path};
+    const char *end = text + size;
+
+    while (text < end) {
+        const char *newline = memchr(text, '\n', (gsize)(end - text));
+        gsize length = (gsize)((newline ? newline : end) - text);
+        g_autofree char *line = g_strndup(text, length);
+
+        position.line++;
+        if (length > 0 && text_find_invalid(text, length))
+            read_no_text(&position, line[strspn(line, " \t")]);
+        else
+            read_line(&position, line, keys, data);
+        text += newline ? length + 1 : length;
+    }
+}
+
+static int read_bytes(const char *path, GBytes **ret) {
     g_auto(FileFd) fd = FILE_FD_NONE;
-    g_autoptr(GBytes) bytes = NULL;
-    const char *data;
-    gsize size;
     int r;
 
     r = file_open_regular(AT_FDCWD, path, &fd, NULL);
     if (r < 0)
         return r;
-    r = file_read_all(fd, MAX_SIZE, &bytes);
-    if (r < 0)
-        return r;
-    data = g_bytes_get_data(bytes, &size);
-    if (size > 0 && text_find_invalid(data, size))
-        return -EILSEQ;
-
-    *ret = g_strndup(data, size);
-    return 0;
+    return file_read_all(fd, MAX_SIZE, ret);
 }
 
 static void read_file(const char *path, const ConfigKey *keys, gpointer data) {
-    g_autofree char *text = NULL;
+    g_autoptr(GBytes) bytes = NULL;
+    const char *text;
+    gsize size;
     int r;
 
     if (file_is_null_device(AT_FDCWD, path))
         return;
-    r = read_text(path, &text);
-    if (r >= 0)
-        read_lines(path, text, keys, data);
-    else
+    r = read_bytes(path, &bytes);
+    if (r < 0) {
         g_warning("%s is ignored: %s", path, g_strerror(-r));
+        return;
+    }
+
+    text = g_bytes_get_data(bytes, &size);
+    if (size >= strlen(BYTE_ORDER_MARK) &&
+        memcmp(text, BYTE_ORDER_MARK, strlen(BYTE_ORDER_MARK)) == 0) {
+        text += strlen(BYTE_ORDER_MARK);
+        size -= strlen(BYTE_ORDER_MARK);
+    }
+    if (size > 0)
+        read_lines(path, text, size, keys, data);
 }
 
 void config_files_read(const GPtrArray *paths, const ConfigKey *keys, gpointer data) {

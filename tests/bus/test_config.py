@@ -176,6 +176,18 @@ def test_file_that_is_none_is_told_and_the_rest_is_read(service, config, content
     assert all(str(config) in line for line in warnings(service))
 
 
+@pytest.mark.parametrize("line", [b"VMsPerUser=\xff", b"VMsPerUser=\x003", b"\xff", b"\xff=1",
+                                  b"[Log\xff]"])
+def test_line_that_is_no_text_is_told_and_the_others_are_read(
+        service, config, line):  # noqa: F811
+    config.write_bytes(b"\xef\xbb\xbf[Limits]\n# caf\xe9\n ;\0\n" + line + b"\n" +
+                       f"[Catalog]\nSearchPath={service.admin}".encode())
+    client = start(service, config)
+    assert search_path(client) == [str(service.admin)]
+    told, = warnings(service)
+    assert f"{config}:4: " in told
+
+
 def test_reload_that_waits_for_a_file_reads_it_too(service, config):  # noqa: F811
     config.write_text(text(SearchPath=service.vendor))
     client = start(service, config)
