@@ -94,15 +94,42 @@ static FirmwareLayer classify_directory(const char *directory, const char *user_
     return FIRMWARE_LAYER_CUSTOM;
 }
 
+/* Below DIRECTORY of the XDG Base Directory Specification, or BY_DEFAULT of the user's home: "If an
+ * implementation encounters a relative path ... it should consider the path invalid and ignore it." */
+static char *build_user_path(const char *directory, const char *by_default, const char *name) {
+    g_autofree char *path = g_path_is_absolute(directory)
+            ? g_build_filename(directory, name, NULL)
+            : g_build_filename(g_get_home_dir(), by_default, name, NULL);
+
+    return g_canonicalize_filename(path, "/");
+}
+
+static char *build_user_config_path(const char *name) {
+    return build_user_path(g_get_user_config_dir(), ".config", name);
+}
+
+/* NULL-terminated. */
+static GStrv get_default_layers(const char *user_directory, GError **error) {
+    const char *const all[] = {
+            DATADIR "/firmware", VENDOR_DIRECTORY, ADMIN_DIRECTORY, user_directory, NULL};
+    g_autoptr(GStrvBuilder) directories = g_strv_builder_new();
+
+    for (const char *const *name = all; *name; name++) {
+        g_autofree char *directory = read_directory("XDG_CONFIG_HOME", *name, error);
+
+        if (!directory)
+            return NULL;
+        g_strv_builder_add(directories, directory);
+    }
+    return g_strv_builder_end(directories);
+}
+
 static gboolean add_layers(
         const ConfigOptions *options, const char *search_path, GPtrArray *layers, GError **error) {
-    g_autofree char *user_directory = options->is_user
-            ? g_build_filename(g_get_user_config_dir(), "qemu", "firmware", NULL)
-            : NULL;
-    g_autofree char *default_path = g_strjoin(
-            ":", DATADIR "/firmware", VENDOR_DIRECTORY, ADMIN_DIRECTORY, user_directory, NULL);
-    g_auto(GStrv) directories =
-            split_directories("--search-path", search_path ? search_path : default_path, error);
+    g_autofree char *user_directory =
+            options->is_user ? build_user_config_path("qemu/firmware") : NULL;
+    g_auto(GStrv) directories = search_path ? split_directories("--search-path", search_path, error)
+                                            : get_default_layers(user_directory, error);
 
     for (char **directory = directories; directory && *directory; directory++) {
         CatalogLayer *layer = g_new0(CatalogLayer, 1);
@@ -116,7 +143,7 @@ static gboolean add_layers(
 
 static char *choose_state_directory(const ConfigOptions *options, GError **error) {
     g_autofree char *by_default = options->is_user
-            ? g_build_filename(g_get_user_state_dir(), "vmfirmwared", NULL)
+            ? build_user_path(g_get_user_state_dir(), ".local/state", "vmfirmwared")
             : g_strdup("/var/lib/vmfirmwared");
 
     return read_directory(
@@ -214,7 +241,7 @@ static GPtrArray *find_files(const ConfigOptions *options) {
         directory = g_path_get_dirname(options->config_file);
         name = g_path_get_basename(options->config_file);
     } else if (options->is_user) {
-        directory = g_build_filename(g_get_user_config_dir(), "vmfirmwared", NULL);
+        directory = build_user_config_path("vmfirmwared");
         name = g_strdup(FILE_NAME);
     } else {
         return config_files_find(system, FILE_NAME);

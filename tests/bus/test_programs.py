@@ -162,6 +162,42 @@ def test_user_layer_lies_above_the_default_layers(tmp_path, service):
         session.close()
 
 
+@pytest.mark.parametrize("name", ["a:b", "a//b/", "c/../a"])
+def test_directories_of_the_user_may_be_written_in_any_way(tmp_path, service, name):
+    session = buses.PrivateBus("session")
+    layer = Layer(tmp_path / os.path.normpath(name) / "qemu" / "firmware")
+    service.add("10-mine", layer)
+    daemon = Daemon(session, str(tmp_path), kind="user", environment={
+        "XDG_CONFIG_HOME": f"{tmp_path}/{name}", "HOME": str(tmp_path)})
+    try:
+        client = Client(daemon.wait_ready().connection)
+        assert client.manager_property("SearchPath")[3:] == [str(layer)]
+        assert client.firmware("10-mine")["Layer"] == "user"
+        daemon.stop()
+    finally:
+        daemon.kill()
+        session.close()
+
+
+def test_relative_directories_of_the_user_are_none(tmp_path):
+    """XDG Base Directory Specification: "it should consider the path invalid and ignore it"."""
+    session = buses.PrivateBus("session")
+    daemon = Daemon(session, str(tmp_path), kind="user",
+                    wrapper=["sh", "-c", 'exec "$0" --user'],  # without the other options
+                    environment={"XDG_CONFIG_HOME": "config", "XDG_STATE_HOME": "../state",
+                                 "HOME": str(tmp_path)})
+    try:
+        client = Client(daemon.wait_ready().connection)
+        assert client.manager_property("SearchPath")[3:] == [
+            str(tmp_path / ".config" / "qemu" / "firmware")]
+        assert client.manager_property("StateDirectory") == str(
+            tmp_path / ".local" / "state" / "vmfirmwared")
+        daemon.stop()
+    finally:
+        daemon.kill()
+        session.close()
+
+
 def test_user_layer_is_below_home_without_xdg_config_home(tmp_path):
     session = buses.PrivateBus("session")
     daemon = Daemon(session, str(tmp_path), kind="user", environment={"HOME": str(tmp_path)})
