@@ -21,11 +21,34 @@ int bus_read_fd(sd_bus_message *message, const char *name, int *ret, sd_bus_erro
     return bus_error_set(ret_error, error);
 }
 
-/* Reads the variant of KEY. What VALUE borrows is in the message or in *RET_STRINGS. */
+/* A list, up to one string more than any may have; NULL-terminated. */
+typedef const char *StringList[REQUEST_MAX_STRINGS + 2];
+
+/* Returns 0 where there are more of them than are read, and then leaves MESSAGE in the list. Its length
+ * is the caller's choice: sd_bus_message_read_strv() would take a time that grows with its square. */
+static int read_strings(sd_bus_message *message, StringList strings) {
+    gsize n = 0;
+    int r;
+
+    r = sd_bus_message_enter_container(message, 'a', "s");
+    if (r < 0)
+        return r;
+    while ((r = sd_bus_message_read_basic(message, 's', &strings[n])) > 0)
+        if (++n > REQUEST_MAX_STRINGS)
+            break;
+    strings[n] = NULL;
+    if (r < 0 || n > REQUEST_MAX_STRINGS)
+        return MIN(r, 0);
+
+    r = sd_bus_message_exit_container(message);
+    return r < 0 ? r : 1;
+}
+
+/* Reads the variant of KEY. What VALUE borrows is in the message or in STRINGS. Of a list that is too
+ * long, it reads so much that request_set() refuses it, and MESSAGE cannot be read any further. */
 static int read_value(
-        sd_bus_message *message, const char *key, RequestValue *value, GStrv *ret_strings,
+        sd_bus_message *message, const char *key, RequestValue *value, StringList strings,
         sd_bus_error *ret_error) {
-    static const char *const none[] = {NULL};
     const char *contents;
     int is_true;
     int r;
@@ -56,8 +79,10 @@ static int read_value(
         r = bus_read_fd(message, key, &value->fd, ret_error);
     } else {
         value->type = REQUEST_VALUE_STRINGS;
-        r = sd_bus_message_read_strv(message, ret_strings);
-        value->strings = *ret_strings ? (const char *const *)*ret_strings : none;
+        r = read_strings(message, strings);
+        value->strings = strings;
+        if (r == 0)
+            return 0;
     }
     if (r < 0)
         return r;
@@ -66,7 +91,7 @@ static int read_value(
 }
 
 static int read_requirement(sd_bus_message *message, Request *request, sd_bus_error *ret_error) {
-    g_auto(GStrv) strings = NULL;
+    StringList strings;
     g_autoptr(GError) error = NULL;
     RequestValue value = {};
     const char *key;
@@ -75,7 +100,7 @@ static int read_requirement(sd_bus_message *message, Request *request, sd_bus_er
     r = sd_bus_message_read(message, "s", &key);
     if (r < 0)
         return r;
-    r = read_value(message, key, &value, &strings, ret_error);
+    r = read_value(message, key, &value, strings, ret_error);
     if (r < 0)
         return r;
 
