@@ -33,17 +33,21 @@ class Point:
 class Strace:
     """Attached to all threads of a process, and those to come, while the context lasts.
 
+    With paths, only calls are looked at that are about these files.
+
     One that kills ends by itself: told to detach from a process that is dying, strace may wait
     for its first thread for ever.
     """
 
-    def __init__(self, pid, output, expressions, kills=False):
+    def __init__(self, pid, output, expressions, kills=False, paths=()):
         self.pid = pid
         self.kills = kills
         self.output = str(output)
         command = ["strace", "-f", "-y", "-s", "64", "-o", self.output, "-p", str(pid)]
         for expression in expressions:
             command += ["-e", expression]
+        for path in paths:
+            command += ["-P", str(path)]
         self.command = command
 
     def __enter__(self):
