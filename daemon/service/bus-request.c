@@ -44,8 +44,9 @@ static int read_strings(sd_bus_message *message, StringList strings) {
     return r < 0 ? r : 1;
 }
 
-/* Reads the variant of KEY. What VALUE borrows is in the message or in STRINGS. Of a list that is too
- * long, it reads so much that request_set() refuses it, and MESSAGE cannot be read any further. */
+/* Reads the variant of KEY. What VALUE borrows is in the message or in STRINGS. Returns 0 where it reads
+ * no more than request_set() needs to refuse it, and MESSAGE cannot be read any further: of a list that
+ * is too long, and of a type that no key has. sd_bus_message_skip() would look at each element of it. */
 static int read_value(
         sd_bus_message *message, const char *key, RequestValue *value, StringList strings,
         sd_bus_error *ret_error) {
@@ -58,7 +59,7 @@ static int read_value(
         return r;
 
     if (strlen(contents) != 1 ? !g_str_equal(contents, "as") : !strchr("sbuh", contents[0]))
-        return sd_bus_message_skip(message, "v");
+        return 0;
 
     r = sd_bus_message_enter_container(message, 'v', contents);
     if (r < 0)
