@@ -27,7 +27,8 @@ void bus_release(Bus *bus, uid_t uid);
 /* What is needed of a call to answer it later, without the descriptors that came with it: a caller
  * can send 16 with each, and a call that waits would hold them all. */
 int bus_message_detach(sd_bus_message *message, sd_bus_message **ret);
-/* ON_GONE is called when who sent MESSAGE has left the bus. *RET is the caller's even on failure. */
+/* ON_GONE is called when who sent MESSAGE has left the bus, and again and again as long as it returns
+ * 0. *RET is the caller's even on failure. */
 int bus_track_sender(
         sd_bus_message *message, sd_bus_track_handler_t on_gone, void *userdata,
         sd_bus_track **ret);

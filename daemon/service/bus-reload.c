@@ -66,7 +66,7 @@ static int on_caller_gone(sd_bus_track *track, void *userdata) {
 
     if (reload->authorisation)
         g_ptr_array_remove_fast(reload->bus->reloads, reload);
-    return 0;
+    return 1;
 }
 
 int bus_method_reload(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {

@@ -244,7 +244,7 @@ static int on_caller_gone(sd_bus_track *track, void *userdata) {
     call->is_abandoned = TRUE;
     if (g_ptr_array_find(call->bus->calls, call, &index))
         g_ptr_array_remove_index_fast(call->bus->calls, index);
-    return 0;
+    return 1;
 }
 
 static void on_authorised(const GError *refusal, gpointer userdata) {

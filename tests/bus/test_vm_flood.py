@@ -11,7 +11,8 @@ from gi.repository import Gio, GLib
 from lib import wait
 from lib.bus import PrivateBus, has_owner
 from lib.client import MANAGER, MANAGER_PATH, NAME, Client
-from lib.fakepolkit import NEVER, NO, FakePolkit
+from lib.fakepolkit import NEVER, NO, YES, FakePolkit
+from lib.idle import assert_idle
 from lib.vms import SIXTEEN_CALLS, VMs, service, start_as  # noqa: F401
 
 OWN = "org.vmfirmware1.manage-own-vms"
@@ -173,3 +174,66 @@ def test_uids_take_turns(service):  # noqa: F811
     wait.until(lambda: len(answers) == 121, "all are answered")
     assert answers.index(1002) < 60
     assert len(vms.list(all=True)) == 121
+
+
+class Holder:
+    """A program, in a PATH of its own, that waits for nothing from when it is told to."""
+
+    def __init__(self, directory, name):
+        programs = directory / "programs"
+        programs.mkdir()
+        self.path = f"{programs}:{os.environ['PATH']}"
+        self.wanted, self.pid = directory / "wanted", directory / "pid"
+        program = programs / name
+        program.write_text(f"#!/bin/sh\n[ -e {self.wanted} ] || exit 1\necho $$ >{self.pid}\n"
+                           f"while [ -e {self.wanted} ]; do sleep 0.1; done\nexit 1\n")
+        program.chmod(0o755)
+
+    def __enter__(self):
+        self.wanted.touch()
+        return self
+
+    def __exit__(self, *_):
+        self.wanted.unlink()
+
+    def holds(self):
+        pid = self.pid.read_text() if self.pid.exists() else ""
+        return pid.endswith("\n") and os.path.exists(f"/proc/{pid.strip()}")
+
+
+def assert_idle_while_held(service, holder):  # noqa: F811
+    assert_idle(service.daemon.process.pid, 1)
+    assert holder.holds(), "it had nothing to wait for"
+
+
+def test_service_sleeps_while_it_works_for_a_caller_that_has_gone(bus, service):  # noqa: F811
+    holder = Holder(service.directory, "qemu-img")
+    service.ovmf()
+    service.start(path=holder.path)
+    caller = bus.connect()
+    with holder:
+        caller.call(NAME, MANAGER_PATH, MANAGER, "PrepareVM", GLib.Variant("(sssa{sv})", (
+            "x", "x86_64", "q35", {"nvram-format": GLib.Variant("s", "qcow2")})), None,
+            Gio.DBusCallFlags.NONE, 60000, None, None)
+        wait.until(holder.holds, "the conversion has begun")
+        caller.close_sync(None)
+        assert_idle_while_held(service, holder)
+
+
+def test_service_sleeps_while_it_reloads_for_a_caller_that_has_gone(bus, service):  # noqa: F811
+    polkit = FakePolkit(bus, {"org.vmfirmware1.reload": YES})
+    holder = Holder(service.directory, "qemu-system-x86_64")
+    service.ovmf()
+    service.start(path=holder.path)
+    with holder:
+        child = start_as(1, """
+client.connection.call(NAME, MANAGER_PATH, MANAGER, "Reload", None, None,
+                       Gio.DBusCallFlags.NONE, 60000, None, None)
+client.connection.flush_sync(None)
+sys.stdin.readline()
+""", bus)
+        wait.until(holder.holds, "the emulator is asked")
+        child.kill()
+        child.wait()
+        assert_idle_while_held(service, holder)
+    polkit.close()
