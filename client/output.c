@@ -12,6 +12,7 @@
 
 struct Output {
     const Options *options;
+    gboolean is_terminal;
     gboolean has_colour;
     Pager *pager; /* or NULL */
     int failure;  /* errno of what could not be written, or 0 */
@@ -26,12 +27,14 @@ static gboolean is_terminal_dumb(void) {
 Output *output_new(const Options *options) {
     Output *output = g_new0(Output, 1);
     const char *no_colour = g_getenv("NO_COLOR");
-    gboolean is_terminal = isatty(STDOUT_FILENO) && !is_terminal_dumb();
+    gboolean is_able;
 
     output->options = options;
+    output->is_terminal = isatty(STDOUT_FILENO);
+    is_able = output->is_terminal && !is_terminal_dumb();
     /* no-color.org: whatever its value, unless it is empty */
-    output->has_colour = is_terminal && options->json == JSON_OFF && (!no_colour || !*no_colour);
-    if (is_terminal && !options->no_pager)
+    output->has_colour = is_able && options->json == JSON_OFF && (!no_colour || !*no_colour);
+    if (is_able && !options->no_pager)
         output->pager = pager_start();
     return output;
 }
@@ -59,6 +62,10 @@ gboolean output_free(Output *output) {
     g_free(output);
     errno = failure;
     return is_written;
+}
+
+gboolean output_is_terminal(const Output *output) {
+    return output->is_terminal;
 }
 
 gboolean output_has_colour(const Output *output) {

@@ -4,7 +4,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 /* What a resolution holds; first what a person looks for first. */
 static const char *const resolution_keys[] = {
@@ -42,8 +41,8 @@ GStrv render_get_arguments(const Options *options, GVariant *resolution) {
 
 /* So that a shell reads it back as one word, quoted only where it has to be. Nothing reads back
  * what a terminal shows. */
-static char *quote(const char *text) {
-    g_autofree char *word = isatty(STDOUT_FILENO) ? output_make_safe(text) : g_strdup(text);
+static char *quote(const Output *output, const char *text) {
+    g_autofree char *word = output_is_terminal(output) ? output_make_safe(text) : g_strdup(text);
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
                                 "@%+:,./_-=";
     gboolean is_plain = *word && *word != '=' && word[strspn(word, plain)] == '\0';
@@ -51,11 +50,11 @@ static char *quote(const char *text) {
     return is_plain ? g_steal_pointer(&word) : g_shell_quote(word);
 }
 
-static void print_arguments(const Options *options, GVariant *resolution) {
+static void print_arguments(const Output *output, const Options *options, GVariant *resolution) {
     g_auto(GStrv) arguments = render_get_arguments(options, resolution);
 
     for (char **argument = arguments; argument && *argument; argument++) {
-        g_autofree char *quoted = quote(*argument);
+        g_autofree char *quoted = quote(output, *argument);
         (void)printf("%s%s", argument == arguments ? "" : " ", quoted);
     }
     (void)putchar('\n');
@@ -69,16 +68,18 @@ static gboolean is_key(const char *key) {
 
 /* nvram-template, format: NVRAM_TEMPLATE_FORMAT. What would be no name of a variable is left out: a
  * shell would run it. */
-static void print_variable(const char *key, const char *member, const char *value) {
+static void print_variable(
+        const Output *output, const char *key, const char *member, const char *value) {
     g_autofree char *joined = member ? g_strjoin("_", key, member, NULL) : g_strdup(key);
     g_autofree char *name = g_ascii_strup(joined, -1);
-    g_autofree char *quoted = quote(value);
+    g_autofree char *quoted = quote(output, value);
 
     if (is_key(joined))
         (void)printf("%s=%s\n", g_strdelimit(name, "-", '_'), quoted);
 }
 
-static void print_basic(const char *key, const char *member, GVariant *value) {
+static void print_basic(
+        const Output *output, const char *key, const char *member, GVariant *value) {
     g_autofree char *text = NULL;
 
     if (g_variant_is_of_type(value, G_VARIANT_TYPE_STRING))
@@ -87,10 +88,10 @@ static void print_basic(const char *key, const char *member, GVariant *value) {
         text = g_strdup(g_variant_get_boolean(value) ? "1" : "0");
     else
         text = g_variant_print(value, FALSE);
-    print_variable(key, member, text);
+    print_variable(output, key, member, text);
 }
 
-static void print_image(const char *key, GVariant *image) {
+static void print_image(const Output *output, const char *key, GVariant *image) {
     GVariantIter iter;
     const char *member;
     GVariant *value;
@@ -99,7 +100,7 @@ static void print_image(const char *key, GVariant *image) {
     while (g_variant_iter_next(&iter, "{&sv}", &member, &value)) {
         g_autoptr(GVariant) owned = value;
         /* the file is the image */
-        print_basic(key, g_str_equal(member, "filename") ? NULL : member, owned);
+        print_basic(output, key, g_str_equal(member, "filename") ? NULL : member, owned);
     }
 }
 
@@ -116,7 +117,7 @@ static char *join_pairs(GVariant *dict) {
 
 /* All that fits into a variable: lists of structures do not. No key that is not known: the service
  * may be another host's, and PATH a variable. */
-static void print_shell(GVariant *resolution) {
+static void print_shell(const Output *output, GVariant *resolution) {
     GVariantIter iter;
     const char *key;
     GVariant *value;
@@ -131,15 +132,26 @@ static void print_shell(GVariant *resolution) {
         if (g_variant_is_of_type(owned, G_VARIANT_TYPE_STRING_ARRAY)) {
             g_autofree const char **words = g_variant_get_strv(owned, NULL);
             text = g_strjoinv(" ", (char **)words);
-            print_variable(key, NULL, text);
+            print_variable(output, key, NULL, text);
         } else if (g_variant_is_of_type(owned, G_VARIANT_TYPE_VARDICT)) {
-            print_image(key, owned);
+            print_image(output, key, owned);
         } else if (g_variant_is_of_type(owned, G_VARIANT_TYPE("a{ss}"))) {
             text = join_pairs(owned);
-            print_variable(key, NULL, text);
+            print_variable(output, key, NULL, text);
         } else if (!g_variant_is_container(owned)) {
-            print_basic(key, NULL, owned);
+            print_basic(output, key, NULL, owned);
         }
+    }
+}
+
+/* Its lines are lines. Here, too, nothing reads back what a terminal shows. */
+static void print_xml(const Output *output, const char *xml) {
+    g_auto(GStrv) lines = g_strsplit(xml, "\n", -1);
+
+    for (char **line = lines; *line; line++) {
+        g_autofree char *safe =
+                output_is_terminal(output) ? output_make_safe(*line) : g_strdup(*line);
+        (void)printf("%s%s", line == lines ? "" : "\n", safe);
     }
 }
 
@@ -152,9 +164,9 @@ void render_resolution(const Output *output, const Options *options, GVariant *r
     else if (!form)
         output_properties(output, resolution, resolution_keys);
     else if (g_str_equal(form, "shell"))
-        print_shell(resolution);
+        print_shell(output, resolution);
     else if (!g_str_equal(form, "libvirt"))
-        print_arguments(options, resolution);
+        print_arguments(output, options, resolution);
     else if (g_variant_lookup(resolution, "libvirt-xml", "&s", &xml))
-        (void)fputs(xml, stdout);
+        print_xml(output, xml);
 }

@@ -2,6 +2,7 @@
 """A service that answers as no service should: another version, or that of a host not trusted."""
 
 import os
+import pty
 import subprocess
 import threading
 
@@ -65,6 +66,19 @@ def answer(bus):
     connection = bus.connect()
     wait.until(lambda: not has_owner(connection, NAME), "the name is free")
     connection.close_sync(None)
+
+
+def test_xml_steers_no_terminal(answer, cli):
+    xml = "<os>\n  \x1b[31m\x9b31m\n</os>\n"
+    answer({"libvirt-xml": GLib.Variant("s", xml)})
+    words = ["prepare", "a", "x86_64", "q35", "--render=libvirt"]
+    assert cli(*words) == xml
+    master, slave = pty.openpty()
+    with open(master, encoding="utf-8", newline="") as terminal:
+        assert cli.start(*words, stdout=slave).wait(60) == 0
+        lines = [terminal.readline() for _ in range(3)]
+        os.close(slave)
+    assert lines == ["<os>\r\n", "  \\x1b[31m\\xc2\\x9b31m\r\n", "</os>\r\n"]
 
 
 def test_shell_variables_are_nothing_but_that(answer, cli):

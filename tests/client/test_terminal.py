@@ -89,6 +89,14 @@ def test_variables_steer_no_terminal(service, cli):
     assert "\nDESCRIPTION='\\x1b[31mred'\n" in text and "\x1b" not in text
 
 
+def test_paged_variables_steer_no_terminal(service, cli):
+    service.ovmf("50-ovmf", description="\x1b[31mred")
+    service.start()
+    text = Terminal(cli, "select", "x86_64", "q35", "--render=shell", environment={
+        "SYSTEMD_PAGER": "sed p"}).end()[1]
+    assert "\nDESCRIPTION='\\x1b[31mred'\n" in text and "\x1b" not in text
+
+
 def test_pager(service, vms, cli):
     """What pages here is a program that numbers the lines, and prints nothing else of them."""
     numbered = {"NO_COLOR": "1", "SYSTEMD_PAGER": "sed -n =", "PAGER": "false"}
