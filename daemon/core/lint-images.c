@@ -2,7 +2,6 @@
 
 #include "lint-images.h"
 
-#include <fcntl.h>
 #include <string.h>
 
 #include "content.h"
