@@ -12,7 +12,7 @@ from lib import wait
 from lib.bus import PrivateBus, has_owner
 from lib.client import MANAGER, MANAGER_PATH, NAME, Client
 from lib.fakepolkit import NEVER, NO, YES, FakePolkit
-from lib.idle import assert_idle
+from lib.idle import assert_rests
 from lib.vms import SIXTEEN_CALLS, VMs, service, start_as  # noqa: F401
 
 OWN = "org.vmfirmware1.manage-own-vms"
@@ -201,8 +201,8 @@ class Holder:
         return pid.endswith("\n") and os.path.exists(f"/proc/{pid.strip()}")
 
 
-def assert_idle_while_held(service, holder):  # noqa: F811
-    assert_idle(service.daemon.process.pid, 1)
+def assert_rests_while_held(service, holder):  # noqa: F811
+    assert_rests(service.daemon.process.pid, 1)
     assert holder.holds(), "it had nothing to wait for"
 
 
@@ -217,7 +217,7 @@ def test_service_sleeps_while_it_works_for_a_caller_that_has_gone(bus, service):
             Gio.DBusCallFlags.NONE, 60000, None, None)
         wait.until(holder.holds, "the conversion has begun")
         caller.close_sync(None)
-        assert_idle_while_held(service, holder)
+        assert_rests_while_held(service, holder)
 
 
 def test_service_sleeps_while_it_reloads_for_a_caller_that_has_gone(bus, service):  # noqa: F811
@@ -235,5 +235,5 @@ sys.stdin.readline()
         wait.until(holder.holds, "the emulator is asked")
         child.kill()
         child.wait()
-        assert_idle_while_held(service, holder)
+        assert_rests_while_held(service, holder)
     polkit.close()
