@@ -69,11 +69,7 @@ int bus_read_options(sd_bus_message *message, Request *request, sd_bus_error *re
 /* The h that NAME stands for. It lives as long as the message. */
 int bus_read_fd(sd_bus_message *message, const char *name, int *ret, sd_bus_error *ret_error);
 
-/* bus-resolution.c: appends the a{sv} of a resolution, with what REQUEST wants rendered; or its
- * entries alone. */
-int bus_append_resolution_entries(
-        sd_bus_message *reply, const Resolution *resolution, const Request *request,
-        sd_bus_error *ret_error);
+/* bus-resolution.c: appends the a{sv} of a resolution, with what REQUEST wants rendered. */
 int bus_append_resolution(
         sd_bus_message *reply, const Resolution *resolution, const Request *request,
         sd_bus_error *ret_error);
@@ -151,6 +147,9 @@ gboolean bus_vm_call_check_render(VMCall *call, Resolution *resolution, GError *
 /* The firmware for CALL's request. It can be rendered. */
 gboolean bus_vm_call_choose(VMCall *call, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* bus-resolution.c: the a{sv} of CALL's answer: that of its resolution, and what is the VM's own. */
+int bus_append_vm_resolution(sd_bus_message *reply, const VMCall *call, sd_bus_error *ret_error);
+
 /* bus-vms.c: the Manager's methods on VMs. */
 int bus_method_prepare_vm(sd_bus_message *message, void *userdata, sd_bus_error *ret_error);
 int bus_method_import_vm(sd_bus_message *message, void *userdata, sd_bus_error *ret_error);
@@ -162,8 +161,6 @@ int bus_vm_add(Bus *bus);
 char *bus_vm_path(uid_t owner, const char *id) G_GNUC_WARN_UNUSED_RESULT;
 const char *bus_vm_get_state(const Bus *bus, const VM *vm);
 int bus_vm_emit_changed(Bus *bus, const VM *vm, VMChange change, guint properties);
-/* The a{sv} of a VM's answer: that of its resolution, and what is the VM's own. */
-int bus_vm_append_resolution(sd_bus_message *reply, VMCall *call, sd_bus_error *ret_error);
 
 /* bus-export.c: sends the rest of an Export beside the event loop. Takes both descriptors. */
 int bus_export_begin(Bus *bus, uid_t uid, int file, guint64 size, int lease, int *ret_pipe);

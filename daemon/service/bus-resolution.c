@@ -123,7 +123,7 @@ static int append_descriptor(sd_bus_message *reply, const Descriptor *descriptor
     return bus_append_string(reply, "mode", firmware_mode_to_string(descriptor->mode));
 }
 
-int bus_append_resolution_entries(
+static int append_entries(
         sd_bus_message *reply, const Resolution *resolution, const Request *request,
         sd_bus_error *ret_error) {
     int r;
@@ -168,6 +168,8 @@ int bus_append_resolution_entries(
     return append_renderings(reply, resolution, request, ret_error);
 }
 
+/* -- answers ----------------------------------------------------------------------------- */
+
 int bus_append_resolution(
         sd_bus_message *reply, const Resolution *resolution, const Request *request,
         sd_bus_error *ret_error) {
@@ -176,8 +178,49 @@ int bus_append_resolution(
     r = sd_bus_message_open_container(reply, 'a', "{sv}");
     if (r < 0)
         return r;
-    r = bus_append_resolution_entries(reply, resolution, request, ret_error);
+    r = append_entries(reply, resolution, request, ret_error);
     if (r < 0)
         return r;
+    return sd_bus_message_close_container(reply);
+}
+
+static int append_nvram(sd_bus_message *reply, const VMCall *call, const Pin *pin) {
+    g_autofree char *name = vmstore_nvram_name(pin->nvram_format);
+    g_autofree char *filename = vmstore_path(call->op.store, call->owner, call->id, name);
+
+    return sd_bus_message_append(
+            reply, "{sv}", "nvram", "a{sv}", 4, "filename", "s", filename, "format", "s",
+            image_format_to_string(pin->nvram_format), "size", "t", pin->nvram_size, "created", "b",
+            (int)call->op.is_created);
+}
+
+int bus_append_vm_resolution(sd_bus_message *reply, const VMCall *call, sd_bus_error *ret_error) {
+    const VMOp *op = &call->op;
+    const Pin *pin = op->new_pin ? op->new_pin : op->pin;
+    gboolean was_pinned = op->pin != NULL && call->request->call == REQUEST_CALL_PREPARE;
+    int r;
+
+    r = sd_bus_message_open_container(reply, 'a', "{sv}");
+    if (r < 0)
+        return r;
+    r = append_entries(reply, op->resolution, call->request, ret_error);
+    if (r < 0)
+        return r;
+    if (pin->has_nvram) {
+        r = append_nvram(reply, call, pin);
+        if (r < 0)
+            return r;
+    }
+    r = sd_bus_message_append(reply, "{sv}", "pinned", "b", was_pinned);
+    if (r < 0)
+        return r;
+    r = bus_append_words(reply, "changed", op->changed);
+    if (r < 0)
+        return r;
+    if (op->lease >= 0) {
+        r = sd_bus_message_append(reply, "{sv}", "lease", "h", op->lease);
+        if (r < 0)
+            return r;
+    }
     return sd_bus_message_close_container(reply);
 }

@@ -164,7 +164,7 @@ static int finish_rebind(VMCall *call, sd_bus_error *ret_error) {
     r = sd_bus_message_new_method_return(call->message, &reply);
     if (r < 0)
         return r;
-    r = bus_vm_append_resolution(reply, call, ret_error);
+    r = bus_append_vm_resolution(reply, call, ret_error);
     if (r < 0)
         return r;
     return sd_bus_send(NULL, reply, NULL);
@@ -416,7 +416,7 @@ int bus_vm_add(Bus *bus) {
     return sd_bus_add_node_enumerator(bus->connection, NULL, BUS_VM_PATH, list_vms, bus);
 }
 
-/* -- signals and answers ----------------------------------------------------------------- */
+/* -- signals ----------------------------------------------------------------------------- */
 
 static int emit_properties_changed(Bus *bus, const char *path, guint properties) {
     static const struct {
@@ -459,45 +459,4 @@ int bus_vm_emit_changed(Bus *bus, const VM *vm, VMChange change, guint propertie
         return emit_properties_changed(bus, path, properties);
     }
     g_assert_not_reached();
-}
-
-static int append_nvram(sd_bus_message *reply, const VMCall *call, const Pin *pin) {
-    g_autofree char *name = vmstore_nvram_name(pin->nvram_format);
-    g_autofree char *filename = vmstore_path(call->op.store, call->owner, call->id, name);
-
-    return sd_bus_message_append(
-            reply, "{sv}", "nvram", "a{sv}", 4, "filename", "s", filename, "format", "s",
-            image_format_to_string(pin->nvram_format), "size", "t", pin->nvram_size, "created", "b",
-            (int)call->op.is_created);
-}
-
-int bus_vm_append_resolution(sd_bus_message *reply, VMCall *call, sd_bus_error *ret_error) {
-    const VMOp *op = &call->op;
-    const Pin *pin = op->new_pin ? op->new_pin : op->pin;
-    gboolean was_pinned = op->pin != NULL && call->request->call == REQUEST_CALL_PREPARE;
-    int r;
-
-    r = sd_bus_message_open_container(reply, 'a', "{sv}");
-    if (r < 0)
-        return r;
-    r = bus_append_resolution_entries(reply, op->resolution, call->request, ret_error);
-    if (r < 0)
-        return r;
-    if (pin->has_nvram) {
-        r = append_nvram(reply, call, pin);
-        if (r < 0)
-            return r;
-    }
-    r = sd_bus_message_append(reply, "{sv}", "pinned", "b", was_pinned);
-    if (r < 0)
-        return r;
-    r = bus_append_words(reply, "changed", op->changed);
-    if (r < 0)
-        return r;
-    if (op->lease >= 0) {
-        r = sd_bus_message_append(reply, "{sv}", "lease", "h", op->lease);
-        if (r < 0)
-            return r;
-    }
-    return sd_bus_message_close_container(reply);
 }

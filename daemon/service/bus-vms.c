@@ -124,7 +124,7 @@ static int reply_prepared(VMCall *call, sd_bus_error *ret_error) {
     r = sd_bus_message_append(reply, "o", path);
     if (r < 0)
         return r;
-    r = bus_vm_append_resolution(reply, call, ret_error);
+    r = bus_append_vm_resolution(reply, call, ret_error);
     if (r < 0)
         return r;
     return sd_bus_send(NULL, reply, NULL);
