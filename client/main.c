@@ -145,9 +145,8 @@ static gboolean check_transport(const Options *options, const Verb *verb, GError
     if ((verb->flags & VERB_OFFLINE) && (options->host || options->container)) {
         g_set_error(
                 error, CLIENT_ERROR, CLIENT_ERROR_USAGE,
-                "%s: it looks at files here; --%s does "
-                "not go with it",
-                verb->name, options->host ? "host" : "machine");
+                "%s: it looks at files here; --%s does not go with it", verb->name,
+                options->host ? "host" : "machine");
         return FALSE;
     }
     if (!options->host || !(verb->flags & VERB_NEEDS_FDS || is_template))

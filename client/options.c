@@ -3,7 +3,9 @@
 #include "options.h"
 
 #include <pwd.h>
+#include <string.h>
 
+#include "arguments.h"
 #include "error.h"
 #include "text.h"
 
@@ -107,8 +109,8 @@ static gboolean on_json(const char *option, const char *value, gpointer userdata
     return FALSE;
 }
 
-/* The values are in OPTIONS, not behind the entries: one callback serves them all. */
-static GOptionGroup *make_group(Options *options) {
+/* Values of those in key_options[] are in OPTIONS, not behind the entries: one callback serves all. */
+static GOptionEntry *make_entries(Options *options) {
     const GOptionEntry plain[] = {
             {"system", 0, 0, G_OPTION_ARG_NONE, &options->is_system,
              "Ask the system's service (the default)", NULL},
@@ -127,13 +129,13 @@ static GOptionGroup *make_group(Options *options) {
              "Let nobody be asked for a password", NULL},
             {"version", 0, 0, G_OPTION_ARG_NONE, &options->show_version,
              "Print the version and exit", NULL},
-            {},
     };
-    GOptionEntry keys[G_N_ELEMENTS(key_options) + 1] = {};
-    GOptionGroup *group = g_option_group_new("main", NULL, NULL, options, NULL);
+    GOptionEntry *entries =
+            g_new0(GOptionEntry, G_N_ELEMENTS(plain) + G_N_ELEMENTS(key_options) + 1);
 
+    memcpy(entries, plain, sizeof plain);
     for (guint i = 0; i < G_N_ELEMENTS(key_options); i++)
-        keys[i] = (GOptionEntry){
+        entries[G_N_ELEMENTS(plain) + i] = (GOptionEntry){
                 .long_name = key_options[i].name,
                 /* as the bytes are: a file's name may be of no character set */
                 .flags = key_options[i].kind == VALUE_FLAG ? G_OPTION_FLAG_NO_ARG
@@ -143,10 +145,7 @@ static GOptionGroup *make_group(Options *options) {
                 .description = key_options[i].help,
                 .arg_description = key_options[i].argument,
         };
-
-    g_option_group_add_entries(group, plain);
-    g_option_group_add_entries(group, keys);
-    return group;
+    return entries;
 }
 
 static gboolean check_transport(const Options *options, GError **error) {
@@ -173,37 +172,19 @@ static gboolean check_transport(const Options *options, GError **error) {
     return clash == NULL;
 }
 
-/* Of options that take none, GLib drops the value: --live=no would mean --live. */
-static gboolean check_no_value(const char *word, GError **error) {
-    static const char *const plain_flags[] = {
-            "--system",          "--user",    "--no-legend", "--no-pager",
-            "--no-ask-password", "--version", "--help",      NULL};
-    const char *equals = strchr(word, '=');
-    g_autofree char *name = equals ? g_strndup(word, (gsize)(equals - word)) : NULL;
-    gboolean is_flag = name && g_strv_contains(plain_flags, name);
-
-    for (guint i = 0; name && i < G_N_ELEMENTS(key_options); i++)
-        is_flag |= key_options[i].kind == VALUE_FLAG && g_str_has_prefix(name, "--") &&
-                g_str_equal(key_options[i].name, name + strlen("--"));
-    if (is_flag)
-        g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "%s takes no value", name);
-    return !is_flag;
-}
-
 /* GLib drops a "--" or keeps it, by what stands behind: so it sees neither. */
 static gboolean parse_words(
-        GOptionContext *context, char *const *words, GStrv *ret_words, GError **error) {
+        GOptionContext *context, const GOptionEntry *entries, char *const *words, GStrv *ret_words,
+        GError **error) {
     g_autoptr(GStrvBuilder) all = g_strv_builder_new();
     g_autoptr(GStrvBuilder) head = g_strv_builder_new();
     g_auto(GStrv) parsed = NULL;
 
-    for (; *words && !g_str_equal(*words, "--"); words++) {
-        if (!check_no_value(*words, error))
-            return FALSE;
+    for (; *words && !g_str_equal(*words, "--"); words++)
         g_strv_builder_add(head, *words);
-    }
     parsed = g_strv_builder_end(head);
-    if (!g_option_context_parse_strv(context, &parsed, error))
+    if (!arguments_check_flags(entries, (const char *const *)parsed, error) ||
+        !g_option_context_parse_strv(context, &parsed, error))
         return FALSE;
 
     g_strv_builder_addv(all, (const char **)parsed + 1);
@@ -216,6 +197,8 @@ static gboolean parse_words(
 gboolean options_parse(
         Options *options, const char *verbs, char *const *words, GStrv *ret_words, GError **error) {
     g_autoptr(GOptionContext) context = g_option_context_new("VERB …");
+    GOptionGroup *group = g_option_group_new("main", NULL, NULL, options, NULL);
+    g_autofree GOptionEntry *entries = make_entries(options);
     g_autoptr(GError) parse_error = NULL;
     g_auto(GStrv) rest = NULL;
 
@@ -224,8 +207,9 @@ gboolean options_parse(
     g_option_context_set_summary(
             context, "Ask vmfirmwared which firmware a virtual machine gets, and keep its NVRAM.");
     g_option_context_set_description(context, verbs);
-    g_option_context_set_main_group(context, make_group(options));
-    if (!parse_words(context, words, &rest, &parse_error)) {
+    g_option_group_add_entries(group, entries);
+    g_option_context_set_main_group(context, group);
+    if (!parse_words(context, entries, words, &rest, &parse_error)) {
         g_set_error_literal(error, CLIENT_ERROR, CLIENT_ERROR_USAGE, parse_error->message);
         return FALSE;
     }

@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "arguments.h"
 #include "bus-introspect.h"
 #include "bus-names.h"
 #include "bus.h"
@@ -37,22 +38,6 @@ static void options_clear(Options *options) {
 }
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Options, options_clear)
-
-/* Of options that take none, GLib drops the value: --user=no would mean --user. */
-static gboolean check_no_values(const GOptionEntry *entries, char **words, GError **error) {
-    for (; *words; words++)
-        for (const GOptionEntry *entry = entries; entry->long_name; entry++) {
-            g_autofree char *prefix = g_strconcat("--", entry->long_name, "=", NULL);
-
-            if (entry->arg == G_OPTION_ARG_NONE && g_str_has_prefix(*words, prefix)) {
-                g_set_error(
-                        error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "--%s takes no value",
-                        entry->long_name);
-                return FALSE;
-            }
-        }
-    return TRUE;
-}
 
 static gboolean parse_options(int *argc, char ***argv, Options *options, GError **error) {
     const GOptionEntry entries[] = {
@@ -83,7 +68,7 @@ static gboolean parse_options(int *argc, char ***argv, Options *options, GError 
             "Tells over D-Bus which firmware a virtual machine gets, and how its flash is laid "
             "out,\nfrom the firmware descriptors of this host (QEMU's docs/interop/firmware.json).");
     g_option_context_add_main_entries(context, entries, NULL);
-    if (!check_no_values(entries, *argv, error) ||
+    if (!arguments_check_flags(entries, (const char *const *)*argv, error) ||
         !g_option_context_parse(context, argc, argv, error))
         return FALSE;
 

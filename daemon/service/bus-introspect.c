@@ -29,9 +29,6 @@ static const Node nodes[] = {
         {BUS_LOG_CONTROL_PATH, BUS_LOG_CONTROL_INTERFACE, bus_log_control_vtable},
 };
 
-/* columns of the longest path above */
-#define PATH_WIDTH 30
-
 static gboolean node_matches(const Node *node, const char *path) {
     g_auto(GStrv) wanted = g_strsplit(node->path, "/", -1);
     g_auto(GStrv) given = g_strsplit(path, "/", -1);
@@ -143,8 +140,12 @@ int bus_introspect(const char *path, FILE *out) {
     const Node *node;
 
     if (g_str_equal(path, "list")) {
+        gsize width = 0;
+
         for (gsize i = 0; i < G_N_ELEMENTS(nodes); i++)
-            if (fprintf(out, "%-*s  %s\n", PATH_WIDTH, nodes[i].path, nodes[i].interface) < 0)
+            width = MAX(width, strlen(nodes[i].path));
+        for (gsize i = 0; i < G_N_ELEMENTS(nodes); i++)
+            if (fprintf(out, "%-*s  %s\n", (int)width, nodes[i].path, nodes[i].interface) < 0)
                 return -errno;
         return 0;
     }
