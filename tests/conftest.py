@@ -24,6 +24,14 @@ def fresh_bus():
 
 
 @pytest.fixture
+def own_bus():
+    """One that a test need not share."""
+    private_bus = PrivateBus()
+    yield private_bus
+    private_bus.close()
+
+
+@pytest.fixture
 def service(bus, tmp_path):
     made = Service(bus, tmp_path)
     yield made

@@ -10,7 +10,6 @@ import pytest
 from test_machine_table import board, firmware
 
 from lib import paths, wait
-from lib.bus import PrivateBus
 from lib.client import DBusError
 from lib.config import text, write_config
 from lib.descriptors import Layer
@@ -20,10 +19,8 @@ from lib.vms import LIMITS, OWNER, run_as, service  # noqa: F401
 
 
 @pytest.fixture
-def bus():
-    private_bus = PrivateBus()
-    yield private_bus
-    private_bus.close()
+def bus(own_bus):
+    return own_bus
 
 
 @pytest.fixture

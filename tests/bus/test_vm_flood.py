@@ -9,7 +9,7 @@ import pytest
 from gi.repository import Gio, GLib
 
 from lib import wait
-from lib.bus import PrivateBus, has_owner
+from lib.bus import has_owner
 from lib.client import MANAGER, MANAGER_PATH, NAME, Client
 from lib.fakepolkit import NEVER, NO, YES, FakePolkit
 from lib.idle import assert_rests
@@ -19,10 +19,8 @@ OWN = "org.vmfirmware1.manage-own-vms"
 
 
 @pytest.fixture
-def bus():
-    private_bus = PrivateBus()
-    yield private_bus
-    private_bus.close()
+def bus(own_bus):
+    return own_bus
 
 
 def test_calls_with_many_descriptors_from_many_uids(bus, service):  # noqa: F811

@@ -9,7 +9,6 @@ import pytest
 from gi.repository import Gio, GLib
 
 from lib import images, wait
-from lib.bus import PrivateBus
 from lib.client import ACCESS_DENIED
 from lib.fakepolkit import CHALLENGE, NEVER, NO, YES, FakePolkit
 from lib.vms import (  # noqa: F401
@@ -21,11 +20,9 @@ VARS = images.OVMF_4M_VARS
 
 
 @pytest.fixture
-def bus():
+def bus(own_bus):
     """One of its own: the others have no polkit."""
-    private_bus = PrivateBus()
-    yield private_bus
-    private_bus.close()
+    return own_bus
 
 
 @pytest.fixture

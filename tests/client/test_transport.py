@@ -101,13 +101,6 @@ def test_a_container_that_is_not_there(service, cli):
 
 
 @pytest.fixture
-def own_bus():
-    made = PrivateBus()
-    yield made
-    made.close()
-
-
-@pytest.fixture
 def polkit(own_bus, service):
     service.bus = own_bus
     service.ovmf("50-ovmf")

@@ -7,7 +7,7 @@ import pytest
 from gi.repository import Gio
 
 from lib import descriptors, images, wait
-from lib.bus import PrivateBus, has_owner
+from lib.bus import has_owner
 from lib.client import MANAGER, MANAGER_PATH, NAME, Client, GLib, requirements
 from lib.fakepolkit import NEVER, YES, FakePolkit
 from lib.vms import NOBODY, OTHER, OWNER, run_as, service, start_as  # noqa: F401
@@ -41,10 +41,8 @@ print(*results, flush=True)
 
 
 @pytest.fixture
-def bus():
-    private_bus = PrivateBus()
-    yield private_bus
-    private_bus.close()
+def bus(own_bus):
+    return own_bus
 
 
 class Sequence:
