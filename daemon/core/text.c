@@ -28,16 +28,19 @@ char *text_escape(const char *text) {
     const char *end = text + strlen(text);
     const char *invalid = text_find_invalid(text, end - text);
 
-    for (const char *p = text; p < end; p++) {
-        if (p == invalid) {
-            /* one byte at a time: what follows it may be acceptable again */
-            g_string_append_printf(escaped, "\\x%02x", (guint8)*p);
-            invalid = text_find_invalid(p + 1, end - p - 1);
-        } else if (*p == '\\' || g_ascii_iscntrl(*p)) {
-            g_string_append_printf(escaped, "\\x%02x", (guint8)*p);
-        } else {
-            g_string_append_c(escaped, *p);
-        }
+    for (gsize size; text < end; text += size) {
+        gboolean is_shown =
+                text != invalid && *text != '\\' && !g_unichar_iscntrl(g_utf8_get_char(text));
+
+        /* one byte of what is not acceptable: what follows it may be again */
+        size = text != invalid ? (gsize)(g_utf8_next_char(text) - text) : 1;
+        if (text == invalid)
+            invalid = text_find_invalid(text + 1, end - text - 1);
+        if (is_shown)
+            g_string_append_len(escaped, text, (gssize)size);
+        else
+            for (gsize i = 0; i < size; i++)
+                g_string_append_printf(escaped, "\\x%02x", (guint8)text[i]);
     }
 
     return g_string_free(g_steal_pointer(&escaped), FALSE);
@@ -50,7 +53,7 @@ char *text_make_valid(const char *text) {
 char *text_make_printable(const char *text) {
     gboolean is_printable = text_is_valid(text);
 
-    for (const char *p = text; is_printable && *p; p++)
-        is_printable = !g_ascii_iscntrl(*p);
+    for (const char *p = text; is_printable && *p; p = g_utf8_next_char(p))
+        is_printable = !g_unichar_iscntrl(g_utf8_get_char(p));
     return is_printable ? g_strdup(text) : text_escape(text);
 }

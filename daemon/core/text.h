@@ -15,7 +15,8 @@ const char *text_find_invalid(const char *text, gsize length);
 
 gboolean text_is_valid(const char *text);
 
-/* TEXT with each unacceptable byte, each backslash and each control character written as \xNN. */
+/* TEXT with each byte of what is unacceptable, a backslash or a control character (U+0080 to U+009F,
+ * which steer terminals, too) written as \xNN. */
 char *text_escape(const char *text) G_GNUC_WARN_UNUSED_RESULT;
 
 /* A copy of TEXT, escaped only if it is not acceptable as it is. */

@@ -117,6 +117,9 @@ static void a_terminal_gets_no_controls(void) {
             {"\x1b[1m", "\\x1b[1m"},
             {"a\nb\\", "a\\x0ab\\x5c"},
             {"\x7f", "\\x7f"},
+            {"\xc2\x9b"
+             "1m \xc2\xa0",
+             "\\xc2\\x9b1m \xc2\xa0"},
             {"\xff", "\\xff"},
     };
 
