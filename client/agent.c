@@ -12,7 +12,7 @@
 #include <systemd/sd-login.h>
 #include <unistd.h>
 
-#include "file.h"
+#include "base/file.h"
 
 /* The agent closes this one when it is registered: any number that is not a standard stream. */
 #define NOTIFY_FD 3

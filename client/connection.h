@@ -4,9 +4,9 @@
 #include <glib.h>
 #include <systemd/sd-bus.h>
 
-#include "bus-names.h"
+#include "bus/names.h"
 #include "options.h"
-#include "sd-cleanup.h"
+#include "service/sd-cleanup.h"
 
 /*
  * The service, on whichever bus was asked for: calls as GVariants, D-Bus errors as CLIENT_ERROR with

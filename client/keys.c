@@ -6,7 +6,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "copy.h"
+#include "base/copy.h"
 #include "error.h"
 
 /* The service takes no more. */

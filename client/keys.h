@@ -3,7 +3,7 @@
 
 #include <glib.h>
 
-#include "file.h"
+#include "base/file.h"
 #include "options.h"
 
 /*

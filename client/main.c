@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "error.h"
-#include "text.h"
+#include "base/text.h"
 #include "verbs.h"
 
 /* vmfirmwarectl: arguments, the table of verbs, exit status. */

@@ -5,9 +5,9 @@
 #include <pwd.h>
 #include <string.h>
 
-#include "arguments.h"
+#include "base/arguments.h"
 #include "error.h"
-#include "text.h"
+#include "base/text.h"
 
 G_DEFINE_QUARK(vmfirmwarectl - error, client_error)
 

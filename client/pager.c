@@ -9,7 +9,7 @@
 #include <systemd/sd-login.h>
 #include <unistd.h>
 
-#include "file.h"
+#include "base/file.h"
 
 struct Pager {
     GPid pid;

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "error.h"
-#include "file.h"
+#include "base/file.h"
 
 struct SaveFile {
     char *filename;  /* as typed */

@@ -5,11 +5,11 @@
 #include <stdio.h>
 
 #include "error.h"
-#include "file.h"
-#include "lint.h"
-#include "parse.h"
+#include "base/file.h"
+#include "lint/lint.h"
+#include "core/parse.h"
 #include "reasons.h"
-#include "record.h"
+#include "lint/record.h"
 #include "verbs.h"
 
 /* Verbs that need no service: verify, record. They are for who writes and packages descriptors. */

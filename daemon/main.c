@@ -9,14 +9,13 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-#include "arguments.h"
-#include "bus-introspect.h"
-#include "bus-names.h"
-#include "bus.h"
-#include "lifecycle.h"
-#include "log.h"
-#include "manager.h"
-#include "sd-cleanup.h"
+#include "base/arguments.h"
+#include "bus/names.h"
+#include "bus/bus.h"
+#include "service/lifecycle.h"
+#include "service/log.h"
+#include "service/live-catalog.h"
+#include "service/sd-cleanup.h"
 
 /* Arguments, event loop, wiring. */
 
@@ -29,12 +28,10 @@ typedef struct Options {
     ConfigOptions config;
     gboolean is_system;
     gboolean show_version;
-    char *introspect;
 } Options;
 
 static void options_clear(Options *options) {
     config_options_clear(&options->config);
-    g_free(options->introspect);
 }
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Options, options_clear)
@@ -54,9 +51,6 @@ static gboolean parse_options(int *argc, char ***argv, Options *options, GError 
              "Directory for what is kept of each VM", "DIR"},
             {"config", 0, 0, G_OPTION_ARG_FILENAME, &options->config.config_file,
              "Configuration file, with drop-ins in FILE.d, instead of the default ones", "FILE"},
-            {"bus-introspect", 0, 0, G_OPTION_ARG_STRING, &options->introspect,
-             "Print the D-Bus introspection of an object path, or a list of them, and exit",
-             "PATH|list"},
             {"version", 0, 0, G_OPTION_ARG_NONE, &options->show_version,
              "Print the version and exit", NULL},
             {},
@@ -90,7 +84,7 @@ static gboolean parse_options(int *argc, char ***argv, Options *options, GError 
 typedef struct Service {
     sd_event *event;
     sd_bus *connection;
-    Manager *manager;
+    LiveCatalog *live;
     Lifecycle *lifecycle;
     VMs *vms;
     Bus *bus; /* NULL before the first catalog */
@@ -102,7 +96,7 @@ static void service_clear(Service *service) {
     vms_free(service->vms);
     bus_free(service->bus);
     sd_bus_flush_close_unref(service->connection);
-    manager_free(service->manager);
+    live_catalog_free(service->live);
     lifecycle_free(service->lifecycle);
     sd_event_unref(service->event);
 }
@@ -113,7 +107,7 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Service, service_clear)
 static int publish_service(Service *service) {
     int r;
 
-    r = bus_new(service->connection, service->manager, service->vms, &service->bus);
+    r = bus_new(service->connection, service->live, service->vms, &service->bus);
     if (r < 0) {
         g_critical("cannot add the service's objects to the bus: %s", g_strerror(-r));
         return r;
@@ -164,18 +158,6 @@ static int open_bus(const Options *options, sd_event *event, sd_bus **ret) {
 
     *ret = g_steal_pointer(&connection);
     return 0;
-}
-
-static int introspect(const char *path) {
-    int r = bus_introspect(path, stdout);
-
-    if (r == -ENOENT)
-        (void)fprintf(
-                stderr,
-                "vmfirmwared: no object has the path %s; --bus-introspect=list lists them\n", path);
-    else if (r < 0)
-        (void)fprintf(stderr, "vmfirmwared: cannot introspect %s: %s\n", path, g_strerror(-r));
-    return r < 0 || fflush(stdout) != 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 static void raise_fd_limit(void) {
@@ -229,23 +211,23 @@ static int serve(const Options *options, Config *config) {
         return r;
     }
 
-    r = manager_new(
-            service.event, &options->config, g_steal_pointer(&unused_config), &service.manager);
+    r = live_catalog_new(
+            service.event, &options->config, g_steal_pointer(&unused_config), &service.live);
     if (r < 0) {
         g_critical("cannot watch files: %s", g_strerror(-r));
         return r;
     }
-    r = lifecycle_new(service.event, service.manager, &service.lifecycle);
+    r = lifecycle_new(service.event, service.live, &service.lifecycle);
     if (r < 0) {
         g_critical("cannot listen to the service manager: %s", g_strerror(-r));
         return r;
     }
-    service.vms = vms_new(service.event, service.manager, &error);
+    service.vms = vms_new(service.event, service.live, &error);
     if (!service.vms) {
         g_critical("%s", error->message);
         return -EIO;
     }
-    r = manager_reload(service.manager, on_first_catalog, &service);
+    r = live_catalog_reload(service.live, on_first_catalog, &service);
     if (r < 0) {
         g_critical("cannot begin to read the descriptors: %s", g_strerror(-r));
         return r;
@@ -273,9 +255,6 @@ int main(int argc, char **argv) {
         (void)printf("vmfirmwared %s\n", VERSION);
         return EXIT_SUCCESS;
     }
-
-    if (options.introspect)
-        return introspect(options.introspect);
 
     config = config_load(&options.config, &error);
     if (!config) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "board.h"
+#include "core/board.h"
 
 #include <fnmatch.h>
 #include <stddef.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "catalog-file.h"
+#include "core/catalog-file.h"
 
 #include <fcntl.h>
 #include <string.h>
 
-#include "parse.h"
+#include "core/parse.h"
 
 #define SUFFIX ".json"
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "descriptor.h"
-#include "file.h"
-#include "image.h"
+#include "core/descriptor.h"
+#include "base/file.h"
+#include "core/image.h"
 
 /*
  * One file of one layer: is it a descriptor, a mask, broken, or none of this service's business?

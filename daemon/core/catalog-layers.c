@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "catalog-layers.h"
+#include "core/catalog-layers.h"
 
 #include <dirent.h>
 #include <fcntl.h>
 #include <string.h>
 
-#include "error.h"
-#include "file.h"
-#include "text.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/text.h"
 
 static gboolean system_failed(int r, const char *path, GError **error) {
     g_set_error(

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "catalog-file.h"
+#include "core/catalog-file.h"
 
 /*
  * The files of all layers, in priority order: read anew as far as they have changed since the previous

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "catalog.h"
+#include "core/catalog.h"
 
 #include <string.h>
 
-#include "error.h"
-#include "flash.h"
-#include "text.h"
+#include "base/error.h"
+#include "core/flash.h"
+#include "base/text.h"
 
 struct CatalogCache {
     GHashTable *images;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "catalog-layers.h"
-#include "machine.h"
+#include "core/catalog-layers.h"
+#include "core/machine.h"
 
 /*
  * All descriptor files of all layers, in the priority order of firmware.json, with what was

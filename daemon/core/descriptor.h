@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "geometry.h"
-#include "vocab.h"
+#include "core/geometry.h"
+#include "base/vocab.h"
 
 /*
  * One valid firmware descriptor: an immutable, reference-counted value. parse.h makes it; nobody

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "flash.h"
+#include "core/flash.h"
 
 guint64 flash_backend_size(guint64 size) {
     return size / 512 * 512 + (size % 512 ? 512 : 0);

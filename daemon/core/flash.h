@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "descriptor.h"
-#include "image.h"
-#include "machine.h"
+#include "core/descriptor.h"
+#include "core/image.h"
+#include "core/machine.h"
 
 /*
  * Do a firmware's images fit a machine, and how does QEMU's board code lay out its flash? Pure:

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "geometry.h"
+#include "core/geometry.h"
 
 #include <stddef.h>
 

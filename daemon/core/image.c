@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "image.h"
+#include "core/image.h"
 
 #include <fcntl.h>
 #include <string.h>
 
-#include "file.h"
+#include "base/file.h"
 
 /* QEMU docs/interop/qcow2.txt: all fields big-endian. */
 #define QCOW2_MAGIC "QFI\xfb"

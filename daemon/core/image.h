@@ -3,7 +3,7 @@
 
 #include <glib.h>
 
-#include "vocab.h"
+#include "base/vocab.h"
 
 /*
  * What an image file is: is it there, is it of the format it is said to be, and how large is it

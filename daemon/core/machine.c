@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "machine.h"
+#include "core/machine.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <fnmatch.h>
 #include <string.h>
 
-#include "error.h"
-#include "file.h"
-#include "text.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/text.h"
 
 /* One table file; what is shipped has 3 KiB. */
 #define TABLE_MAX_SIZE (64 * 1024)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "board.h"
-#include "file.h"
+#include "core/board.h"
+#include "base/file.h"
 
 /*
  * The machine table: all boards, and what is said for a machine type or its alias. Immutable once

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "parse.h"
+#include "core/parse.h"
 
 #include <json-glib/json-glib.h>
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "lexical.h"
-#include "text.h"
+#include "base/lexical.h"
+#include "base/text.h"
 
 G_DEFINE_QUARK(parse_error, parse_error)
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "descriptor.h"
+#include "core/descriptor.h"
 
 /*
  * Bytes -> Descriptor: the one module that knows the JSON of QEMU's docs/interop/firmware.json.

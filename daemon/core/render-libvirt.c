@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "render.h"
+#include "core/render.h"
 
 #include <string.h>
 
-#include "error.h"
+#include "base/error.h"
 
 /*
  * What libvirt's formatdomain says of <os> and <features>. Written are only attributes that libvirt

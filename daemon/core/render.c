@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "render.h"
+#include "core/render.h"
 
 #include <stdarg.h>
 #include <string.h>
 
-#include "error.h"
+#include "base/error.h"
 
 /* Grows a NULL-terminated argument vector. */
 static void add_arguments(GPtrArray *arguments, ...) {

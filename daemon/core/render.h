@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "resolution.h"
+#include "core/resolution.h"
 
 /*
  * Resolution -> the forms that others take as they are.

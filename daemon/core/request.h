@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "vocab.h"
+#include "base/vocab.h"
 
 /*
  * A question, typed and validated: architecture, machine type and requirements. One static table

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "resolution.h"
+#include "core/resolution.h"
 
-#include "flash.h"
+#include "core/flash.h"
 
 gboolean resolution_needs_smm(const Resolution *resolution) {
     return descriptor_has_feature(resolution->descriptor, FEATURE_REQUIRES_SMM);

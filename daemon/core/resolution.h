@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "catalog.h"
-#include "request.h"
+#include "core/catalog.h"
+#include "core/request.h"
 
 /*
  * The answer: one firmware on one machine, with its images, its flash, and what QEMU's -machine

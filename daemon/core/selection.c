@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "selection.h"
+#include "core/selection.h"
 
-#include "error.h"
-#include "flash.h"
+#include "base/error.h"
+#include "core/flash.h"
 
 /* How many candidates an error names, and reasons for each. */
 #define MAX_NEAREST 3

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "catalog.h"
-#include "request.h"
+#include "core/catalog.h"
+#include "core/request.h"
 
 /*
  * (catalog, request, machine) -> the firmware, or why not, for each. Pure: no I/O, no state.

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "config-file.h"
+#include "service/config-file.h"
 
 #include <fcntl.h>
 #include <string.h>
 
-#include "file.h"
-#include "text.h"
+#include "base/file.h"
+#include "base/text.h"
 
 /* One file; all keys together take less than 1 KiB. */
 #define MAX_SIZE (64 * 1024)

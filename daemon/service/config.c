@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "config.h"
+#include "service/config.h"
 
 #include <fcntl.h>
 #include <stddef.h>
 #include <string.h>
 #include <syslog.h>
 
-#include "config-file.h"
-#include "log.h"
-#include "text.h"
+#include "service/config-file.h"
+#include "service/log.h"
+#include "base/text.h"
 
 #define FILE_NAME "vmfirmwared.conf"
 

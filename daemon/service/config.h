@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "catalog-file.h"
-#include "watch.h"
+#include "core/catalog-file.h"
+#include "service/watch.h"
 
 /*
  * What the service is told to do: by its command line, which stays, and by its configuration file

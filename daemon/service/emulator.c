@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "emulator.h"
+#include "service/emulator.h"
 
 #include <errno.h>
 #include <json-glib/json-glib.h>
@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "file.h"
+#include "base/file.h"
 
 #define ANSWER_TIMEOUT_USEC (10 * G_USEC_PER_SEC)
 #define ANSWER_MAX_SIZE (1024 * 1024) /* bytes; QEMU 7.2's longest answer has 14 KiB */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "file.h"
-#include "machine.h"
+#include "base/file.h"
+#include "core/machine.h"
 
 /*
  * Which machine types the QEMU emulators of this host mean by their aliases. Each is asked once,

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "host.h"
+#include "service/host.h"
 
 #include <unistd.h>
 
-#include "sd-cleanup.h"
+#include "service/sd-cleanup.h"
 
 #define KVM_DEVICE "/dev/kvm"
 #define SEV_DEVICE "/dev/sev"

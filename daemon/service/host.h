@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "file.h"
+#include "base/file.h"
 
 /*
  * What this host can do for a guest: the confidential-computing features of firmware.json that its

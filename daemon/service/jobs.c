@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "jobs.h"
+#include "service/jobs.h"
 
-#include "task.h"
+#include "service/task.h"
 
 typedef struct Job {
     Jobs *jobs;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "lifecycle.h"
+#include "service/lifecycle.h"
 
 #include <signal.h>
 #include <systemd/sd-daemon.h>
@@ -9,7 +9,7 @@
 #define EXIT_PRIORITY (SD_EVENT_PRIORITY_IMPORTANT)
 
 struct Lifecycle {
-    Manager *manager;
+    LiveCatalog *live;
     sd_event_source *hangup;
     sd_event_source *exit;
     guint n_reloads; /* begun by SIGHUP, and not done */
@@ -29,7 +29,7 @@ static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *inf
     Lifecycle *lifecycle = userdata;
     int r;
 
-    r = manager_reload(lifecycle->manager, on_reloaded, lifecycle);
+    r = live_catalog_reload(lifecycle->live, on_reloaded, lifecycle);
     if (r < 0) {
         g_warning("cannot begin to read the descriptors: %s", g_strerror(-r));
         return 0;
@@ -47,11 +47,11 @@ static int on_exit_begun(sd_event_source *source, void *userdata) {
     return 0;
 }
 
-int lifecycle_new(sd_event *event, Manager *manager, Lifecycle **ret) {
+int lifecycle_new(sd_event *event, LiveCatalog *live, Lifecycle **ret) {
     g_autoptr(Lifecycle) lifecycle = g_new0(Lifecycle, 1);
     int r;
 
-    lifecycle->manager = manager;
+    lifecycle->live = live;
     r = sd_event_set_watchdog(event, TRUE);
     if (r < 0)
         return r;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "log-catalog.h"
+#include "service/log-catalog.h"
 
-#include "log-ids.h"
+#include "service/log-ids.h"
 
 /* Of one catalog; more are in the property Problems, and a log is no place for ten thousand. */
 #define MAX_PROBLEMS 64

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "log-vm.h"
+#include "service/log-vm.h"
 
-#include "log-ids.h"
+#include "service/log-ids.h"
 
 static void log_vm(const VM *vm, GLogLevelFlags level, const char *message_id, const char *text) {
     const Resolution *firmware = vm->pin->resolution;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "vms.h"
+#include "service/vms.h"
 
 /* What is logged of VMs, with the journal's fields: see log-catalog.h. */
 

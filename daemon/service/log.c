@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "log.h"
+#include "service/log.h"
 
 #include <errno.h>
 #include <stdio.h>

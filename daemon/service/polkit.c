@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "polkit.h"
+#include "service/polkit.h"
 
-#include "error.h"
+#include "base/error.h"
 
 /* A person may have to type a password. */
 #define TIMEOUT_USEC (120 * G_USEC_PER_SEC)

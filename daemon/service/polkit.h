@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "sd-cleanup.h"
+#include "service/sd-cleanup.h"
 
 #include <glib.h>
 

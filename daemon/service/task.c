@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "task.h"
+#include "service/task.h"
 
 #include <errno.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "file.h"
+#include "base/file.h"
 
 struct Task {
     void (*run)(gpointer data);

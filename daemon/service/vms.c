@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "vms.h"
+#include "service/vms.h"
 
 #include <string.h>
 
-#include "log-vm.h"
+#include "service/log-vm.h"
 
 /* The queue of work that is nobody's: no user has this id. */
 #define NOBODYS_QUEUE ((uid_t)-1)
 
 struct VMs {
-    Manager *manager;
+    LiveCatalog *live;
     VMStore *store;
     DigestCache *digests;
     Jobs *jobs;
@@ -91,17 +91,17 @@ static void list_images(GPtrArray *paths, gpointer userdata) {
     }
 }
 
-VMs *vms_new(sd_event *event, Manager *manager, GError **error) {
+VMs *vms_new(sd_event *event, LiveCatalog *live, GError **error) {
     g_autoptr(VMs) vms = g_new0(VMs, 1);
 
-    vms->manager = manager;
+    vms->live = live;
     vms->digests = digest_cache_new();
     vms->jobs = jobs_new(event);
     vms->table = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, vm_free);
-    vms->store = vmstore_open(manager_get_config(manager)->state_directory, error);
+    vms->store = vmstore_open(live_catalog_get_config(live)->state_directory, error);
     if (!vms->store || !vmstore_load(vms->store, on_loaded, vms, error))
         return NULL;
-    manager_set_list_files(manager, list_images, vms);
+    live_catalog_set_list_files(live, list_images, vms);
     return g_steal_pointer(&vms);
 }
 
@@ -109,7 +109,7 @@ void vms_free(VMs *vms) {
     if (!vms)
         return;
 
-    manager_set_list_files(vms->manager, NULL, NULL);
+    live_catalog_set_list_files(vms->live, NULL, NULL);
     jobs_free(vms->jobs);
     g_hash_table_unref(vms->table);
     digest_cache_free(vms->digests);
@@ -301,9 +301,9 @@ static gboolean start_assessment(gpointer data) {
     g_autoptr(GPtrArray) list = vms_list(assessment->vms);
 
     assessment->vms->assessment_waits = FALSE;
-    assessment->catalog = catalog_ref((Catalog *)manager_get_catalog(assessment->vms->manager));
+    assessment->catalog = catalog_ref((Catalog *)live_catalog_get_catalog(assessment->vms->live));
     assessment->host_features =
-            g_strdupv((GStrv)manager_get_host_features(assessment->vms->manager));
+            g_strdupv((GStrv)live_catalog_get_host_features(assessment->vms->live));
     for (guint i = 0; i < list->len; i++) {
         const VM *vm = list->pdata[i];
         Assessed *assessed = g_new0(Assessed, 1);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "jobs.h"
-#include "manager.h"
-#include "vm-ops.h"
+#include "service/jobs.h"
+#include "service/live-catalog.h"
+#include "vm/vm-ops.h"
 
 /*
  * The table of VMs that the service keeps state for. It changes on the event loop alone, when a job
@@ -47,8 +47,8 @@ typedef struct VMsObserver {
 
 typedef struct VMs VMs;
 
-/* Opens the store and reads it: waits for the disk. The manager must outlive the result. */
-VMs *vms_new(sd_event *event, Manager *manager, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Opens the store and reads it: waits for the disk. The live catalog must outlive the result. */
+VMs *vms_new(sd_event *event, LiveCatalog *live, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void vms_free(VMs *vms);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(VMs, vms_free)
 

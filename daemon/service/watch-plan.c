@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "watch-plan.h"
+#include "service/watch-plan.h"
 
 #include <errno.h>
 #include <limits.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "watch.h"
+#include "service/watch.h"
 
 /* The inside of a plan: shared by watch.c and watch-plan.c. */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "watch.h"
+#include "service/watch.h"
 
 #include <fcntl.h>
 #include <stdalign.h>
@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "watch-plan.h"
+#include "service/watch-plan.h"
 
 /* What happened while a reading was under way, kept until its plan says whether it matters; and files
  * that are said to have changed. More is as good as anything. */

@@ -3,7 +3,7 @@
 
 #include <systemd/sd-event.h>
 
-#include "file.h"
+#include "base/file.h"
 
 /*
  * Watches paths, and says only "changed": once what happened has been quiet for a while. Knows

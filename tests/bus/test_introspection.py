@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The live introspection is the contract, and is the XML that the project installs."""
 
-import os
-import subprocess
 import xml.etree.ElementTree as ElementTree
 
 import pytest
@@ -115,54 +113,3 @@ def test_object_manager_is_at_its_node_only(service):
     there = {path: OBJECT_MANAGER in interfaces(introspect(client, path))
              for path in (MANAGER_PATH, FIRMWARE_PATH)}
     assert there == {MANAGER_PATH: False, FIRMWARE_PATH: True}
-
-
-# -- --bus-introspect --
-
-
-def run(path):
-    """Where no bus is, no home, and nothing to read."""
-    return subprocess.run(
-        [paths.daemon_binary(), f"--bus-introspect={path}"], stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60, check=False, cwd="/",
-        env={key: value for key, value in os.environ.items() if "SAN_OPTIONS" in key})
-
-
-def printed(path):
-    done = run(path)
-    assert (done.returncode, done.stderr) == (0, "")
-    return interfaces(ElementTree.fromstring(done.stdout))
-
-
-def test_printed_introspection_is_the_live_one(service):
-    service.add("1-ü")
-    client = service.start()
-    vm_path = VMs(client).make("my:vm").path
-    for path in (MANAGER_PATH, FIRMWARE_PATH, firmware_path("1-ü"), vm_path, LOG_CONTROL_PATH):
-        assert printed(path) == interfaces(introspect(client, path)), path
-
-
-def test_list_of_paths_is_complete_and_each_can_be_printed():
-    lines = run("list").stdout.splitlines()
-    listed = [line.split() for line in lines]
-    assert len({line.index(name) for line, (_, name) in zip(lines, listed)}) == 1, "not aligned"
-    assert {name for _, name in listed} == {*CONTRACT, OBJECT_MANAGER}
-    for path, name in listed:
-        assert name in printed(path)
-
-
-@pytest.mark.parametrize("path", ["", "/", "word", "/org", VM_PATH, f"{VM_PATH}/0",
-                                  f"{VM_PATH}/0/a/b", f"{FIRMWARE_PATH}/", f"{FIRMWARE_PATH}/a/b",
-                                  f"{FIRMWARE_PATH}/a-b", f"{MANAGER_PATH}/", "/org/vmfirmware10",
-                                  "/org/freedesktop/Word"])
-def test_another_path_is_an_error(path):
-    done = run(path)
-    assert (done.returncode, done.stdout) == (1, "")
-    assert path in done.stderr and "list" in done.stderr
-
-
-def test_output_that_cannot_be_written_is_an_error():
-    with open("/dev/full", "wb") as full:
-        for path in ("list", MANAGER_PATH):
-            assert subprocess.run([paths.daemon_binary(), f"--bus-introspect={path}"], stdout=full,
-                                  stderr=subprocess.DEVNULL, timeout=60, check=False).returncode == 1

@@ -92,7 +92,7 @@ def test_every_option_is_in_the_page_of_the_program():
     helped = subprocess.run([paths.daemon_binary(), "--help"], stdout=subprocess.PIPE, text=True,
                             timeout=60, check=True).stdout
     options = set(re.findall(r"--[a-z-]+", helped))
-    assert {"--system", "--bus-introspect"} <= options
+    assert {"--system", "--search-path"} <= options
     described = formatted("vmfirmwared.8", 1000)[0]
     described = described[described.index("\nOPTIONS"):described.index("\nDESCRIPTORS")]
     assert {option for option in re.findall(r"^ +(--[a-z-]+)", described, re.MULTILINE)} == options

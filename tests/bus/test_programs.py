@@ -25,7 +25,7 @@ def test_version_and_help():
     assert version.returncode == helped.returncode == 0
     assert version.stdout.strip()
     for option in ("--system", "--user", "--search-path", "--state-directory", "--machines",
-                   "--bus-introspect", "--version", "--help"):
+                   "--version", "--help"):
         assert option in helped.stdout
 
 

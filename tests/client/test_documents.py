@@ -67,6 +67,10 @@ def test_every_shell_variable_has_its_name_there(service, environment, cli):
 # -- the shape of the code --
 
 ARCHITECTURE = paths.REPOSITORY / "docs" / "ARCHITECTURE.md"
+# each uses those before it; only the client uses lint
+FLOORS = ["base", "uefi", "core", "vm", "service", "bus"]
+FLOORS_ABOVE = {**{floor: FLOORS[:i] for i, floor in enumerate(FLOORS)},
+                "lint": ["base", "uefi", "core"]}
 
 
 def module_rows(directory):
@@ -78,10 +82,15 @@ def module_rows(directory):
             for row in re.findall(r"^\| (`.*?) \|", section, re.MULTILINE)]
 
 
-@pytest.mark.parametrize("directory", ["daemon/core", "daemon/service", "client"])
+def includes(file):
+    return re.findall(r'^#include "(.*)\.h"$', file.read_text(encoding="utf-8"), re.MULTILINE)
+
+
+@pytest.mark.parametrize("directory", [*(f"daemon/{floor}" for floor in FLOORS_ABOVE), "client"])
 def test_a_module_uses_those_above_it(directory):
     rows = module_rows(directory)
     files = sorted((paths.REPOSITORY / directory).glob("*.[ch]"))
+    prefix = directory.removeprefix("daemon/") + "/" if directory != "client" else ""
     places = {}
     for module in {file.stem for file in files}:
         places[module] = [i for i, row in enumerate(rows) if row.fullmatch(module)]
@@ -89,7 +98,19 @@ def test_a_module_uses_those_above_it(directory):
     for row in rows:
         assert any(row.fullmatch(module) for module in places), f"{row.pattern} is there"
     for file in files:
-        text = file.read_text(encoding="utf-8")
-        for used in re.findall(r'^#include "(.*)\.h"$', text, re.MULTILINE):
+        for used in includes(file):
+            used = used.removeprefix(prefix)
             if used in places:
                 assert places[used] <= places[file.stem], f"{file} uses {used}"
+
+
+@pytest.mark.parametrize("floor", FLOORS_ABOVE)
+def test_a_floor_uses_those_above_it(floor):
+    allowed = {floor, *FLOORS_ABOVE[floor]}
+    for file in sorted((paths.REPOSITORY / "daemon" / floor).glob("*.[ch]")):
+        for used in includes(file):
+            assert used.count("/") == 1, f"{file}: {used} names its floor"
+            assert used.partition("/")[0] in allowed, f"{file} uses {used}"
+        if floor not in ("service", "bus"):
+            text = file.read_text(encoding="utf-8")
+            assert "<systemd/" not in text, f"{file} has no systemd header"

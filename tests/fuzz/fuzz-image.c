@@ -5,11 +5,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "content.h"
-#include "file.h"
-#include "flash.h"
+#include "uefi/content.h"
+#include "base/file.h"
+#include "core/flash.h"
 #include "fuzz.h"
-#include "image.h"
+#include "core/image.h"
 
 static FileFd make_file(const uint8_t *data, size_t size) {
     FileFd fd = memfd_create("image", MFD_CLOEXEC);

@@ -4,10 +4,10 @@
  * recorded is that of a descriptor. */
 
 #include "fuzz.h"
-#include "lint.h"
-#include "parse.h"
-#include "record.h"
-#include "text.h"
+#include "lint/lint.h"
+#include "core/parse.h"
+#include "lint/record.h"
+#include "base/text.h"
 
 static void check_finding(const LintFinding *finding) {
     g_autofree char *line = lint_finding_to_string(finding);

@@ -8,11 +8,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "flash.h"
+#include "core/flash.h"
 #include "fuzz.h"
-#include "machine.h"
-#include "parse.h"
-#include "text.h"
+#include "core/machine.h"
+#include "core/parse.h"
+#include "base/text.h"
 
 static const char document[] =
         "{\"interface-types\": [\"uefi\"], \"mapping\": {\"device\": \"flash\","

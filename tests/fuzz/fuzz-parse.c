@@ -5,10 +5,10 @@
 
 #include <string.h>
 
-#include "flash.h"
+#include "core/flash.h"
 #include "fuzz.h"
-#include "parse.h"
-#include "text.h"
+#include "core/parse.h"
+#include "base/text.h"
 
 static void check_reason(const char *reason) {
     g_assert_true(text_is_valid(reason));

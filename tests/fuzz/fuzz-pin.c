@@ -5,11 +5,11 @@
 
 #include <string.h>
 
-#include "error.h"
+#include "base/error.h"
 #include "fuzz.h"
-#include "pin.h"
-#include "render.h"
-#include "text.h"
+#include "vm/pin.h"
+#include "core/render.h"
+#include "base/text.h"
 
 static void check_flash(const GPtrArray *units) {
     for (guint i = 0; units && i < units->len; i++)

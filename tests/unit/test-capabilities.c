@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "selection.h"
+#include "core/selection.h"
 #include "util-catalog.h"
 
 static Capabilities *ask(const Catalog *catalog, const char *device) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "catalog-compare.h"
+#include "core/catalog-compare.h"
 
 #include <glib/gstdio.h>
 

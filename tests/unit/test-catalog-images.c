@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "catalog.h"
+#include "core/catalog.h"
 
 #include "util-catalog.h"
 

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "catalog-compare.h"
+#include "core/catalog-compare.h"
 #include "util-catalog.h"
 
 /* A catalog after another: what is read again, what is shared, what is held back. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "catalog.h"
+#include "core/catalog.h"
 
 #include <glib/gstdio.h>
 #include <string.h>
@@ -10,7 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "error.h"
+#include "base/error.h"
 #include "util-catalog.h"
 
 /* All files in order: "layer/name", with ! invalid, - mask, ^ overridden. */

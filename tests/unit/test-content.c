@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "content.h"
+#include "uefi/content.h"
 
 #include "util-volume.h"
 #include "util.h"

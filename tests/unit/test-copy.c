@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "copy.h"
+#include "base/copy.h"
 
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "file.h"
+#include "base/file.h"
 #include "util.h"
 
 #define KIB 1024

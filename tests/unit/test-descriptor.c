@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "descriptor.h"
+#include "core/descriptor.h"
 
 #include <string.h>
 

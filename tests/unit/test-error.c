@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "error.h"
+#include "base/error.h"
 
 #include "util.h"
 

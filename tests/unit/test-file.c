@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "file.h"
+#include "base/file.h"
 
 #include <fcntl.h>
 #include <string.h>

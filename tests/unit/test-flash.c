@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "flash.h"
+#include "core/flash.h"
 
 #include <string.h>
 

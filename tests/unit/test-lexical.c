@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "lexical.h"
+#include "base/lexical.h"
 
 #include <string.h>
 

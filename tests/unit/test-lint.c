@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "lint.h"
+#include "lint/lint.h"
 
 #include <string.h>
 
-#include "parse.h"
+#include "core/parse.h"
 #include "util-lint.h"
 
 /* -- what the service says, and where ---------------------------------------------------- */

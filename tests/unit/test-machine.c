@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "machine.h"
+#include "core/machine.h"
 
 #include <string.h>
 

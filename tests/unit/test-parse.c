@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "parse.h"
+#include "core/parse.h"
 
 #include <string.h>
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "pin.h"
+#include "vm/pin.h"
 
 #include <json-glib/json-glib.h>
 #include <string.h>
 
-#include "error.h"
-#include "text.h"
+#include "base/error.h"
+#include "base/text.h"
 #include "util-pin.h"
 
 /* What is wrong with a record is found, whatever it is, and named. */

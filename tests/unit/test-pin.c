@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "pin.h"
+#include "vm/pin.h"
 
 #include <string.h>
 
-#include "error.h"
-#include "selection.h"
+#include "base/error.h"
+#include "core/selection.h"
 #include "util-pin.h"
 
 static void set_strings(Request *request, const char *key, const char *words) {

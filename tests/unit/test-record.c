@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "record.h"
+#include "lint/record.h"
 
 #include <string.h>
 
-#include "error.h"
-#include "parse.h"
+#include "base/error.h"
+#include "core/parse.h"
 #include "util-catalog.h"
 
 /* What vendor/a.json becomes, or NULL with *ERROR. */

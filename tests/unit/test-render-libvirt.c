@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "render.h"
+#include "core/render.h"
 
 #include <string.h>
 
-#include "error.h"
+#include "base/error.h"
 #include "util-render.h"
 
 static void assert_xml(const TestAnswer *f, const char *expected) {

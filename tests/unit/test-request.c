@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "request.h"
+#include "core/request.h"
 
 #include <string.h>
 
-#include "error.h"
+#include "base/error.h"
 #include "util.h"
 
 #define ALL_CALLS (REQUEST_CALL_SELECT | REQUEST_CALL_EXPLAIN | REQUEST_CALL_CAPABILITIES)

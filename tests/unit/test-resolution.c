@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "resolution.h"
+#include "core/resolution.h"
 
 #include <string.h>
 

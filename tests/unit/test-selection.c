@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "selection.h"
+#include "core/selection.h"
 
 #include <string.h>
 
-#include "error.h"
+#include "base/error.h"
 #include "util-catalog.h"
 
 /* A catalog and one question to it: x86_64 q35 unless said otherwise. */

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "vmdraft.h"
+#include "vm/vmdraft.h"
 
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "error.h"
+#include "base/error.h"
 #include "util-vmstore.h"
 
 /* A VM appears, changes and goes at once, and what fails leaves all as it was. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "vmstore.h"
+#include "vm/vmstore.h"
 
 #include <fcntl.h>
 #include <glib/gstdio.h>
@@ -11,7 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "error.h"
+#include "base/error.h"
 #include "util-vmstore.h"
 
 /* Who has a VM, and what its owner may have put where its files were. */

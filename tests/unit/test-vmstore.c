@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "vmstore.h"
+#include "vm/vmstore.h"
 
 #include <glib/gstdio.h>
 #include <pwd.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "error.h"
+#include "base/error.h"
 #include "util-vmstore.h"
 
 /* The store, its VMs, and how drafts become VMs. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "vocab.h"
+#include "base/vocab.h"
 
 #include "util.h"
 

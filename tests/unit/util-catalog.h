@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "catalog.h"
+#include "core/catalog.h"
 #include "util.h"
 
 /*

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "lint.h"
+#include "lint/lint.h"
 #include "util-catalog.h"
 
 /* As test_layers_new(), with OVMF's sizes: code.fd of 3653632 and vars.fd of 540672 bytes, sparse.

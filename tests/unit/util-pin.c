@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "error.h"
+#include "base/error.h"
 
 #define TEST_CREATED G_GUINT64_CONSTANT(1700000000123456)
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "pin.h"
+#include "vm/pin.h"
 #include "util-catalog.h"
 
 /* One kind of firmware, and what a VM that got it is pinned to. */

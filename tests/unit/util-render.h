@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "resolution.h"
+#include "core/resolution.h"
 #include "util-catalog.h"
 
 /* One firmware, the question that chooses it, and the answer. */

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "util-pin.h"
-#include "vmdraft.h"
+#include "vm/vmdraft.h"
 
 /* An owner that whoever runs the tests can give files to: himself. */
 uid_t test_owner(void);

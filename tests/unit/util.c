@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "parse.h"
+#include "core/parse.h"
 
 /* -- running ----------------------------------------------------------------------------- */
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "descriptor.h"
-#include "machine.h"
+#include "core/descriptor.h"
+#include "core/machine.h"
 
 /*
  * What the unit tests share: a main(), directories that go away again, and descriptors that are

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "base/copy.h"
+
+#include <errno.h>
+#include <linux/fs.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/file.h"
+
+#define CHUNK_SIZE (256 * 1024)
+#define HOLE_SIZE 4096
+
+static int write_all_at(int fd, const guint8 *data, gsize size, guint64 offset) {
+    while (size > 0) {
+        ssize_t n = pwrite(fd, data, size, (off_t)offset);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -errno;
+        data += n;
+        size -= (gsize)n;
+        offset += (guint64)n;
+    }
+    return 0;
+}
+
+static gboolean is_zero(const guint8 *data, gsize size) {
+    return size == 0 || (data[0] == 0 && memcmp(data, data + 1, size - 1) == 0);
+}
+
+/* Only the runs of blocks that hold anything. */
+static int write_chunk(int fd, const guint8 *chunk, gsize size, guint64 offset) {
+    gsize begin = 0;
+
+    while (begin < size) {
+        gsize end = begin;
+        int r;
+
+        while (end < size && !is_zero(chunk + end, MIN(HOLE_SIZE, size - end)))
+            end += MIN(HOLE_SIZE, size - end);
+        r = write_all_at(fd, chunk + begin, end - begin, offset + begin);
+        if (r < 0)
+            return r;
+        begin = end + MIN(HOLE_SIZE, size - end);
+    }
+    return 0;
+}
+
+/* The next offset from OFFSET on that holds data; SIZE where none does. */
+static guint64 find_data(int fd, guint64 offset, guint64 size) {
+    off_t data = lseek(fd, (off_t)offset, SEEK_DATA);
+
+    if (data < 0)
+        return errno == ENXIO ? size : offset; /* a file system without holes */
+    return MIN((guint64)data, size);
+}
+
+static int copy_data(int from, int to, guint64 size) {
+    g_autofree guint8 *chunk = g_malloc(CHUNK_SIZE);
+    guint64 offset = 0;
+
+    while ((offset = find_data(from, offset, size)) < size) {
+        gsize wanted = MIN(CHUNK_SIZE, size - offset);
+        gsize n;
+        int r;
+
+        r = file_read_at(from, offset, chunk, wanted, &n);
+        if (r < 0)
+            return r;
+        if (n < wanted)
+            return -ENODATA;
+        r = write_chunk(to, chunk, n, offset);
+        if (r < 0)
+            return r;
+        offset += n;
+    }
+    return 0;
+}
+
+int copy_file(int from, int to, guint64 size, guint64 total_size) {
+    struct stat st;
+
+    if (fstat(from, &st) < 0)
+        return -errno;
+    if ((guint64)st.st_size < size)
+        return -ENODATA;
+
+    /* the clone is of the whole file, so only where that is what is wanted */
+    if ((guint64)st.st_size != size || ioctl(to, FICLONE, from) < 0) {
+        int r = copy_data(from, to, size);
+        if (r < 0)
+            return r;
+    }
+
+    return ftruncate(to, (off_t)total_size) < 0 ? -errno : 0;
+}
+
+int copy_digest(int fd, guint64 size, char **ret) {
+    g_autoptr(GChecksum) checksum = g_checksum_new(G_CHECKSUM_SHA256);
+    g_autofree guint8 *chunk = g_malloc(CHUNK_SIZE);
+    guint64 offset = 0;
+
+    while (offset < size) {
+        gsize wanted = MIN(CHUNK_SIZE, size - offset);
+        gsize n;
+        int r;
+
+        r = file_read_at(fd, offset, chunk, wanted, &n);
+        if (r < 0)
+            return r;
+        if (n < wanted)
+            return -ENODATA;
+        g_checksum_update(checksum, chunk, (gssize)n);
+        offset += n;
+    }
+
+    *ret = g_strdup(g_checksum_get_string(checksum));
+    return 0;
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "base/file.h"
+
+#include <fcntl.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+/* Clocks of one host that differ by less than this are taken for one. */
+#define CLOCK_SKEW (10 * G_USEC_PER_SEC)
+
+FileStamp file_stamp(const struct stat *st) {
+    return (FileStamp){
+            .device = st->st_dev,
+            .inode = st->st_ino,
+            .size = st->st_size,
+            .modified = st->st_mtim,
+            .changed = st->st_ctim,
+    };
+}
+
+static gboolean same_time(const struct timespec *a, const struct timespec *b) {
+    return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+gboolean file_stamp_equal(const FileStamp *a, const FileStamp *b) {
+    return a->device == b->device && a->inode == b->inode && a->size == b->size &&
+            same_time(&a->modified, &b->modified) && same_time(&a->changed, &b->changed);
+}
+
+static gint64 get_age(const FileStamp *stamp, const FileClock *clock) {
+    return clock->now -
+            ((gint64)stamp->changed.tv_sec * G_USEC_PER_SEC + stamp->changed.tv_nsec / 1000);
+}
+
+gboolean file_stamp_is_settled(const FileStamp *stamp, const FileClock *clock) {
+    return get_age(stamp, clock) >= clock->quiet;
+}
+
+gboolean file_stamp_is_fresh(const FileStamp *stamp, const FileClock *clock) {
+    gint64 age = get_age(stamp, clock);
+
+    return age < clock->quiet && age > -CLOCK_SKEW;
+}
+
+void file_visit(const FileVisitor *visitor, const char *path) {
+    if (visitor && visitor->file)
+        visitor->file(path, visitor->userdata);
+}
+
+void file_visit_directory(const FileVisitor *visitor, const char *path) {
+    if (visitor && visitor->directory)
+        visitor->directory(path, visitor->userdata);
+}
+
+void file_fd_close(FileFd fd) {
+    int saved_errno = errno;
+
+    /* on Linux the descriptor is gone whatever close() returns */
+    (void)close(fd);
+    errno = saved_errno;
+}
+
+int file_open_regular(int dir_fd, const char *path, FileFd *ret_fd, struct stat *ret_stat) {
+    g_auto(FileFd) fd = FILE_FD_NONE;
+    struct stat st;
+
+    /* opening a device can have effects, so look at what it is before */
+    if (fstatat(dir_fd, path, &st, 0) < 0)
+        return -errno;
+    if (!S_ISREG(st.st_mode))
+        return -ENOTSUP;
+
+    fd = openat(dir_fd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+
+    if (fstat(fd, &st) < 0)
+        return -errno;
+    if (!S_ISREG(st.st_mode))
+        return -ENOTSUP;
+
+    *ret_fd = fd;
+    fd = FILE_FD_NONE;
+    if (ret_stat)
+        *ret_stat = st;
+    return 0;
+}
+
+gboolean file_is_null_device(int dir_fd, const char *path) {
+    struct stat st;
+
+    return fstatat(dir_fd, path, &st, 0) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3);
+}
+
+int file_read_at(int fd, guint64 offset, void *buffer, gsize size, gsize *ret_size) {
+    gsize done = 0;
+
+    while (done < size) {
+        ssize_t n = pread(fd, (char *)buffer + done, size - done, (off_t)(offset + done));
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -errno;
+        if (n == 0)
+            break;
+        done += (gsize)n;
+    }
+
+    *ret_size = done;
+    return 0;
+}
+
+int file_read_all(int fd, gsize limit, GBytes **ret_bytes) {
+    /* one byte more than allowed tells "full" from "too large", even for a file that grows */
+    g_autofree char *buffer = g_malloc(limit + 1);
+    gsize size;
+    int r;
+
+    r = file_read_at(fd, 0, buffer, limit + 1, &size);
+    if (r < 0)
+        return r;
+    if (size > limit)
+        return -EFBIG;
+
+    *ret_bytes = g_bytes_new(buffer, size);
+    return 0;
+}
+
+gboolean file_is_at_fault(int error) {
+    switch (error) {
+    case -EMFILE:
+    case -ENFILE:
+    case -ENOMEM:
+        return FALSE;
+    default:
+        return TRUE;
+    }
+}

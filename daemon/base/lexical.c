@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "base/lexical.h"
+
+#include <string.h>
+
+#include "base/text.h"
+
+typedef struct Scanner {
+    const char *p;
+    const char *end;
+    guint depth;         /* of arrays and objects */
+    gboolean is_over;    /* the document's one value has ended */
+    const char *message; /* set: there is a fault at p */
+} Scanner;
+
+static gboolean fault(Scanner *s, const char *message) {
+    s->message = message;
+    return FALSE;
+}
+
+/* The UTF-16 code unit of the "uXXXX" at s->p. */
+static gboolean scan_code_unit(Scanner *s, guint *ret) {
+    *ret = 0;
+    if (s->end - s->p < 5 || *s->p != 'u')
+        return fault(s, "\\u without four hexadecimal digits");
+
+    for (int i = 1; i <= 4; i++) {
+        if (!g_ascii_isxdigit(s->p[i]))
+            return fault(s, "\\u without four hexadecimal digits");
+        *ret = *ret * 16 + (guint)g_ascii_xdigit_value(s->p[i]);
+    }
+    s->p += 5;
+    return TRUE;
+}
+
+static gboolean scan_unicode_escape(Scanner *s) {
+    const char *begin = s->p;
+    guint unit;
+    guint low = 0;
+
+    if (!scan_code_unit(s, &unit))
+        return FALSE;
+
+    if (unit >= 0xd800 && unit <= 0xdbff) {
+        /* one half of a character; the other must follow */
+        if (s->p == s->end || *s->p != '\\') {
+            s->p = begin;
+            return fault(s, "half a surrogate pair");
+        }
+        s->p++;
+        if (!scan_code_unit(s, &low))
+            return FALSE;
+    }
+    if ((low != 0 && (low < 0xdc00 || low > 0xdfff)) || (unit >= 0xdc00 && unit <= 0xdfff)) {
+        s->p = begin;
+        return fault(s, "half a surrogate pair");
+    }
+    if (unit == 0) {
+        s->p = begin;
+        return fault(s, "NUL in a string");
+    }
+    return TRUE;
+}
+
+static gboolean scan_escape(Scanner *s) {
+    /* s->p is behind the backslash */
+    if (s->p == s->end)
+        return fault(s, "unterminated string");
+    if (*s->p == 'u')
+        return scan_unicode_escape(s);
+    if (!strchr("\"\\/bfnrt", *s->p))
+        return fault(s, "unknown escape in a string");
+
+    s->p++;
+    return TRUE;
+}
+
+static gboolean scan_string(Scanner *s) {
+    s->p++;
+    while (s->p < s->end && *s->p != '"') {
+        if ((guint8)*s->p < 0x20)
+            return fault(s, "control character in a string");
+        if (*s->p++ == '\\' && !scan_escape(s))
+            return FALSE;
+    }
+
+    if (s->p == s->end)
+        return fault(s, "unterminated string");
+    s->p++;
+    return TRUE;
+}
+
+static gboolean scan_digits(Scanner *s) {
+    if (s->p == s->end || !g_ascii_isdigit(*s->p))
+        return fault(s, "malformed number");
+    while (s->p < s->end && g_ascii_isdigit(*s->p))
+        s->p++;
+    return TRUE;
+}
+
+static gboolean scan_number(Scanner *s) {
+    if (*s->p == '-')
+        s->p++;
+
+    if (s->p < s->end && *s->p == '0') {
+        s->p++;
+    } else if (!scan_digits(s)) {
+        return FALSE;
+    }
+
+    if (s->p < s->end && *s->p == '.') {
+        s->p++;
+        if (!scan_digits(s))
+            return FALSE;
+    }
+
+    if (s->p < s->end && (*s->p == 'e' || *s->p == 'E')) {
+        s->p++;
+        if (s->p < s->end && (*s->p == '+' || *s->p == '-'))
+            s->p++;
+        if (!scan_digits(s))
+            return FALSE;
+    }
+
+    if (s->p < s->end && (g_ascii_isalnum(*s->p) || *s->p == '.'))
+        return fault(s, "malformed number");
+    return TRUE;
+}
+
+static gboolean scan_literal(Scanner *s) {
+    static const char *const literals[] = {"true", "false", "null"};
+
+    for (gsize i = 0; i < G_N_ELEMENTS(literals); i++) {
+        gsize length = strlen(literals[i]);
+
+        if ((gsize)(s->end - s->p) >= length && memcmp(s->p, literals[i], length) == 0 &&
+            (s->p + length == s->end || !g_ascii_isalnum(s->p[length]))) {
+            s->p += length;
+            return TRUE;
+        }
+    }
+
+    return fault(s, "not JSON");
+}
+
+static gboolean scan_bracket(Scanner *s) {
+    if (*s->p == '{' || *s->p == '[') {
+        if (s->depth == LEXICAL_MAX_DEPTH)
+            return fault(s, "nested too deeply");
+        s->depth++;
+    } else if (s->depth > 0) {
+        s->depth--;
+    }
+
+    s->p++;
+    return TRUE;
+}
+
+static gboolean scan_token(Scanner *s) {
+    gboolean is_scanned;
+
+    if (strchr(" \t\r\n", *s->p)) {
+        s->p++;
+        return TRUE;
+    }
+    if (s->is_over)
+        return fault(s, "text after the end of the document");
+
+    if (strchr("{}[]", *s->p)) {
+        is_scanned = scan_bracket(s);
+    } else if (strchr(":,", *s->p)) {
+        s->p++;
+        return TRUE;
+    } else if (*s->p == '"') {
+        is_scanned = scan_string(s);
+    } else if (*s->p == '-' || g_ascii_isdigit(*s->p)) {
+        is_scanned = scan_number(s);
+    } else {
+        is_scanned = scan_literal(s);
+    }
+
+    s->is_over = s->depth == 0;
+    return is_scanned;
+}
+
+const char *lexical_find_fault(const char *text, gsize length, const char **ret_message) {
+    Scanner s = {.p = text, .end = length > 0 ? text + length : text};
+    const char *invalid = length > 0 ? text_find_invalid(text, length) : NULL;
+
+    if (invalid) {
+        *ret_message = "not UTF-8, or a character that no text may hold";
+        return invalid;
+    }
+
+    while (s.p < s.end)
+        if (!scan_token(&s)) {
+            *ret_message = s.message;
+            return s.p;
+        }
+
+    return NULL;
+}

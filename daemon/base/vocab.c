@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "base/vocab.h"
+
+static const char *const interface_words[] = {
+        [FIRMWARE_INTERFACE_BIOS] = "bios",
+        [FIRMWARE_INTERFACE_OPENFIRMWARE] = "openfirmware",
+        [FIRMWARE_INTERFACE_UBOOT] = "uboot",
+        [FIRMWARE_INTERFACE_UEFI] = "uefi",
+};
+
+static const char *const device_words[] = {
+        [FIRMWARE_DEVICE_FLASH] = "flash",
+        [FIRMWARE_DEVICE_KERNEL] = "kernel",
+        [FIRMWARE_DEVICE_MEMORY] = "memory",
+        [FIRMWARE_DEVICE_IGVM] = "igvm",
+};
+
+static const char *const mode_words[] = {
+        [FIRMWARE_MODE_SPLIT] = "split",
+        [FIRMWARE_MODE_COMBINED] = "combined",
+        [FIRMWARE_MODE_STATELESS] = "stateless",
+};
+
+static const char *const format_words[] = {
+        [IMAGE_FORMAT_RAW] = "raw",
+        [IMAGE_FORMAT_QCOW2] = "qcow2",
+        [IMAGE_FORMAT_JSON] = "json",
+};
+
+static const char *const state_words[] = {
+        [FIRMWARE_STATE_USABLE] = "usable",
+        [FIRMWARE_STATE_UNUSABLE] = "unusable",
+        [FIRMWARE_STATE_INVALID] = "invalid",
+};
+
+static const char *const layer_words[] = {
+        [FIRMWARE_LAYER_BUILTIN] = "builtin", [FIRMWARE_LAYER_VENDOR] = "vendor",
+        [FIRMWARE_LAYER_ADMIN] = "admin",     [FIRMWARE_LAYER_USER] = "user",
+        [FIRMWARE_LAYER_CUSTOM] = "custom",
+};
+
+static const char *const verdict_words[] = {
+        [VERDICT_SELECTED] = "selected", [VERDICT_ACCEPTED] = "accepted",
+        [VERDICT_REJECTED] = "rejected", [VERDICT_OVERRIDDEN] = "overridden",
+        [VERDICT_MASKED] = "masked",     [VERDICT_INVALID] = "invalid",
+};
+
+const char *const confidential_features[] = {
+        "amd-sev", "amd-sev-es", "amd-sev-snp", "intel-tdx", NULL,
+};
+
+static gboolean find_word(
+        const char *const *words, gsize n_words, const char *word, guint *ret_index) {
+    for (gsize i = 0; i < n_words; i++)
+        if (g_str_equal(words[i], word)) {
+            *ret_index = i;
+            return TRUE;
+        }
+
+    return FALSE;
+}
+
+#define DEFINE_FROM_STRING(prefix, type, words)                   \
+    gboolean prefix##_from_string(const char *word, type *ret) {  \
+        guint found;                                              \
+        if (!find_word(words, G_N_ELEMENTS(words), word, &found)) \
+            return FALSE;                                         \
+        *ret = (type)found;                                       \
+        return TRUE;                                              \
+    }
+
+#define DEFINE_TO_STRING(prefix, type, words)         \
+    const char *prefix##_to_string(type value) {      \
+        g_assert((gsize)value < G_N_ELEMENTS(words)); \
+        return words[value];                          \
+    }
+
+DEFINE_FROM_STRING(firmware_interface, FirmwareInterface, interface_words)
+DEFINE_FROM_STRING(firmware_device, FirmwareDevice, device_words)
+DEFINE_TO_STRING(firmware_device, FirmwareDevice, device_words)
+DEFINE_FROM_STRING(firmware_mode, FirmwareMode, mode_words)
+DEFINE_TO_STRING(firmware_mode, FirmwareMode, mode_words)
+DEFINE_FROM_STRING(image_format, ImageFormat, format_words)
+DEFINE_TO_STRING(image_format, ImageFormat, format_words)
+DEFINE_TO_STRING(firmware_state, FirmwareState, state_words)
+DEFINE_TO_STRING(firmware_layer, FirmwareLayer, layer_words)
+DEFINE_TO_STRING(verdict, Verdict, verdict_words)
+
+gboolean feature_is_confidential(const char *feature) {
+    return g_strv_contains(confidential_features, feature);
+}

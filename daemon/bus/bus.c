@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "bus/bus.h"
+
+#include <syslog.h>
+
+#include "bus/export.h"
+#include "bus/firmware.h"
+#include "bus/log-control.h"
+#include "bus/manager.h"
+#include "bus/reload.h"
+#include "bus/state.h"
+#include "bus/vm.h"
+#include "bus/vm-call.h"
+#include "service/log.h"
+
+static void log_failure(int r) {
+    if (r < 0)
+        g_warning("cannot tell the bus about the new catalog: %s", g_strerror(-r));
+}
+
+/* Who asks what, for those who look closely. Takes no message from its handler. */
+static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {
+    const char *interface = sd_bus_message_get_interface(message);
+
+    if (log_get_max_level() >= LOG_DEBUG && sd_bus_message_is_method_call(message, NULL, NULL))
+        /* a call need not name an interface */
+        g_debug("%s calls %s.%s of %s", sd_bus_message_get_sender(message),
+                interface ? interface : "*", sd_bus_message_get_member(message),
+                sd_bus_message_get_path(message));
+    return 0;
+}
+
+static void on_vm_changed(const VM *vm, VMChange change, guint properties, gpointer userdata) {
+    int r = bus_vm_emit_changed(userdata, vm, change, properties);
+
+    if (r < 0)
+        g_warning("cannot tell the bus about VM %s: %s", vm->id, g_strerror(-r));
+}
+
+static void on_about_to_publish(const CatalogChange *change, gpointer userdata) {
+    log_failure(bus_firmware_emit_removed(userdata, change));
+}
+
+/* "CatalogChanged … once per published change, after the objects and properties have changed" */
+static void on_published(const Publication *publication, gpointer userdata) {
+    Bus *bus = userdata;
+
+    if (publication->change)
+        log_failure(bus_firmware_emit_published(bus, publication->change));
+    log_failure(bus_manager_emit_published(bus, publication));
+}
+
+static void on_rebuilt(gpointer userdata) {
+    const Bus *bus = userdata;
+
+    vms_assess_all(bus->vms);
+}
+
+int bus_new(sd_bus *connection, LiveCatalog *live, VMs *vms, Bus **ret) {
+    g_autoptr(Bus) bus = g_new0(Bus, 1);
+    LiveCatalogObserver observer = {
+            .about_to_publish = on_about_to_publish,
+            .published = on_published,
+            .rebuilt = on_rebuilt,
+            .userdata = bus,
+    };
+    const VMsObserver vms_observer = {.changed = on_vm_changed, .userdata = bus};
+    int r;
+
+    bus->connection = sd_bus_ref(connection);
+    bus->live = live;
+    bus->vms = vms;
+    bus->unfinished = g_hash_table_new(NULL, NULL);
+    bus->reloads = bus_reloads_new();
+    bus->calls = g_ptr_array_new_with_free_func((GDestroyNotify)bus_vm_call_free);
+    bus->exports = g_hash_table_new(NULL, NULL);
+    bus->running_exports = bus_exports_new();
+
+    r = sd_bus_add_filter(connection, NULL, on_message, NULL);
+    if (r < 0)
+        return r;
+    r = bus_manager_add(bus);
+    if (r < 0)
+        return r;
+    r = bus_firmware_add(bus);
+    if (r < 0)
+        return r;
+
+    r = bus_vm_add(bus);
+    if (r < 0)
+        return r;
+    r = bus_log_control_add(bus);
+    if (r < 0)
+        return r;
+
+    live_catalog_set_observer(live, &observer);
+    vms_set_observer(vms, &vms_observer);
+    vms_assess_all(vms);
+    *ret = g_steal_pointer(&bus);
+    return 0;
+}
+
+void bus_free(Bus *bus) {
+    if (!bus)
+        return;
+
+    g_ptr_array_unref(bus->running_exports);
+    g_hash_table_unref(bus->exports);
+    g_ptr_array_unref(bus->calls);
+    g_ptr_array_unref(bus->reloads);
+    g_hash_table_unref(bus->unfinished);
+    sd_bus_unref(bus->connection);
+    g_free(bus);
+}

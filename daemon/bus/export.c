@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "bus/export.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "bus/state.h"
+#include "base/error.h"
+#include "service/task.h"
+
+/* The rest of an Export: a pipe that is filled beside the event loop. */
+
+#define STALL_TIMEOUT_MSEC 10000
+#define CHUNK_SIZE (64 * 1024)
+
+typedef struct Export {
+    Bus *bus;
+    uid_t uid;
+    FileFd file;
+    guint64 size;
+    FileFd lease; /* -1: the caller has paused the guest */
+    FileFd pipe;
+    FileFd leave; /* an eventfd: readable when the service goes */
+    Task *task;
+} Export;
+
+static void export_free(Export *export) {
+    if (export->leave >= 0)
+        (void)eventfd_write(export->leave, 1);
+    task_free(export->task);
+    if (export->file >= 0)
+        file_fd_close(export->file);
+    if (export->lease >= 0)
+        file_fd_close(export->lease);
+    if (export->pipe >= 0)
+        file_fd_close(export->pipe);
+    if (export->leave >= 0)
+        file_fd_close(export->leave);
+    g_free(export);
+}
+
+static guint count_exports(const Bus *bus, uid_t uid) {
+    return GPOINTER_TO_UINT(g_hash_table_lookup(bus->exports, GUINT_TO_POINTER(uid)));
+}
+
+static void set_exports(Bus *bus, uid_t uid, guint n) {
+    g_hash_table_insert(bus->exports, GUINT_TO_POINTER(uid), GUINT_TO_POINTER(n));
+}
+
+/* FALSE: the reader is gone, or has not read for too long, or the service goes. */
+static gboolean write_chunk(const Export *export, const char *chunk, gsize size) {
+    while (size > 0) {
+        struct pollfd fds[] = {
+                {.fd = export->pipe, .events = POLLOUT},
+                {.fd = export->leave, .events = POLLIN},
+        };
+        ssize_t n;
+        int r;
+
+        r = poll(fds, G_N_ELEMENTS(fds), STALL_TIMEOUT_MSEC);
+        if (r < 0 && errno == EINTR)
+            continue;
+        if (r <= 0 || fds[1].revents)
+            return FALSE;
+        n = write(export->pipe, chunk, size);
+        if (n < 0 && errno != EAGAIN && errno != EINTR)
+            return FALSE;
+        if (n > 0) {
+            chunk += n;
+            size -= (gsize)n;
+        }
+    }
+    return TRUE;
+}
+
+/* Fewer bytes than announced tell the reader that it failed. */
+static void run_export(gpointer data) {
+    const Export *export = data;
+    g_autofree char *chunk = g_malloc(CHUNK_SIZE);
+    guint64 offset = 0;
+
+    while (offset < export->size) {
+        gsize wanted = MIN(CHUNK_SIZE, export->size - offset);
+        gsize n;
+
+        if (file_read_at(export->file, offset, chunk, wanted, &n) < 0 || n < wanted ||
+            !write_chunk(export, chunk, n))
+            return;
+        offset += n;
+    }
+}
+
+static void finish_export(gpointer data) {
+    Export *export = data;
+
+    set_exports(export->bus, export->uid, count_exports(export->bus, export->uid) - 1);
+    g_ptr_array_remove_fast(export->bus->running_exports, export);
+}
+
+gboolean bus_export_admit(const Bus *bus, uid_t uid, GError **error) {
+    guint n = count_exports(bus, uid);
+
+    if (n < live_catalog_get_config(bus->live)->limits.exports_per_user)
+        return TRUE;
+
+    g_set_error(
+            error, FIRMWARE_ERROR, FIRMWARE_ERROR_LIMITS_EXCEEDED,
+            "Export: %u of uid %u are under way", n, (unsigned)uid);
+    return FALSE;
+}
+
+int bus_export_begin(Bus *bus, uid_t uid, int file, guint64 size, int lease, int *ret_pipe) {
+    Export *export = g_new0(Export, 1);
+    int ends[2];
+    int r;
+
+    export->bus = bus;
+    export->uid = uid;
+    export->file = file;
+    export->size = size;
+    export->lease = lease;
+    export->pipe = FILE_FD_NONE;
+    export->leave = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+
+    if (export->leave < 0 || pipe2(ends, O_CLOEXEC) < 0) {
+        r = -errno;
+        export_free(export);
+        return r;
+    }
+    export->pipe = ends[1];
+    r = fcntl(ends[1], F_SETFL, O_NONBLOCK) < 0
+            ? -errno
+            : task_start(
+                      sd_bus_get_event(bus->connection), run_export, finish_export, export,
+                      &export->task);
+    if (r < 0) {
+        file_fd_close(ends[0]);
+        export_free(export);
+        return r;
+    }
+
+    g_ptr_array_add(bus->running_exports, export);
+    set_exports(bus, uid, count_exports(bus, uid) + 1);
+    *ret_pipe = ends[0];
+    return 0;
+}
+
+GPtrArray *bus_exports_new(void) {
+    return g_ptr_array_new_with_free_func((GDestroyNotify)export_free);
+}

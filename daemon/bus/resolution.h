@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "bus/vm-call.h"
+#include "core/resolution.h"
+
+/* Appends the a{sv} of a resolution, with what REQUEST wants rendered. */
+int bus_append_resolution(
+        sd_bus_message *reply, const Resolution *resolution, const Request *request,
+        sd_bus_error *ret_error);
+
+/* The a{sv} of CALL's answer: that of its resolution, and what is the VM's own. */
+int bus_append_vm_resolution(sd_bus_message *reply, const VMCall *call, sd_bus_error *ret_error);

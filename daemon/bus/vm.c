@@ -1,0 +1,470 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "bus/vm.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+#include "bus/admission.h"
+#include "bus/error.h"
+#include "bus/export.h"
+#include "bus/request.h"
+#include "bus/resolution.h"
+#include "bus/state.h"
+#include "bus/vm-call.h"
+#include "bus/names.h"
+#include "base/error.h"
+#include "vm/nvram.h"
+
+/* org.vmfirmware1.VM, one object for each VM that the service keeps state for. */
+
+char *bus_vm_path(uid_t owner, const char *id) {
+    g_autofree char *prefix = g_strdup_printf(BUS_VM_PATH "/%u", (unsigned)owner);
+    char *path;
+
+    if (sd_bus_path_encode(prefix, id, &path) < 0)
+        g_error("out of memory");
+    return path;
+}
+
+/* -- properties -------------------------------------------------------------------------- */
+
+const char *bus_vm_get_state(const Bus *bus, const VM *vm) {
+    g_autoptr(GError) error = NULL;
+
+    if (vm->is_gone)
+        return "firmware-gone";
+    if (!vm_op_check_nvram(vms_get_store(bus->vms), vm->owner, vm->id, vm->pin, &error)) {
+        if (g_error_matches(error, FIRMWARE_ERROR, FIRMWARE_ERROR_NVRAM_MISMATCH) ||
+            g_error_matches(error, FIRMWARE_ERROR, FIRMWARE_ERROR_IMAGE_UNUSABLE))
+            return "nvram-mismatch";
+        /* a file lease hides what it is, and makes it no worse */
+        if (!g_error_matches(error, FIRMWARE_ERROR, FIRMWARE_ERROR_NVRAM_IN_USE))
+            return "nvram-missing";
+    }
+    return vm->changed->len > 0 ? "changed" : "ready";
+}
+
+/* The object that find_vm() found: the VM can be looked up again, but its bus cannot. */
+typedef struct FoundVM {
+    Bus *bus;
+    const VM *vm;
+} FoundVM;
+
+#define GETTER(name)                                                                           \
+    static int name(                                                                           \
+            sd_bus *connection, const char *path, const char *interface, const char *property, \
+            sd_bus_message *reply, void *userdata, sd_bus_error *ret_error)
+
+GETTER(get_id) {
+    return sd_bus_message_append(reply, "s", ((const FoundVM *)userdata)->vm->id);
+}
+
+GETTER(get_owner) {
+    return sd_bus_message_append(reply, "u", (uint32_t)((const FoundVM *)userdata)->vm->owner);
+}
+
+GETTER(get_created) {
+    return sd_bus_message_append(reply, "t", ((const FoundVM *)userdata)->vm->pin->created);
+}
+
+GETTER(get_architecture) {
+    const Pin *pin = ((const FoundVM *)userdata)->vm->pin;
+
+    return sd_bus_message_append(reply, "s", pin->resolution->architecture);
+}
+
+GETTER(get_machine) {
+    return sd_bus_message_append(reply, "s", ((const FoundVM *)userdata)->vm->pin->machine);
+}
+
+GETTER(get_firmware) {
+    const Pin *pin = ((const FoundVM *)userdata)->vm->pin;
+
+    return sd_bus_message_append(reply, "s", pin->resolution->name);
+}
+
+GETTER(get_nvram) {
+    const FoundVM *found = userdata;
+    const VM *vm = found->vm;
+    g_autofree char *name = NULL;
+    g_autofree char *filename = NULL;
+
+    if (!vm->pin->has_nvram)
+        return sd_bus_message_append(reply, "(ss)", "", "");
+    name = vmstore_nvram_name(vm->pin->nvram_format);
+    filename = vmstore_path(vms_get_store(found->bus->vms), vm->owner, vm->id, name);
+    return sd_bus_message_append(
+            reply, "(ss)", filename, image_format_to_string(vm->pin->nvram_format));
+}
+
+GETTER(get_state) {
+    const FoundVM *found = userdata;
+
+    return sd_bus_message_append(reply, "s", bus_vm_get_state(found->bus, found->vm));
+}
+
+GETTER(get_in_use) {
+    const FoundVM *found = userdata;
+    g_auto(FileFd) dir = FILE_FD_NONE;
+    VMStore *store = vms_get_store(found->bus->vms);
+    int r;
+
+    r = vmstore_open_vm(store, found->vm->owner, found->vm->id, &dir);
+    if (r < 0) /* somebody took its directory away: then nobody runs from it */
+        return sd_bus_message_append(reply, "b", 0);
+    return sd_bus_message_append(reply, "b", (int)vmstore_is_leased(store, dir));
+}
+
+GETTER(get_executable_digest) {
+    return sd_bus_message_append(
+            reply, "s", ((const FoundVM *)userdata)->vm->pin->executable_digest);
+}
+
+GETTER(get_template_digest) {
+    return sd_bus_message_append(reply, "s", ((const FoundVM *)userdata)->vm->pin->template_digest);
+}
+
+/* -- methods ----------------------------------------------------------------------------- */
+
+static gboolean start_existing(VMCall *call, GError **error) {
+    return bus_vm_call_find(call, error);
+}
+
+static gboolean start_replacing(VMCall *call, GError **error) {
+    return bus_vm_call_find(call, error) &&
+            bus_vm_call_check_limits(call, call->owner, FALSE, error);
+}
+
+static int finish_touched(VMCall *call, sd_bus_error *ret_error) {
+    vms_touch(call->bus->vms, call->owner, call->id, call->op.size);
+    return sd_bus_reply_method_return(call->message, NULL);
+}
+
+static int finish_acquire(VMCall *call, sd_bus_error *ret_error) {
+    return sd_bus_reply_method_return(call->message, "h", call->op.lease);
+}
+
+static int finish_open_nvram(VMCall *call, sd_bus_error *ret_error) {
+    return sd_bus_reply_method_return(call->message, "hh", call->op.nvram, call->op.lease);
+}
+
+static gboolean start_rebind(VMCall *call, GError **error) {
+    if (!bus_vm_call_find(call, error) ||
+        !bus_vm_call_check_limits(call, call->owner, FALSE, error))
+        return FALSE;
+
+    call->request->architecture = g_strdup(call->pin->resolution->architecture);
+    if (!call->request->machine)
+        call->request->machine = g_strdup(call->pin->machine);
+    /* the NVRAM stays in its format where the new firmware has it in flash, too */
+    if (call->pin->has_nvram && call->pin->nvram_format != IMAGE_FORMAT_JSON)
+        call->request->nvram_format = g_strdup(image_format_to_string(call->pin->nvram_format));
+    return bus_vm_call_choose(call, error);
+}
+
+static int finish_rebind(VMCall *call, sd_bus_error *ret_error) {
+    g_autoptr(sd_bus_message) reply = NULL;
+    int r;
+
+    vms_put(call->bus->vms, call->owner, call->id, call->op.new_pin, call->op.size,
+            call->op.changed, FALSE);
+    r = sd_bus_message_new_method_return(call->message, &reply);
+    if (r < 0)
+        return r;
+    r = bus_append_vm_resolution(reply, call, ret_error);
+    if (r < 0)
+        return r;
+    return sd_bus_send(NULL, reply, NULL);
+}
+
+static gboolean start_clone(VMCall *call, GError **error) {
+    return bus_vm_call_find(call, error) &&
+            bus_vm_call_check_limits(call, call->new_owner, TRUE, error) &&
+            bus_vm_call_check_new(call, call->new_owner, call->new_id, error);
+}
+
+static int finish_clone(VMCall *call, sd_bus_error *ret_error) {
+    g_autofree char *path = bus_vm_path(call->new_owner, call->new_id);
+    const VM *source = vms_find(call->bus->vms, call->owner, call->id);
+
+    /* what is no longer as it was pinned is so for both */
+    vms_put(call->bus->vms, call->new_owner, call->new_id, call->op.new_pin, call->op.size,
+            source ? source->changed : NULL, source && source->is_gone);
+    return sd_bus_reply_method_return(call->message, "o", path);
+}
+
+static int finish_rename(VMCall *call, sd_bus_error *ret_error) {
+    g_autofree char *path = bus_vm_path(call->owner, call->new_id);
+
+    vms_rename(call->bus->vms, call->owner, call->id, call->new_id);
+    return sd_bus_reply_method_return(call->message, "o", path);
+}
+
+static int finish_export(VMCall *call, sd_bus_error *ret_error) {
+    g_auto(FileFd) pipe = FILE_FD_NONE;
+    int file = call->op.nvram;
+    int lease = call->op.lease;
+    int r;
+
+    if (!bus_export_admit(call->bus, call->caller, &call->error))
+        return 0;
+    call->op.nvram = FILE_FD_NONE;
+    call->op.lease = FILE_FD_NONE;
+    r = bus_export_begin(call->bus, call->caller, file, call->op.nvram_size, lease, &pipe);
+    if (r < 0)
+        return r;
+    return sd_bus_reply_method_return(call->message, "ht", pipe, call->op.nvram_size);
+}
+
+static int finish_remove(VMCall *call, sd_bus_error *ret_error) {
+    vms_remove(call->bus->vms, call->owner, call->id);
+    return sd_bus_reply_method_return(call->message, NULL);
+}
+
+static const VMMethod acquire = {start_existing, vm_op_acquire, finish_acquire};
+static const VMMethod open_nvram = {start_existing, vm_op_open_nvram, finish_open_nvram};
+static const VMMethod reset = {start_replacing, vm_op_reset, finish_touched};
+static const VMMethod import = {start_replacing, vm_op_import, finish_touched};
+static const VMMethod rebind = {start_rebind, vm_op_rebind, finish_rebind};
+static const VMMethod clone_vm = {start_clone, vm_op_clone, finish_clone};
+static const VMMethod rename_vm = {start_existing, vm_op_rename, finish_rename};
+static const VMMethod export_nvram = {start_existing, vm_op_export, finish_export};
+static const VMMethod remove_vm = {start_existing, vm_op_remove, finish_remove};
+
+/* Reads a new id if HAS_ID, a descriptor if HAS_FD, and the options; then the call is on its way. */
+static int begin(
+        sd_bus_message *message, const FoundVM *found, const VMMethod *method, RequestCall kind,
+        gboolean has_id, gboolean has_fd, sd_bus_error *ret_error) {
+    g_autoptr(VMCall) call = NULL;
+    g_autoptr(GError) error = NULL;
+    const char *new_id;
+    uid_t caller;
+    int fd;
+    int r;
+
+    r = bus_get_sender_uid(message, &caller);
+    if (r < 0)
+        return r;
+    call = bus_vm_call_new(found->bus, method, message, caller, found->vm->owner, found->vm->id);
+
+    if (has_id) {
+        r = sd_bus_message_read(message, "s", &new_id);
+        if (r < 0)
+            return r;
+        call->new_id = g_strdup(new_id);
+        r = bus_check_id(new_id, ret_error);
+        if (r < 0)
+            return r;
+    }
+    if (has_fd) {
+        r = bus_read_fd(message, "nvram", &fd, ret_error);
+        if (r < 0)
+            return r;
+        if (!nvram_check_memfd("nvram", fd, &error))
+            return bus_error_set(ret_error, error);
+        call->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+        if (call->fd < 0)
+            return -errno;
+    }
+
+    call->request = request_new(kind, NULL, NULL, NULL);
+    /* Rename is the one that has no options */
+    if (method != &rename_vm) {
+        r = bus_read_options(message, call->request, ret_error);
+        if (r < 0)
+            return r;
+    }
+    if (call->request->has_owner)
+        call->new_owner = call->request->owner;
+    if (call->request->nvram_template >= 0) {
+        if (!nvram_check_memfd("nvram-template", call->request->nvram_template, &error))
+            return bus_error_set(ret_error, error);
+        call->fd = call->request->nvram_template;
+        call->request->nvram_template = FILE_FD_NONE;
+    }
+    return bus_vm_call_begin(g_steal_pointer(&call), ret_error);
+}
+
+#define METHOD(name, method, kind, has_id, has_fd)                                      \
+    static int name(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) { \
+        return begin(message, userdata, method, kind, has_id, has_fd, ret_error);       \
+    }
+
+METHOD(method_acquire, &acquire, REQUEST_CALL_BARE, FALSE, FALSE)
+METHOD(method_open_nvram, &open_nvram, REQUEST_CALL_BARE, FALSE, FALSE)
+METHOD(method_reset, &reset, REQUEST_CALL_RESET, FALSE, FALSE)
+METHOD(method_rebind, &rebind, REQUEST_CALL_REBIND, FALSE, FALSE)
+METHOD(method_clone, &clone_vm, REQUEST_CALL_CLONE, TRUE, FALSE)
+METHOD(method_rename, &rename_vm, REQUEST_CALL_BARE, TRUE, FALSE)
+METHOD(method_export, &export_nvram, REQUEST_CALL_EXPORT, FALSE, FALSE)
+METHOD(method_import, &import, REQUEST_CALL_IMPORT, FALSE, TRUE)
+METHOD(method_remove, &remove_vm, REQUEST_CALL_BARE, FALSE, FALSE)
+
+#define CHANGES_FLAG SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE
+#define CONST_FLAG SD_BUS_VTABLE_PROPERTY_CONST
+#define OPTIONS SD_BUS_ARGS("a{sv}", options)
+
+static const sd_bus_vtable bus_vm_vtable[] = {
+        SD_BUS_VTABLE_START(0),
+        SD_BUS_PROPERTY("Id", "s", get_id, 0, CONST_FLAG),
+        SD_BUS_PROPERTY("Owner", "u", get_owner, 0, CONST_FLAG),
+        SD_BUS_PROPERTY("Created", "t", get_created, 0, CONST_FLAG),
+        SD_BUS_PROPERTY("Architecture", "s", get_architecture, 0, CHANGES_FLAG),
+        SD_BUS_PROPERTY("Machine", "s", get_machine, 0, CHANGES_FLAG),
+        SD_BUS_PROPERTY("Firmware", "s", get_firmware, 0, CHANGES_FLAG),
+        SD_BUS_PROPERTY("NVRAM", "(ss)", get_nvram, 0, CHANGES_FLAG),
+        SD_BUS_PROPERTY("State", "s", get_state, 0, CHANGES_FLAG),
+        SD_BUS_PROPERTY("InUse", "b", get_in_use, 0, 0),
+        SD_BUS_PROPERTY("ExecutableDigest", "s", get_executable_digest, 0, CHANGES_FLAG),
+        SD_BUS_PROPERTY("TemplateDigest", "s", get_template_digest, 0, CHANGES_FLAG),
+        SD_BUS_METHOD_WITH_ARGS(
+                "Acquire", OPTIONS, SD_BUS_RESULT("h", lease), method_acquire,
+                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS(
+                "OpenNVRAM", OPTIONS, SD_BUS_RESULT("h", nvram, "h", lease), method_open_nvram,
+                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS(
+                "Reset", OPTIONS, SD_BUS_NO_RESULT, method_reset, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS(
+                "Rebind", OPTIONS, SD_BUS_RESULT("a{sv}", resolution), method_rebind,
+                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS(
+                "Clone", SD_BUS_ARGS("s", id, "a{sv}", options), SD_BUS_RESULT("o", vm),
+                method_clone, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS(
+                "Rename", SD_BUS_ARGS("s", id), SD_BUS_RESULT("o", vm), method_rename,
+                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS(
+                "Export", OPTIONS, SD_BUS_RESULT("h", nvram, "t", size), method_export,
+                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS(
+                "Import", SD_BUS_ARGS("h", nvram, "a{sv}", options), SD_BUS_NO_RESULT,
+                method_import, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS(
+                "Remove", OPTIONS, SD_BUS_NO_RESULT, method_remove, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_VTABLE_END,
+};
+
+/* -- objects ----------------------------------------------------------------------------- */
+
+/* The owner in ".../vm/UID/ID", and where the path of his VMs ends; FALSE for any other path. */
+static gboolean parse_path(const char *path, uid_t *ret_owner, char **ret_prefix) {
+    g_auto(GStrv) labels = g_strsplit(path + strlen(BUS_VM_PATH), "/", -1);
+    guint64 uid;
+
+    /* "", UID, ID */
+    if (g_strv_length(labels) != 3 ||
+        !g_ascii_string_to_unsigned(labels[1], 10, 0, G_MAXUINT32 - 1, &uid, NULL))
+        return FALSE;
+
+    *ret_owner = (uid_t)uid;
+    *ret_prefix = g_strconcat(BUS_VM_PATH "/", labels[1], NULL);
+    return TRUE;
+}
+
+/* An error for every unknown path would hide the nodes above from Introspect: see parse_path(). */
+static int find_vm(
+        sd_bus *connection, const char *path, const char *interface, void *userdata,
+        void **ret_found, sd_bus_error *ret_error) {
+    static FoundVM found; /* good until the callback that it is for returns */
+    Bus *bus = userdata;
+    g_autoptr(GError) error = NULL;
+    g_autofree char *prefix = NULL;
+    g_autofree char *canonical = NULL;
+    char *id = NULL;
+    uid_t owner;
+    int r;
+
+    if (!parse_path(path, &owner, &prefix))
+        return 0;
+    r = sd_bus_path_decode(path, prefix, &id);
+    if (r <= 0)
+        return r;
+
+    /* a label can decode to anything, and its answer would hold it */
+    canonical = vmstore_is_id(id) ? bus_vm_path(owner, id) : NULL;
+    if (g_strcmp0(path, canonical) != 0) {
+        free(id);
+        return 0;
+    }
+
+    found.bus = bus;
+    found.vm = bus_find_vm(bus, owner, id, &error);
+    free(id);
+    if (!found.vm)
+        return bus_error_set(ret_error, error);
+
+    *ret_found = &found;
+    return 1;
+}
+
+static int list_vms(
+        sd_bus *connection, const char *prefix, void *userdata, char ***ret_nodes,
+        sd_bus_error *ret_error) {
+    Bus *bus = userdata;
+    g_autoptr(GPtrArray) list = vms_list(bus->vms);
+    char **nodes = g_new0(char *, list->len + 1);
+
+    for (guint i = 0; i < list->len; i++) {
+        const VM *vm = list->pdata[i];
+        nodes[i] = bus_vm_path(vm->owner, vm->id);
+    }
+    *ret_nodes = nodes;
+    return 1;
+}
+
+int bus_vm_add(Bus *bus) {
+    int r;
+
+    r = sd_bus_add_fallback_vtable(
+            bus->connection, NULL, BUS_VM_PATH, BUS_VM_INTERFACE, bus_vm_vtable, find_vm, bus);
+    if (r < 0)
+        return r;
+    return sd_bus_add_node_enumerator(bus->connection, NULL, BUS_VM_PATH, list_vms, bus);
+}
+
+/* -- signals ----------------------------------------------------------------------------- */
+
+static int emit_properties_changed(Bus *bus, const char *path, guint properties) {
+    static const struct {
+        VMProperty property;
+        const char *name;
+    } all[] = {
+            {VM_PROPERTY_ARCHITECTURE, "Architecture"},
+            {VM_PROPERTY_MACHINE, "Machine"},
+            {VM_PROPERTY_FIRMWARE, "Firmware"},
+            {VM_PROPERTY_NVRAM, "NVRAM"},
+            {VM_PROPERTY_STATE, "State"},
+            {VM_PROPERTY_EXECUTABLE_DIGEST, "ExecutableDigest"},
+            {VM_PROPERTY_TEMPLATE_DIGEST, "TemplateDigest"},
+    };
+    const char *names[G_N_ELEMENTS(all) + 1] = {};
+    gsize n = 0;
+
+    for (gsize i = 0; i < G_N_ELEMENTS(all); i++)
+        if (properties & all[i].property)
+            names[n++] = all[i].name;
+    if (n == 0)
+        return 0;
+
+    return sd_bus_emit_properties_changed_strv(
+            bus->connection, path, BUS_VM_INTERFACE, (char **)names);
+}
+
+int bus_vm_emit_changed(Bus *bus, const VM *vm, VMChange change, guint properties) {
+    g_autofree char *path = bus_vm_path(vm->owner, vm->id);
+
+    switch (change) {
+    case VM_CHANGE_ADDED:
+    case VM_CHANGE_REMOVED:
+        return sd_bus_emit_signal(
+                bus->connection, BUS_MANAGER_PATH, BUS_MANAGER_INTERFACE,
+                change == VM_CHANGE_ADDED ? "VMAdded" : "VMRemoved", "suo", vm->id,
+                (uint32_t)vm->owner, path);
+    case VM_CHANGE_PIN:
+    case VM_CHANGE_STATE:
+        return emit_properties_changed(bus, path, properties);
+    }
+    g_assert_not_reached();
+}

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "lint/lint-images.h"
+
+#include <string.h>
+
+#include "uefi/content.h"
+#include "base/error.h"
+#include "lint/targets.h"
+
+/* One descriptor whose images are looked at. */
+typedef struct Firmware {
+    GPtrArray *findings;
+    const MachineTable *machines;
+    const char *path;
+    LintSpelling spelling;
+    CatalogFile file;
+    GHashTable *mismatches; /* pointers that are told */
+} Firmware;
+
+/* -- where an image stands in the document ----------------------------------------------- */
+
+typedef enum Part {
+    PART_EXECUTABLE,
+    PART_TEMPLATE
+} Part;
+
+static const DescriptorImage *get_image(const Firmware *firmware, Part part) {
+    const Descriptor *descriptor = firmware->file.descriptor;
+
+    return part == PART_EXECUTABLE ? &descriptor->executable : &descriptor->nvram_template;
+}
+
+static char *part_pointer(const Firmware *firmware, Part part, const char *member) {
+    const char *plain =
+            part == PART_EXECUTABLE ? "/mapping/filename" : "/mapping/uefi-vars/template";
+    const char *image = part == PART_EXECUTABLE ? "/mapping/executable" : "/mapping/nvram-template";
+
+    return firmware->spelling == LINT_SPELLING_PLAIN ? g_strdup(plain)
+                                                     : g_strconcat(image, "/", member, NULL);
+}
+
+/* -- each image -------------------------------------------------------------------------- */
+
+static void check_image(const Firmware *firmware, Part part, const ImageInfo *info) {
+    const DescriptorImage *image = get_image(firmware, part);
+    g_autofree char *filename_pointer = part_pointer(firmware, part, "filename");
+    g_autofree char *format_pointer = part_pointer(firmware, part, "format");
+
+    if (!image->filename)
+        return;
+
+    switch (info->status) {
+    case IMAGE_STATUS_OK:
+        break;
+    case IMAGE_STATUS_MISSING:
+        lint_add(
+                firmware->findings, LINT_SEVERITY_ERROR, "file-missing", firmware->path,
+                filename_pointer, "%s is not there", image->filename);
+        break;
+    case IMAGE_STATUS_UNREADABLE:
+        lint_add(
+                firmware->findings, LINT_SEVERITY_ERROR, "file-unreadable", firmware->path,
+                filename_pointer, "%s cannot be read, or is no regular file", image->filename);
+        break;
+    case IMAGE_STATUS_BAD_FORMAT:
+        lint_add(
+                firmware->findings, LINT_SEVERITY_ERROR, "bad-format", firmware->path,
+                format_pointer, "%s is not of format %s, or a %s cannot be of it", image->filename,
+                image->format, firmware_device_to_string(firmware->file.descriptor->device));
+        break;
+    }
+}
+
+/* -- what is recorded -------------------------------------------------------------------- */
+
+static char *value_to_string(const FlashUnit *unit, const FlashKey *key) {
+    gconstpointer field = flash_unit_get(unit, key);
+
+    if (key->type == 's')
+        return g_strdup(*(char *const *)field);
+    if (key->type == 'b')
+        return g_strdup(*(const gboolean *)field ? "true" : "false");
+    return g_strdup_printf("%" G_GUINT64_FORMAT, flash_unit_get_number(unit, key));
+}
+
+static void check_record(
+        const Firmware *firmware, Part part, const FlashUnit *unit, const char *glob) {
+    const FlashRecord *record = get_image(firmware, part)->flash;
+    g_autofree char *parent = part_pointer(firmware, part, "flash");
+    const FlashKey *key = flash_keys;
+
+    for (; record && (key = flash_record_find_mismatch(record, unit, key)); key++) {
+        g_autofree char *pointer = g_strconcat(parent, "/", key->name, NULL);
+        g_autofree char *recorded = value_to_string(&record->values, key);
+        g_autofree char *value = value_to_string(unit, key);
+
+        /* once, whatever number of machines it is wrong for */
+        if (!g_hash_table_contains(firmware->mismatches, pointer))
+            lint_add(
+                    firmware->findings, LINT_SEVERITY_ERROR, "geometry-mismatch", firmware->path,
+                    pointer, "%s is recorded, and machine %s has %s", recorded, glob, value);
+        g_hash_table_add(firmware->mismatches, g_steal_pointer(&pointer));
+    }
+}
+
+/* -- machines ---------------------------------------------------------------------------- */
+
+/* One glob of the targets. */
+typedef struct GlobFit {
+    const Firmware *firmware;
+    const char *glob;
+    char *pointer;
+    gboolean fits;
+    const Board *board; /* that takes the images; NULL where the table has none */
+    GPtrArray *reasons; /* of the first machine, if it does not fit */
+} GlobFit;
+
+static void glob_fit_free(GlobFit *fit) {
+    g_free(fit->pointer);
+    g_ptr_array_unref(fit->reasons);
+    g_free(fit);
+}
+
+static gboolean try_machine(const TargetFit *fit, gpointer userdata) {
+    GlobFit *glob = userdata;
+
+    if (fit->fits) {
+        glob->fits = TRUE;
+        glob->board = fit->machine->board;
+        for (guint i = 0; glob->board && fit->units && i < fit->units->len; i++)
+            check_record(glob->firmware, (Part)i, fit->units->pdata[i], glob->glob);
+        return FALSE;
+    }
+    for (guint i = 0; i < fit->reasons->len; i++)
+        g_ptr_array_add(glob->reasons, g_strdup(fit->reasons->pdata[i]));
+    return TRUE;
+}
+
+/* Of GlobFit */
+static GPtrArray *try_globs(const Firmware *firmware) {
+    g_autoptr(GPtrArray) fits = g_ptr_array_new_with_free_func((GDestroyNotify)glob_fit_free);
+    const GPtrArray *targets = firmware->file.descriptor->targets;
+
+    for (guint i = 0; i < targets->len; i++) {
+        const DescriptorTarget *target = targets->pdata[i];
+
+        for (guint j = 0; target->machines[j]; j++) {
+            GlobFit *fit = g_new0(GlobFit, 1);
+
+            fit->firmware = firmware;
+            fit->glob = target->machines[j];
+            fit->pointer = g_strdup_printf("/targets/%u/machines/%u", i, j);
+            fit->reasons = g_ptr_array_new_with_free_func(g_free);
+            targets_visit(
+                    &firmware->file, firmware->machines, target->architecture, fit->glob,
+                    try_machine, fit);
+            g_ptr_array_add(fits, fit);
+        }
+    }
+    return g_steal_pointer(&fits);
+}
+
+static void tell_misfit(const Firmware *firmware, LintSeverity severity, const GlobFit *fit) {
+    const char *reason = fit->reasons->len > 0 ? fit->reasons->pdata[0] : "machine";
+
+    if (g_str_has_prefix(reason, "bad-size:"))
+        lint_add(
+                firmware->findings, severity, "bad-size", firmware->path, fit->pointer,
+                "%s does not fit machine %s by its size", reason + strlen("bad-size:"), fit->glob);
+    else if (g_str_equal(reason, "geometry-unknown"))
+        lint_add(
+                firmware->findings, severity, "geometry-unknown", firmware->path, fit->pointer,
+                "no flash for these images is known on machine %s, and none is recorded",
+                fit->glob);
+    else
+        lint_add(
+                firmware->findings, severity, "machine", firmware->path, fit->pointer,
+                "%s matches no machine type; it has its full name, as pc-q35-*, not an alias",
+                fit->glob);
+}
+
+/* The service takes a firmware that fits some machine. */
+static const Board *check_machines(const Firmware *firmware) {
+    g_autoptr(GPtrArray) fits = try_globs(firmware);
+    gboolean is_usable = FALSE;
+    const Board *board = NULL;
+
+    for (guint i = 0; i < fits->len; i++) {
+        const GlobFit *fit = fits->pdata[i];
+
+        is_usable = is_usable || fit->fits;
+        board = board ? board : fit->board;
+    }
+    if (!is_usable) {
+        tell_misfit(firmware, LINT_SEVERITY_ERROR, fits->pdata[0]);
+        return NULL;
+    }
+    for (guint i = 0; i < fits->len; i++) {
+        const GlobFit *fit = fits->pdata[i];
+
+        if (!fit->fits)
+            tell_misfit(firmware, LINT_SEVERITY_WARNING, fit);
+    }
+    return board;
+}
+
+/* -- code and variables ------------------------------------------------------------------ */
+
+static gboolean has_interface(const Descriptor *descriptor, const char *interface) {
+    return g_strv_contains((const char *const *)descriptor->interface_types, interface);
+}
+
+/* Where units have no size of their own, code and variables are two parts of one image, whose size
+ * is a power of two: 2 or 4 MiB of OVMF. With a part of another one the guest hangs. */
+static void check_pair(const Firmware *firmware, const Board *board) {
+    const CatalogFile *file = &firmware->file;
+    guint64 size = file->executable.size + file->nvram_template.size;
+
+    if (!board || board->placement != FLASH_PLACEMENT_STACKED_DOWN ||
+        file->descriptor->device != FIRMWARE_DEVICE_FLASH ||
+        file->descriptor->mode != FIRMWARE_MODE_SPLIT || !has_interface(file->descriptor, "uefi") ||
+        (size & (size - 1)) == 0)
+        return;
+
+    lint_add(
+            firmware->findings, LINT_SEVERITY_WARNING, "pair", firmware->path, "/mapping",
+            "%s (%" G_GUINT64_FORMAT " bytes) and %s (%" G_GUINT64_FORMAT
+            " bytes) are no parts of one image, whose size is a power of two",
+            file->descriptor->executable.filename, file->executable.size,
+            file->descriptor->nvram_template.filename, file->nvram_template.size);
+}
+
+/* A qcow2's content is not looked at. */
+static gboolean probe(const Firmware *firmware, Part part, Content *ret, GError **error) {
+    const DescriptorImage *image = get_image(firmware, part);
+    int r = 0;
+
+    *ret = CONTENT_UNKNOWN;
+    if (image->filename && g_str_equal(image->format, image_format_to_string(IMAGE_FORMAT_RAW)))
+        r = content_probe(image->filename, ret);
+    if (r >= 0)
+        return TRUE;
+    g_set_error(
+            error, FIRMWARE_ERROR, FIRMWARE_ERROR_IO, "cannot read %s: %s", image->filename,
+            g_strerror(-r));
+    return FALSE;
+}
+
+static gboolean check_contents(const Firmware *firmware, GError **error) {
+    const char *executable = firmware->file.descriptor->executable.filename;
+    const char *template = firmware->file.descriptor->nvram_template.filename;
+    Content code;
+    Content variables;
+
+    if (!probe(firmware, PART_EXECUTABLE, &code, error) ||
+        !probe(firmware, PART_TEMPLATE, &variables, error))
+        return FALSE;
+
+    if (variables == CONTENT_CODE && (code == CONTENT_VARIABLES || code == CONTENT_BLANK)) {
+        lint_add(
+                firmware->findings, LINT_SEVERITY_ERROR, "swapped", firmware->path, "/mapping",
+                "%s holds the variables and %s the code: they are swapped", executable, template);
+    } else if (code == CONTENT_VARIABLES) {
+        g_autofree char *pointer = part_pointer(firmware, PART_EXECUTABLE, "filename");
+        lint_add(
+                firmware->findings, LINT_SEVERITY_ERROR, "swapped", firmware->path, pointer,
+                "%s holds variables and no code", executable);
+    } else if (variables == CONTENT_CODE) {
+        g_autofree char *pointer = part_pointer(firmware, PART_TEMPLATE, "filename");
+        lint_add(
+                firmware->findings, LINT_SEVERITY_WARNING, "swapped", firmware->path, pointer,
+                "%s holds code, where a guest's variables belong", template);
+    }
+    return TRUE;
+}
+
+/* -- features ---------------------------------------------------------------------------- */
+
+/* On x86 the guest can write its Secure Boot keys, unless the flash that holds them is SMM's. */
+static void check_secure_boot(const Firmware *firmware) {
+    const Descriptor *descriptor = firmware->file.descriptor;
+    gboolean is_x86 = descriptor_has_architecture(descriptor, "x86_64") ||
+            descriptor_has_architecture(descriptor, "i386");
+
+    if (is_x86 && descriptor->device == FIRMWARE_DEVICE_FLASH &&
+        descriptor->mode != FIRMWARE_MODE_STATELESS &&
+        descriptor_has_feature(descriptor, FEATURE_SECURE_BOOT) &&
+        !descriptor_has_feature(descriptor, FEATURE_REQUIRES_SMM))
+        lint_add(
+                firmware->findings, LINT_SEVERITY_WARNING, "secure-boot", firmware->path,
+                "/features",
+                "secure-boot without requires-smm: on x86 the guest can change its keys");
+}
+
+gboolean lint_images(
+        GPtrArray *findings, const MachineTable *machines, GHashTable *images, const char *path,
+        const Descriptor *descriptor, LintSpelling spelling, GError **error) {
+    g_autoptr(GHashTable) mismatches = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    g_autoptr(GPtrArray) reasons = g_ptr_array_new_with_free_func(g_free);
+    Firmware firmware = {
+            .findings = findings,
+            .machines = machines,
+            .path = path,
+            .spelling = spelling,
+            .file = targets_file(descriptor),
+            .mismatches = mismatches};
+    const CatalogReading reading = {.is_first = TRUE, .images = images};
+    int r;
+
+    check_secure_boot(&firmware);
+    r = catalog_file_probe_images(
+            &reading, &firmware.file, &firmware.file.executable, &firmware.file.nvram_template);
+    if (r < 0) {
+        g_set_error(
+                error, FIRMWARE_ERROR, FIRMWARE_ERROR_IO, "cannot read %s: %s",
+                descriptor->executable.filename, g_strerror(-r));
+        return FALSE;
+    }
+
+    check_image(&firmware, PART_EXECUTABLE, &firmware.file.executable);
+    check_image(&firmware, PART_TEMPLATE, &firmware.file.nvram_template);
+    if (!catalog_file_check_images(&firmware.file, reasons))
+        return TRUE;
+
+    check_pair(&firmware, check_machines(&firmware));
+    return check_contents(&firmware, error);
+}

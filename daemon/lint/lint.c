@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "lint/lint.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "core/catalog.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "lint/lint-images.h"
+#include "core/parse.h"
+#include "base/text.h"
+
+typedef struct Lint {
+    GPtrArray *findings;
+    const MachineTable *machines;
+    GHashTable *images; /* see catalog_images_new() */
+    /* what a firmware is -> name of the first file that says so; both char* */
+    GHashTable *firmware;
+    guint n_files;
+} Lint;
+
+/* -- one descriptor ---------------------------------------------------------------------- */
+
+static int compare_strings(gconstpointer a, gconstpointer b) {
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* In any order, they say the same. */
+static void append_sorted(GString *key, GStrv strings) {
+    g_autoptr(GPtrArray) sorted = g_ptr_array_new();
+
+    for (; *strings; strings++)
+        g_ptr_array_add(sorted, *strings);
+    g_ptr_array_sort(sorted, compare_strings);
+    for (guint i = 0; i < sorted->len; i++)
+        g_string_append_printf(key, "%s\n", (const char *)sorted->pdata[i]);
+    g_string_append_c(key, '\n');
+}
+
+static void append_image(GString *key, const DescriptorImage *image) {
+    if (image->filename)
+        g_string_append_printf(key, "%s\n%s\n", image->filename, image->format);
+    g_string_append_c(key, '\n');
+}
+
+/* All that a question can tell two firmwares apart by. */
+static char *firmware_key(const Descriptor *descriptor) {
+    g_autoptr(GString) key = g_string_new(NULL);
+
+    g_string_append_printf(key, "%d %d\n", descriptor->device, descriptor->mode);
+    append_image(key, &descriptor->executable);
+    append_image(key, &descriptor->nvram_template);
+    append_sorted(key, descriptor->interface_types);
+    append_sorted(key, descriptor->features);
+    for (guint i = 0; i < descriptor->targets->len; i++) {
+        const DescriptorTarget *target = descriptor->targets->pdata[i];
+
+        g_string_append_printf(key, "%s\n", target->architecture);
+        append_sorted(key, target->machines);
+    }
+    return g_string_free(g_steal_pointer(&key), FALSE);
+}
+
+static void check_duplicate(Lint *lint, const char *path, const Descriptor *descriptor) {
+    g_autofree char *key = firmware_key(descriptor);
+    const char *first = g_hash_table_lookup(lint->firmware, key);
+
+    if (first)
+        lint_add(
+                lint->findings, LINT_SEVERITY_WARNING, "duplicate", path, NULL,
+                "%s says the same and comes first: this one is chosen by its name alone", first);
+    else
+        g_hash_table_insert(lint->firmware, g_steal_pointer(&key), g_path_get_basename(path));
+}
+
+static gboolean check_document(Lint *lint, const char *path, GBytes *document, GError **error) {
+    g_autoptr(GError) fault = NULL;
+    g_autoptr(Descriptor) descriptor = parse_descriptor(document, &fault);
+    LintSpelling spelling;
+
+    if (!descriptor) {
+        lint_add_parse_error(lint->findings, path, fault->message);
+        return TRUE;
+    }
+    spelling = lint_members(lint->findings, path, descriptor);
+    if (!lint_images(
+                lint->findings, lint->machines, lint->images, path, descriptor, spelling, error))
+        return FALSE;
+    check_duplicate(lint, path, descriptor);
+    return TRUE;
+}
+
+/* -- files and directories --------------------------------------------------------------- */
+
+static gboolean system_failed(int r, const char *path, GError **error) {
+    g_autofree char *safe = text_make_valid(path);
+
+    g_set_error(
+            error, FIRMWARE_ERROR, FIRMWARE_ERROR_IO, "cannot read %s: %s", safe, g_strerror(-r));
+    return FALSE;
+}
+
+/* IS_NAMED: the caller named the file itself; otherwise it is one of a directory. */
+static gboolean check_failure(
+        Lint *lint, const char *path, gboolean is_named, int r, GError **error) {
+    struct stat st;
+    gboolean is_there = lstat(path, &st) == 0;
+
+    if (!file_is_at_fault(r))
+        return system_failed(r, path, error);
+
+    if (r == -ENOTSUP && file_is_null_device(AT_FDCWD, path))
+        return TRUE;
+    if (r == -ENOTSUP) {
+        if (is_named)
+            lint_add(lint->findings, LINT_SEVERITY_ERROR, "file", path, NULL, "not a regular file");
+    } else if (r == -EFBIG) {
+        g_autofree char *reason = g_strdup_printf(
+                "parse-error:1:1: the file is larger than %d bytes", PARSE_MAX_SIZE);
+        lint_add_parse_error(lint->findings, path, reason);
+    } else if (is_named || is_there) {
+        lint_add(
+                lint->findings, LINT_SEVERITY_ERROR, "file", path, NULL, "%s%s",
+                is_there && r == -ENOENT ? "a link that leads nowhere: " : "", g_strerror(-r));
+    }
+    return TRUE;
+}
+
+static gboolean check_file(Lint *lint, const char *path, gboolean is_named, GError **error) {
+    g_autofree char *name = g_path_get_basename(path);
+    g_auto(FileFd) fd = FILE_FD_NONE;
+    g_autoptr(GBytes) document = NULL;
+    int r = file_open_regular(AT_FDCWD, path, &fd, NULL);
+
+    if (r >= 0)
+        r = file_read_all(fd, PARSE_MAX_SIZE, &document);
+    if (r == -ENOTSUP && !is_named)
+        return TRUE;
+
+    if (r < 0)
+        return check_failure(lint, path, is_named, r, error);
+    lint->n_files++;
+
+    if (!text_is_valid(path))
+        lint_add(
+                lint->findings, LINT_SEVERITY_ERROR, "file-name", path, NULL,
+                "never read: the file name is not UTF-8");
+    else if (!catalog_file_is_name(name))
+        lint_add(
+                lint->findings, LINT_SEVERITY_WARNING, "file-name", path, NULL,
+                "only a file *.json that is not hidden is a descriptor");
+    /* an empty one masks those of its name in less specific directories */
+    return g_bytes_get_size(document) == 0 || check_document(lint, path, document, error);
+}
+
+static void close_dir(DIR *dir) {
+    (void)closedir(dir);
+}
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(DIR, close_dir)
+
+/* The names of descriptors, in their order of priority. FALSE where the system failed. */
+static gboolean read_names(DIR *dir, GPtrArray *names, const char *path, GError **error) {
+    const struct dirent *entry;
+
+    while (names->len <= CATALOG_MAX_FILES && (errno = 0, entry = readdir(dir)))
+        if (catalog_file_is_name(entry->d_name))
+            g_ptr_array_add(names, g_strdup(entry->d_name));
+    if (errno != 0)
+        return system_failed(-errno, path, error);
+    g_ptr_array_sort(names, compare_strings);
+    return TRUE;
+}
+
+static gboolean check_directory(Lint *lint, const char *path, GError **error) {
+    g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(DIR) dir = opendir(path);
+
+    if (!dir)
+        return check_failure(lint, path, TRUE, -errno, error);
+    if (!read_names(dir, names, path, error))
+        return FALSE;
+    if (names->len > CATALOG_MAX_FILES) {
+        lint_add(
+                lint->findings, LINT_SEVERITY_ERROR, "limit", path, NULL,
+                "more than %d descriptor files: the service reads none", CATALOG_MAX_FILES);
+        return TRUE;
+    }
+
+    g_hash_table_remove_all(lint->firmware);
+    for (guint i = 0; i < names->len; i++) {
+        g_autofree char *file = g_build_filename(path, names->pdata[i], NULL);
+
+        if (!check_file(lint, file, FALSE, error))
+            return FALSE;
+    }
+    g_hash_table_remove_all(lint->firmware);
+    return TRUE;
+}
+
+/* -- questions --------------------------------------------------------------------------- */
+
+static void lint_clear(Lint *lint) {
+    g_clear_pointer(&lint->findings, g_ptr_array_unref);
+    g_clear_pointer(&lint->images, g_hash_table_unref);
+    g_clear_pointer(&lint->firmware, g_hash_table_unref);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Lint, lint_clear)
+
+static Lint lint_new(const MachineTable *machines) {
+    return (Lint){
+            .findings = lint_findings_new(),
+            .machines = machines,
+            .images = catalog_images_new(),
+            .firmware = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free),
+    };
+}
+
+GPtrArray *lint_paths(
+        const char *const *paths, const MachineTable *machines, guint *ret_n_files,
+        GError **error) {
+    g_auto(Lint) lint = lint_new(machines);
+
+    for (; *paths; paths++) {
+        /* what cannot be looked at is told as a file */
+        gboolean is_checked = g_file_test(*paths, G_FILE_TEST_IS_DIR)
+                ? check_directory(&lint, *paths, error)
+                : check_file(&lint, *paths, TRUE, error);
+
+        if (!is_checked)
+            return NULL;
+        g_hash_table_remove_all(lint.firmware);
+    }
+
+    if (ret_n_files)
+        *ret_n_files = lint.n_files;
+    return g_steal_pointer(&lint.findings);
+}
+
+GPtrArray *lint_document(
+        GBytes *document, const char *path, const MachineTable *machines, GError **error) {
+    g_auto(Lint) lint = lint_new(machines);
+
+    if (!check_document(&lint, path, document, error))
+        return NULL;
+    return g_steal_pointer(&lint.findings);
+}

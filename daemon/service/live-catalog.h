@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <systemd/sd-event.h>
+
+#include "core/catalog-compare.h"
+#include "service/config.h"
+
+/*
+ * The service's only mutable state: which catalog is in force. A build makes a new one beside the
+ * event loop; it is swapped in when it is whole, and the observer is told; a build that fails leaves
+ * the old one. One begins whenever something is asked for it, or the files that the last one looked at
+ * have changed. Knows nothing of D-Bus.
+ */
+
+/* What is another now. */
+typedef struct Publication {
+    const CatalogChange *change; /* NULL: no answer */
+    gboolean host_features_differ;
+    gboolean search_path_differs;
+} Publication;
+
+/* All calls of one publication happen in one turn of the event loop. */
+typedef struct LiveCatalogObserver {
+    /* the old catalog is still in force; not called for the first one */
+    void (*about_to_publish)(const CatalogChange *change, gpointer userdata);
+    /* the new one is; called where anything differs */
+    void (*published)(const Publication *publication, gpointer userdata);
+    /* after every build: files that no answer is made of may have changed, too */
+    void (*rebuilt)(gpointer userdata);
+    gpointer userdata;
+} LiveCatalogObserver;
+
+/* Files that matter beside those of the catalog: adds their paths (char*) to PATHS. */
+typedef void (*LiveCatalogListFiles)(GPtrArray *paths, gpointer userdata);
+
+typedef struct LiveCatalog LiveCatalog;
+
+/* OPTIONS are borrowed; CONFIG, of these options, is taken. There is no catalog before the first
+ * reload is done. Returns 0 or a negative errno. */
+int live_catalog_new(
+        sd_event *event, const ConfigOptions *options, Config *config, LiveCatalog **ret)
+        G_GNUC_WARN_UNUSED_RESULT;
+void live_catalog_free(LiveCatalog *live);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(LiveCatalog, live_catalog_free)
+
+void live_catalog_set_observer(LiveCatalog *live, const LiveCatalogObserver *observer);
+void live_catalog_set_list_files(
+        LiveCatalog *live, LiveCatalogListFiles list_files, gpointer userdata);
+
+/* Reads the configuration, too. DONE is called on the event loop, never before this returns, when a
+ * catalog that was begun after this call is in force (ERROR NULL), or could not be built. It waits
+ * for files that are being written, as long as a burst of changes may last. A negative errno: the
+ * system cannot begin, and DONE is not called. */
+typedef void (*LiveCatalogReloadDone)(const GError *error, gpointer userdata);
+int live_catalog_reload(LiveCatalog *live, LiveCatalogReloadDone done, gpointer userdata);
+
+/* All borrowed, and good until control returns to the event loop. */
+const Config *live_catalog_get_config(const LiveCatalog *live);
+const Catalog *live_catalog_get_catalog(const LiveCatalog *live);
+const char *const *live_catalog_get_host_features(const LiveCatalog *live);
+/* 1 for the first catalog. */
+guint64 live_catalog_get_generation(const LiveCatalog *live);

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "vm/nvram.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "vm/convert.h"
+#include "base/copy.h"
+#include "base/error.h"
+#include "core/flash.h"
+
+/* Scratch files of a draft; they are gone before it is published. */
+#define SCRATCH_IN ".in"
+#define SCRATCH_RAW ".raw"
+#define SCRATCH_OUT ".out"
+
+gboolean nvram_check_memfd(const char *key, int fd, GError **error) {
+    int seals = fcntl(fd, F_GET_SEALS);
+    const char *fault = NULL;
+    struct stat st;
+
+    if (seals < 0)
+        fault = "not a memfd";
+    else if (!(seals & F_SEAL_WRITE) || !(seals & F_SEAL_SHRINK))
+        fault = "not sealed with F_SEAL_WRITE and F_SEAL_SHRINK";
+    else if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+        fault = "not a file";
+    else if (st.st_size > NVRAM_MAX_FILE_SIZE)
+        fault = "larger than 256 MiB";
+
+    if (!fault)
+        return TRUE;
+    g_set_error(error, FIRMWARE_ERROR, FIRMWARE_ERROR_INVALID_ARGS, "%s: %s", key, fault);
+    return FALSE;
+}
+
+static gboolean io_failed(GError **error, const char *what, int r) {
+    g_set_error(error, FIRMWARE_ERROR, FIRMWARE_ERROR_IO, "%s: %s", what, g_strerror(-r));
+    return FALSE;
+}
+
+static gboolean mismatch(GError **error, const char *what, const char *why) {
+    g_set_error(error, FIRMWARE_ERROR, FIRMWARE_ERROR_NVRAM_MISMATCH, "%s: %s", what, why);
+    return FALSE;
+}
+
+/* Is it what it is said to be, and of a size that fits? */
+static gboolean check_source(
+        const Pin *pin, const NVRAMSource *source, ImageInfo *ret_info, GError **error) {
+    guint64 size;
+    int r;
+
+    if ((source->format == IMAGE_FORMAT_JSON) != (pin->nvram_format == IMAGE_FORMAT_JSON))
+        return mismatch(error, source->what, "not of the kind that the firmware keeps");
+
+    r = image_probe_fd(source->fd, source->format, ret_info);
+    if (r < 0)
+        return io_failed(error, source->what, r);
+    if (ret_info->is_foreign) {
+        g_set_error(
+                error, FIRMWARE_ERROR, FIRMWARE_ERROR_IMAGE_UNUSABLE,
+                "%s names another file, or has unknown features", source->what);
+        return FALSE;
+    }
+    if (ret_info->status != IMAGE_STATUS_OK)
+        return mismatch(error, source->what, "not of the format stated");
+    if (source->format == IMAGE_FORMAT_JSON)
+        return TRUE;
+
+    size = flash_backend_size(ret_info->size);
+    if (size == pin->nvram_size || (source->may_be_shorter && size > 0 && size < pin->nvram_size))
+        return TRUE;
+    g_set_error(
+            error, FIRMWARE_ERROR, FIRMWARE_ERROR_NVRAM_MISMATCH,
+            "%s has %" G_GUINT64_FORMAT " bytes, the firmware needs %" G_GUINT64_FORMAT,
+            source->what, size, pin->nvram_size);
+    return FALSE;
+}
+
+/* SIZE bytes of FD as a new file of the draft, TOTAL_SIZE long. */
+static gboolean copy_to_draft(
+        VMDraft *draft, const char *name, int from, guint64 size, guint64 total_size,
+        GError **error) {
+    g_auto(FileFd) fd = FILE_FD_NONE;
+    int r;
+
+    if (!vmdraft_create(draft, name, &fd, error))
+        return FALSE;
+    r = copy_file(from, fd, size, total_size);
+    return r >= 0 || io_failed(error, name, r);
+}
+
+static gboolean extend(VMDraft *draft, const char *name, guint64 size, GError **error) {
+    g_auto(FileFd) fd = FILE_FD_NONE;
+    int r;
+
+    r = vmstore_open_owned(vmdraft_get_fd(draft), name, O_RDWR, &fd);
+    if (r >= 0 && ftruncate(fd, (off_t)size) < 0)
+        r = -errno;
+    return r >= 0 || io_failed(error, name, r);
+}
+
+static gboolean convert(
+        VMDraft *draft, const char *from, ImageFormat from_format, const char *to,
+        ImageFormat to_format, GError **error) {
+    g_autofree char *from_path = vmdraft_get_path(draft, from);
+    g_autofree char *to_path = vmdraft_get_path(draft, to);
+
+    if (!convert_image(from_path, from_format, to_path, to_format, error))
+        return FALSE;
+    (void)unlinkat(vmdraft_get_fd(draft), from, 0);
+    return TRUE;
+}
+
+/* By way of a raw scratch copy, which can be extended. *RET_NAME is the scratch file it ends in. */
+static gboolean make_converted(
+        VMDraft *draft, const Pin *pin, const NVRAMSource *source, guint64 file_size,
+        const char **ret_name, GError **error) {
+    if (source->format == IMAGE_FORMAT_QCOW2) {
+        if (!copy_to_draft(draft, SCRATCH_IN, source->fd, file_size, file_size, error) ||
+            !convert(draft, SCRATCH_IN, source->format, SCRATCH_RAW, IMAGE_FORMAT_RAW, error) ||
+            !extend(draft, SCRATCH_RAW, pin->nvram_size, error))
+            return FALSE;
+    } else if (!copy_to_draft(draft, SCRATCH_RAW, source->fd, file_size, pin->nvram_size, error)) {
+        return FALSE;
+    }
+
+    *ret_name = SCRATCH_RAW;
+    if (pin->nvram_format == IMAGE_FORMAT_RAW)
+        return TRUE;
+
+    *ret_name = SCRATCH_OUT;
+    return convert(draft, SCRATCH_RAW, IMAGE_FORMAT_RAW, SCRATCH_OUT, pin->nvram_format, error);
+}
+
+static gboolean check_limit(guint64 size, guint64 max_size, GError **error) {
+    if (max_size == 0 || size <= max_size)
+        return TRUE;
+
+    g_set_error(
+            error, FIRMWARE_ERROR, FIRMWARE_ERROR_LIMITS_EXCEEDED,
+            "the owner's VMs would take more than they may: %" G_GUINT64_FORMAT " bytes are left",
+            max_size);
+    return FALSE;
+}
+
+static guint64 max_file_size(const Pin *pin) {
+    return pin->nvram_format == IMAGE_FORMAT_JSON ? IMAGE_JSON_MAX_SIZE
+                                                  : pin->nvram_size + NVRAM_MAX_METADATA_SIZE;
+}
+
+gboolean nvram_make(
+        VMDraft *draft, const Pin *pin, const NVRAMSource *source, guint64 max_size,
+        GError **error) {
+    g_autofree char *name = vmstore_nvram_name(pin->nvram_format);
+    const char *scratch = SCRATCH_RAW;
+    guint64 file_size;
+    gboolean is_same_size;
+    gboolean is_plain;
+    ImageInfo info;
+    struct stat st;
+
+    if (!check_source(pin, source, &info, error))
+        return FALSE;
+    if (fstat(source->fd, &st) < 0)
+        return io_failed(error, source->what, -errno);
+    /* a file that can still grow is read no further than it was looked at */
+    file_size = source->format == IMAGE_FORMAT_RAW ? info.size : (guint64)st.st_size;
+    if (file_size > MIN(NVRAM_MAX_FILE_SIZE, max_file_size(pin)))
+        return mismatch(error, source->what, "larger than its content needs");
+    if (!check_limit(MAX(pin->nvram_size, file_size), max_size, error))
+        return FALSE;
+
+    is_same_size =
+            source->format == IMAGE_FORMAT_JSON || flash_backend_size(info.size) == pin->nvram_size;
+    is_plain = source->format == pin->nvram_format &&
+            (is_same_size || source->format == IMAGE_FORMAT_RAW);
+
+    if (is_plain) {
+        guint64 total_size =
+                source->format == IMAGE_FORMAT_RAW ? MAX(file_size, pin->nvram_size) : file_size;
+
+        if (!copy_to_draft(draft, scratch, source->fd, file_size, total_size, error))
+            return FALSE;
+    } else if (!make_converted(draft, pin, source, file_size, &scratch, error)) {
+        return FALSE;
+    }
+
+    return vmdraft_give(draft, scratch, name, error);
+}

@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "vm/pin.h"
+
+#include <json-glib/json-glib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/lexical.h"
+#include "core/parse.h"
+#include "base/text.h"
+
+#define PIN_VERSION 1
+
+static void pin_clear(gpointer data) {
+    Pin *pin = data;
+
+    g_free(pin->machine);
+    g_free(pin->canonical);
+    request_free(pin->request);
+    resolution_free(pin->resolution);
+    g_free(pin->executable_digest);
+    g_free(pin->template_digest);
+}
+
+Pin *pin_new(const Pin *values) {
+    Pin *pin = g_atomic_rc_box_new0(Pin);
+
+    *pin = *values;
+    return pin;
+}
+
+Pin *pin_ref(const Pin *pin) {
+    return g_atomic_rc_box_acquire((gpointer)pin);
+}
+
+void pin_unref(const Pin *pin) {
+    if (pin)
+        g_atomic_rc_box_release_full((gpointer)pin, pin_clear);
+}
+
+/* The record holds all there is, and vmdraft_write_pin() has seen that it can be read. */
+static Pin *copy_pin(const Pin *pin) {
+    g_autofree char *json = pin_to_json(pin);
+    g_autoptr(GBytes) bytes = g_bytes_new(json, strlen(json));
+    g_autoptr(GError) error = NULL;
+    Pin *copy = pin_from_json(bytes, &error);
+
+    if (!copy)
+        g_error("a pin's own record: %s", error->message);
+    return copy;
+}
+
+Pin *pin_with_machine(const Pin *pin, const Machine *machine, const char *asked) {
+    Pin *copy = copy_pin(pin);
+
+    g_free(copy->machine);
+    copy->machine = g_strdup(asked);
+    g_free(copy->canonical);
+    copy->canonical = g_strdup(machine->canonical);
+    g_free(copy->resolution->machine);
+    copy->resolution->machine = g_strdup(machine->name);
+    return copy;
+}
+
+Pin *pin_with_created(const Pin *pin, guint64 created) {
+    Pin *copy = copy_pin(pin);
+
+    copy->created = created;
+    return copy;
+}
+
+Resolution *pin_resolve(const Pin *pin) {
+    g_autoptr(Pin) copy = copy_pin(pin);
+
+    return g_steal_pointer(&copy->resolution);
+}
+
+/* -- writing ----------------------------------------------------------------------------- */
+
+static void add_string(JsonBuilder *builder, const char *name, const char *value) {
+    json_builder_set_member_name(builder, name);
+    json_builder_add_string_value(builder, value);
+}
+
+static void add_number(JsonBuilder *builder, const char *name, guint64 value) {
+    json_builder_set_member_name(builder, name);
+    json_builder_add_int_value(builder, (gint64)value);
+}
+
+static void add_boolean(JsonBuilder *builder, const char *name, gboolean value) {
+    json_builder_set_member_name(builder, name);
+    json_builder_add_boolean_value(builder, value);
+}
+
+static void begin_object(JsonBuilder *builder, const char *name) {
+    json_builder_set_member_name(builder, name);
+    json_builder_begin_object(builder);
+}
+
+static void add_requirement(const char *key, const RequestValue *value, gpointer userdata) {
+    JsonBuilder *builder = userdata;
+
+    json_builder_set_member_name(builder, key);
+    if (value->type == REQUEST_VALUE_STRINGS) {
+        json_builder_begin_array(builder);
+        for (const char *const *string = value->strings; *string; string++)
+            json_builder_add_string_value(builder, *string);
+        json_builder_end_array(builder);
+    } else if (value->type == REQUEST_VALUE_BOOLEAN) {
+        json_builder_add_boolean_value(builder, value->boolean);
+    } else {
+        json_builder_add_string_value(builder, value->string);
+    }
+}
+
+static void add_flash_unit(JsonBuilder *builder, const FlashUnit *unit) {
+    json_builder_begin_object(builder);
+    for (const FlashKey *key = flash_keys; key->name; key++) {
+        gconstpointer field = flash_unit_get(unit, key);
+
+        if (key->type == 's')
+            add_string(builder, key->name, *(char *const *)field);
+        else if (key->type == 'b')
+            add_boolean(builder, key->name, *(const gboolean *)field);
+        else
+            add_number(builder, key->name, flash_unit_get_number(unit, key));
+    }
+    json_builder_end_object(builder);
+}
+
+static void add_flash(JsonBuilder *builder, const GPtrArray *units) {
+    json_builder_set_member_name(builder, "flash");
+    json_builder_begin_array(builder);
+    for (guint i = 0; i < units->len; i++)
+        add_flash_unit(builder, units->pdata[i]);
+    json_builder_end_array(builder);
+}
+
+static void add_firmware(JsonBuilder *builder, const Resolution *resolution) {
+    gsize size;
+    const char *text = g_bytes_get_data(resolution->descriptor->document, &size);
+    g_autofree char *document = g_strndup(text, size);
+
+    begin_object(builder, "firmware");
+    add_string(builder, "name", resolution->name);
+    add_string(builder, "path", resolution->path);
+    /* the descriptor as it was, whole: it holds all that is not computed */
+    add_string(builder, "document", document);
+    json_builder_end_object(builder);
+}
+
+char *pin_to_json(const Pin *pin) {
+    g_autoptr(JsonBuilder) builder = json_builder_new_immutable();
+    g_autoptr(JsonNode) root = NULL;
+    g_autoptr(GString) json = NULL;
+    g_autofree char *text = NULL;
+    const Resolution *resolution = pin->resolution;
+
+    json_builder_begin_object(builder);
+    add_number(builder, "version", PIN_VERSION);
+    add_number(builder, "created", pin->created);
+    add_string(builder, "architecture", resolution->architecture);
+    add_string(builder, "machine", pin->machine);
+    add_string(builder, "canonical-machine", pin->canonical);
+    add_string(builder, "qemu-machine", resolution->machine);
+    add_boolean(builder, "pflash-properties", resolution->has_pflash_properties);
+    add_boolean(builder, "fixed-flash", resolution->has_fixed_flash);
+    begin_object(builder, "requirements");
+    request_visit_requirements(pin->request, add_requirement, builder);
+    json_builder_end_object(builder);
+    add_firmware(builder, resolution);
+    add_number(builder, "executable-size", resolution->executable_size);
+    add_string(builder, "executable-digest", pin->executable_digest);
+    add_number(builder, "nvram-template-size", resolution->nvram_template_size);
+    add_string(builder, "nvram-template-digest", pin->template_digest);
+    add_boolean(builder, "own-nvram-template", pin->has_own_template);
+    if (pin->has_nvram) {
+        add_string(builder, "nvram-format", image_format_to_string(pin->nvram_format));
+        add_number(builder, "nvram-size", pin->nvram_size);
+    }
+    if (resolution->flash)
+        add_flash(builder, resolution->flash);
+    json_builder_end_object(builder);
+
+    root = json_builder_get_root(builder);
+    text = json_to_string(root, TRUE);
+    json = g_string_new(text);
+    /* the one control character that json-glib does not escape */
+    (void)g_string_replace(json, "\x1f", "\\u001f", 0);
+    return g_string_free(g_steal_pointer(&json), FALSE);
+}
+
+/* -- reading ----------------------------------------------------------------------------- */
+
+static gboolean bad_record(GError **error, const char *member) {
+    g_set_error(
+            error, FIRMWARE_ERROR, FIRMWARE_ERROR_IO, "member \"%s\" is missing or wrong", member);
+    return FALSE;
+}
+
+static gboolean holds(JsonNode *node, GType type) {
+    return node && JSON_NODE_HOLDS_VALUE(node) && json_node_get_value_type(node) == type;
+}
+
+static gboolean get_string(JsonObject *object, const char *member, char **ret, GError **error) {
+    JsonNode *node = json_object_get_member(object, member);
+
+    if (!holds(node, G_TYPE_STRING))
+        return bad_record(error, member);
+    *ret = g_strdup(json_node_get_string(node));
+    return TRUE;
+}
+
+static gboolean get_number(JsonObject *object, const char *member, guint64 *ret, GError **error) {
+    JsonNode *node = json_object_get_member(object, member);
+
+    if (!holds(node, G_TYPE_INT64) || json_node_get_int(node) < 0)
+        return bad_record(error, member);
+    *ret = (guint64)json_node_get_int(node);
+    return TRUE;
+}
+
+static gboolean get_boolean(JsonObject *object, const char *member, gboolean *ret, GError **error) {
+    JsonNode *node = json_object_get_member(object, member);
+
+    if (!holds(node, G_TYPE_BOOLEAN))
+        return bad_record(error, member);
+    *ret = json_node_get_boolean(node);
+    return TRUE;
+}
+
+static GStrv get_strings(JsonArray *array) {
+    g_autoptr(GPtrArray) strings = g_ptr_array_new_with_free_func(g_free);
+
+    for (guint i = 0; i < json_array_get_length(array); i++) {
+        JsonNode *node = json_array_get_element(array, i);
+
+        if (!holds(node, G_TYPE_STRING))
+            return NULL;
+        g_ptr_array_add(strings, g_strdup(json_node_get_string(node)));
+    }
+    g_ptr_array_add(strings, NULL);
+    return (GStrv)g_ptr_array_free(g_steal_pointer(&strings), FALSE);
+}
+
+static gboolean get_requirement(Request *request, const char *key, JsonNode *node, GError **error) {
+    g_auto(GStrv) strings = NULL;
+    RequestValue value = {};
+
+    if (holds(node, G_TYPE_STRING)) {
+        value = (RequestValue){.type = REQUEST_VALUE_STRING, .string = json_node_get_string(node)};
+    } else if (holds(node, G_TYPE_BOOLEAN)) {
+        value = (RequestValue){
+                .type = REQUEST_VALUE_BOOLEAN, .boolean = json_node_get_boolean(node)};
+    } else if (JSON_NODE_HOLDS_ARRAY(node) && (strings = get_strings(json_node_get_array(node)))) {
+        value = (RequestValue){
+                .type = REQUEST_VALUE_STRINGS, .strings = (const char *const *)strings};
+    }
+    return request_set(request, key, &value, NULL) || bad_record(error, key);
+}
+
+static gboolean get_requirements(JsonObject *object, Pin *pin, GError **error) {
+    JsonNode *node = json_object_get_member(object, "requirements");
+    JsonObjectIter iter;
+    const char *key;
+    JsonNode *value;
+
+    if (!node || !JSON_NODE_HOLDS_OBJECT(node))
+        return bad_record(error, "requirements");
+
+    pin->request = request_new(REQUEST_CALL_PIN, NULL, NULL, error);
+    if (!pin->request)
+        return FALSE;
+
+    json_object_iter_init(&iter, json_node_get_object(node));
+    while (json_object_iter_next(&iter, &key, &value))
+        if (!get_requirement(pin->request, key, value, error))
+            return FALSE;
+    return TRUE;
+}
+
+static gboolean get_flash_unit(JsonNode *node, GPtrArray *units) {
+    g_autoptr(FlashUnit) unit = g_new0(FlashUnit, 1);
+
+    if (!JSON_NODE_HOLDS_OBJECT(node))
+        return FALSE;
+
+    for (const FlashKey *key = flash_keys; key->name; key++) {
+        JsonNode *value = json_object_get_member(json_node_get_object(node), key->name);
+        gboolean is_set = FALSE;
+
+        if (holds(value, G_TYPE_STRING))
+            is_set = flash_unit_set_string(unit, key, json_node_get_string(value));
+        else if (holds(value, G_TYPE_BOOLEAN))
+            is_set = flash_unit_set_boolean(unit, key, json_node_get_boolean(value));
+        else if (holds(value, G_TYPE_INT64))
+            is_set = flash_unit_set_number(unit, key, json_node_get_int(value));
+        if (!is_set)
+            return FALSE;
+    }
+
+    g_ptr_array_add(units, g_steal_pointer(&unit));
+    return TRUE;
+}
+
+static gboolean get_flash(JsonObject *object, Resolution *resolution, GError **error) {
+    JsonNode *node = json_object_get_member(object, "flash");
+    JsonArray *array = node && JSON_NODE_HOLDS_ARRAY(node) ? json_node_get_array(node) : NULL;
+    gboolean is_flash = resolution->descriptor->device == FIRMWARE_DEVICE_FLASH;
+
+    if (is_flash != (array && json_array_get_length(array) > 0))
+        return bad_record(error, "flash");
+    if (!is_flash)
+        return TRUE;
+
+    resolution->flash = g_ptr_array_new_with_free_func((GDestroyNotify)flash_unit_free);
+    for (guint i = 0; i < json_array_get_length(array); i++)
+        if (!get_flash_unit(json_array_get_element(array, i), resolution->flash))
+            return bad_record(error, "flash");
+    return TRUE;
+}
+
+static gboolean get_firmware(JsonObject *object, Resolution *resolution, GError **error) {
+    JsonNode *node = json_object_get_member(object, "firmware");
+    g_autofree char *document = NULL;
+    g_autoptr(GBytes) bytes = NULL;
+    JsonObject *firmware;
+
+    if (!node || !JSON_NODE_HOLDS_OBJECT(node))
+        return bad_record(error, "firmware");
+
+    firmware = json_node_get_object(node);
+    if (!get_string(firmware, "name", &resolution->name, error) ||
+        !get_string(firmware, "path", &resolution->path, error) ||
+        !get_string(firmware, "document", &document, error))
+        return FALSE;
+
+    bytes = g_bytes_new(document, strlen(document));
+    resolution->descriptor = parse_descriptor(bytes, NULL);
+    return resolution->descriptor || bad_record(error, "document");
+}
+
+static gboolean get_nvram(JsonObject *object, Pin *pin, GError **error) {
+    g_autofree char *format = NULL;
+
+    pin->has_nvram = json_object_has_member(object, "nvram-format");
+    if (pin->has_nvram != descriptor_keeps_variables(pin->resolution->descriptor))
+        return bad_record(error, "nvram-format");
+    if (!pin->has_nvram)
+        return TRUE;
+
+    return get_string(object, "nvram-format", &format, error) &&
+            (image_format_from_string(format, &pin->nvram_format) ||
+             bad_record(error, "nvram-format")) &&
+            get_number(object, "nvram-size", &pin->nvram_size, error);
+}
+
+static gboolean read_record(JsonObject *object, Pin *pin, GError **error) {
+    Resolution *resolution = g_new0(Resolution, 1);
+    guint64 version;
+
+    pin->resolution = resolution;
+    if (!get_number(object, "version", &version, error))
+        return FALSE;
+    if (version != PIN_VERSION) {
+        g_set_error(
+                error, FIRMWARE_ERROR, FIRMWARE_ERROR_IO,
+                "version %" G_GUINT64_FORMAT " of the record is none that this service knows",
+                version);
+        return FALSE;
+    }
+
+    return get_number(object, "created", &pin->created, error) &&
+            get_string(object, "architecture", &resolution->architecture, error) &&
+            get_string(object, "machine", &pin->machine, error) &&
+            get_string(object, "canonical-machine", &pin->canonical, error) &&
+            get_string(object, "qemu-machine", &resolution->machine, error) &&
+            get_boolean(object, "pflash-properties", &resolution->has_pflash_properties, error) &&
+            get_boolean(object, "fixed-flash", &resolution->has_fixed_flash, error) &&
+            get_requirements(object, pin, error) && get_firmware(object, resolution, error) &&
+            get_number(object, "executable-size", &resolution->executable_size, error) &&
+            get_string(object, "executable-digest", &pin->executable_digest, error) &&
+            get_number(object, "nvram-template-size", &resolution->nvram_template_size, error) &&
+            get_string(object, "nvram-template-digest", &pin->template_digest, error) &&
+            get_boolean(object, "own-nvram-template", &pin->has_own_template, error) &&
+            get_nvram(object, pin, error) && get_flash(object, resolution, error);
+}
+
+Pin *pin_from_json(GBytes *json, GError **error) {
+    g_autoptr(JsonParser) parser = json_parser_new_immutable();
+    g_autoptr(Pin) pin = NULL;
+    g_autoptr(GError) json_error = NULL;
+    const Pin nothing = {};
+    const char *message;
+    gsize size;
+    const char *text = g_bytes_get_data(json, &size);
+
+    if (size == 0) {
+        g_set_error_literal(error, FIRMWARE_ERROR, FIRMWARE_ERROR_IO, "empty");
+        return NULL;
+    }
+    if (lexical_find_fault(text, size, &message)) {
+        g_set_error(error, FIRMWARE_ERROR, FIRMWARE_ERROR_IO, "no JSON: %s", message);
+        return NULL;
+    }
+    if (!json_parser_load_from_data(parser, text, (gssize)size, &json_error)) {
+        g_autofree char *text_of_error = text_make_valid(json_error->message);
+        g_set_error_literal(error, FIRMWARE_ERROR, FIRMWARE_ERROR_IO, text_of_error);
+        return NULL;
+    }
+    if (!json_parser_get_root(parser) || !JSON_NODE_HOLDS_OBJECT(json_parser_get_root(parser))) {
+        g_set_error_literal(error, FIRMWARE_ERROR, FIRMWARE_ERROR_IO, "no JSON object");
+        return NULL;
+    }
+
+    pin = pin_new(&nothing);
+    if (!read_record(json_node_get_object(json_parser_get_root(parser)), pin, error))
+        return NULL;
+    return g_steal_pointer(&pin);
+}

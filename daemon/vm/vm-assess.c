@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <fcntl.h>
+
+#include "base/error.h"
+#include "core/flash.h"
+#include "vm/vm-ops.h"
+
+/* A VM's pin, held against what is installed now. */
+
+/* How many candidates an error names. */
+#define MAX_NEAREST 3
+
+static gboolean io_failed(GError **error, const char *what, int r) {
+    g_set_error(error, FIRMWARE_ERROR, FIRMWARE_ERROR_IO, "%s: %s", what, g_strerror(-r));
+    return FALSE;
+}
+
+void vm_op_answer(VMOp *op, const Pin *pin) {
+    op->resolution = pin_resolve(pin);
+    if (pin->has_nvram) {
+        g_autofree char *name = vmstore_nvram_name(pin->nvram_format);
+        g_autofree char *path = vmstore_path(op->store, op->owner, op->id, name);
+
+        resolution_set_nvram(op->resolution, path, image_format_to_string(pin->nvram_format));
+    }
+}
+
+typedef enum ImageFate {
+    IMAGE_SAME,
+    IMAGE_CHANGED,
+    IMAGE_GONE
+} ImageFate;
+
+static gboolean find_fate(
+        const VMOp *op, const DescriptorImage *image, guint64 size, const char *digest,
+        ImageFate *ret, GError **error) {
+    gboolean is_flash = op->pin->resolution->descriptor->device == FIRMWARE_DEVICE_FLASH;
+    g_auto(FileFd) fd = FILE_FD_NONE;
+    g_autofree char *now = NULL;
+    ImageInfo info;
+    int r;
+
+    *ret = IMAGE_GONE;
+    r = image_probe(image->filename, image->format, &info);
+    if (r < 0)
+        return io_failed(error, image->filename, r);
+    if (info.status != IMAGE_STATUS_OK ||
+        (is_flash ? flash_backend_size(info.size) : info.size) != size)
+        return TRUE;
+
+    r = file_open_regular(AT_FDCWD, image->filename, &fd, NULL);
+    if (r >= 0)
+        r = digest_cache_get(op->digests, image->filename, fd, &now);
+    if (r < 0)
+        return file_is_at_fault(r) || io_failed(error, image->filename, r);
+
+    *ret = g_str_equal(now, digest) ? IMAGE_SAME : IMAGE_CHANGED;
+    return TRUE;
+}
+
+static gboolean is_identity_feature(const char *feature) {
+    return g_str_equal(feature, FEATURE_SECURE_BOOT) || g_str_equal(feature, "enrolled-keys") ||
+            g_str_equal(feature, FEATURE_REQUIRES_SMM) || feature_is_confidential(feature);
+}
+
+static gboolean has_identity_of(const Descriptor *a, const Descriptor *b) {
+    for (char **feature = a->features; *feature; feature++)
+        if (is_identity_feature(*feature) && !descriptor_has_feature(b, *feature))
+            return FALSE;
+    return TRUE;
+}
+
+/* By which of its sides a guest could tell the candidate from the pinned firmware; NULL: by none. */
+static const char *find_difference(
+        const VMOp *op, const CatalogFile *file, const Machine *machine, const Request *request,
+        Resolution **ret) {
+    const Resolution *pinned = op->pin->resolution;
+    const Descriptor *d = pinned->descriptor;
+    g_autoptr(Resolution) candidate = NULL;
+    ImageInfo now;
+
+    if (file->descriptor->device != d->device)
+        return "another device";
+    if (file->descriptor->mode != d->mode)
+        return "another mode";
+    if (!g_str_equal(file->descriptor->executable.format, d->executable.format))
+        return "another format";
+    if (!has_identity_of(file->descriptor, d) || !has_identity_of(d, file->descriptor))
+        return "other features";
+
+    /* the catalog may be older than what took the image away */
+    if (image_probe(
+                file->descriptor->executable.filename, file->descriptor->executable.format, &now) <
+                0 ||
+        now.status != IMAGE_STATUS_OK || now.size != file->executable.size)
+        return "its image is gone as well";
+
+    candidate = resolution_new(file, machine, request);
+    if (!resolution_same_flash(candidate, pinned))
+        return "another flash geometry";
+    *ret = g_steal_pointer(&candidate);
+    return NULL;
+}
+
+/* The first usable firmware that a guest cannot tell from the pinned one; NULL with the nearest
+ * ones, and why they are none, in *RET_NEAREST. */
+static Resolution *find_equivalent(const VMOp *op, const Machine *machine, char **ret_nearest) {
+    g_autoptr(Request) anything = request_new(REQUEST_CALL_PIN, NULL, NULL, NULL);
+    g_autoptr(GString) nearest = g_string_new(NULL);
+    const SelectionInput input = {
+            .catalog = op->catalog,
+            .request = anything,
+            .machine = *machine,
+            .host_features = op->host_features};
+    guint n_nearest = 0;
+
+    for (guint i = 0; i < op->catalog->firmware->len; i++) {
+        const CatalogFile *file = op->catalog->firmware->pdata[i];
+        Resolution *candidate = NULL;
+        const char *difference;
+
+        if (!selection_accepts(&input, file))
+            continue;
+        difference = find_difference(op, file, machine, anything, &candidate);
+        if (!difference)
+            return candidate;
+        if (n_nearest++ < MAX_NEAREST)
+            g_string_append_printf(
+                    nearest, "%s %s (%s)", nearest->len > 0 ? "," : "", file->name, difference);
+    }
+
+    *ret_nearest = n_nearest > 0 ? g_strdup_printf("nearest:%s", nearest->str)
+                                 : g_strdup("no other firmware is usable for its machine");
+    return NULL;
+}
+
+static gboolean assess_descriptor(const VMOp *op) {
+    const CatalogFile *file = catalog_find(op->catalog, op->pin->resolution->name);
+
+    return file && file->descriptor &&
+            g_bytes_equal(file->descriptor->document, op->pin->resolution->descriptor->document);
+}
+
+static void replace_firmware(VMOp *op) {
+    const Resolution *pinned = op->pin->resolution;
+    Machine machine =
+            machine_table_resolve(op->catalog->machines, pinned->architecture, op->pin->canonical);
+    Resolution *equivalent;
+
+    machine.name = pinned->machine;
+    equivalent = find_equivalent(op, &machine, &op->nearest);
+    if (!equivalent) {
+        op->is_gone = TRUE;
+        return;
+    }
+
+    g_ptr_array_add(op->changed, (gpointer) "replaced");
+    if (op->resolution->nvram_filename)
+        resolution_set_nvram(
+                equivalent, op->resolution->nvram_filename,
+                image_format_to_string(op->pin->nvram_format));
+    resolution_free(op->resolution);
+    op->resolution = equivalent;
+}
+
+gboolean vm_op_assess(VMOp *op, GError **error) {
+    const Resolution *pinned = op->pin->resolution;
+    const Descriptor *d = pinned->descriptor;
+    ImageFate executable;
+    ImageFate nvram_template = IMAGE_SAME;
+
+    if (!find_fate(
+                op, &d->executable, pinned->executable_size, op->pin->executable_digest,
+                &executable, error))
+        return FALSE;
+    if (d->nvram_template.filename && !op->pin->has_own_template &&
+        !find_fate(
+                op, &d->nvram_template, pinned->nvram_template_size, op->pin->template_digest,
+                &nvram_template, error))
+        return FALSE;
+
+    op->changed = g_ptr_array_new();
+    vm_op_answer(op, op->pin);
+    if (!assess_descriptor(op))
+        g_ptr_array_add(op->changed, (gpointer) "descriptor");
+    if (executable != IMAGE_SAME)
+        g_ptr_array_add(op->changed, (gpointer) "executable");
+    if (nvram_template != IMAGE_SAME)
+        g_ptr_array_add(op->changed, (gpointer) "nvram-template");
+    /* a VM runs from its own copy of a combined image */
+    if (executable == IMAGE_GONE && d->mode != FIRMWARE_MODE_COMBINED)
+        replace_firmware(op);
+    return TRUE;
+}

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "vm/vmdraft.h"
+
+#include <fcntl.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/copy.h"
+#include "vm/vmstore-internal.h"
+
+/* nogroup: of an owner whom the user database does not know */
+#define UNKNOWN_GID 65534
+
+struct VMDraft {
+    VMStore *store;
+    uid_t uid;
+    FileFd owner; /* STATE/vms/UID */
+    char *name;   /* below it; NULL: published */
+    FileFd fd;
+};
+
+static gboolean draft_failed(const VMDraft *draft, GError **error, int r, const char *name) {
+    return vmstore_failed(
+            error, r, "%s/vms/%u: %s", draft->store->directory, (unsigned)draft->uid, name);
+}
+
+VMDraft *vmdraft_new(VMStore *store, uid_t uid, GError **error) {
+    g_autoptr(VMDraft) draft = g_new0(VMDraft, 1);
+    g_autofree char *name = vmstore_make_draft_name();
+    int r;
+
+    draft->store = store;
+    draft->uid = uid;
+    draft->owner = FILE_FD_NONE;
+    draft->fd = FILE_FD_NONE;
+
+    r = vmstore_open_owner(store, uid, TRUE, &draft->owner);
+    if (r >= 0 && mkdirat(draft->owner, name, 0700) < 0)
+        r = -errno;
+    if (r >= 0) {
+        draft->name = g_strdup(name);
+        r = vmstore_open_directory(draft->owner, name, &draft->fd);
+    }
+    if (r >= 0 && fchmod(draft->fd, VMSTORE_DIRECTORY_MODE) < 0)
+        r = -errno;
+    if (r < 0) {
+        (void)draft_failed(draft, error, r, name);
+        return NULL;
+    }
+    return g_steal_pointer(&draft);
+}
+
+void vmdraft_free(VMDraft *draft) {
+    if (!draft)
+        return;
+
+    if (draft->fd >= 0)
+        file_fd_close(draft->fd);
+    if (draft->name)
+        vmstore_remove_tree(draft->owner, draft->name);
+    if (draft->owner >= 0)
+        file_fd_close(draft->owner);
+    g_free(draft->name);
+    g_free(draft);
+}
+
+int vmdraft_get_fd(const VMDraft *draft) {
+    return draft->fd;
+}
+
+char *vmdraft_get_path(const VMDraft *draft, const char *name) {
+    return vmstore_path(draft->store, draft->uid, draft->name, name);
+}
+
+gboolean vmdraft_create(VMDraft *draft, const char *name, FileFd *ret, GError **error) {
+    *ret = openat(draft->fd, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    return *ret >= 0 || draft_failed(draft, error, -errno, name);
+}
+
+/* Asks the user database, which may wait. */
+static gid_t find_primary_group(uid_t uid) {
+    g_autofree char *buffer = g_malloc(16384);
+    struct passwd entry;
+    struct passwd *found = NULL;
+
+    if (getpwuid_r(uid, &entry, buffer, 16384, &found) == 0 && found)
+        return found->pw_gid;
+    return UNKNOWN_GID;
+}
+
+static int give_file(int fd, uid_t uid) {
+    struct stat st;
+
+    /* mode first: once it is given away, it is not the service's to change */
+    if (fchmod(fd, 0600) < 0 || fsync(fd) < 0 || fstat(fd, &st) < 0)
+        return -errno;
+    if (st.st_uid == uid && geteuid() != 0)
+        return 0; /* a user's own service: the group is right as well */
+    return fchown(fd, uid, find_primary_group(uid)) < 0 ? -errno : 0;
+}
+
+gboolean vmdraft_give(VMDraft *draft, const char *name, const char *final_name, GError **error) {
+    g_auto(FileFd) fd = FILE_FD_NONE;
+    int r;
+
+    r = vmstore_open_owned(draft->fd, name, O_RDWR, &fd);
+    if (r >= 0)
+        r = give_file(fd, draft->uid);
+    if (r >= 0 && fsync(fd) < 0)
+        r = -errno;
+    if (r >= 0 && !g_str_equal(name, final_name) &&
+        renameat2(draft->fd, name, draft->fd, final_name, RENAME_NOREPLACE) < 0)
+        r = -errno;
+    return r >= 0 || draft_failed(draft, error, r, final_name);
+}
+
+/* Where a link is refused: the owner has set a mode that forbids it, or has made too many. */
+static gboolean keep_copy(
+        VMDraft *draft, int vm_dir_fd, const char *name, const char *new_name, GError **error) {
+    g_auto(FileFd) from = FILE_FD_NONE;
+    g_auto(FileFd) to = FILE_FD_NONE;
+    struct stat st;
+    int r;
+
+    r = vmstore_open_owned(vm_dir_fd, name, O_RDONLY, &from);
+    if (r < 0)
+        return draft_failed(draft, error, r, name);
+    if (!vmdraft_create(draft, new_name, &to, error))
+        return FALSE;
+
+    r = fstat(from, &st) < 0 ? -errno : 0;
+    if (r >= 0 && st.st_size > VMSTORE_MAX_FILE_SIZE)
+        r = -EFBIG;
+    if (r >= 0)
+        r = copy_file(from, to, (guint64)st.st_size, (guint64)st.st_size);
+    return r >= 0 ? vmdraft_give(draft, new_name, new_name, error)
+                  : draft_failed(draft, error, r, name);
+}
+
+gboolean vmdraft_keep(
+        VMDraft *draft, int vm_dir_fd, const char *name, const char *new_name, GError **error) {
+    if (linkat(vm_dir_fd, name, draft->fd, new_name, 0) == 0 || errno == ENOENT)
+        return TRUE;
+    if (errno == EPERM || errno == EMLINK)
+        return keep_copy(draft, vm_dir_fd, name, new_name, error);
+    return draft_failed(draft, error, -errno, name);
+}
+
+gboolean vmdraft_write_pin(VMDraft *draft, const Pin *pin, GError **error) {
+    g_auto(FileFd) fd = FILE_FD_NONE;
+    g_autofree char *json = pin_to_json(pin);
+    g_autoptr(GBytes) bytes = NULL;
+    g_autoptr(Pin) again = NULL;
+    gsize length = strlen(json);
+
+    /* what could not be read again must not be kept */
+    bytes = g_bytes_new_static(json, length);
+    again = pin_from_json(bytes, error);
+    if (!again)
+        return FALSE;
+    if (length > PIN_MAX_SIZE)
+        return draft_failed(draft, error, -EFBIG, VMSTORE_PIN_NAME);
+    if (!vmdraft_create(draft, VMSTORE_PIN_NAME, &fd, error))
+        return FALSE;
+
+    for (gsize done = 0; done < length;) {
+        ssize_t n = write(fd, json + done, length - done);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return draft_failed(draft, error, -errno, VMSTORE_PIN_NAME);
+        done += (gsize)n;
+    }
+    return fsync(fd) == 0 || draft_failed(draft, error, -errno, VMSTORE_PIN_NAME);
+}
+
+/* A VM that is kept has its lock file, lease and all; a new one gets one. */
+static int finish_directory(const VMDraft *draft) {
+    g_auto(FileFd) lock = FILE_FD_NONE;
+
+    lock = openat(draft->fd, VMSTORE_LOCK_NAME, O_RDONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (lock < 0 || fsync(lock) < 0 || fsync(draft->fd) < 0)
+        return -errno;
+    return 0;
+}
+
+static gboolean publish(VMDraft *draft, const char *id, unsigned flags, GError **error) {
+    int r;
+
+    r = finish_directory(draft);
+    if (r >= 0 && renameat2(draft->owner, draft->name, draft->owner, id, flags) < 0)
+        r = -errno;
+    if (r == -EEXIST)
+        return vmstore_exists_already(error, id);
+    if (r < 0)
+        return draft_failed(draft, error, r, id);
+
+    if (fsync(draft->owner) < 0) {
+        r = -errno;
+        /* The way back, for a change that may not last is none. Where that fails as well, the
+         * draft's name may hold the VM as it was: it stays for whoever mends the disk. */
+        if (renameat2(draft->owner, id, draft->owner, draft->name, flags) < 0)
+            g_clear_pointer(&draft->name, g_free);
+        return draft_failed(draft, error, r, id);
+    }
+    return TRUE;
+}
+
+gboolean vmdraft_publish(VMDraft *draft, const char *id, GError **error) {
+    if (!publish(draft, id, RENAME_NOREPLACE, error))
+        return FALSE;
+
+    g_clear_pointer(&draft->name, g_free);
+    return TRUE;
+}
+
+gboolean vmdraft_replace(VMDraft *draft, const char *id, GError **error) {
+    g_autofree char *lock = g_build_filename(id, VMSTORE_LOCK_NAME, NULL);
+
+    /* The lease is on the file, not on its name: a copy would be another lease. */
+    if (linkat(draft->owner, lock, draft->fd, VMSTORE_LOCK_NAME, 0) < 0 && errno != ENOENT)
+        return draft_failed(draft, error, -errno, lock);
+    /* the draft's name is now what the VM was before: it goes when the draft is freed */
+    return publish(draft, id, RENAME_EXCHANGE, error);
+}

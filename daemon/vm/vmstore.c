@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "vm/vmstore.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "vm/vmstore-internal.h"
+
+/* How long a lease that is held is held to be held by accident: 20 ms. */
+#define LEASE_ATTEMPTS 10
+#define LEASE_PAUSE_USEC 2000
+
+G_GNUC_PRINTF(3, 4)
+gboolean vmstore_failed(GError **error, int r, const char *format, ...) {
+    g_autofree char *what = NULL;
+    va_list args;
+
+    va_start(args, format);
+    what = g_strdup_vprintf(format, args);
+    va_end(args);
+    g_set_error(error, FIRMWARE_ERROR, FIRMWARE_ERROR_IO, "%s: %s", what, g_strerror(-r));
+    return FALSE;
+}
+
+int vmstore_open_directory(int dir_fd, const char *name, FileFd *ret) {
+    *ret = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    return *ret < 0 ? -errno : 0;
+}
+
+/* Opens it, and makes it before where it is not there. */
+static int make_directory(int dir_fd, const char *name, FileFd *ret) {
+    struct stat st;
+    int r;
+
+    if (mkdirat(dir_fd, name, 0700) < 0 && errno != EEXIST)
+        return -errno;
+    r = vmstore_open_directory(dir_fd, name, ret);
+    if (r < 0)
+        return r;
+
+    /* whatever the umask is, and where an earlier attempt ended at */
+    if (fstat(*ret, &st) < 0)
+        return -errno;
+    if ((st.st_mode & 07777) == VMSTORE_DIRECTORY_MODE)
+        return 0;
+    if (fchmod(*ret, VMSTORE_DIRECTORY_MODE) < 0 || fsync(*ret) < 0 || fsync(dir_fd) < 0)
+        return -errno;
+    return 0;
+}
+
+void vmstore_remove_tree(int dir_fd, const char *name) {
+    g_auto(FileFd) fd = FILE_FD_NONE;
+    const struct dirent *entry;
+    DIR *dir;
+
+    if (vmstore_open_directory(dir_fd, name, &fd) < 0)
+        return;
+    dir = fdopendir(fd);
+    if (!dir)
+        return;
+
+    /* a VM's directory is flat */
+    while ((entry = readdir(dir)))
+        if (!g_str_equal(entry->d_name, ".") && !g_str_equal(entry->d_name, ".."))
+            (void)unlinkat(fd, entry->d_name, 0);
+    fd = FILE_FD_NONE; /* closedir() closes it */
+    (void)closedir(dir);
+    (void)unlinkat(dir_fd, name, AT_REMOVEDIR);
+}
+
+gboolean vmstore_exists_already(GError **error, const char *id) {
+    g_set_error(
+            error, FIRMWARE_ERROR, FIRMWARE_ERROR_VM_EXISTS,
+            "the owner has a VM \"%s\" already, or a directory of this name whose record cannot be "
+            "read: see the service's log",
+            id);
+    return FALSE;
+}
+
+char *vmstore_make_draft_name(void) {
+    return g_strdup_printf(VMSTORE_DRAFT_PREFIX "%08x%08x", g_random_int(), g_random_int());
+}
+
+int vmstore_open_owner(const VMStore *store, uid_t uid, gboolean make, FileFd *ret) {
+    g_autofree char *name = g_strdup_printf("%u", (unsigned)uid);
+
+    return make ? make_directory(store->vms, name, ret)
+                : vmstore_open_directory(store->vms, name, ret);
+}
+
+/* -- the store --------------------------------------------------------------------------- */
+
+static int open_store(VMStore *store) {
+    g_auto(FileFd) state = FILE_FD_NONE;
+    gboolean is_new = !g_file_test(store->directory, G_FILE_TEST_EXISTS);
+    int r;
+
+    if (g_mkdir_with_parents(store->directory, VMSTORE_DIRECTORY_MODE) < 0)
+        return -errno;
+    state = open(store->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (state < 0)
+        return -errno;
+
+    /* An owner's QEMU passes through it, whatever the umask is. One that was there before has the
+     * mode that its administrator gave it. */
+    if (is_new && fchmod(state, VMSTORE_DIRECTORY_MODE) < 0)
+        return -errno;
+
+    store->lock = openat(state, VMSTORE_LOCK_NAME, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (store->lock < 0)
+        return -errno;
+    if (flock(store->lock, LOCK_EX | LOCK_NB) < 0)
+        return -errno;
+
+    r = make_directory(state, "vms", &store->vms);
+    if (r < 0)
+        return r;
+    return fsync(state) < 0 ? -errno : 0;
+}
+
+VMStore *vmstore_open(const char *directory, GError **error) {
+    g_autoptr(VMStore) store = g_new0(VMStore, 1);
+    int r;
+
+    store->directory = g_strdup(directory);
+    store->vms = FILE_FD_NONE;
+    store->lock = FILE_FD_NONE;
+    g_mutex_init(&store->lease_mutex);
+
+    r = open_store(store);
+    if (r == -EWOULDBLOCK) {
+        g_set_error(
+                error, FIRMWARE_ERROR, FIRMWARE_ERROR_LIMITS_EXCEEDED,
+                "another service has the state directory %s", directory);
+        return NULL;
+    }
+    if (r < 0) {
+        (void)vmstore_failed(error, r, "state directory %s", directory);
+        return NULL;
+    }
+    return g_steal_pointer(&store);
+}
+
+void vmstore_free(VMStore *store) {
+    if (!store)
+        return;
+
+    if (store->vms >= 0)
+        file_fd_close(store->vms);
+    if (store->lock >= 0)
+        file_fd_close(store->lock);
+    g_mutex_clear(&store->lease_mutex);
+    g_free(store->directory);
+    g_free(store);
+}
+
+gboolean vmstore_is_id(const char *id) {
+    gsize length = strlen(id);
+
+    if (length < 1 || length > VMSTORE_MAX_ID || id[0] == '.' || !text_is_valid(id))
+        return FALSE;
+
+    for (const char *p = id; *p; p = g_utf8_next_char(p))
+        if (*p == '/' || g_unichar_iscntrl(g_utf8_get_char(p)))
+            return FALSE;
+    return TRUE;
+}
+
+char *vmstore_path(const VMStore *store, uid_t uid, const char *id, const char *file) {
+    return g_strdup_printf("%s/vms/%u/%s/%s", store->directory, (unsigned)uid, id, file);
+}
+
+char *vmstore_nvram_name(ImageFormat format) {
+    return g_strconcat("nvram.", image_format_to_string(format), NULL);
+}
+
+int vmstore_open_vm(const VMStore *store, uid_t uid, const char *id, FileFd *ret) {
+    g_auto(FileFd) owner = FILE_FD_NONE;
+    int r;
+
+    r = vmstore_open_owner(store, uid, FALSE, &owner);
+    if (r < 0)
+        return r;
+    return vmstore_open_directory(owner, id, ret);
+}
+
+/* -- loading ----------------------------------------------------------------------------- */
+
+static Pin *read_pin(int owner_fd, const char *id, GError **error) {
+    g_auto(FileFd) dir = FILE_FD_NONE;
+    g_auto(FileFd) fd = FILE_FD_NONE;
+    g_autoptr(GBytes) json = NULL;
+    int r;
+
+    r = vmstore_open_directory(owner_fd, id, &dir);
+    if (r >= 0)
+        r = vmstore_open_owned(dir, VMSTORE_PIN_NAME, O_RDONLY, &fd);
+    if (r >= 0)
+        r = file_read_all(fd, PIN_MAX_SIZE, &json);
+    if (r < 0) {
+        (void)vmstore_failed(error, r, "%s", VMSTORE_PIN_NAME);
+        return NULL;
+    }
+    return pin_from_json(json, error);
+}
+
+static void load_vm(int owner_fd, uid_t uid, const char *id, VMVisit visit, gpointer userdata) {
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Pin) pin = read_pin(owner_fd, id, &error);
+
+    visit(uid, id, pin, error ? error->message : NULL, userdata);
+}
+
+/* Calls EACH with every entry but "." and "..", in no order. */
+static int visit_entries(
+        int dir_fd, void (*each)(int dir_fd, const char *name, gpointer userdata),
+        gpointer userdata) {
+    const struct dirent *entry;
+    FileFd copy;
+    DIR *dir;
+    int r;
+
+    r = vmstore_open_directory(dir_fd, ".", &copy);
+    if (r < 0)
+        return r;
+    dir = fdopendir(copy);
+    if (!dir) {
+        r = -errno;
+        file_fd_close(copy);
+        return r;
+    }
+
+    while (errno = 0, (entry = readdir(dir)))
+        if (!g_str_equal(entry->d_name, ".") && !g_str_equal(entry->d_name, ".."))
+            each(dir_fd, entry->d_name, userdata);
+    r = -errno;
+    (void)closedir(dir);
+    return r;
+}
+
+typedef struct Loading {
+    VMVisit visit;
+    gpointer userdata;
+    uid_t uid;
+} Loading;
+
+static void load_entry(int owner_fd, const char *name, gpointer userdata) {
+    const Loading *loading = userdata;
+
+    if (g_str_has_prefix(name, VMSTORE_DRAFT_PREFIX))
+        vmstore_remove_tree(owner_fd, name);
+    else if (vmstore_is_id(name))
+        load_vm(owner_fd, loading->uid, name, loading->visit, loading->userdata);
+}
+
+static void load_owner(int vms_fd, const char *name, gpointer userdata) {
+    g_auto(FileFd) owner = FILE_FD_NONE;
+    Loading loading = *(const Loading *)userdata;
+    guint64 uid;
+
+    if (!g_ascii_string_to_unsigned(name, 10, 0, G_MAXUINT32 - 1, &uid, NULL) ||
+        vmstore_open_directory(vms_fd, name, &owner) < 0)
+        return;
+
+    loading.uid = (uid_t)uid;
+    (void)visit_entries(owner, load_entry, &loading);
+}
+
+gboolean vmstore_load(VMStore *store, VMVisit visit, gpointer userdata, GError **error) {
+    Loading loading = {.visit = visit, .userdata = userdata};
+    int r;
+
+    r = visit_entries(store->vms, load_owner, &loading);
+    return r >= 0 || vmstore_failed(error, r, "%s/vms", store->directory);
+}
+
+/* -- one VM ------------------------------------------------------------------------------ */
+
+int vmstore_open_owned(int dir_fd, const char *name, int flags, FileFd *ret) {
+    g_auto(FileFd) fd = FILE_FD_NONE;
+    struct stat st;
+
+    fd = openat(dir_fd, name, flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    if (fstat(fd, &st) < 0)
+        return -errno;
+    if (!S_ISREG(st.st_mode))
+        return -ENOTSUP;
+
+    *ret = fd;
+    fd = FILE_FD_NONE;
+    return 0;
+}
+
+static void add_size(int dir_fd, const char *name, gpointer userdata) {
+    guint64 *size = userdata;
+    struct stat st;
+
+    /* its owner can make a file as large as the file system lets him */
+    if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+        !g_uint64_checked_add(size, *size, (guint64)st.st_size))
+        *size = G_MAXUINT64;
+}
+
+guint64 vmstore_get_size(int dir_fd) {
+    guint64 size = 0;
+
+    (void)visit_entries(dir_fd, add_size, &size);
+    return size;
+}
+
+static int take_lock(VMStore *store, int dir_fd, FileFd *ret) {
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&store->lease_mutex);
+    g_auto(FileFd) fd = FILE_FD_NONE;
+    int r;
+
+    r = vmstore_open_owned(dir_fd, VMSTORE_LOCK_NAME, O_RDONLY, &fd);
+    if (r < 0)
+        return r;
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+        return -errno;
+
+    if (ret) {
+        *ret = fd;
+        fd = FILE_FD_NONE;
+    }
+    return 0;
+}
+
+gboolean vmstore_lease(VMStore *store, const char *id, int dir_fd, FileFd *ret, GError **error) {
+    int r = take_lock(store, dir_fd, ret);
+
+    /* a child of the service, such as a conversion, has a copy of all descriptors until it executes */
+    for (int i = 0; r == -EWOULDBLOCK && i < LEASE_ATTEMPTS; i++) {
+        g_usleep(LEASE_PAUSE_USEC);
+        r = take_lock(store, dir_fd, ret);
+    }
+    if (r == -EWOULDBLOCK) {
+        g_set_error(
+                error, FIRMWARE_ERROR, FIRMWARE_ERROR_NVRAM_IN_USE,
+                "VM %s: its lease is held: it runs, or somebody works on its NVRAM", id);
+        return FALSE;
+    }
+    return r >= 0 || vmstore_failed(error, r, "VM %s: %s", id, VMSTORE_LOCK_NAME);
+}
+
+gboolean vmstore_is_leased(VMStore *store, int dir_fd) {
+    return take_lock(store, dir_fd, NULL) == -EWOULDBLOCK;
+}
+
+gboolean vmstore_remove(VMStore *store, uid_t uid, const char *id, GError **error) {
+    g_auto(FileFd) owner = FILE_FD_NONE;
+    g_autofree char *gone = vmstore_make_draft_name();
+    int r;
+
+    r = vmstore_open_owner(store, uid, FALSE, &owner);
+    if (r >= 0 && renameat2(owner, id, owner, gone, RENAME_NOREPLACE) < 0)
+        r = -errno;
+    if (r < 0)
+        return vmstore_failed(error, r, "VM %s", id);
+
+    if (fsync(owner) < 0) {
+        r = -errno;
+        (void)renameat2(owner, gone, owner, id, RENAME_NOREPLACE);
+        return vmstore_failed(error, r, "VM %s", id);
+    }
+    vmstore_remove_tree(owner, gone);
+    return TRUE;
+}
+
+gboolean vmstore_rename(
+        VMStore *store, uid_t uid, const char *id, const char *new_id, GError **error) {
+    g_auto(FileFd) owner = FILE_FD_NONE;
+    int r;
+
+    r = vmstore_open_owner(store, uid, FALSE, &owner);
+    if (r >= 0 && renameat2(owner, id, owner, new_id, RENAME_NOREPLACE) < 0)
+        r = -errno;
+    if (r == -EEXIST)
+        return vmstore_exists_already(error, new_id);
+    if (r < 0)
+        return vmstore_failed(error, r, "VM %s", id);
+
+    if (fsync(owner) < 0) {
+        r = -errno;
+        (void)renameat2(owner, new_id, owner, id, RENAME_NOREPLACE);
+        return vmstore_failed(error, r, "VM %s", id);
+    }
+    return TRUE;
+}
