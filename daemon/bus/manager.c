@@ -14,7 +14,7 @@
 #include "base/error.h"
 #include "core/selection.h"
 
-/* org.vmfirmware1.LiveCatalog */
+/* org.vmfirmware1.Manager */
 
 /* -- questions --------------------------------------------------------------------------- */
 
