@@ -2,9 +2,9 @@
 
 #include "bus/manager.h"
 
-#include "bus/append.h"
 #include "bus/error.h"
 #include "bus/firmware.h"
+#include "bus/message-sink.h"
 #include "bus/reload.h"
 #include "bus/request.h"
 #include "bus/resolution.h"
@@ -12,6 +12,7 @@
 #include "bus/vms.h"
 #include "bus/names.h"
 #include "base/error.h"
+#include "core/answer.h"
 #include "core/selection.h"
 
 /* org.vmfirmware1.Manager */
@@ -71,29 +72,12 @@ static int method_select(sd_bus_message *message, void *userdata, sd_bus_error *
     return reply_resolution(message, resolution, request, ret_error);
 }
 
-static int append_verdict(sd_bus_message *reply, gconstpointer element) {
-    const FileVerdict *verdict = element;
-    int r;
-
-    r = sd_bus_message_open_container(reply, 'r', "sssas");
-    if (r < 0)
-        return r;
-    r = sd_bus_message_append(
-            reply, "sss", verdict->file->name, verdict->file->path,
-            verdict_to_string(verdict->verdict));
-    if (r < 0)
-        return r;
-    r = sd_bus_message_append_strv(reply, verdict->reasons);
-    if (r < 0)
-        return r;
-    return sd_bus_message_close_container(reply);
-}
-
 static int method_explain(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {
     const Bus *bus = userdata;
     g_autoptr(Request) request = NULL;
     g_autoptr(GPtrArray) verdicts = NULL;
     g_autoptr(sd_bus_message) reply = NULL;
+    MessageSink sink;
     SelectionInput input;
     int r;
 
@@ -107,36 +91,11 @@ static int method_explain(sd_bus_message *message, void *userdata, sd_bus_error 
     r = sd_bus_message_new_method_return(message, &reply);
     if (r < 0)
         return r;
-    r = bus_append_array(reply, "(sssas)", verdicts, append_verdict);
-    if (r < 0)
-        return r;
+    message_sink_init(&sink, reply);
+    answer_verdicts(&sink.sink, verdicts);
+    if (sink.result < 0)
+        return sink.result;
     return sd_bus_send(NULL, reply, NULL);
-}
-
-static int append_capabilities(sd_bus_message *reply, const Capabilities *capabilities) {
-    const struct {
-        const char *key;
-        const GPtrArray *words;
-    } entries[] = {
-            {"firmware", capabilities->firmware},
-            {"interfaces", capabilities->interfaces},
-            {"devices", capabilities->devices},
-            {"modes", capabilities->modes},
-            {"formats", capabilities->formats},
-            {"features", capabilities->features},
-            {"features-always", capabilities->features_always},
-    };
-    int r;
-
-    r = sd_bus_message_open_container(reply, 'a', "{sv}");
-    if (r < 0)
-        return r;
-    for (gsize i = 0; i < G_N_ELEMENTS(entries); i++) {
-        r = bus_append_words(reply, entries[i].key, entries[i].words);
-        if (r < 0)
-            return r;
-    }
-    return sd_bus_message_close_container(reply);
 }
 
 static int method_get_capabilities(
@@ -145,6 +104,7 @@ static int method_get_capabilities(
     g_autoptr(Request) request = NULL;
     g_autoptr(Capabilities) capabilities = NULL;
     g_autoptr(sd_bus_message) reply = NULL;
+    MessageSink sink;
     SelectionInput input;
     int r;
 
@@ -158,9 +118,10 @@ static int method_get_capabilities(
     r = sd_bus_message_new_method_return(message, &reply);
     if (r < 0)
         return r;
-    r = append_capabilities(reply, capabilities);
-    if (r < 0)
-        return r;
+    message_sink_init(&sink, reply);
+    answer_capabilities(&sink.sink, capabilities);
+    if (sink.result < 0)
+        return sink.result;
     return sd_bus_send(NULL, reply, NULL);
 }
 
@@ -187,26 +148,20 @@ static int method_get_firmware(sd_bus_message *message, void *userdata, sd_bus_e
     return sd_bus_reply_method_return(message, "o", path);
 }
 
-static int append_firmware(sd_bus_message *reply, gconstpointer element) {
-    const CatalogFile *file = element;
-    g_autofree char *path = bus_firmware_path(file->name);
-
-    return sd_bus_message_append(
-            reply, "(sso)", file->name, firmware_state_to_string(file->state), path);
-}
-
 static int method_list_firmware(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {
     const Bus *bus = userdata;
     const Catalog *catalog = live_catalog_get_catalog(bus->live);
     g_autoptr(sd_bus_message) reply = NULL;
+    MessageSink sink;
     int r;
 
     r = sd_bus_message_new_method_return(message, &reply);
     if (r < 0)
         return r;
-    r = bus_append_array(reply, "(sso)", catalog->firmware, append_firmware);
-    if (r < 0)
-        return r;
+    message_sink_init(&sink, reply);
+    answer_firmware_list(&sink.sink, catalog, bus_firmware_path);
+    if (sink.result < 0)
+        return sink.result;
     return sd_bus_send(NULL, reply, NULL);
 }
 
@@ -231,11 +186,14 @@ static int get_search_path(
         sd_bus_message *reply, void *userdata, sd_bus_error *ret_error) {
     const Bus *bus = userdata;
     const GPtrArray *layers = live_catalog_get_config(bus->live)->layers;
-    g_autoptr(GPtrArray) directories = g_ptr_array_new();
+    MessageSink sink;
 
+    message_sink_init(&sink, reply);
+    sink_open_array(&sink.sink, "s");
     for (guint i = 0; i < layers->len; i++)
-        g_ptr_array_add(directories, ((const CatalogLayer *)layers->pdata[i])->directory);
-    return bus_append_word_list(reply, directories);
+        sink_string(&sink.sink, ((const CatalogLayer *)layers->pdata[i])->directory);
+    sink_close(&sink.sink);
+    return sink.result;
 }
 
 static int get_state_directory(
@@ -246,19 +204,24 @@ static int get_state_directory(
     return sd_bus_message_append(reply, "s", live_catalog_get_config(bus->live)->state_directory);
 }
 
-static int append_problem(sd_bus_message *reply, gconstpointer element) {
-    const CatalogProblem *problem = element;
-
-    return sd_bus_message_append(reply, "(ss)", problem->path, problem->text);
-}
-
 static int get_problems(
         sd_bus *connection, const char *path, const char *interface, const char *property,
         sd_bus_message *reply, void *userdata, sd_bus_error *ret_error) {
     const Bus *bus = userdata;
+    const GPtrArray *problems = live_catalog_get_catalog(bus->live)->problems;
+    int r;
 
-    return bus_append_array(
-            reply, "(ss)", live_catalog_get_catalog(bus->live)->problems, append_problem);
+    r = sd_bus_message_open_container(reply, 'a', "(ss)");
+    if (r < 0)
+        return r;
+    for (guint i = 0; i < problems->len; i++) {
+        const CatalogProblem *problem = problems->pdata[i];
+
+        r = sd_bus_message_append(reply, "(ss)", problem->path, problem->text);
+        if (r < 0)
+            return r;
+    }
+    return sd_bus_message_close_container(reply);
 }
 
 static int get_architectures(
@@ -363,16 +326,16 @@ static int emit_properties_changed(Bus *bus, const Publication *publication) {
             bus->connection, BUS_MANAGER_PATH, BUS_MANAGER_INTERFACE, (char **)names);
 }
 
-static int append_names(sd_bus_message *signal, const GPtrArray *files) {
-    g_autoptr(GPtrArray) names = g_ptr_array_new();
-
+static void write_names(Sink *sink, const GPtrArray *files) {
+    sink_open_array(sink, "s");
     for (guint i = 0; i < files->len; i++)
-        g_ptr_array_add(names, ((const CatalogFile *)files->pdata[i])->name);
-    return bus_append_word_list(signal, names);
+        sink_string(sink, ((const CatalogFile *)files->pdata[i])->name);
+    sink_close(sink);
 }
 
 static int emit_catalog_changed(Bus *bus, const CatalogChange *change) {
     g_autoptr(sd_bus_message) signal = NULL;
+    MessageSink sink;
     int r;
 
     r = sd_bus_message_new_signal(
@@ -382,15 +345,12 @@ static int emit_catalog_changed(Bus *bus, const CatalogChange *change) {
     r = sd_bus_message_append(signal, "t", live_catalog_get_generation(bus->live));
     if (r < 0)
         return r;
-    r = append_names(signal, change->added);
-    if (r < 0)
-        return r;
-    r = append_names(signal, change->removed);
-    if (r < 0)
-        return r;
-    r = append_names(signal, change->changed);
-    if (r < 0)
-        return r;
+    message_sink_init(&sink, signal);
+    write_names(&sink.sink, change->added);
+    write_names(&sink.sink, change->removed);
+    write_names(&sink.sink, change->changed);
+    if (sink.result < 0)
+        return sink.result;
     return sd_bus_send(bus->connection, signal, NULL);
 }
 

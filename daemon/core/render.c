@@ -177,3 +177,27 @@ GStrv render_qemu(const Resolution *resolution, GError **error) {
 GStrv render_qemu_legacy(const Resolution *resolution, GError **error) {
     return render(resolution, FALSE, error);
 }
+
+gboolean rendering_make(
+        const Resolution *resolution, guint render, Rendering *ret, GError **error) {
+    g_auto(Rendering) rendering = {};
+
+    if ((render & REQUEST_RENDER_QEMU) && !(rendering.qemu = render_qemu(resolution, error)))
+        return FALSE;
+    if ((render & REQUEST_RENDER_QEMU_LEGACY) &&
+        !(rendering.qemu_legacy = render_qemu_legacy(resolution, error)))
+        return FALSE;
+    if ((render & REQUEST_RENDER_LIBVIRT) &&
+        !(rendering.libvirt = render_libvirt(resolution, error)))
+        return FALSE;
+
+    *ret = rendering;
+    rendering = (Rendering){};
+    return TRUE;
+}
+
+void rendering_clear(Rendering *rendering) {
+    g_clear_pointer(&rendering->qemu, g_strfreev);
+    g_clear_pointer(&rendering->qemu_legacy, g_strfreev);
+    g_clear_pointer(&rendering->libvirt, g_free);
+}

@@ -22,5 +22,18 @@ GStrv render_qemu_legacy(const Resolution *resolution, GError **error) G_GNUC_WA
  * own. FIRMWARE_ERROR_NOT_SUPPORTED where libvirt has no words for the answer. */
 char *render_libvirt(const Resolution *resolution, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* The forms that a question asks for; NULL where it does not. */
+typedef struct Rendering {
+    GStrv qemu;
+    GStrv qemu_legacy;
+    char *libvirt;
+} Rendering;
+
+/* RENDER is Request's. */
+gboolean rendering_make(const Resolution *resolution, guint render, Rendering *ret, GError **error)
+        G_GNUC_WARN_UNUSED_RESULT;
+void rendering_clear(Rendering *rendering);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Rendering, rendering_clear)
+
 /* Only for these: FALSE is the error that all of them have. */
 gboolean render_check_copy(const Resolution *resolution, GError **error) G_GNUC_WARN_UNUSED_RESULT;

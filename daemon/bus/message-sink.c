@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "bus/message-sink.h"
+
+static void keep(MessageSink *sink, int r) {
+    if (r < 0)
+        sink->result = r;
+}
+
+static void message_basic(Sink *base, char type, gconstpointer value) {
+    MessageSink *sink = (MessageSink *)base;
+
+    if (sink->result == 0)
+        keep(sink, sd_bus_message_append_basic(sink->message, type, value));
+}
+
+static void message_open(Sink *base, char type, const char *contents) {
+    MessageSink *sink = (MessageSink *)base;
+
+    if (sink->result == 0)
+        keep(sink, sd_bus_message_open_container(sink->message, type, contents));
+}
+
+static void message_close(Sink *base) {
+    MessageSink *sink = (MessageSink *)base;
+
+    if (sink->result == 0)
+        keep(sink, sd_bus_message_close_container(sink->message));
+}
+
+void message_sink_init(MessageSink *sink, sd_bus_message *message) {
+    static const SinkType type = {
+            .basic = message_basic, .open = message_open, .close = message_close};
+
+    *sink = (MessageSink){.sink.type = &type, .message = message};
+}

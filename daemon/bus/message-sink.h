@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "base/sink.h"
+#include "service/sd-cleanup.h"
+
+/* A sink into an sd-bus message. It borrows the message. */
+typedef struct MessageSink {
+    Sink sink;
+    sd_bus_message *message;
+    int result; /* 0, or the negative errno of the first failure */
+} MessageSink;
+
+void message_sink_init(MessageSink *sink, sd_bus_message *message);

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "core/answer.h"
+
+/* -- resolution -------------------------------------------------------------------------- */
+
+static void write_image(Sink *sink, const char *key, const DescriptorImage *image, guint64 size) {
+    if (!image->filename)
+        return;
+
+    sink_open_entry(sink, key, "a{sv}");
+    sink_open_array(sink, "{sv}");
+    sink_entry_string(sink, "filename", image->filename);
+    sink_entry_string(sink, "format", image->format);
+    sink_entry_uint64(sink, "size", size);
+    sink_close(sink);
+    sink_close_entry(sink);
+}
+
+static void write_flash_unit(Sink *sink, const FlashUnit *unit) {
+    sink_open_array(sink, "{sv}");
+    for (const FlashKey *key = flash_keys; key->name; key++) {
+        gconstpointer field = flash_unit_get(unit, key);
+
+        sink_open_entry(sink, key->name, (const char[]){key->type, '\0'});
+        sink_basic(sink, key->type, key->type == 's' ? *(char *const *)field : field);
+        sink_close_entry(sink);
+    }
+    sink_close(sink);
+}
+
+static void write_flash(Sink *sink, const GPtrArray *units) {
+    if (!units)
+        return;
+
+    sink_open_entry(sink, "flash", "aa{sv}");
+    sink_open_array(sink, "a{sv}");
+    for (guint i = 0; i < units->len; i++)
+        write_flash_unit(sink, units->pdata[i]);
+    sink_close(sink);
+    sink_close_entry(sink);
+}
+
+static void write_machine_properties(Sink *sink, const Resolution *resolution) {
+    sink_open_entry(sink, "machine-properties", "a{ss}");
+    sink_open_array(sink, "{ss}");
+    if (resolution_needs_smm(resolution)) {
+        sink_open_dict_entry(sink, "ss");
+        sink_string(sink, "smm");
+        sink_string(sink, "on");
+        sink_close(sink);
+    }
+    sink_close(sink);
+    sink_close_entry(sink);
+}
+
+static void write_global_properties(Sink *sink, const Resolution *resolution) {
+    sink_open_entry(sink, "global-properties", "a(sss)");
+    sink_open_array(sink, "(sss)");
+    if (resolution_needs_secure_flash(resolution)) {
+        const FlashUnit *unit = resolution->flash->pdata[0];
+
+        sink_open_struct(sink, "sss");
+        sink_string(sink, unit->driver);
+        sink_string(sink, "secure");
+        sink_string(sink, "on");
+        sink_close(sink);
+    }
+    sink_close(sink);
+    sink_close_entry(sink);
+}
+
+static void write_rendering(Sink *sink, const Rendering *rendering) {
+    if (rendering->qemu)
+        sink_entry_strv(sink, "qemu-arguments", rendering->qemu);
+    if (rendering->qemu_legacy)
+        sink_entry_strv(sink, "qemu-legacy-arguments", rendering->qemu_legacy);
+    if (rendering->libvirt)
+        sink_entry_string(sink, "libvirt-xml", rendering->libvirt);
+}
+
+void answer_resolution_entries(
+        Sink *sink, const Resolution *resolution, const Rendering *rendering) {
+    const Descriptor *descriptor = resolution->descriptor;
+
+    sink_entry_string(sink, "name", resolution->name);
+    sink_entry_string(sink, "descriptor", resolution->path);
+    sink_entry_string(sink, "architecture", resolution->architecture);
+    sink_entry_string(sink, "machine", resolution->machine);
+    sink_entry_string(sink, "description", descriptor->description);
+    sink_entry_strv(sink, "interface-types", descriptor->interface_types);
+    sink_entry_strv(sink, "features", descriptor->features);
+    sink_entry_string(sink, "device", firmware_device_to_string(descriptor->device));
+    sink_entry_string(sink, "mode", firmware_mode_to_string(descriptor->mode));
+    write_image(sink, "executable", &descriptor->executable, resolution->executable_size);
+    write_image(
+            sink, "nvram-template", &descriptor->nvram_template, resolution->nvram_template_size);
+    write_flash(sink, resolution->flash);
+    write_machine_properties(sink, resolution);
+    write_global_properties(sink, resolution);
+    if (rendering)
+        write_rendering(sink, rendering);
+}
+
+void answer_resolution(Sink *sink, const Resolution *resolution, const Rendering *rendering) {
+    sink_open_array(sink, "{sv}");
+    answer_resolution_entries(sink, resolution, rendering);
+    sink_close(sink);
+}
+
+/* -- verdicts and capabilities ----------------------------------------------------------- */
+
+void answer_verdicts(Sink *sink, const GPtrArray *verdicts) {
+    sink_open_array(sink, "(sssas)");
+    for (guint i = 0; i < verdicts->len; i++) {
+        const FileVerdict *verdict = verdicts->pdata[i];
+
+        sink_open_struct(sink, "sssas");
+        sink_string(sink, verdict->file->name);
+        sink_string(sink, verdict->file->path);
+        sink_string(sink, verdict_to_string(verdict->verdict));
+        sink_strv(sink, verdict->reasons);
+        sink_close(sink);
+    }
+    sink_close(sink);
+}
+
+void answer_capabilities(Sink *sink, const Capabilities *capabilities) {
+    sink_open_array(sink, "{sv}");
+    sink_entry_words(sink, "firmware", capabilities->firmware);
+    sink_entry_words(sink, "interfaces", capabilities->interfaces);
+    sink_entry_words(sink, "devices", capabilities->devices);
+    sink_entry_words(sink, "modes", capabilities->modes);
+    sink_entry_words(sink, "formats", capabilities->formats);
+    sink_entry_words(sink, "features", capabilities->features);
+    sink_entry_words(sink, "features-always", capabilities->features_always);
+    sink_close(sink);
+}
+
+/* -- firmware ---------------------------------------------------------------------------- */
+
+void answer_firmware_list(Sink *sink, const Catalog *catalog, char *(*path_of)(const char *name)) {
+    sink_open_array(sink, "(sso)");
+    for (guint i = 0; i < catalog->firmware->len; i++) {
+        const CatalogFile *file = catalog->firmware->pdata[i];
+        g_autofree char *path = path_of(file->name);
+
+        sink_open_struct(sink, "sso");
+        sink_string(sink, file->name);
+        sink_string(sink, firmware_state_to_string(file->state));
+        sink_object_path(sink, path);
+        sink_close(sink);
+    }
+    sink_close(sink);
+}
+
+static void write_name(Sink *sink, const Catalog *catalog, const CatalogFile *file) {
+    sink_string(sink, file->name);
+}
+
+static void write_path(Sink *sink, const Catalog *catalog, const CatalogFile *file) {
+    sink_string(sink, file->path);
+}
+
+static void write_layer(Sink *sink, const Catalog *catalog, const CatalogFile *file) {
+    sink_string(sink, firmware_layer_to_string(file->layer));
+}
+
+static void write_state(Sink *sink, const Catalog *catalog, const CatalogFile *file) {
+    sink_string(sink, firmware_state_to_string(file->state));
+}
+
+static void write_problems(Sink *sink, const Catalog *catalog, const CatalogFile *file) {
+    sink_strv(sink, file->reasons);
+}
+
+static void write_rank(Sink *sink, const Catalog *catalog, const CatalogFile *file) {
+    sink_uint32(sink, catalog_get_rank(catalog, file));
+}
+
+static void write_overrides(Sink *sink, const Catalog *catalog, const CatalogFile *file) {
+    sink_strv(sink, file->overrides);
+}
+
+/* The rest comes from the descriptor, and is empty where the file is invalid. */
+
+static void write_description(Sink *sink, const Catalog *catalog, const CatalogFile *file) {
+    sink_string(sink, file->descriptor ? file->descriptor->description : "");
+}
+
+static void write_interface_types(Sink *sink, const Catalog *catalog, const CatalogFile *file) {
+    sink_strv(sink, file->descriptor ? file->descriptor->interface_types : NULL);
+}
+
+static void write_device(Sink *sink, const Catalog *catalog, const CatalogFile *file) {
+    const Descriptor *descriptor = file->descriptor;
+
+    sink_string(sink, descriptor ? firmware_device_to_string(descriptor->device) : "");
+}
+
+static void write_mode(Sink *sink, const Catalog *catalog, const CatalogFile *file) {
+    const Descriptor *descriptor = file->descriptor;
+
+    sink_string(sink, descriptor ? firmware_mode_to_string(descriptor->mode) : "");
+}
+
+static void write_image_names(Sink *sink, const DescriptorImage *image) {
+    gboolean is_named = image && image->filename;
+
+    sink_open_struct(sink, "ss");
+    sink_string(sink, is_named ? image->filename : "");
+    sink_string(sink, is_named ? image->format : "");
+    sink_close(sink);
+}
+
+static void write_executable(Sink *sink, const Catalog *catalog, const CatalogFile *file) {
+    write_image_names(sink, file->descriptor ? &file->descriptor->executable : NULL);
+}
+
+static void write_nvram_template(Sink *sink, const Catalog *catalog, const CatalogFile *file) {
+    write_image_names(sink, file->descriptor ? &file->descriptor->nvram_template : NULL);
+}
+
+static void write_targets(Sink *sink, const Catalog *catalog, const CatalogFile *file) {
+    const GPtrArray *targets = file->descriptor ? file->descriptor->targets : NULL;
+
+    sink_open_array(sink, "(sas)");
+    for (guint i = 0; targets && i < targets->len; i++) {
+        const DescriptorTarget *target = targets->pdata[i];
+
+        sink_open_struct(sink, "sas");
+        sink_string(sink, target->architecture);
+        sink_strv(sink, target->machines);
+        sink_close(sink);
+    }
+    sink_close(sink);
+}
+
+static void write_features(Sink *sink, const Catalog *catalog, const CatalogFile *file) {
+    sink_strv(sink, file->descriptor ? file->descriptor->features : NULL);
+}
+
+static void write_tags(Sink *sink, const Catalog *catalog, const CatalogFile *file) {
+    sink_strv(sink, file->descriptor ? file->descriptor->tags : NULL);
+}
+
+const FirmwareProperty firmware_properties[] = {
+        {"Name", 0, write_name},
+        {"Path", CATALOG_FIELD_PATH, write_path},
+        {"Layer", CATALOG_FIELD_LAYER, write_layer},
+        {"State", CATALOG_FIELD_STATE, write_state},
+        {"Problems", CATALOG_FIELD_REASONS, write_problems},
+        {"Rank", 0, write_rank},
+        {"Description", CATALOG_FIELD_DESCRIPTION, write_description},
+        {"InterfaceTypes", CATALOG_FIELD_INTERFACE_TYPES, write_interface_types},
+        {"Device", CATALOG_FIELD_DEVICE, write_device},
+        {"Mode", CATALOG_FIELD_MODE, write_mode},
+        {"Executable", CATALOG_FIELD_EXECUTABLE, write_executable},
+        {"NVRAMTemplate", CATALOG_FIELD_NVRAM_TEMPLATE, write_nvram_template},
+        {"Targets", CATALOG_FIELD_TARGETS, write_targets},
+        {"Features", CATALOG_FIELD_FEATURES, write_features},
+        {"Tags", CATALOG_FIELD_TAGS, write_tags},
+        {"Overrides", CATALOG_FIELD_OVERRIDES, write_overrides},
+        {},
+};
