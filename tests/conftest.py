@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Fixtures that all tests share."""
 
+import shutil
+import tempfile
+from pathlib import Path
+
 import pytest
 
 from lib.bus import PrivateBus
-from lib.live import start_live  # noqa: F401
+from lib.live import Live
 from lib.service import Service
 
 
@@ -32,7 +36,27 @@ def own_bus():
 
 
 @pytest.fixture
-def service(bus, tmp_path):
-    made = Service(bus, tmp_path)
+def service(bus):
+    """In a directory that every uid may enter, unlike pytest's, as an owner's QEMU must."""
+    directory = Path(tempfile.mkdtemp(prefix="vmfirmware-test-"))
+    directory.chmod(0o755)
+    made = Service(bus, directory)
     yield made
-    made.close()
+    try:
+        made.close()
+    finally:
+        shutil.rmtree(directory)
+
+
+@pytest.fixture
+def start_live(service, fresh_bus):
+    """Live, called when the layers are filled; everything is compared once more at the end."""
+    made = []
+
+    def start(**options):
+        made.append(Live(service, fresh_bus, **options))
+        return made[-1]
+
+    yield start
+    for live in made:
+        live.check()

@@ -11,11 +11,11 @@ from test_machine_table import board, firmware
 
 from lib import paths, wait
 from lib.client import DBusError
-from lib.config import text, write_config
+from lib.config import text
 from lib.descriptors import Layer
 from lib.fakepolkit import FakePolkit
 from lib.root import Root
-from lib.vms import LIMITS, OWNER, run_as, service  # noqa: F401
+from lib.vms import LIMITS, OWNER, run_as
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def bus(own_bus):
 
 
 @pytest.fixture
-def config(service):  # noqa: F811
+def config(service):
     """The file, empty at first, and its directory of drop-ins."""
     path = service.directory / "vmfirmwared.conf"
     path.write_text("")
@@ -38,12 +38,12 @@ def drop_in(config, name, content):
     return path
 
 
-def start(service, config, **options):  # noqa: F811
+def start(service, config, **options):
     """Without --search-path, which would have the last word."""
-    return service.start(arguments=[f"--config={config}"], default_layers=True, **options).client
+    return service.start(arguments=[f"--config={config}"], default_layers=True, **options)
 
 
-def warnings(service):  # noqa: F811
+def warnings(service):
     return [line for line in service.daemon.stderr().splitlines() if "vmfirmwared.conf" in line]
 
 
@@ -51,7 +51,7 @@ def search_path(client):
     return client.manager_property("SearchPath")
 
 
-def test_search_path(service, config):  # noqa: F811
+def test_search_path(service, config):
     service.add("50-x", service.admin)
     config.write_text(text(SearchPath=f"{service.vendor}:{service.admin}"))
     client = start(service, config)
@@ -60,13 +60,13 @@ def test_search_path(service, config):  # noqa: F811
     assert warnings(service) == []
 
 
-def test_command_line_has_the_last_word(service, config):  # noqa: F811
+def test_command_line_has_the_last_word(service, config):
     config.write_text(text(SearchPath=service.admin))
-    client = service.start(arguments=[f"--config={config}"], search_path=[service.vendor]).client
+    client = service.start(arguments=[f"--config={config}"], search_path=[service.vendor])
     assert search_path(client) == [str(service.vendor)]
 
 
-def test_shipped_file_says_the_defaults(service, config):  # noqa: F811
+def test_shipped_file_says_the_defaults(service, config):
     """Each key is in it, and none of its lines changes anything."""
     shipped = Path(paths.daemon_binary()).parents[1] / "etc" / "vmfirmwared" / "vmfirmwared.conf"
     lines = shipped.read_text(encoding="utf-8").splitlines()
@@ -91,7 +91,7 @@ def test_shipped_file_says_the_defaults(service, config):  # noqa: F811
         assert defaults[re.sub("(?<=[a-z])(?=[A-Z])", "_", key).lower()] == number
 
 
-def test_reload_reads_it_again(service, config):  # noqa: F811
+def test_reload_reads_it_again(service, config):
     """And tells: the search path is a property, and what is in it is watched."""
     service.add("50-x", service.vendor)
     config.write_text(text(SearchPath=service.vendor))
@@ -111,7 +111,7 @@ def test_reload_reads_it_again(service, config):  # noqa: F811
     assert client.generation() == generation
 
 
-def test_drop_ins_come_after_it_in_the_order_of_their_names(service, config):  # noqa: F811
+def test_drop_ins_come_after_it_in_the_order_of_their_names(service, config):
     config.write_text(text(SearchPath="/main"))
     drop_in(config, "20-b.conf", text(SearchPath="/b"))
     drop_in(config, "10-a.conf", text(SearchPath="/a"))
@@ -129,7 +129,7 @@ def test_drop_ins_come_after_it_in_the_order_of_their_names(service, config):  #
     assert warnings(service) == []
 
 
-def test_unknown_key_and_section_are_told_with_file_and_line(service, config):  # noqa: F811
+def test_unknown_key_and_section_are_told_with_file_and_line(service, config):
     config.write_text("# a comment\n\n[Catalog]\nQuietMsec=5\nSearchPath=/main\n\n[Catalogue]\n"
                       "[Catalog\n")
     file = drop_in(config, "10-a.conf", "[Log]\n\n  Level = debug\n")
@@ -152,7 +152,7 @@ def test_unknown_key_and_section_are_told_with_file_and_line(service, config):  
     ("Limits", "BytesPerUser", "4X"), ("Limits", "BytesPerUser", "9999999T"),
     ("Log", "LogLevel", "loud")])
 def test_bad_value_keeps_the_default_and_is_told(
-        service, config, section, key, value):  # noqa: F811
+        service, config, section, key, value):
     config.write_text("\n" + text(section, **{key: value}))
     client = start(service, config)
     assert "/usr/share/qemu/firmware" in search_path(client)
@@ -164,7 +164,7 @@ def test_bad_value_keeps_the_default_and_is_told(
     b"no section=1\n", b"[Catalog\nSearchPath=/main\n", b"[Catalog]\nSearchPath\n",
     b"[Catalog]\nSearchPath=/\xff\n", b"[Catalog]\nSearchPath=/\0main\n",
     pytest.param(b"#" * 100000, id="large")])
-def test_file_that_is_none_is_told_and_the_rest_is_read(service, config, content):  # noqa: F811
+def test_file_that_is_none_is_told_and_the_rest_is_read(service, config, content):
     config.write_bytes(content)
     drop_in(config, "10-a.conf", text(SearchPath=service.admin))
     client = start(service, config)
@@ -176,7 +176,7 @@ def test_file_that_is_none_is_told_and_the_rest_is_read(service, config, content
 @pytest.mark.parametrize("line", [b"VMsPerUser=\xff", b"VMsPerUser=\x003", b"\xff", b"\xff=1",
                                   b"[Log\xff]"])
 def test_line_that_is_no_text_is_told_and_the_others_are_read(
-        service, config, line):  # noqa: F811
+        service, config, line):
     config.write_bytes(b"\xef\xbb\xbf[Limits]\n# caf\xe9\n ;\0\n" + line + b"\n" +
                        f"[Catalog]\nSearchPath={service.admin}".encode())
     client = start(service, config)
@@ -185,7 +185,7 @@ def test_line_that_is_no_text_is_told_and_the_others_are_read(
     assert f"{config}:4: " in told
 
 
-def test_reload_that_waits_for_a_file_reads_it_too(service, config):  # noqa: F811
+def test_reload_that_waits_for_a_file_reads_it_too(service, config):
     config.write_text(text(SearchPath=service.vendor))
     client = start(service, config)
     config.write_text(text(SearchPath=f"{service.vendor}:{service.admin}"))
@@ -195,7 +195,7 @@ def test_reload_that_waits_for_a_file_reads_it_too(service, config):  # noqa: F8
     assert client.state("50-half") == "invalid"
 
 
-def test_what_was_wrong_only_at_reload_leaves_the_service(service, config):  # noqa: F811
+def test_what_was_wrong_only_at_reload_leaves_the_service(service, config):
     config.write_text(text(SearchPath=service.admin))
     client = start(service, config)
     config.write_text(text(SearchPath="relative"))
@@ -207,13 +207,13 @@ def test_what_was_wrong_only_at_reload_leaves_the_service(service, config):  # n
     client.ping()
 
 
-def test_file_named_that_is_not_there(service):  # noqa: F811
+def test_file_named_that_is_not_there(service):
     with pytest.raises(AssertionError, match="exited with 2(.|\n)*missing.conf"):
         service.start(arguments=[f"--config={service.directory}/missing.conf"])
     service.daemons.clear()
 
 
-def test_machine_directories(service, config):  # noqa: F811
+def test_machine_directories(service, config):
     """The option --machines, which the tests always give, has the last word; so without it."""
     firmware(service)
     table = Layer(service.directory / "table")
@@ -242,7 +242,7 @@ def polkit(bus):
     fake.close()
 
 
-def test_limits(service, config, bus, polkit):  # noqa: F811
+def test_limits(service, config, bus, polkit):
     """Of one VM an owner, then of more, then of few bytes: read again at Reload."""
     service.ovmf()
     layers = text(SearchPath=service.vendor)
@@ -263,7 +263,7 @@ def test_limits(service, config, bus, polkit):  # noqa: F811
     assert warnings(service) == []
 
 
-def test_log_level(service, config):  # noqa: F811
+def test_log_level(service, config):
     """The line that each catalog is told with, which is of level notice."""
     def lines():
         return service.daemon.stderr().count("is in force")
@@ -279,7 +279,7 @@ def test_log_level(service, config):  # noqa: F811
     assert lines() == 1
 
 
-def test_system_wide_directories(service, bus):  # noqa: F811
+def test_system_wide_directories(service, bus):
     """/usr/lib, /run and /etc, in a root of its own; the last one has the most weight."""
     root = Root(service.directory / "root", [service.directory, bus.directory])
     try:
@@ -294,7 +294,7 @@ def test_system_wide_directories(service, bus):  # noqa: F811
             path = root.path(place)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(content)
-        client = service.start(default_layers=True, wrapper=root.wrapper).client
+        client = service.start(default_layers=True, wrapper=root.wrapper)
         assert search_path(client) == ["/b-etc"]
         for remove, expected in ((f"/etc/{name}.d/20-b.conf", "/b-lib"),
                                  (f"/usr/lib/{name}.d/20-b.conf", "/a-run"),

@@ -3,8 +3,6 @@
 
 import os
 import shutil
-import tempfile
-from pathlib import Path
 
 import pytest
 from test_access import as_uid
@@ -14,25 +12,17 @@ from lib import descriptors, paths
 from lib.checks import assert_all_answers
 from lib.client import ACCESS_DENIED
 from lib.descriptors import Layer
-from lib.service import Service
 
 # daemon and nobody: dbus-daemon serves only uids that the user database knows.
 SERVICE_UID, OTHER_UID = 1, 65534
 
 
 @pytest.fixture
-def service(bus):
-    """In a directory that other uids may enter, unlike pytest's; with copies of what it needs."""
-    directory = Path(tempfile.mkdtemp(prefix="vmfirmware-test-"))
-    directory.chmod(0o755)
-    shutil.copy(paths.daemon_binary(), directory / "vmfirmwared")
-    shutil.copytree(paths.machines_directory(), directory / "machines")
-    made = Service(bus, directory)
-    yield made
-    try:
-        made.close()
-    finally:
-        shutil.rmtree(directory)
+def service(service):
+    """With copies of what another uid may be unable to read."""
+    shutil.copy(paths.daemon_binary(), service.directory / "vmfirmwared")
+    shutil.copytree(paths.machines_directory(), service.directory / "machines")
+    return service
 
 
 def start(service, **options):

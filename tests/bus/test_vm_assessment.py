@@ -8,7 +8,7 @@ import pytest
 
 from lib import descriptors, wait
 from lib.faults import Strace
-from lib.vms import service  # noqa: F401
+from lib.vms import VMs
 
 
 def overwrite(path):
@@ -17,22 +17,22 @@ def overwrite(path):
 
 
 @pytest.fixture
-def vms(service):  # noqa: F811
+def vms(service):
     service.code, _ = service.ovmf("50-x")
     service.slow = service.raw("slow.bin")
     service.vendor.write("60-slow", descriptors.by_filename("kernel", service.slow))
-    vms = service.start_blind()
+    vms = VMs(service.start_blind())
     vms.make("vm", firmware="50-x")
     return vms
 
 
-def nothing_is_read_of(service, path):  # noqa: F811
+def nothing_is_read_of(service, path):
     """Who reads more than its head waits while the context lasts."""
     return Strace(service.daemon.process.pid, service.directory / "strace",
                   ["trace=pread64", "inject=pread64:delay_enter=300s:when=2+"], paths=[path])
 
 
-def until_read(service, path):  # noqa: F811
+def until_read(service, path):
     directory = f"/proc/{service.daemon.process.pid}/fd"
     wait.until(lambda: any(os.path.realpath(f"{directory}/{fd}") == path
                            for fd in os.listdir(directory)), f"{path} is read")
@@ -43,7 +43,7 @@ def until_state(vms, vm_id, state):
 
 
 @pytest.mark.parametrize("method", ["rename", "clone"])
-def test_of_another_name_meanwhile(service, vms, method):  # noqa: F811
+def test_of_another_name_meanwhile(service, vms, method):
     vms.make("slow", firmware="60-slow")
     overwrite(service.slow)
     overwrite(service.code)
@@ -57,7 +57,7 @@ def test_of_another_name_meanwhile(service, vms, method):  # noqa: F811
 
 
 @pytest.mark.parametrize("exists", [False, True])
-def test_prepared_by_an_older_catalog(service, vms, exists):  # noqa: F811
+def test_prepared_by_an_older_catalog(service, vms, exists):
     if exists:
         vms.make("slow", firmware="60-slow")
         os.utime(service.slow)

@@ -8,17 +8,17 @@ import pytest
 from lib import descriptors, images
 from lib.checks import raises
 from lib.descriptors import target
-from lib.vms import CONFLICT, MISSING, service  # noqa: F401
+from lib.vms import CONFLICT, MISSING, VMs
 
 Q35_ONLY = [target("x86_64", "pc-q35-[!2]*"), target("i386", "pc-q35-*")]
 
 
 @pytest.fixture
-def vms(service):  # noqa: F811
+def vms(service):
     service.ovmf("chosen", features=["acpi-s3", "secure-boot"], targets=[
         *Q35_ONLY, target("x86_64", "pc-i440fx-*")])
     service.ovmf("other", features=["secure-boot", "enrolled-keys"])
-    return service.start()
+    return VMs(service.start())
 
 
 def snapshot(vm):
@@ -75,7 +75,7 @@ def test_requirements_that_the_pin_satisfies(vms, options):
                                                       if k != "features"})["pinned"] is True
 
 
-def test_another_version_of_the_machine_is_accepted_and_recorded(service, vms):  # noqa: F811
+def test_another_version_of_the_machine_is_accepted_and_recorded(service, vms):
     vm = vms.make("vm", "x86_64", "pc-q35-7.2")
     vm.write(b"guest's")
     inode = os.stat(vm.nvram()).st_ino
@@ -88,7 +88,7 @@ def test_another_version_of_the_machine_is_accepted_and_recorded(service, vms): 
     assert [(signal[0], signal[3][1].get("Machine")) for signal in changed] == [
         (vm.path, "pc-q35-8.0")]
     assert os.stat(vm.nvram()).st_ino == inode and vm.read().startswith(b"guest's")
-    vms = service.restart()
+    vms = VMs(service.restart())
     assert vms.at("vm").get("Machine") == "pc-q35-8.0"
     assert vms.prepare("vm", "x86_64", "q35")["pinned"] is True
     assert vms.at("vm").get("Machine") == "q35"
@@ -104,17 +104,17 @@ def test_machine_that_is_refused_is_not_recorded(vms):
         vms.prepare("vm", "x86_64", "pc-q35-2.9")
 
 
-def test_nvram_format_of_a_vm_without_nvram(service):  # noqa: F811
+def test_nvram_format_of_a_vm_without_nvram(service):
     service.stateless("x")
-    vms = service.start()
+    vms = VMs(service.start())
     vms.make()
     vms.prepare(nvram_format="raw")
 
 
-def test_conflict_with_the_combined_and_the_store(service):  # noqa: F811
+def test_conflict_with_the_combined_and_the_store(service):
     service.combined("a", targets=[target("x86_64", "pc-i440fx-*")])
     service.uefi_vars("b", targets=[target("x86_64", "pc-q35-*")])
-    vms = service.start()
+    vms = VMs(service.start())
     vms.make("whole", "x86_64", "pc")
     vms.make("store", "x86_64", "q35")
     with raises(CONFLICT, "whole", "nvram-format"):
@@ -123,12 +123,12 @@ def test_conflict_with_the_combined_and_the_store(service):  # noqa: F811
         vms.prepare("store", "x86_64", "q35", nvram_format="raw")
 
 
-def test_fixed_size_flash_machine_versions(service):  # noqa: F811
+def test_fixed_size_flash_machine_versions(service):
     size = 64 * images.MIB
     service.vendor.write("x", descriptors.flash(
         service.raw("code.fd", size), service.raw("vars.fd", size),
         targets=[target("aarch64", "virt-*")]))
-    vms = service.start()
+    vms = VMs(service.start())
     vms.make("vm", "aarch64", "virt")
     assert vms.prepare("vm", "aarch64", "virt-7.2")["machine"] == "virt-7.2"
     with raises(CONFLICT, "machine"):

@@ -8,7 +8,7 @@ import pytest
 
 from lib import descriptors, images
 from lib.checks import invalid_args, raises
-from lib.vms import CONFLICT, NOT_SUPPORTED, OWNER, memfd, service  # noqa: F401
+from lib.vms import CONFLICT, NOT_SUPPORTED, OWNER, VMs, memfd
 
 VARS = images.OVMF_4M_VARS
 
@@ -25,9 +25,9 @@ def contents(path, fmt):
 
 
 @pytest.fixture
-def vms(service):  # noqa: F811
+def vms(service):
     service.ovmf(content=b"template")
-    return service.start_with_tools()
+    return VMs(service.start_with_qemu())
 
 
 def test_raw_template_becomes_qcow2(vms):
@@ -65,13 +65,13 @@ def test_qcow2_methods(vms):
     assert made.read().startswith(b"imported") and len(made.read()) == VARS
 
 
-def test_qcow2_template_becomes_raw_of_the_flash_size(service):  # noqa: F811
+def test_qcow2_template_becomes_raw_of_the_flash_size(service):
     size = 64 * images.MIB
     source = service.raw("source", 1024 * 768, b"\xff" * 1000)
     service.vendor.write("x", descriptors.flash(
         service.raw("code.fd", size), images.convert_qcow2(source, service.images / "v.qcow2"),
         template_fmt="qcow2", targets=[descriptors.target("aarch64", "virt-*")]))
-    vms = service.start_with_tools()
+    vms = VMs(service.start_with_qemu())
     vm = vms.make("raw", "aarch64", "virt", nvram_format="raw")
     assert len(vm.read()) == size == vm.resolution["nvram"]["size"]
     assert vm.read().startswith(b"\xff" * 1000 + b"\0")
@@ -81,16 +81,16 @@ def test_qcow2_template_becomes_raw_of_the_flash_size(service):  # noqa: F811
     assert len(contents(plain.nvram(), "qcow2")) == size
 
 
-def test_combined_as_qcow2(service):  # noqa: F811
+def test_combined_as_qcow2(service):
     service.combined()
-    vm = service.start_with_tools().make(nvram_format="qcow2")
+    vm = VMs(service.start_with_qemu()).make(nvram_format="qcow2")
     assert vm.resolution["flash"][0]["format"] == "qcow2"
     assert contents(vm.nvram(), "qcow2").startswith(b"whole image")
 
 
-def test_without_qemu_img(service):  # noqa: F811
+def test_without_qemu_img(service):
     service.ovmf()
-    vms = service.start()
+    vms = VMs(service.start())
     with raises(NOT_SUPPORTED, "qemu-img"):
         vms.prepare(nvram_format="qcow2")
     assert vms.list() == [] and os.listdir(service.state / "vms" / "0") == []
@@ -98,20 +98,20 @@ def test_without_qemu_img(service):  # noqa: F811
 
 
 @pytest.mark.parametrize("script", ["exit 1", "echo broken >&2; exit 3", "kill -9 $$"])
-def test_qemu_img_that_fails(service, script):  # noqa: F811
+def test_qemu_img_that_fails(service, script):
     programs = service.directory / "programs"
     programs.mkdir()
     (programs / "qemu-img").write_text(f"#!/bin/sh\n{script}\n")
     (programs / "qemu-img").chmod(0o755)
     service.ovmf()
-    vms = service.start(path=f"{programs}:{os.environ['PATH']}")
+    vms = VMs(service.start(path=f"{programs}:{os.environ['PATH']}"))
     with pytest.raises(Exception) as info:
         vms.prepare(nvram_format="qcow2")
     assert "qemu-img" in str(info.value)
     assert vms.list() == [] and os.listdir(service.state / "vms" / "0") == []
 
 
-def test_qemu_img_gets_no_capabilities_and_no_descriptors(service):  # noqa: F811
+def test_qemu_img_gets_no_capabilities_and_no_descriptors(service):
     programs = service.directory / "programs"
     programs.mkdir()
     log = service.directory / "log"
@@ -120,7 +120,7 @@ def test_qemu_img_gets_no_capabilities_and_no_descriptors(service):  # noqa: F81
         f" >{log}\nexec {os.popen('command -v qemu-img').read().strip()} \"$@\"\n")
     (programs / "qemu-img").chmod(0o755)
     service.ovmf()
-    vms = service.start(path=f"{programs}:{os.environ['PATH']}")
+    vms = VMs(service.start(path=f"{programs}:{os.environ['PATH']}"))
     lease = vms.prepare("other", lease=True)["lease"]
     vms.make(nvram_format="qcow2")
     os.close(lease)
@@ -133,9 +133,9 @@ def test_qemu_img_gets_no_capabilities_and_no_descriptors(service):  # noqa: F81
     assert any("-f raw" in line for line in lines)
 
 
-def test_store_takes_no_format(service):  # noqa: F811
+def test_store_takes_no_format(service):
     service.uefi_vars()
-    vms = service.start_with_tools()
+    vms = VMs(service.start_with_qemu())
     for fmt in ("raw", "qcow2"):
         with invalid_args("nvram-format"):
             vms.prepare(nvram_format=fmt)

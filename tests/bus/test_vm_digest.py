@@ -6,13 +6,13 @@ import subprocess
 import pytest
 
 from lib import descriptors, images
-from lib.vms import service  # noqa: F401
+from lib.vms import VMs
 
 ROUNDS = 100
 
 
 @pytest.fixture
-def coarse(service):  # noqa: F811
+def coarse(service):
     """A directory on a file system that tells the time in ticks of the kernel's clock."""
     directory = service.directory / "coarse"
     directory.mkdir()
@@ -21,10 +21,10 @@ def coarse(service):  # noqa: F811
     subprocess.run(["umount", "-l", directory], check=True)
 
 
-def test_two_changes_within_one_tick(service, coarse):  # noqa: F811
+def test_two_changes_within_one_tick(service, coarse):
     path = images.raw(str(coarse / "bios.bin"), 65536)
     service.vendor.write("x", descriptors.by_filename("memory", path))
-    vms = service.start_blind()
+    vms = VMs(service.start_blind())
     vms.make()
     with open(path, "r+b", buffering=0) as file:
         for _ in range(ROUNDS):

@@ -14,17 +14,17 @@ import pytest
 from lib import descriptors, images, wait
 from lib.checks import raises
 from lib.client import DBusError
-from lib.vms import IN_USE, LIMITS, service  # noqa: F401
+from lib.vms import IN_USE, LIMITS, VMs
 
 SIZE = 64 * images.MIB
 
 
 @pytest.fixture
-def vms(service):  # noqa: F811
+def vms(service):
     service.vendor.write("x", descriptors.flash(
         service.raw("code.fd", SIZE), service.raw("vars.fd", SIZE, b"\xff" * 100000),
         targets=[descriptors.target("aarch64", "virt-*")]))
-    return service.start()
+    return VMs(service.start())
 
 
 @pytest.fixture
@@ -144,15 +144,15 @@ def test_removed_reset_or_changed_while_live_export_runs(vm):
         assert pipe.read() == before
 
 
-def test_service_stops_with_an_export_under_way(service, vm):  # noqa: F811
+def test_service_stops_with_an_export_under_way(service, vm):
     fd, size = vm.export_raw()
-    again = service.restart()
+    again = VMs(service.restart())
     with os.fdopen(fd, "rb") as pipe:
         assert len(pipe.read()) < size
     assert again.at("vm").get("InUse") is False
 
 
-def test_select_is_quick_while_a_large_vm_is_made(service, vms):  # noqa: F811
+def test_select_is_quick_while_a_large_vm_is_made(service, vms):
     with open(service.images / "vars.fd", "wb") as file:
         for _ in range(64):
             file.write(os.urandom(images.MIB))

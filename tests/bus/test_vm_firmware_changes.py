@@ -7,19 +7,19 @@ import pytest
 
 from lib import descriptors, images
 from lib.checks import raises
-from lib.vms import GONE, service  # noqa: F401
+from lib.vms import GONE, VMs
 
 SECURE = ["secure-boot", "enrolled-keys", "requires-smm"]
 
 
 @pytest.fixture
-def code(service):  # noqa: F811
+def code(service):
     return service.ovmf("50-old", features=SECURE + ["verbose-static"])[0]
 
 
 @pytest.fixture
-def vms(service, code):  # noqa: F811
-    vms = service.start()
+def vms(service, code):
+    vms = VMs(service.start())
     vms.make().write(b"guest's")
     return vms
 
@@ -34,24 +34,24 @@ def overwrite(path, data=b"updated"):
         file.write(data)
 
 
-def state_of(service, vms):  # noqa: F811
+def state_of(service, vms):
     """The state in the object, in the list, and after a restart."""
     from lib import wait
     want = vms.at("vm").get("State")
     assert vms.list()[0][3] == want
-    again = service.restart()
+    again = VMs(service.restart())
     wait.until(lambda: again.at("vm").get("State") == want, f"State is {want} after restart")
     assert again.list()[0][3] == want
     return want
 
 
-def test_nothing_changed(service, vms):  # noqa: F811
+def test_nothing_changed(service, vms):
     assert reload_and_prepare(vms)["changed"] == []
     assert state_of(service, vms) == "ready"
 
 
 @pytest.mark.parametrize("atomic", [False, True])
-def test_changed_image_of_the_same_size_is_used_and_told(service, vms, code, atomic):  # noqa: F811
+def test_changed_image_of_the_same_size_is_used_and_told(service, vms, code, atomic):
     if atomic:
         images.copy(code, code + ".new")
         overwrite(code + ".new")
@@ -67,20 +67,20 @@ def test_changed_image_of_the_same_size_is_used_and_told(service, vms, code, ato
     assert state_of(service, vms) == "changed"
 
 
-def test_changed_stays_until_rebind(service, vms, code):  # noqa: F811
+def test_changed_stays_until_rebind(service, vms, code):
     overwrite(code)
     vms.prepare()
     digest = vms.at("vm").get("ExecutableDigest")
     service.restart()
-    vm = service.vms.at("vm")
-    assert service.vms.prepare()["changed"] == ["executable"]
+    vm = VMs(service.client).at("vm")
+    assert VMs(service.client).prepare()["changed"] == ["executable"]
     resolution = vm.rebind(features=SECURE)
     assert resolution["changed"] == [] and resolution["pinned"] is False
     assert vm.get("ExecutableDigest") != digest and vm.get("State") == "ready"
-    assert service.vms.prepare()["changed"] == [] and vm.read().startswith(b"guest's")
+    assert VMs(service.client).prepare()["changed"] == [] and vm.read().startswith(b"guest's")
 
 
-def test_changed_template_is_told(service, vms):  # noqa: F811
+def test_changed_template_is_told(service, vms):
     template = str(service.images / "50-old-vars.fd")
     overwrite(template)
     assert reload_and_prepare(vms)["changed"] == ["nvram-template"]
@@ -94,7 +94,7 @@ def test_changed_template_is_told(service, vms):  # noqa: F811
     assert vms.at("vm").read().startswith(b"guest's")
 
 
-def test_changed_descriptor_is_told(service, vms, code):  # noqa: F811
+def test_changed_descriptor_is_told(service, vms, code):
     service.vendor.write("50-old", descriptors.flash(
         code, str(service.images / "50-old-vars.fd"), features=SECURE + ["other"]))
     resolution = reload_and_prepare(vms)
@@ -104,7 +104,7 @@ def test_changed_descriptor_is_told(service, vms, code):  # noqa: F811
     assert reload_and_prepare(vms)["changed"] == ["descriptor"]
 
 
-def test_equivalent_takes_the_place_of_the_gone(service, vms, code):  # noqa: F811
+def test_equivalent_takes_the_place_of_the_gone(service, vms, code):
     os.unlink(code)
     new_code, new_template = service.ovmf("60-new", features=["amd-other", *SECURE])
     for _ in range(2):
@@ -127,7 +127,7 @@ def test_equivalent_takes_the_place_of_the_gone(service, vms, code):  # noqa: F8
     ["secure-boot", "requires-smm"], ["secure-boot", "enrolled-keys"], [],
     [*SECURE, "amd-sev"], [*SECURE, "amd-sev-es"], [*SECURE, "amd-sev-snp"],
     [*SECURE, "intel-tdx"]])
-def test_never_a_silent_downgrade(service, vms, code, features):  # noqa: F811
+def test_never_a_silent_downgrade(service, vms, code, features):
     os.unlink(code)
     service.ovmf("60-new", features=features)
     vms.client.reload()
@@ -140,13 +140,13 @@ def test_never_a_silent_downgrade(service, vms, code, features):  # noqa: F811
     assert state_of(service, vms) == "firmware-gone"
 
 
-def gone(service, vms, name="60-new"):  # noqa: F811
+def gone(service, vms, name="60-new"):
     vms.client.reload()
     with raises(GONE, "vm", name):
         vms.prepare()
 
 
-def test_other_geometry_is_no_equivalent(service, vms, code):  # noqa: F811
+def test_other_geometry_is_no_equivalent(service, vms, code):
     os.unlink(code)
     service.vendor.write("60-new", descriptors.flash(
         service.raw("c.fd", images.OVMF_2M_CODE), service.raw("v.fd", images.OVMF_2M_VARS),
@@ -154,7 +154,7 @@ def test_other_geometry_is_no_equivalent(service, vms, code):  # noqa: F811
     gone(service, vms)
 
 
-def test_other_mode_format_device_or_machine_is_no_equivalent(service, vms, code):  # noqa: F811
+def test_other_mode_format_device_or_machine_is_no_equivalent(service, vms, code):
     os.unlink(code)
     service.stateless("60-new", features=SECURE)
     service.bios("61-new", features=SECURE)
@@ -168,7 +168,7 @@ def test_other_mode_format_device_or_machine_is_no_equivalent(service, vms, code
 
 
 @pytest.mark.parametrize("how", ["smaller", "larger", "qcow2", "directory", "fifo"])
-def test_image_of_another_size_or_kind_counts_as_gone(service, vms, code, how):  # noqa: F811
+def test_image_of_another_size_or_kind_counts_as_gone(service, vms, code, how):
     os.unlink(code)
     if how == "qcow2":
         images.qcow2(code, images.OVMF_4M_CODE)
@@ -183,7 +183,7 @@ def test_image_of_another_size_or_kind_counts_as_gone(service, vms, code, how): 
     assert vms.at("vm").get("State") == "firmware-gone"
 
 
-def test_gone_in_a_reload_is_told_without_a_call(service, vms, code):  # noqa: F811
+def test_gone_in_a_reload_is_told_without_a_call(service, vms, code):
     from lib import wait
     service.watch()
     os.unlink(code)
@@ -194,11 +194,11 @@ def test_gone_in_a_reload_is_told_without_a_call(service, vms, code):  # noqa: F
     assert {"State": "firmware-gone"} in changes
 
 
-def test_update_from_2m_to_4m_under_a_pinned_vm(service):  # noqa: F811
+def test_update_from_2m_to_4m_under_a_pinned_vm(service):
     code = service.raw("2m-code.fd", images.OVMF_2M_CODE, b"2M")
     variables = service.raw("2m-vars.fd", images.OVMF_2M_VARS, b"2M")
     service.vendor.write("50", descriptors.flash(code, variables))
-    vms = service.start()
+    vms = VMs(service.start())
     vm = vms.make()
     code_4m, vars_4m = service.ovmf("50")
     resolution = reload_and_prepare(vms)
@@ -211,9 +211,9 @@ def test_update_from_2m_to_4m_under_a_pinned_vm(service):  # noqa: F811
     assert os.path.getsize(vm.nvram()) == images.OVMF_2M_VARS
 
 
-def test_combined_runs_on_without_its_package(service):  # noqa: F811
+def test_combined_runs_on_without_its_package(service):
     whole = service.combined()
-    vms = service.start()
+    vms = VMs(service.start())
     vm = vms.make()
     vm.write(b"guest's")
     os.unlink(whole)
@@ -224,7 +224,7 @@ def test_combined_runs_on_without_its_package(service):  # noqa: F811
         vm.reset()
 
 
-def test_clone_tells_the_state_of_its_firmware(service, vms, code):  # noqa: F811
+def test_clone_tells_the_state_of_its_firmware(service, vms, code):
     overwrite(code)
     vms.prepare()
     assert vms.at("vm").clone("twin").get("State") == "changed"

@@ -13,7 +13,7 @@ from lib.bus import has_owner
 from lib.client import MANAGER, MANAGER_PATH, NAME, Client
 from lib.fakepolkit import NEVER, NO, YES, FakePolkit
 from lib.idle import assert_rests
-from lib.vms import SIXTEEN_CALLS, VMs, service, start_as  # noqa: F401
+from lib.vms import SIXTEEN_CALLS, VMs, start_as
 
 OWN = "org.vmfirmware1.manage-own-vms"
 
@@ -23,13 +23,13 @@ def bus(own_bus):
     return own_bus
 
 
-def test_calls_with_many_descriptors_from_many_uids(bus, service):  # noqa: F811
+def test_calls_with_many_descriptors_from_many_uids(bus, service):
     polkit = FakePolkit(bus, {OWN: NEVER})
     service.ovmf()
     old = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (1024, old[1]))
     try:
-        vms = service.start()
+        vms = VMs(service.start())
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, old)
     children = [start_as(uid, SIXTEEN_CALLS, bus) for uid in (1, 2, 3, 6, 7, 8)]
@@ -68,9 +68,9 @@ def in_threads(bus, count, function):
     assert not failures, failures
 
 
-def test_many_clients_many_owners(bus, service):  # noqa: F811
+def test_many_clients_many_owners(bus, service):
     service.ovmf()
-    vms = service.start()
+    vms = VMs(service.start())
 
     def make(mine, number):
         for index in range(10):
@@ -84,9 +84,9 @@ def test_many_clients_many_owners(bus, service):  # noqa: F811
         assert (state.st_uid, state.st_mode & 0o7777) == (owner, 0o600)
 
 
-def test_same_vm_from_all_sides_is_made_once(bus, service):  # noqa: F811
+def test_same_vm_from_all_sides_is_made_once(bus, service):
     service.ovmf()
-    vms = service.start()
+    vms = VMs(service.start())
     service.watch()
     made = []
     in_threads(bus, 16, lambda mine, _: made.append(mine.prepare()["nvram"]["created"]))
@@ -94,9 +94,9 @@ def test_same_vm_from_all_sides_is_made_once(bus, service):  # noqa: F811
     assert len(vms.list()) == 1 and len(service.signals.named("VMAdded")) == 1
 
 
-def test_one_lease_of_many_asked_for(bus, service):  # noqa: F811
+def test_one_lease_of_many_asked_for(bus, service):
     service.ovmf()
-    vms = service.start()
+    vms = VMs(service.start())
     vms.make()
     leases, refused = [], []
 
@@ -111,9 +111,9 @@ def test_one_lease_of_many_asked_for(bus, service):  # noqa: F811
     os.close(leases[0])
 
 
-def test_calls_on_one_vm_are_in_order(service):  # noqa: F811
+def test_calls_on_one_vm_are_in_order(service):
     service.ovmf()
-    vms = service.start()
+    vms = VMs(service.start())
     answers = []
 
     def call(path, interface, method, arguments):
@@ -147,10 +147,10 @@ def test_calls_on_one_vm_are_in_order(service):  # noqa: F811
     assert answers == ["ok", "ok", "ok", "org.vmfirmware1.VMExists", "ok"] * 5
 
 
-def test_uids_take_turns(service):  # noqa: F811
+def test_uids_take_turns(service):
     """The one call for 1002 comes last of all, and is answered among the first for 1001."""
     service.ovmf()
-    vms = service.start()
+    vms = VMs(service.start())
     answers = []
 
     def prepare(owner, number):
@@ -199,12 +199,12 @@ class Holder:
         return pid.endswith("\n") and os.path.exists(f"/proc/{pid.strip()}")
 
 
-def assert_rests_while_held(service, holder):  # noqa: F811
+def assert_rests_while_held(service, holder):
     assert_rests(service.daemon.process.pid, 1)
     assert holder.holds(), "it had nothing to wait for"
 
 
-def test_service_sleeps_while_it_works_for_a_caller_that_has_gone(bus, service):  # noqa: F811
+def test_service_sleeps_while_it_works_for_a_caller_that_has_gone(bus, service):
     holder = Holder(service.directory, "qemu-img")
     service.ovmf()
     service.start(path=holder.path)
@@ -218,7 +218,7 @@ def test_service_sleeps_while_it_works_for_a_caller_that_has_gone(bus, service):
         assert_rests_while_held(service, holder)
 
 
-def test_service_sleeps_while_it_reloads_for_a_caller_that_has_gone(bus, service):  # noqa: F811
+def test_service_sleeps_while_it_reloads_for_a_caller_that_has_gone(bus, service):
     polkit = FakePolkit(bus, {"org.vmfirmware1.reload": YES})
     holder = Holder(service.directory, "qemu-system-x86_64")
     service.ovmf()

@@ -10,8 +10,7 @@ import pytest
 
 from lib import images
 from lib.checks import raises
-from lib.vms import (IN_USE, MISMATCH, MISSING, OWNER, UNUSABLE, run_as, service,  # noqa: F401
-                     start_as)
+from lib.vms import IN_USE, MISMATCH, MISSING, OWNER, UNUSABLE, VMs, run_as, start_as
 
 VARS = images.OVMF_4M_VARS
 # how long somebody waits who waits for a lease of fcntl(2)
@@ -19,9 +18,9 @@ LEASE_BREAK_SECONDS = int(Path("/proc/sys/fs/lease-break-time").read_text(encodi
 
 
 @pytest.fixture
-def vms(service):  # noqa: F811
+def vms(service):
     service.ovmf()
-    return service.start_with_tools()
+    return VMs(service.start_with_qemu())
 
 
 @pytest.fixture
@@ -195,7 +194,7 @@ sys.stdin.read()
         child.communicate("")
 
 
-def test_hard_link_that_he_keeps_does_not_reach_the_next_nvram(service, vm):  # noqa: F811
+def test_hard_link_that_he_keeps_does_not_reach_the_next_nvram(service, vm):
     mine = service.directory / "mine"
     mine.mkdir()
     os.chown(mine, OWNER, OWNER)
@@ -205,9 +204,9 @@ def test_hard_link_that_he_keeps_does_not_reach_the_next_nvram(service, vm):  # 
     assert vm.read().startswith(b"template")
 
 
-def test_json_store_that_grows(service):  # noqa: F811
+def test_json_store_that_grows(service):
     service.uefi_vars("a")
-    vms = service.start()
+    vms = VMs(service.start())
     vm = vms.make("vm", owner=OWNER)
     run_as(OWNER, f"os.truncate({vm.nvram()!r}, {images.MIB})")
     vms.prepare("vm", owner=OWNER)

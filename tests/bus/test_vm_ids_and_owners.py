@@ -7,8 +7,7 @@ import pytest
 
 from lib.checks import invalid_args, raises
 from lib.client import ACCESS_DENIED
-from lib.vms import (NO_SUCH_VM, NOBODY, OTHER, OWNER, GLib, memfd, run_as, service,  # noqa: F401
-                     vm_path)
+from lib.vms import NO_SUCH_VM, NOBODY, OTHER, OWNER, GLib, VMs, memfd, run_as, vm_path
 
 GOOD_IDS = ["a", "libvirt:my guest", "ünïcödé ✓", "x" * 200, "ü" * 100, "-rf", "a.b", "~", "lock",
             "%s%n", "\\", "'; rm", "_20", " leading", "pin.json", "a..", "\u202e",
@@ -18,27 +17,27 @@ BAD_IDS = ["", ".", "..", ".hidden", ".new-00000000", "a/b", "/", "../1/x", "a\n
 
 
 @pytest.fixture
-def vms(service):  # noqa: F811
+def vms(service):
     service.ovmf()
-    return service.start()
+    return VMs(service.start())
 
 
 @pytest.mark.parametrize("vm_id", GOOD_IDS, ids=ascii)
-def test_id_is_kept_as_it_is(service, vms, vm_id):  # noqa: F811
+def test_id_is_kept_as_it_is(service, vms, vm_id):
     vm = vms.make(vm_id)
     assert vm.path == vm_path(vm_id) == vms.get(vm_id)
     assert vm.get("Id") == vm_id
     assert vms.list() == [(vm_id, 0, "ovmf", "ready", vm.path)]
     assert vm.nvram() == f"{service.state}/vms/0/{vm_id}/nvram.raw"
     assert os.path.isfile(vm.nvram())
-    vms = service.restart()
+    vms = VMs(service.restart())
     assert vms.prepare(vm_id)["pinned"] is True
     vms.at(vm_id).remove()
     assert os.listdir(service.state / "vms" / "0") == []
 
 
 @pytest.mark.parametrize("vm_id", BAD_IDS, ids=ascii)
-def test_no_id(service, vms, vm_id):  # noqa: F811
+def test_no_id(service, vms, vm_id):
     with invalid_args("id"):
         vms.prepare(vm_id)
     with invalid_args("id"):
@@ -47,12 +46,12 @@ def test_no_id(service, vms, vm_id):  # noqa: F811
     assert sorted(os.listdir(service.state)) == ["lock", "vms"]
 
 
-def test_all_odd_ids_side_by_side(service, vms):  # noqa: F811
+def test_all_odd_ids_side_by_side(service, vms):
     for vm_id in GOOD_IDS:
         vms.make(vm_id)
     expected = sorted(GOOD_IDS, key=str.encode)
     assert [entry[0] for entry in vms.list()] == expected
-    assert [entry[0] for entry in service.restart().list()] == expected
+    assert [entry[0] for entry in VMs(service.restart()).list()] == expected
 
 
 def test_each_uid_has_its_own_ids(vms):

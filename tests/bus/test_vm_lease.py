@@ -10,15 +10,15 @@ import pytest
 
 from lib import wait
 from lib.checks import raises
-from lib.vms import IN_USE, MISSING, OWNER, memfd, service, start_as  # noqa: F401
+from lib.vms import IN_USE, MISSING, OWNER, VMs, memfd, start_as
 
 VARS = 540672
 
 
 @pytest.fixture
-def vms(service):  # noqa: F811
+def vms(service):
     service.ovmf()
-    return service.start()
+    return VMs(service.start())
 
 
 @pytest.fixture
@@ -68,10 +68,10 @@ def test_held_lease_stops_what_would_touch_the_nvram(vms, vm, use, how):
     USES[use](vm)
 
 
-def test_lease_outlives_the_service(service, vm):  # noqa: F811
+def test_lease_outlives_the_service(service, vm):
     lease = vm.acquire()
     for again in (service.restart, service.crash):
-        vm = again().at("vm")
+        vm = VMs(again()).at("vm")
         assert vm.get("InUse") is True
         for use in ("Reset", "a second lease", "Remove"):
             with raises(IN_USE):
@@ -94,9 +94,9 @@ def test_lease_lasts_while_any_copy_is_open_and_not_longer(vm):
     os.close(vm.acquire())
 
 
-def test_killed_holder_frees_it_at_once(bus, service):  # noqa: F811
+def test_killed_holder_frees_it_at_once(bus, service):
     service.ovmf()
-    vms = service.start()
+    vms = VMs(service.start())
     vm = vms.make()
     holder = start_as(0, "fd = vms.at('vm').acquire(); print('held', flush=True); input()", bus)
     assert holder.stdout.readline() == "held\n"

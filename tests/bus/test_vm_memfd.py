@@ -12,8 +12,7 @@ from gi.repository import GLib
 from lib import images
 from lib.checks import invalid_args, raises
 from lib.client import MANAGER, MANAGER_PATH
-from lib.vms import (MISMATCH, NO_MATCH, OWNER, UNUSABLE, VM, VM_EXISTS, memfd,  # noqa: F401
-                     run_as, service)
+from lib.vms import MISMATCH, NO_MATCH, OWNER, UNUSABLE, VM, VM_EXISTS, VMs, memfd
 
 VARS = images.OVMF_4M_VARS
 
@@ -54,10 +53,10 @@ BAD_FDS = {
 
 
 @pytest.fixture
-def vms(service):  # noqa: F811
+def vms(service):
     service.ovmf()
     service.combined("zz-combined")
-    return service.start_with_tools()
+    return VMs(service.start_with_qemu())
 
 
 @pytest.mark.parametrize("kind", BAD_FDS)
@@ -154,9 +153,9 @@ def test_import_vm_of_what_does_not_fit(vms):
             vms.import_vm("x", "x86_64", "q35", memfd(b"", VARS), **{key: value})
 
 
-def test_import_vm_of_firmware_without_variables(service):  # noqa: F811
+def test_import_vm_of_firmware_without_variables(service):
     service.stateless()
-    vms = service.start()
+    vms = VMs(service.start())
     with invalid_args("nvram"):
         vms.import_vm("in", "x86_64", "q35", memfd(b"", VARS))
     with invalid_args("nvram-template"):
@@ -164,7 +163,7 @@ def test_import_vm_of_firmware_without_variables(service):  # noqa: F811
     assert vms.list() == []
 
 
-def test_qcow2_with_a_backing_file_is_not_taken(service, vms):  # noqa: F811
+def test_qcow2_with_a_backing_file_is_not_taken(service, vms):
     path = str(service.images / "backed.qcow2")
     os.system(f"qemu-img create -q -f qcow2 -b /etc/passwd -F raw {path} {VARS}")
     with open(path, "rb") as file:
@@ -179,9 +178,9 @@ def test_qcow2_with_a_backing_file_is_not_taken(service, vms):  # noqa: F811
     assert len(vms.list()) == 1
 
 
-def test_store_is_imported_up_to_a_mebibyte(service):  # noqa: F811
+def test_store_is_imported_up_to_a_mebibyte(service):
     service.uefi_vars()
-    vms = service.start()
+    vms = VMs(service.start())
     vm = vms.make()
     content = b'{"version": 2, "variables": []}'
     vm.import_nvram(memfd(content))

@@ -8,17 +8,17 @@ import pytest
 from lib import images
 from lib.checks import invalid_args, raises
 from lib.client import DBusError
-from lib.vms import (MISMATCH, MISSING, NO_SUCH_VM, NOT_SUPPORTED, OTHER, OWNER,  # noqa: F401
-                     VM_EXISTS, memfd, service, vm_path)
+from lib.vms import (MISMATCH, MISSING, NO_SUCH_VM, NOT_SUPPORTED, OTHER, OWNER, VM_EXISTS, VMs,
+                     memfd, vm_path)
 
 VARS = images.OVMF_4M_VARS
 
 
 @pytest.fixture
-def vms(service):  # noqa: F811
+def vms(service):
     service.ovmf(content=b"template")
     service.stateless("zz-stateless")
-    return service.start()
+    return VMs(service.start())
 
 
 @pytest.fixture
@@ -108,7 +108,7 @@ def test_import_must_fit(vm, size):
     assert vm.read() == old and vm.backups() == []
 
 
-def test_no_format_is_guessed(service, vm):  # noqa: F811
+def test_no_format_is_guessed(service, vm):
     with open(service.qcow2("x.qcow2", VARS), "rb") as file:
         content = file.read()
     for options in ({}, {"format": "raw"}, {"format": "json"}):

@@ -11,12 +11,10 @@ from gi.repository import Gio, GLib
 from lib import images, wait
 from lib.client import ACCESS_DENIED
 from lib.fakepolkit import CHALLENGE, NEVER, NO, YES, FakePolkit
-from lib.vms import (  # noqa: F401
-    LIMITS, OTHER, OWNER, SIXTEEN_CALLS, VMs, run_as, service, start_as, vm_path)
+from lib.vms import LIMITS, OTHER, OWNER, SIXTEEN_CALLS, VMs, run_as, start_as, vm_path
 
 OWN, ALL = "org.vmfirmware1.manage-own-vms", "org.vmfirmware1.manage-all-vms"
 INTERACTIVE = "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired"
-VARS = images.OVMF_4M_VARS
 
 
 @pytest.fixture
@@ -33,9 +31,9 @@ def polkit(bus):
 
 
 @pytest.fixture
-def vms(service, polkit):  # noqa: F811
+def vms(service, polkit):
     service.ovmf()
-    return service.start()
+    return VMs(service.start())
 
 
 def test_owner_may_keep_vms(bus, vms, polkit):
@@ -197,7 +195,7 @@ sys.stdin.read()
     vms.client.reload()
 
 
-def test_descriptors_of_waiting_calls(bus, service, vms, polkit):  # noqa: F811
+def test_descriptors_of_waiting_calls(bus, service, vms, polkit):
     polkit.answers[OWN] = NEVER
     before = len(os.listdir(f"/proc/{service.daemon.process.pid}/fd"))
     child = start_as(OWNER, SIXTEEN_CALLS, bus)
@@ -225,13 +223,13 @@ def test_256_vms_and_no_more(bus, vms, polkit):
     vms.make("and root's", owner=OWNER)
 
 
-def test_four_gibibytes_and_no_more(bus, service, polkit):  # noqa: F811
+def test_four_gibibytes_and_no_more(bus, service, polkit):
     from lib import descriptors
     size = 256 * images.MIB
     service.vendor.write("x", descriptors.flash(
         service.raw("code.fd", size), service.raw("vars.fd", size),
         targets=[descriptors.target("aarch64", "sbsa-ref")]))
-    vms = service.start()
+    vms = VMs(service.start())
     for index in range(15):
         vms.make(f"vm{index}", "aarch64", "sbsa-ref", owner=OWNER)
     for call in ("vms.prepare('vm15', 'aarch64', 'sbsa-ref')", "vms.at('vm1', 1).clone('twin')"):
@@ -242,16 +240,16 @@ def test_four_gibibytes_and_no_more(bus, service, polkit):  # noqa: F811
     assert run_as(OWNER, "vms.prepare('vm2', 'aarch64', 'sbsa-ref')", bus) == []
 
 
-def test_files_grown_by_their_owner_are_counted(bus, service, vms, polkit):  # noqa: F811
+def test_files_grown_by_their_owner_are_counted(bus, service, vms, polkit):
     service.daemon.stop()
     service.daemons.remove(service.daemon)
     # on ext4 no file is large enough
     subprocess.run(["mount", "-t", "tmpfs", "tmpfs", service.state], check=True)
     try:
-        vms = service.start()
+        vms = VMs(service.start())
         for name in ("a", "b"):
             os.truncate(vms.make(name, owner=OWNER).nvram(), 2**63 - 1)
-        vms = service.restart()
+        vms = VMs(service.restart())
         assert run_as(OWNER, "vms.prepare('one more')", bus)[0] == LIMITS
         vms.at("b", OWNER).remove()
         vm = vms.at("a", OWNER)

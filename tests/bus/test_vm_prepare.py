@@ -9,12 +9,12 @@ import pytest
 
 from lib import descriptors, images
 from lib.checks import raises
-from lib.vms import (NO_MATCH, NO_SUCH_VM, OWNER, VM_EXISTS, service, vm_path)  # noqa: F401
+from lib.vms import NO_MATCH, NO_SUCH_VM, OWNER, VM_EXISTS, VMs, vm_path
 
 
-def test_split_gets_a_copy_of_the_template(service):  # noqa: F811
+def test_split_gets_a_copy_of_the_template(service):
     _, template = service.ovmf()
-    vms = service.start()
+    vms = VMs(service.start())
     path, resolution, fds = vms.prepare_raw("vm", "x86_64", "q35")
     assert path == vm_path("vm") and fds == []
     nvram = resolution["nvram"]
@@ -29,9 +29,9 @@ def test_split_gets_a_copy_of_the_template(service):  # noqa: F811
     assert resolution["flash"][1]["format"] == "raw"
 
 
-def test_later_calls_return_the_same(service):  # noqa: F811
+def test_later_calls_return_the_same(service):
     service.ovmf("50-first")
-    vms = service.start()
+    vms = VMs(service.start())
     first = vms.prepare()
     service.ovmf("10-newer")
     vms.client.reload()
@@ -42,15 +42,15 @@ def test_later_calls_return_the_same(service):  # noqa: F811
     assert later["nvram"].pop("created") is False and first["nvram"].pop("created") is True
     assert later == first
     assert vms.at("vm").read().startswith(b"written by the guest")
-    restarted = service.restart().prepare()
+    restarted = VMs(service.restart()).prepare()
     restarted.pop("pinned")
     restarted["nvram"].pop("created")
     assert restarted == first
 
 
-def test_combined_gets_a_copy_of_the_whole_image(service):  # noqa: F811
+def test_combined_gets_a_copy_of_the_whole_image(service):
     whole = service.combined()
-    vms = service.start()
+    vms = VMs(service.start())
     vm = vms.make()
     resolution = vm.resolution
     assert resolution["executable"]["filename"] == whole
@@ -64,9 +64,9 @@ def test_combined_gets_a_copy_of_the_whole_image(service):  # noqa: F811
 
 
 @pytest.mark.parametrize("kind", ["stateless", "bios"])
-def test_firmware_without_variables_has_a_pin_and_no_nvram(service, kind):  # noqa: F811
+def test_firmware_without_variables_has_a_pin_and_no_nvram(service, kind):
     getattr(service, kind)("x")
-    vms = service.start()
+    vms = VMs(service.start())
     vm = vms.make(render=["qemu"])
     assert "nvram" not in vm.resolution and vm.resolution["pinned"] is False
     assert vm.get("NVRAM") == ("", "") and vm.get("State") == "ready"
@@ -80,9 +80,9 @@ def test_firmware_without_variables_has_a_pin_and_no_nvram(service, kind):  # no
     os.close(lease)
 
 
-def test_variable_store_is_copied_from_its_template(service):  # noqa: F811
+def test_variable_store_is_copied_from_its_template(service):
     _, template = service.uefi_vars()
-    vms = service.start()
+    vms = VMs(service.start())
     vm = vms.make(render=["qemu"])
     filename = f"{service.state}/vms/0/vm/nvram.json"
     assert vm.resolution["nvram"] == {"filename": filename, "format": "json", "size": 0,
@@ -94,9 +94,9 @@ def test_variable_store_is_copied_from_its_template(service):  # noqa: F811
     assert vms.prepare()["pinned"] is True
 
 
-def test_render_names_the_vms_own_file(service):  # noqa: F811
+def test_render_names_the_vms_own_file(service):
     _, template = service.ovmf()
-    vms = service.start()
+    vms = VMs(service.start())
     for pinned in (False, True):
         resolution = vms.prepare(render=["qemu", "qemu-legacy"])
         assert resolution["pinned"] is pinned
@@ -107,9 +107,9 @@ def test_render_names_the_vms_own_file(service):  # noqa: F811
     assert not {"qemu-arguments", "qemu-legacy-arguments"} & set(vms.prepare())
 
 
-def test_create_says_what_may_be_there(service):  # noqa: F811
+def test_create_says_what_may_be_there(service):
     service.ovmf()
-    vms = service.start()
+    vms = VMs(service.start())
     with raises(NO_SUCH_VM, "vm"):
         vms.prepare(create="never")
     assert vms.list() == []
@@ -119,18 +119,18 @@ def test_create_says_what_may_be_there(service):  # noqa: F811
     assert vms.prepare(create="never")["pinned"] and vms.prepare(create="auto")["pinned"]
 
 
-def test_no_matching_firmware_makes_nothing(service):  # noqa: F811
+def test_no_matching_firmware_makes_nothing(service):
     service.ovmf()
-    vms = service.start()
+    vms = VMs(service.start())
     with raises(NO_MATCH, "ovmf"):
         vms.prepare(features=["enrolled-keys"])
     assert vms.list() == []
     assert not (service.state / "vms" / "0" / "vm").exists()
 
 
-def test_modes_and_owners_of_all_files(service):  # noqa: F811
+def test_modes_and_owners_of_all_files(service):
     service.ovmf()
-    vms = service.start()
+    vms = VMs(service.start())
     vm = vms.make(owner=OWNER)
     assert vm.path == vm_path("vm", OWNER)
     state = os.stat(vm.nvram())
@@ -145,33 +145,33 @@ def test_modes_and_owners_of_all_files(service):  # noqa: F811
     assert sorted(os.listdir(service.state / f"vms/{OWNER}")) == ["vm"]
 
 
-def test_pin_record_is_versioned_json(service):  # noqa: F811
+def test_pin_record_is_versioned_json(service):
     service.ovmf()
-    vm = service.start().make(features=[])
+    vm = VMs(service.start()).make(features=[])
     with open(vm.directory() / "pin.json", encoding="utf-8") as file:
         record = json.load(file)
     assert record["version"] == 1
     assert record["requirements"] == {"features": []}
 
 
-def test_copy_of_a_mostly_empty_template_costs_its_data(service):  # noqa: F811
+def test_copy_of_a_mostly_empty_template_costs_its_data(service):
     size = 64 * images.MIB
     service.vendor.write("x", descriptors.flash(
         service.raw("code.fd", size), service.raw("vars.fd", size, b"\xff" * images.MIB),
         targets=[descriptors.target("aarch64", "virt-*")]))
-    vm = service.start().make("vm", "aarch64", "virt")
+    vm = VMs(service.start()).make("vm", "aarch64", "virt")
     state = os.stat(vm.nvram())
     assert state.st_size == size and state.st_blocks * 512 < 2 * images.MIB
     clone = vm.clone("clone")
     assert os.stat(clone.nvram()).st_blocks * 512 < 2 * images.MIB
 
 
-def test_shorter_template_is_extended_where_flash_has_a_fixed_size(service):  # noqa: F811
+def test_shorter_template_is_extended_where_flash_has_a_fixed_size(service):
     size = 64 * images.MIB
     service.vendor.write("x", descriptors.flash(
         service.raw("code.fd", size), service.raw("vars.fd", 768 * 1024, b"\xff" * 4096),
         targets=[descriptors.target("aarch64", "virt-*")]))
-    vm = service.start().make("vm", "aarch64", "virt")
+    vm = VMs(service.start()).make("vm", "aarch64", "virt")
     state = os.stat(vm.nvram())
     assert state.st_size == size == vm.resolution["nvram"]["size"]
     assert state.st_blocks * 512 < images.MIB

@@ -7,13 +7,13 @@ import pytest
 
 from lib import descriptors, images
 from lib.checks import invalid_args, raises
-from lib.vms import (CONFLICT, MISMATCH, MISSING, NO_MATCH, memfd, service)  # noqa: F401
+from lib.vms import CONFLICT, MISMATCH, MISSING, NO_MATCH, VMs, memfd
 
 VARS = images.OVMF_4M_VARS
 
 
 @pytest.fixture
-def vms(service):  # noqa: F811
+def vms(service):
     service.ovmf("10-plain", content=b"plain")
     service.ovmf("20-secure", content=b"secure", features=["secure-boot", "enrolled-keys"])
     service.vendor.write("30-small", descriptors.flash(
@@ -23,7 +23,7 @@ def vms(service):  # noqa: F811
     service.combined("50-combined")
     service.uefi_vars("60-store")
     service.bios("70-bios")
-    return service.start_with_tools()
+    return VMs(service.start_with_qemu())
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def vm(vms):
     return made
 
 
-def test_nvram_is_kept_where_it_fits(service, vms, vm):  # noqa: F811
+def test_nvram_is_kept_where_it_fits(service, vms, vm):
     created, inode = vm.get("Created"), os.stat(vm.nvram()).st_ino
     service.watch()
     resolution = vm.rebind(features=["secure-boot"], render=["qemu"])
@@ -45,7 +45,7 @@ def test_nvram_is_kept_where_it_fits(service, vms, vm):  # noqa: F811
     assert vm.get("Firmware") == "20-secure" and vm.get("Created") == created
     changed = [signal[3][1] for signal in service.signals.named("PropertiesChanged")]
     assert len(changed) == 1 and changed[0]["Firmware"] == "20-secure"
-    again = service.restart()
+    again = VMs(service.restart())
     assert again.prepare()["name"] == "20-secure"
     with raises(CONFLICT):
         again.prepare(firmware="10-plain")
@@ -173,7 +173,7 @@ def test_own_template_is_needed_again_after_a_rebind(vms):
     assert vm.read() == b"V" * 540672
 
 
-def test_properties_that_stay_are_not_told(service, vm):  # noqa: F811
+def test_properties_that_stay_are_not_told(service, vm):
     service.watch()
     vm.rebind(firmware="10-plain")
     assert service.signals.named("PropertiesChanged") == []

@@ -4,14 +4,14 @@
 from lib import descriptors
 from lib.checks import raises
 from lib.libvirt import rendered
-from lib.vms import NOT_SUPPORTED, service  # noqa: F401
+from lib.vms import NOT_SUPPORTED, VMs
 
 LIBVIRT = {"render": ["libvirt"]}
 
 
-def test_every_answer_names_the_vms_own_file(service):  # noqa: F811
+def test_every_answer_names_the_vms_own_file(service):
     _, template = service.ovmf()
-    vms = service.start()
+    vms = VMs(service.start())
     vm = vms.make(**LIBVIRT)
     first = rendered(vm.resolution)
     assert first.os("nvram") == ({"template": template}, vm.nvram())
@@ -19,11 +19,11 @@ def test_every_answer_names_the_vms_own_file(service):  # noqa: F811
     assert rendered(vm.rebind(**LIBVIRT)).text == first.text
 
 
-def test_copies_of_each_kind(service):  # noqa: F811
+def test_copies_of_each_kind(service):
     service.combined("combined")
     service.uefi_vars("store")
     service.stateless("stateless")
-    vms = service.start()
+    vms = VMs(service.start())
     combined, store, stateless = (
         vms.make(name, firmware=name, **LIBVIRT) for name in ("combined", "store", "stateless"))
     assert rendered(combined.resolution).os("loader")[1] == combined.nvram()
@@ -31,16 +31,16 @@ def test_copies_of_each_kind(service):  # noqa: F811
     assert rendered(stateless.resolution).os("nvram") is None
 
 
-def test_copy_of_another_format_has_no_template(service):  # noqa: F811
+def test_copy_of_another_format_has_no_template(service):
     service.ovmf()
-    vm = service.start_with_tools().make(nvram_format="qcow2", **LIBVIRT)
+    vm = VMs(service.start_with_qemu()).make(nvram_format="qcow2", **LIBVIRT)
     assert rendered(vm.resolution).os("nvram") == ({"format": "qcow2"}, vm.nvram())
 
 
-def test_what_cannot_be_said_is_refused_before_anything_is_done(service):  # noqa: F811
+def test_what_cannot_be_said_is_refused_before_anything_is_done(service):
     service.ovmf("10-ovmf")
     service.vendor.write("20-igvm", descriptors.by_filename("igvm", service.raw("x.igvm", 65536)))
-    vms = service.start()
+    vms = VMs(service.start())
     with raises(NOT_SUPPORTED, "igvm"):
         vms.prepare("new", devices=["igvm"], **LIBVIRT)
     assert vms.list() == []

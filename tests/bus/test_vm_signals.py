@@ -10,7 +10,7 @@ import pytest
 from lib.checks import raises
 from lib.client import MANAGER, MANAGER_PATH
 from lib.introspection import OPTIONS, VM_CONTRACT, children, described, introspect
-from lib.vms import NO_SUCH_VM, OWNER, VM, memfd, service, vm_path  # noqa: F401
+from lib.vms import NO_SUCH_VM, OWNER, VM, VMs, memfd, vm_path
 
 QUESTION = [("in", "id", "s"), ("in", "architecture", "s"), ("in", "machine", "s")]
 ANSWER = [("out", "vm", "o"), ("out", "resolution", "a{sv}")]
@@ -24,21 +24,21 @@ VM_SIGNAL = [("id", "s"), ("owner", "u"), ("vm", "o")]
 
 
 @pytest.fixture
-def vms(service):  # noqa: F811
+def vms(service):
     service.ovmf()
-    vms = service.start()
+    vms = VMs(service.start())
     service.watch()
     return vms
 
 
-def signals_of(service, *members):  # noqa: F811
+def signals_of(service, *members):
     found = [(member, arguments) for path, interface, member, arguments in service.signals.sync()
              if interface == MANAGER and path == MANAGER_PATH and member in members]
     service.signals.all.clear()
     return found
 
 
-def test_added_and_removed(service, vms):  # noqa: F811
+def test_added_and_removed(service, vms):
     members = ("VMAdded", "VMRemoved")
     vm = vms.make("vm", owner=OWNER)
     assert signals_of(service, *members) == [("VMAdded", ("vm", OWNER, vm.path))]
@@ -57,7 +57,7 @@ def test_added_and_removed(service, vms):  # noqa: F811
     assert signals_of(service, *members) == [("VMRemoved", ("vm", OWNER, vm.path))]
 
 
-def test_failures_emit_nothing(service, vms):  # noqa: F811
+def test_failures_emit_nothing(service, vms):
     for call in (lambda: vms.prepare("x", features=["none"]), lambda: vms.prepare("", owner=1),
                  lambda: vms.import_vm("x", "x86_64", "q35", memfd(b"", 1))):
         with pytest.raises(Exception):
@@ -65,14 +65,14 @@ def test_failures_emit_nothing(service, vms):  # noqa: F811
     assert service.signals.sync() == []
 
 
-def test_restart_emits_no_added(service, vms):  # noqa: F811
+def test_restart_emits_no_added(service, vms):
     vms.make()
     service.restart()
     service.watch()
     assert signals_of(service, "VMAdded", "VMRemoved") == []
 
 
-def test_signal_comes_when_the_object_is_there(service, vms):  # noqa: F811
+def test_signal_comes_when_the_object_is_there(service, vms):
     seen = []
     service.signals.hooks.append(
         lambda signal: signal[2] == "VMAdded" and seen.append(vms.at("vm").get("Id")))
@@ -81,7 +81,7 @@ def test_signal_comes_when_the_object_is_there(service, vms):  # noqa: F811
     assert seen == ["vm"]
 
 
-def test_computed_properties_emit_nothing(service, vms):  # noqa: F811
+def test_computed_properties_emit_nothing(service, vms):
     vm = vms.make()
     service.signals.sync()
     service.signals.all.clear()
@@ -91,10 +91,10 @@ def test_computed_properties_emit_nothing(service, vms):  # noqa: F811
     assert service.signals.named("PropertiesChanged") == []
 
 
-def test_state_changed_is_told(service):  # noqa: F811
+def test_state_changed_is_told(service):
     """By the call that finds it out."""
     service.ovmf()
-    vms = service.start_blind()
+    vms = VMs(service.start_blind())
     service.watch()
     vm = vms.make()
     with open(service.images / "ovmf-code.fd", "r+b") as file:
@@ -109,7 +109,7 @@ def test_state_changed_is_told(service):  # noqa: F811
     assert len(service.signals.named("PropertiesChanged")) == 1
 
 
-def test_properties(service, vms):  # noqa: F811
+def test_properties(service, vms):
     before = time.time() * 1e6
     vm = vms.make("vm", "x86_64", "q35", owner=OWNER)
     properties = vm.properties()

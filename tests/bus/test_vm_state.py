@@ -12,15 +12,15 @@ from lib.bus import PrivateBus
 from lib.checks import raises
 from lib.client import DBusError
 from lib.daemon import Daemon
-from lib.vms import NO_SUCH_VM, OWNER, VM_EXISTS, service  # noqa: F401
+from lib.vms import NO_SUCH_VM, OWNER, VM_EXISTS, VMs
 
 
 @pytest.fixture
-def vms(service):  # noqa: F811
+def vms(service):
     service.ovmf(features=["secure-boot"])
     service.stateless("zz-stateless")
     service.uefi_vars("zz-store")
-    return service.start()
+    return VMs(service.start())
 
 
 def everything(vms):
@@ -29,20 +29,20 @@ def everything(vms):
 
 
 @pytest.mark.parametrize("how", ["restart", "crash"])
-def test_all_survives(service, vms, how):  # noqa: F811
+def test_all_survives(service, vms, how):
     vms.make("a", features=["secure-boot"], without_features=["x"])
     vms.make("b", owner=OWNER, modes=["stateless"])
     vms.make("ü c", owner=OWNER, devices=["memory"])
     vms.at("a").reset()
     before, listed = everything(vms), vms.list(all=True)
     assert len(before) == 3
-    again = getattr(service, how)()
+    again = VMs(getattr(service, how)())
     assert everything(again) == before and again.list(all=True) == listed
     assert again.prepare("a", features=["secure-boot"])["pinned"] is True
     assert again.at("a").export(backup=True)
 
 
-def test_second_service_says_so_and_exits(service, vms):  # noqa: F811
+def test_second_service_says_so_and_exits(service, vms):
     vms.make()
     other_bus = PrivateBus()
     try:
@@ -56,7 +56,7 @@ def test_second_service_says_so_and_exits(service, vms):  # noqa: F811
     assert vms.prepare()["pinned"] is True
 
 
-def test_leftovers_are_swept(service, vms):  # noqa: F811
+def test_leftovers_are_swept(service, vms):
     vm = vms.make("vm", owner=OWNER)
     service.daemon.kill()
     owner = vm.vms and service.state / f"vms/{OWNER}"
@@ -64,7 +64,7 @@ def test_leftovers_are_swept(service, vms):  # noqa: F811
         (owner / name).mkdir()
         (owner / name / "nvram.raw").write_bytes(b"half")
         (owner / name / ".raw").write_bytes(b"half")
-    again = service.crash()
+    again = VMs(service.crash())
     assert os.listdir(owner) == ["vm"]
     assert again.list(all=True)[0][0] == "vm"
 
@@ -104,7 +104,7 @@ def change(path, **members):
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_record_that_cannot_be_read_leaves_the_directory_alone(service, vms, damage):  # noqa: F811
+def test_record_that_cannot_be_read_leaves_the_directory_alone(service, vms, damage):
     vm = vms.make("vm")
     vms.make("good")
     directory, content = vm.directory(), vm.read()
@@ -112,7 +112,7 @@ def test_record_that_cannot_be_read_leaves_the_directory_alone(service, vms, dam
     service.daemons.remove(service.daemon)
     DAMAGES[damage](directory / "pin.json")
     files = sorted(os.listdir(directory))
-    again = service.start()
+    again = VMs(service.start())
     assert "vm" in service.daemon.stderr()
     assert [entry[0] for entry in again.list()] == ["good"]
     with raises(NO_SUCH_VM, "vm"):
@@ -126,7 +126,7 @@ def test_record_that_cannot_be_read_leaves_the_directory_alone(service, vms, dam
     assert again.prepare("good")["pinned"] is True
 
 
-def test_foreign_files_are_left_alone(service, vms):  # noqa: F811
+def test_foreign_files_are_left_alone(service, vms):
     vms.make("vm")
     base = service.state / "vms"
     (base / "notes").mkdir()
@@ -137,12 +137,12 @@ def test_foreign_files_are_left_alone(service, vms):  # noqa: F811
     (base / "4294967295").mkdir()
     (base / "4294967295" / "vm").mkdir()
     (base / "7").symlink_to(base / "0")
-    again = service.restart()
+    again = VMs(service.restart())
     assert [entry[:2] for entry in again.list(all=True)] == [("vm", 0)]
     assert (base / "0" / "file").exists() and (base / "0" / ".hidden").exists()
 
 
-def test_directory_of_a_vm_that_went_away(service, vms):  # noqa: F811
+def test_directory_of_a_vm_that_went_away(service, vms):
     import shutil
     vm = vms.make("vm")
     shutil.rmtree(service.state / "vms" / "0" / "vm")
@@ -155,11 +155,11 @@ def test_directory_of_a_vm_that_went_away(service, vms):  # noqa: F811
     assert vms.client.names()
 
 
-def test_modes_do_not_depend_on_the_umask(service):  # noqa: F811
+def test_modes_do_not_depend_on_the_umask(service):
     service.ovmf()
     old = os.umask(0)
     try:
-        vms = service.start()
+        vms = VMs(service.start())
     finally:
         os.umask(old)
     vm = vms.make()
@@ -168,11 +168,11 @@ def test_modes_do_not_depend_on_the_umask(service):  # noqa: F811
     assert os.stat(service.state).st_mode & 0o7777 == 0o711
 
 
-def test_strict_umask(service):  # noqa: F811
+def test_strict_umask(service):
     service.ovmf()
     old = os.umask(0o777)
     try:
-        vms = service.start()
+        vms = VMs(service.start())
     finally:
         os.umask(old)
     vm = vms.make("vm", owner=OWNER)
@@ -182,7 +182,7 @@ def test_strict_umask(service):  # noqa: F811
     os.close(vm.acquire())
 
 
-def test_state_directory_that_cannot_be_made(service, bus):  # noqa: F811
+def test_state_directory_that_cannot_be_made(service, bus):
     service.ovmf()
     service.state.write_text("a file")
     done = subprocess.run(
@@ -193,11 +193,11 @@ def test_state_directory_that_cannot_be_made(service, bus):  # noqa: F811
     assert done.returncode > 0 and str(service.state) in done.stderr
 
 
-def test_control_characters_of_a_requirement_are_recorded(service, vms):  # noqa: F811
+def test_control_characters_of_a_requirement_are_recorded(service, vms):
     words = [chr(code) for code in (*range(1, 32), 127)]
     for word in words:
         vms.make(f"vm{ord(word)}", without_features=[word])
-    vms = service.restart()
+    vms = VMs(service.restart())
     assert len(vms.list()) == len(words)
     for word in words:
         assert vms.prepare(f"vm{ord(word)}", without_features=[word])["pinned"]
@@ -210,9 +210,9 @@ def test_a_label_that_is_no_id_is_answered(vms, label):
                  seconds=10)
 
 
-def test_a_state_directory_that_is_there_keeps_its_mode(service):  # noqa: F811
+def test_a_state_directory_that_is_there_keeps_its_mode(service):
     service.state.mkdir(parents=True)
     service.state.chmod(0o1777)
     service.ovmf()
-    service.start().make("vm")
+    VMs(service.start()).make("vm")
     assert service.state.stat().st_mode & 0o7777 == 0o1777

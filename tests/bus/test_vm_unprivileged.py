@@ -8,7 +8,7 @@ import pytest
 
 from lib import images, paths
 from lib.checks import raises
-from lib.vms import (IN_USE, OTHER, UNUSABLE, memfd, run_as, service, start_as)  # noqa: F401
+from lib.vms import IN_USE, OTHER, UNUSABLE, VMs, memfd, run_as, start_as
 
 SERVICE_UID = 1
 VARS = images.OVMF_4M_VARS
@@ -20,7 +20,7 @@ exec setpriv --reuid {uid} --regid {uid} --clear-groups --no-new-privs \
 
 
 @pytest.fixture
-def vms(service):  # noqa: F811
+def vms(service):
     program = service.directory / "vmfirmwared"
     shutil.copy(paths.daemon_binary(), program)
     shutil.copytree(paths.machines_directory(), service.directory / "machines")
@@ -33,8 +33,9 @@ def vms(service):  # noqa: F811
     service.ovmf(content=b"template")
     # leaks are looked for by ptrace(2), which such a process does not allow
     environment = {"ASAN_OPTIONS": "detect_leaks=0"}
-    return service.start(binary=str(wrapper), path=os.environ["PATH"], environment=environment,
-                         machines=[service.directory / "machines"])
+    return VMs(service.start(
+        binary=str(wrapper), path=os.environ["PATH"], environment=environment,
+        machines=[service.directory / "machines"]))
 
 
 @pytest.fixture(params=["raw", "qcow2"])
@@ -47,7 +48,7 @@ def assert_owned(path):
     assert (state.st_mode & 0o7777, state.st_uid, state.st_gid) == (0o600, OTHER, OTHER)
 
 
-def test_it_runs_as_it_should(service, vms):  # noqa: F811
+def test_it_runs_as_it_should(service, vms):
     with open(f"/proc/{service.daemon.process.pid}/status", encoding="ascii") as file:
         status = dict(line.split(":\t") for line in file.read().splitlines())
     assert status["Uid"].split()[1] == str(SERVICE_UID)

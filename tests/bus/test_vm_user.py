@@ -8,7 +8,7 @@ import pytest
 
 from lib import paths
 from lib.bus import PrivateBus
-from lib.vms import IN_USE, OTHER, OWNER, run_as, service  # noqa: F401
+from lib.vms import IN_USE, OTHER, OWNER, VMs, run_as
 
 
 @pytest.fixture
@@ -19,15 +19,16 @@ def bus():
 
 
 @pytest.fixture
-def vms(service):  # noqa: F811
+def vms(service):
     shutil.copy(paths.daemon_binary(), service.directory / "vmfirmwared")
     shutil.copytree(paths.machines_directory(), service.directory / "machines")
     service.state.mkdir()
     os.chown(service.state, OWNER, OWNER)
     os.chown(service.directory, OWNER, OWNER)
     service.ovmf()
-    return service.start(kind="user", uid=OWNER, binary=str(service.directory / "vmfirmwared"),
-                         machines=[service.directory / "machines"], path=os.environ["PATH"])
+    return VMs(service.start(
+        kind="user", uid=OWNER, binary=str(service.directory / "vmfirmwared"),
+        machines=[service.directory / "machines"], path=os.environ["PATH"]))
 
 
 EVERYTHING = """
@@ -54,7 +55,7 @@ print([entry[:2] for entry in vms.list()])
 """
 
 
-def test_his_uid_may_do_all(bus, service, vms):  # noqa: F811
+def test_his_uid_may_do_all(bus, service, vms):
     assert run_as(OWNER, EVERYTHING, bus) == [
         "/org/vmfirmware1/vm/1/vm 1 1 0o600 False", "b'in' 540672", IN_USE, "True False", "qcow2",
         "[('q', 1), ('vm', 1)]"]
@@ -62,16 +63,17 @@ def test_his_uid_may_do_all(bus, service, vms):  # noqa: F811
         assert os.stat(path).st_uid == OWNER
 
 
-def test_state_survives(bus, service, vms):  # noqa: F811
+def test_state_survives(bus, service, vms):
     run_as(OWNER, "vms.make('vm')\nvms.at('vm', 1).reset()", bus)
-    again = service.restart(kind="user", uid=OWNER, path=os.environ["PATH"],
-                            binary=str(service.directory / "vmfirmwared"),
-                            machines=[service.directory / "machines"])
+    again = VMs(service.restart(
+        kind="user", uid=OWNER, path=os.environ["PATH"],
+        binary=str(service.directory / "vmfirmwared"),
+        machines=[service.directory / "machines"]))
     assert again.at("vm", OWNER).get("State") == "ready"
     assert run_as(OWNER, "print(vms.prepare('vm')['pinned'])", bus) == ["True"]
 
 
-def test_another_owner_is_no_possibility_for_him(bus, service, vms):  # noqa: F811
+def test_another_owner_is_no_possibility_for_him(bus, service, vms):
     name, _ = run_as(OWNER, f"vms.prepare('vm', owner={OTHER})", bus)
     assert name in ("org.freedesktop.DBus.Error.AccessDenied", "org.vmfirmware1.VMConflict",
                     "org.freedesktop.DBus.Error.NotSupported")

@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A service with one firmware, and the client on its bus."""
+"""The client, on the bus of a service."""
 
 import pytest
 
 from lib.cli import Cli
-from lib.vms import service  # noqa: F401
 
 
 @pytest.fixture
-def cli(bus, service):  # noqa: F811
+def cli(bus, service):
     return Cli(bus, service.directory)

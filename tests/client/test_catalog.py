@@ -24,7 +24,7 @@ def client(service):
     service.vendor.write("70-gone", descriptors.flash("/nonexistent/code.fd"))
     service.vendor.write("80-hostile", descriptors.by_filename(
         "memory", "/nonexistent/" + HOSTILE, description=HOSTILE))
-    return service.start().client
+    return service.start()
 
 
 def test_list_is_a_table_in_order_of_priority(client, cli):

@@ -12,6 +12,7 @@ import pytest
 
 from lib import paths
 from lib.cli import binary
+from lib.vms import VMs
 
 BASH = "/usr/share/bash-completion/bash_completion"
 EVIL = "evil $(touch pwned)`touch pwned`"
@@ -27,7 +28,7 @@ def environment(service, cli):
     service.ovmf("50-ovmf")
     service.bios("60-bios", interface_types=["bios"])
     service.bios("a:b", interface_types=["bios"])
-    vms = service.start()
+    vms = VMs(service.start())
     for vm_id in ("manager:first", "manager:second", "with space", "with=equals", EVIL):
         vms.make(vm_id)
     programs = service.directory / "programs"

@@ -15,7 +15,7 @@ PAGE = paths.REPOSITORY / "docs" / "man" / "vmfirmwarectl.1.rst"
 @pytest.fixture
 def environment(service, cli):
     """The installed client on a bus with a service over this machine's own firmware."""
-    service.vms = service.start_with_tools(default_layers=True)
+    service.start_with_qemu(default_layers=True)
     return {**cli.environment,
             "PATH": f"{os.path.dirname(binary())}:{os.environ['PATH']}"}
 

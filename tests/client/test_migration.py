@@ -8,6 +8,7 @@ import pytest
 
 from lib import manpage, paths, wait
 from lib.cli import FAILURE, binary
+from lib.vms import VMs
 
 PAGE = paths.REPOSITORY / "docs" / "migrating-a-script.md"
 # what the firmware says when it has found nothing to boot
@@ -45,7 +46,7 @@ class Script:
 
 @pytest.fixture
 def environment(service, cli):
-    service.start_with_tools(default_layers=True)
+    service.start_with_qemu(default_layers=True)
     return {**cli.environment, "VM_DIR": str(service.directory / "vms"),
             "PATH": f"{os.path.dirname(binary())}:{os.environ['PATH']}"}
 
@@ -62,7 +63,7 @@ def test_script_before_and_after(service, environment, cli):
     example, = manpage.examples(PAGE)
     assert example.needs == {"old-vm"}
     manpage.run(example, environment, service.directory)
-    vm = service.vms.at("start-vm:web")
+    vm = VMs(service.client).at("start-vm:web")
     assert vm.read() == written
 
     after = Script(service, environment, "after.sh", "web")

@@ -9,7 +9,7 @@ from gi.repository import Gio, GLib
 
 from lib.cli import FAILURE
 from lib.client import MANAGER, MANAGER_PATH, NAME
-from lib.vms import OTHER
+from lib.vms import OTHER, VMs
 
 
 BUS = "org.freedesktop.DBus"
@@ -78,7 +78,7 @@ def test_signals_of_others_are_none_of_the_service(service, bus, monitor):
 
 
 def test_lines(service, monitor):
-    vms = service.vms
+    vms = VMs(service.client)
     made = monitor()
     assert made.line() == "catalog 1 is in force"
 
@@ -102,7 +102,7 @@ def test_lines(service, monitor):
 
 
 def test_json(service, monitor):
-    vms = service.vms
+    vms = VMs(service.client)
     made = monitor("--json=short")
     assert made.json() == {"event": "begin", "generation": 1}
     service.stateless("60-new")

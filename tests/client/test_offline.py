@@ -80,7 +80,7 @@ def test_record_is_what_the_service_takes(bus, service, cli):
     assert cli("record", path, "--json=short").count("\n") == 1
     service.vendor.write("50-good", output)
     assert cli("verify", "--no-legend", path) == ""
-    client = service.start().client
+    client = service.start()
     assert client.state("50-good") == "usable"
     flash = client.select("x86_64", "q35")["flash"]
     recorded = json.loads(output)["mapping"]

@@ -21,7 +21,7 @@ def client(service):
     service.bios("70-bios", interface_types=["bios"])
     service.stateless("80-stateless")
     service.vendor.write("90-gone", descriptors.flash("/nonexistent/code.fd"))
-    return service.start().client
+    return service.start()
 
 
 def test_select_says_what_the_service_says(service, client, cli):

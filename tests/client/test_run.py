@@ -9,6 +9,7 @@ import pytest
 
 from lib import wait
 from lib.cli import FAILURE, USAGE
+from lib.vms import VMs
 
 PRINT = [sys.executable, "-c", "import sys, json; print(json.dumps(sys.argv[1:]))", "own"]
 
@@ -17,7 +18,7 @@ PRINT = [sys.executable, "-c", "import sys, json; print(json.dumps(sys.argv[1:])
 def vms(service):
     service.ovmf("50-ovmf", features=["secure-boot", "requires-smm"])
     service.ovmf("60-plain")
-    return service.start()
+    return VMs(service.start())
 
 
 def run(cli, *words, **options):
@@ -47,7 +48,7 @@ def test_lease_lasts_as_long_as_the_command(service, vms, cli):
     assert text.startswith("run vm: ") and "stop the virtual machine first" in text
 
     # whatever becomes of the service
-    vms = service.crash()
+    vms = VMs(service.crash())
     assert vms.at("vm").get("InUse")
     process.communicate(b"\n", timeout=30)
     assert process.returncode == 0

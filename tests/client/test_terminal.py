@@ -16,7 +16,7 @@ import pytest
 from lib import paths, wait
 from lib.bus import PrivateBus, has_owner
 from lib.cli import FAILURE, Cli, binary
-from lib.vms import OWNER
+from lib.vms import OWNER, VMs
 
 
 class Terminal:
@@ -64,7 +64,7 @@ NO_PAGER = {"SYSTEMD_PAGER": ""}
 def vms(service):
     service.ovmf("50-ovmf")
     service.vendor.write("60-broken", "{")
-    return service.start()
+    return VMs(service.start())
 
 
 def test_colour_on_a_terminal_alone(vms, cli):

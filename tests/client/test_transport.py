@@ -8,7 +8,7 @@ import pytest
 from lib.bus import PrivateBus
 from lib.cli import FAILURE, Cli
 from lib.fakepolkit import CHALLENGE, NO, YES, FakePolkit
-from lib.vms import OWNER
+from lib.vms import OWNER, VMs
 
 OWN, RELOAD = "org.vmfirmware1.manage-own-vms", "org.vmfirmware1.reload"
 
@@ -67,7 +67,7 @@ exit 127
 
 def test_another_host(service, cli, ssh):
     service.ovmf("50-ovmf")
-    vms = service.start()
+    vms = VMs(service.start())
     assert cli("-H", "root@there", "list", "--names") == "50-ovmf\n"
     assert "root@there" in ssh.read_text()
     assert cli.json("--host=there", "select", "x86_64", "q35")["name"] == "50-ovmf"

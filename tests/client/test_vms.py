@@ -14,7 +14,7 @@ import pytest
 
 from lib import images, wait
 from lib.cli import FAILURE, USAGE, properties_of
-from lib.vms import OTHER, memfd
+from lib.vms import OTHER, VMs, memfd
 
 VARS = images.OVMF_4M_VARS
 
@@ -23,7 +23,7 @@ VARS = images.OVMF_4M_VARS
 def vms(service):
     service.ovmf("50-ovmf", content=b"template", features=["secure-boot"])
     service.ovmf("60-other", content=b"another")
-    return service.start()
+    return VMs(service.start())
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_options_of_prepare(service, vms, cli):
 
 def test_conversion(service, cli):
     service.ovmf("50-ovmf")
-    vms = service.start_with_tools()
+    vms = VMs(service.start_with_qemu())
     told = cli.json("prepare", "a", "x86_64", "q35", "--nvram-format=qcow2")
     assert told["nvram"]["format"] == "qcow2"
     assert vms.at("a").read()[:4] == images.QCOW2_MAGIC
@@ -322,7 +322,7 @@ def test_a_copy_from_host_to_host(vms, vm, cli):
 def test_a_hole_at_the_end(service, cli):
     """Size and content of NVRAM that ends in a hole, and is nothing but one."""
     service.ovmf("50-ovmf", content=b"")
-    vms = service.start()
+    vms = VMs(service.start())
     vm = vms.make("a")
     cli("export", "a", "copy.fd")
     file = Path(service.directory, "copy.fd")

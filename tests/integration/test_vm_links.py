@@ -7,23 +7,23 @@ import pytest
 
 from lib import faults
 from lib.checks import raises
-from lib.vms import IN_USE, service  # noqa: F401
+from lib.vms import IN_USE, VMs
 
 IO_ERROR = "org.freedesktop.DBus.Error.IOError"
 
 
 @pytest.fixture
-def vms(service):  # noqa: F811
+def vms(service):
     service.ovmf()
-    return service.start()
+    return VMs(service.start())
 
 
-def refusing_link(service, ordinal):  # noqa: F811
+def refusing_link(service, ordinal):
     return faults.Strace(service.daemon.process.pid, service.directory / "trace",
                          ["trace=linkat", f"inject=linkat:error=EPERM:when={ordinal}"])
 
 
-def test_a_lease_outlives_a_change_that_cannot_link_it(service, vms):  # noqa: F811
+def test_a_lease_outlives_a_change_that_cannot_link_it(service, vms):
     vms.prepare("vm", machine="pc-q35-7.1")
     lease = vms.at("vm").acquire()
     # the NVRAM, the backup (there is none), the lock
@@ -38,7 +38,7 @@ def test_a_lease_outlives_a_change_that_cannot_link_it(service, vms):  # noqa: F
     os.close(vms.at("vm").acquire())
 
 
-def test_nvram_that_cannot_be_linked_is_copied(service, vms):  # noqa: F811
+def test_nvram_that_cannot_be_linked_is_copied(service, vms):
     vm = vms.make("vm")
     vm.write(b"guest's")
     before = vm.read()

@@ -10,7 +10,7 @@ from lib import descriptors, images, wait
 from lib.bus import has_owner
 from lib.client import MANAGER, MANAGER_PATH, NAME, Client, GLib, requirements
 from lib.fakepolkit import NEVER, YES, FakePolkit
-from lib.vms import NOBODY, OTHER, OWNER, run_as, service, start_as  # noqa: F401
+from lib.vms import NOBODY, OTHER, OWNER, VMs, run_as, start_as
 
 SIZE = 64 * images.MIB
 LIMITS = "org.freedesktop.DBus.Error.LimitsExceeded"
@@ -70,7 +70,7 @@ class Sequence:
             "(ssa{sv})", ("aarch64", "virt", requirements({}))))
 
 
-def big_firmware(service):  # noqa: F811
+def big_firmware(service):
     code = service.raw("code.fd", SIZE, b"code")
     template = service.images / "vars.fd"
     block = os.urandom(images.MIB)
@@ -83,13 +83,13 @@ def big_firmware(service):  # noqa: F811
 
 
 @pytest.mark.parametrize("n_owners", [1, 4])
-def test_select_is_answered_while_64_mib_are_created(service, n_owners):  # noqa: F811
+def test_select_is_answered_while_64_mib_are_created(service, n_owners):
     """An event loop that waited for a creation would answer no Select that came after it before.
 
     The service finds all calls there when it goes on, so nobody else's speed matters.
     """
     template = big_firmware(service)
-    vms = service.start()
+    vms = VMs(service.start())
     sequence = Sequence(vms.client.connection)
     with service.daemon.frozen():
         for number in range(n_owners):
@@ -105,9 +105,9 @@ def test_select_is_answered_while_64_mib_are_created(service, n_owners):  # noqa
         assert nvram.read_bytes() == template.read_bytes()
 
 
-def test_caller_that_goes_away_costs_nothing(bus, service):  # noqa: F811
+def test_caller_that_goes_away_costs_nothing(bus, service):
     big_firmware(service)
-    vms = service.start()
+    vms = VMs(service.start())
     sequence = Sequence(bus.connect())
     for number in range(4):
         sequence.create(3001 + number)
@@ -121,10 +121,10 @@ def test_caller_that_goes_away_costs_nothing(bus, service):  # noqa: F811
     assert not list(service.state.rglob(".new-*"))
 
 
-def test_flood_of_one_uid_leaves_others_served(bus, service):  # noqa: F811
+def test_flood_of_one_uid_leaves_others_served(bus, service):
     service.ovmf()
     polkit = FakePolkit(bus, {OWN_VMS: NEVER})
-    vms = service.start()
+    vms = VMs(service.start())
     flood = start_as(OWNER, FLOOD, bus)
     try:
         refused = flood.stdout.readline().split()

@@ -4,8 +4,6 @@
 import os
 import time
 
-import pytest
-
 from . import wait
 from .client import FIRMWARE, Client
 from .config import write_config
@@ -143,17 +141,3 @@ class Live:
         assert not lines, "\n".join(lines + [self.daemon.stderr()])
         self.signals.sync()
         self.mirror.check()
-
-
-@pytest.fixture
-def start_live(service, fresh_bus):
-    """Live, called when the layers are filled; everything is compared once more at the end."""
-    made = []
-
-    def start(**options):
-        made.append(Live(service, fresh_bus, **options))
-        return made[-1]
-
-    yield start
-    for live in made:
-        live.check()

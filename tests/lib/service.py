@@ -43,6 +43,16 @@ class Service:
         config.write_text("[Catalog]\nQuietMSec=3600000\n")
         return self.start(arguments=[f"--config={config}"], **options)
 
+    def restart(self, **options):
+        self.daemon.stop()
+        self.daemons.remove(self.daemon)
+        return self.start(**options)
+
+    def crash(self, **options):
+        self.daemon.kill()
+        self.daemons.remove(self.daemon)
+        return self.start(**options)
+
     def watch(self):
         self.signals = Signals(self.client)
         return self.signals
@@ -68,6 +78,39 @@ class Service:
             executable, template = self.pair()
             return (layer or self.vendor).write(
                 name, descriptors.flash(executable, template, **members))
+
+    @property
+    def state(self):
+        return self.directory / "state"
+
+    def ovmf(self, name="ovmf", content=b"template", stem=None, **members):
+        """A split firmware with OVMF's 4M sizes; its template begins with content."""
+        stem = stem or name
+        code = self.raw(f"{stem}-code.fd", images.OVMF_4M_CODE, b"code of " + stem.encode())
+        variables = self.raw(f"{stem}-vars.fd", images.OVMF_4M_VARS, content)
+        self.vendor.write(name, descriptors.flash(code, variables, **members))
+        return code, variables
+
+    def combined(self, name="whole", size=2 * images.MIB, **members):
+        path = self.raw(f"{name}.fd", size, b"whole image")
+        self.vendor.write(name, descriptors.flash(path, mode="combined", **members))
+        return path
+
+    def stateless(self, name="stateless", **members):
+        path = self.raw(f"{name}.fd", images.OVMF_4M_CODE, b"stateless")
+        self.vendor.write(name, descriptors.flash(path, **members))
+        return path
+
+    def bios(self, name="bios", **members):
+        path = self.raw(f"{name}.bin", 262144, b"bios")
+        self.vendor.write(name, descriptors.by_filename("memory", path, **members))
+        return path
+
+    def uefi_vars(self, name="store", **members):
+        path, template = self.raw(f"{name}.bin", 65536, b"uefi"), self.store(f"{name}.json")
+        self.vendor.write(name, descriptors.by_filename(
+            "memory", path, mapping={"uefi-vars": {"template": template}}, **members))
+        return path, template
 
     def close(self):
         if self.signals is not None:

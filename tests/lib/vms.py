@@ -3,18 +3,13 @@
 
 import fcntl
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
-import pytest
 from gi.repository import Gio, GLib
 
-from . import descriptors, images
 from .client import MANAGER, MANAGER_PATH, NAME, REQUIREMENT_TYPES, DBusError, bus_label
-from .service import Service
 
 VM = "org.vmfirmware1.VM"
 VM_PATH = "/org/vmfirmware1/vm"
@@ -206,73 +201,6 @@ class VMObject:
         owner, label = self.path.removeprefix(VM_PATH + "/").split("/")
         state = self.vms.client.manager_property("StateDirectory")
         return Path(state) / "vms" / owner / self.get("Id")
-
-
-class VMService(Service):
-    """A service in a directory that every uid may pass, as an owner's QEMU must."""
-
-    def start(self, **options):
-        client = super().start(**options)
-        self.vms = VMs(client)
-        return self.vms
-
-    def start_with_tools(self, **options):
-        return self.start(path=os.environ["PATH"], **options)
-
-    def restart(self, **options):
-        self.daemon.stop()
-        self.daemons.remove(self.daemon)
-        return self.start(**options)
-
-    def crash(self, **options):
-        self.daemon.kill()
-        self.daemons.remove(self.daemon)
-        return self.start(**options)
-
-    @property
-    def state(self):
-        return self.directory / "state"
-
-    def ovmf(self, name="ovmf", content=b"template", stem=None, **members):
-        """A split firmware with OVMF's 4M sizes; its template begins with content."""
-        stem = stem or name
-        code = self.raw(f"{stem}-code.fd", images.OVMF_4M_CODE, b"code of " + stem.encode())
-        variables = self.raw(f"{stem}-vars.fd", images.OVMF_4M_VARS, content)
-        self.vendor.write(name, descriptors.flash(code, variables, **members))
-        return code, variables
-
-    def combined(self, name="whole", size=2 * images.MIB, **members):
-        path = self.raw(f"{name}.fd", size, b"whole image")
-        self.vendor.write(name, descriptors.flash(path, mode="combined", **members))
-        return path
-
-    def stateless(self, name="stateless", **members):
-        path = self.raw(f"{name}.fd", images.OVMF_4M_CODE, b"stateless")
-        self.vendor.write(name, descriptors.flash(path, **members))
-        return path
-
-    def bios(self, name="bios", **members):
-        path = self.raw(f"{name}.bin", 262144, b"bios")
-        self.vendor.write(name, descriptors.by_filename("memory", path, **members))
-        return path
-
-    def uefi_vars(self, name="store", **members):
-        path, template = self.raw(f"{name}.bin", 65536, b"uefi"), self.store(f"{name}.json")
-        self.vendor.write(name, descriptors.by_filename(
-            "memory", path, mapping={"uefi-vars": {"template": template}}, **members))
-        return path, template
-
-
-@pytest.fixture
-def service(bus):
-    directory = Path(tempfile.mkdtemp(prefix="vmfirmware-test-"))
-    directory.chmod(0o755)
-    made = VMService(bus, directory)
-    yield made
-    try:
-        made.close()
-    finally:
-        shutil.rmtree(directory)
 
 
 CHILD = """
