@@ -98,6 +98,9 @@ static void memory_takes_raw_files_and_json_stores_alone(void) {
             root, "{'device': 'memory', 'filename': '/rom', 'uefi-vars': {'template': '/vars.fd'}}",
             "bad-format:@/vars.fd");
     assert_mapping(
+            root, "{'device': 'memory', 'filename': '/rom', 'uefi-vars': {'template': '/no'}}",
+            "file-missing:@/no");
+    assert_mapping(
             root,
             "{'device': 'memory', 'executable': {'filename': '/rom'},"
             " 'nvram-template': {'filename': '/vars.fd', 'format': 'raw'}}",

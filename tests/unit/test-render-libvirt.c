@@ -25,6 +25,7 @@ static void assert_refused(const TestAnswer *f, FirmwareError code, const char *
     g_assert_null(xml);
 }
 
+#define MIB (G_GUINT64_CONSTANT(1) << 20)
 #define TYPE "  <type arch='x86_64' machine='q35'>hvm</type>\n"
 #define ACPI "<features>\n  <acpi/>\n</features>\n"
 
@@ -65,6 +66,28 @@ static void combined_and_stateless_flash(void) {
             &stateless,
             "<os>\n" TYPE
             "  <loader readonly='yes' type='pflash' stateless='yes'>@/code.fd</loader>\n"
+            "</os>\n" ACPI);
+}
+
+static void qcow2_is_said(void) {
+    g_auto(TestAnswer) f = {};
+    guint8 header[TEST_QCOW2_SIZE];
+
+    test_answer_describe(
+            &f,
+            "{'device': 'flash', 'executable': {'filename': '/code.qcow2', 'format': 'qcow2'},"
+            " 'nvram-template': {'filename': '/code.qcow2', 'format': 'qcow2'}}",
+            NULL, NULL);
+    test_qcow2_header(header, 8192);
+    test_write(f.root, "code.qcow2", header, sizeof header);
+    catalog_unref(f.catalog);
+    f.catalog = test_catalog(f.root);
+    test_answer_resolve(&f, "x86_64", "q35", "/vm/a.qcow2");
+    assert_xml(
+            &f,
+            "<os>\n" TYPE
+            "  <loader readonly='yes' type='pflash' format='qcow2'>@/code.qcow2</loader>\n"
+            "  <nvram template='@/code.qcow2' format='qcow2'>/vm/a.qcow2</nvram>\n"
             "</os>\n" ACPI);
 }
 
@@ -136,6 +159,39 @@ static void architectures_have_libvirts_names(void) {
     }
 }
 
+/* In flash, by which libvirt knows UEFI. */
+static void acpi_is_said_where_uefi_has_it(void) {
+    static const struct {
+        const char *architecture;
+        guint64 size;
+        const char *features;
+    } boards[] = {
+            {"aarch64", 64 * MIB, ACPI},
+            {"loongarch64", MIB, ACPI},
+            {"arm", 64 * MIB, "<features/>\n"},
+            {"riscv64", 32 * MIB, "<features/>\n"},
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(boards); i++) {
+        g_auto(TestAnswer) f = {};
+        g_autoptr(GError) error = NULL;
+        g_autofree char *xml = NULL;
+
+        test_answer_describe(
+                &f,
+                "{'device': 'flash', 'mode': 'stateless',"
+                " 'executable': {'filename': '/large', 'format': 'raw'}}",
+                NULL, NULL);
+        test_write_sparse(f.root, "large", boards[i].size);
+        catalog_unref(f.catalog);
+        f.catalog = test_catalog(f.root);
+        test_answer_resolve(&f, boards[i].architecture, "virt", NULL);
+        xml = render_libvirt(f.resolution, &error);
+        g_assert_no_error(error);
+        g_assert_true(g_str_has_suffix(xml, boards[i].features));
+    }
+}
+
 static void names_are_escaped(void) {
     g_auto(TestAnswer) f = {};
 
@@ -187,9 +243,11 @@ int main(int argc, char **argv) {
     static const TestCase cases[] = {
             TEST_CASE(split_flash),
             TEST_CASE(combined_and_stateless_flash),
+            TEST_CASE(qcow2_is_said),
             TEST_CASE(a_copy_in_another_format_has_no_template),
             TEST_CASE(the_other_devices),
             TEST_CASE(architectures_have_libvirts_names),
+            TEST_CASE(acpi_is_said_where_uefi_has_it),
             TEST_CASE(names_are_escaped),
             TEST_CASE(what_has_no_words_is_refused),
             TEST_CASE(firmware_that_writes_needs_a_copy),
