@@ -2,12 +2,12 @@
 """Lists and objects of the catalog, and the Manager's properties, agree with one another."""
 
 import pytest
+from gi.repository import GLib
 
 from lib import descriptors
 from lib.checks import assert_all_answers, raises
 from lib.client import (FIRMWARE, FIRMWARE_PATH, MANAGER, MANAGER_PATH, NO_SUCH_FIRMWARE,
                         firmware_path)
-from lib.descriptors import target
 
 FIRMWARE_TYPES = {
     "Name": "s", "Path": "s", "Layer": "s", "State": "s", "Problems": "as", "Rank": "u",
@@ -84,19 +84,7 @@ def test_manager_properties(service):
     assert properties["Architectures"] == ["x86_64"]
 
 
-def test_rank_counts_from_0_in_order(service):
-    client = fill(service)
-    assert [client.firmware(name)["Rank"] for name in client.names()] == [0, 1, 2, 3]
-
-
-def test_get_firmware_returns_the_object(service):
-    client = fill(service)
-    for name, _, path in client.list_firmware():
-        assert client.get_firmware(name) == path
-
-
-@pytest.mark.parametrize("name", ["", "nowhere", "50-usable.json", "10-masked", "../50-usable",
-                                  "x" * 300, "50-USABLE", "/org/vmfirmware1/firmware/x"])
+@pytest.mark.parametrize("name", ["", "50-usable.json", "10-masked", "x" * 300])
 def test_no_such_firmware_names_the_name(service, name):
     client = fill(service)
     with raises(NO_SUCH_FIRMWARE, name[:200]):
@@ -114,19 +102,11 @@ def test_unknown_object_is_an_error_and_breaks_nothing(service):
 
 def test_properties_are_read_only(service):
     client = fill(service)
-    from gi.repository import GLib
     with pytest.raises(Exception) as refused:
         client.call(MANAGER_PATH, "org.freedesktop.DBus.Properties", "Set",
                     GLib.Variant("(ssv)", (MANAGER, "Generation", GLib.Variant("t", 1))))
     assert refused.value.name in ("org.freedesktop.DBus.Error.PropertyReadOnly",
                                   "org.freedesktop.DBus.Error.AccessDenied")
-
-
-def test_architectures_are_those_of_the_catalog(service):
-    service.add("a", targets=[target("x86_64", "*"), target("i386", "*")])
-    service.add("b", targets=[target("aarch64", "virt-*"), target("x86_64", "*")])
-    architectures = service.start().manager_property("Architectures")
-    assert sorted(architectures) == ["aarch64", "i386", "x86_64"]
 
 
 def test_capabilities_of_what_passes(service):
@@ -136,38 +116,10 @@ def test_capabilities_of_what_passes(service):
     write("b", descriptors.flash(service.qcow2("c.qcow2"), fmt="qcow2", features=["y", "z"]))
     write("c", descriptors.by_filename("memory", service.raw("bios.bin", 65536),
                                        interface_types=["bios"], features=["y"]))
-    write("d", descriptors.flash("/nowhere/code.fd", features=["unusable"]))
     client = service.start()
     raw = client.question("GetCapabilities", "x86_64", "q35", {}, "(a{sv})").get_child_value(0)
-    assert {key: raw.lookup_value(key, None).get_type_string() for key in raw.keys()} == {
-        key: "as" for key in ("firmware", "interfaces", "devices", "modes", "formats", "features",
-                              "features-always")}
-    capabilities = raw.unpack()
-    assert capabilities["firmware"] == ["a", "b", "c"]
-    assert set(capabilities["interfaces"]) == {"uefi", "bios"}
-    assert set(capabilities["devices"]) == {"flash", "memory"}
-    assert {"split", "stateless"} == set(capabilities["modes"])
-    assert set(capabilities["formats"]) == {"raw", "qcow2"}
-    assert set(capabilities["features"]) == {"x", "y", "z"}
-    assert capabilities["features-always"] == ["y"]
-    for value in capabilities.values():
-        assert len(value) == len(set(value))
-    secure = client.capabilities("x86_64", "q35", features=["z"])
-    assert secure["firmware"] == ["b"] and set(secure["features-always"]) == {"y", "z"}
-
-
-def test_capabilities_of_nothing_are_empty(service):
-    service.add("a", features=["x"])
-    capabilities = service.start().capabilities("aarch64", "virt")
-    assert set(capabilities) == {"firmware", "interfaces", "devices", "modes", "formats",
-                                 "features", "features-always"}
-    assert not any(capabilities.values())
-
-
-def test_a_thousand_descriptors(service):
-    for index in range(1000):
-        service.add(f"{index:04}")
-    client = service.start()
-    assert client.names() == [f"{index:04}" for index in range(1000)]
-    assert len(client.managed_objects()) == 1000
-    assert client.select_name("x86_64", "q35", firmware="0999") == "0999"
+    assert {raw.lookup_value(key, None).get_type_string() for key in raw.keys()} == {"as"}
+    assert raw.unpack() == {
+        "firmware": ["a", "b", "c"], "interfaces": ["uefi", "bios"],
+        "devices": ["flash", "memory"], "modes": ["split", "stateless"],
+        "formats": ["raw", "qcow2"], "features": ["x", "y", "z"], "features-always": ["y"]}

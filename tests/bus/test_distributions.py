@@ -4,10 +4,8 @@
 import pytest
 
 from lib import images
-from lib.checks import assert_all_answers, raises
-from lib.client import NO_MATCH
+from lib.checks import assert_all_answers
 from lib.distributions import STYLES, install
-from lib.images import MIB
 
 
 @pytest.mark.parametrize("style", STYLES)
@@ -59,22 +57,6 @@ def test_answers(service, style, questions):
     answers = [client.select_name(architecture, machine, **given)
                for architecture, machine, given, _ in questions]
     assert answers == [name for *_, name in questions]
-
-
-def test_globs_of_one_distribution_do_not_match_anothers_machines(service):
-    client = install(service, "bare-names")
-    with raises(NO_MATCH, "machine"):
-        client.select("x86_64", "pc-q35-7.2")
-
-
-def test_loongarch_flash_takes_its_size_from_the_image(service):
-    client = install(service, "new-architectures")
-    code, variables = client.select("loongarch64", "virt")["flash"]
-    assert (code["name"], code["phys-addr"], code["size"]) == ("virt.flash0", 0x1c000000, 4 * MIB)
-    assert (variables["name"], variables["phys-addr"], variables["size"]) == (
-        "virt.flash1", 0x1d000000, MIB)
-    assert code["num-blocks"] * code["sector-length"] == 4 * MIB
-    assert (code["width"], code["device-width"], code["id0"], code["id1"]) == (4, 2, 0x89, 0x18)
 
 
 def test_a_qcow2_executable_and_its_template_keep_their_format(service):

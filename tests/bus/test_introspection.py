@@ -9,7 +9,7 @@ from lib import paths
 from lib.client import (FIRMWARE, FIRMWARE_PATH, LOG_CONTROL, LOG_CONTROL_PATH, MANAGER,
                         MANAGER_PATH, OBJECT_MANAGER, firmware_path)
 from lib.introspection import VM_CONTRACT, children, interfaces, introspect
-from lib.vms import VM, VM_PATH, VMs
+from lib.vms import VM, VMs
 
 ON_MACHINE = [("in", "architecture", "s"), ("in", "machine", "s")]
 QUESTION = [*ON_MACHINE, ("in", "requirements", "a{sv}")]

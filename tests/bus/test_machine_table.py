@@ -75,25 +75,6 @@ def test_new_board_is_known_after_a_reload(service, admin_table):
     assert client.select_name("x86_64", "new-board-1") == "x"
 
 
-def test_size_limits_of_a_new_board(service, admin_table):
-    firmware(service, 2 * MIB)
-    (admin_table / "60-new.conf").write_text(board())
-    client = start(service, admin_table)
-    verdict, reasons = client.verdict_of("x", "x86_64", "new-board")
-    assert verdict == "rejected"
-    assert set(reasons) == {f"bad-size:{service.images / name}" for name in ("code.fd", "vars.fd")}
-
-
-def test_board_without_pflash_properties_gets_drives(service, admin_table):
-    firmware(service)
-    (admin_table / "60-new.conf").write_text(board(properties="false"))
-    client = start(service, admin_table)
-    arguments = client.select("x86_64", "new-board-1", render=["qemu"],
-                              nvram_filename="/copy")["qemu-arguments"]
-    assert arguments[:2] == ["-machine", "new-board-1"]
-    assert arguments.count("-drive") == 2
-
-
 def test_file_of_the_same_name_takes_the_place_of_the_shipped_one(service, admin_table):
     firmware(service)
     (admin_table / "50-x86.conf").write_text(board("pc-q35-*", "q35", "pc-q35-1.0"))
@@ -102,24 +83,12 @@ def test_file_of_the_same_name_takes_the_place_of_the_shipped_one(service, admin
     assert client.verdict_of("x", "x86_64", "pc")[0] == "rejected"
 
 
-def test_empty_file_hides_the_shipped_one(service, admin_table):
+def test_broken_table_file_removes_itself_alone(service, admin_table):
     firmware(service)
-    (admin_table / "50-x86.conf").write_text("")
+    path = admin_table / "60-new.conf"
+    path.write_text("\xff\xfe", encoding="latin-1")
     client = start(service, admin_table)
-    assert client.verdict_of("x", "x86_64", "pc-q35-7.2") == ("rejected", ["geometry-unknown"])
-
-
-@pytest.mark.parametrize("content", [
-    "no keyfile", "[new-board-*]\n", "[new-board-*]\nunits=2\n", board(size="many"),
-    board().replace("0x10000000;", ""), board().replace("sector-length=0x10000", ""),
-    board().replace("sector-length=0x10000", "sector-length=0"), board(size=-1),
-    board().replace("units=2", "units=99"), board().replace("width=2", "width=1000"),
-    board().replace("placement=fixed", "placement=anywhere"), "\xff\xfe", "[" * 70000,
-], ids=range(13))
-def test_broken_table_file_removes_itself_alone(service, admin_table, content):
-    firmware(service)
-    (admin_table / "60-new.conf").write_text(content, encoding="latin-1")
-    client = start(service, admin_table)
+    assert [found for found, _ in client.problems()] == [str(path)]
     assert client.select_name("x86_64", "q35") == "x"
     assert client.verdict_of("x", "x86_64", "new-board-1") == ("rejected", ["geometry-unknown"])
     assert_all_answers(client)

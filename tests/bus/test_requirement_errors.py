@@ -5,7 +5,7 @@ import pytest
 from gi.repository import GLib
 
 from lib.checks import invalid_args, raises
-from lib.client import NO_MATCH, REQUIREMENT_TYPES
+from lib.client import REQUIREMENT_TYPES
 
 QUESTIONS = {"Select": "(oa{sv})", "Explain": "(a(sssas))", "GetCapabilities": "(a{sv})"}
 VARIANTS = {
@@ -28,11 +28,16 @@ def ask(client, method, given):
 
 
 @pytest.mark.parametrize("method", QUESTIONS)
-@pytest.mark.parametrize("key", ["feature", "Interface", "with-features", "", "interface ", "owner",
-                                 "create", "lease", "nvram-format", "host_supported", "x" * 255])
-def test_unknown_key(client, method, key):
+@pytest.mark.parametrize("key,value", [
+    ("feature", GLib.Variant("as", [])), ("create", GLib.Variant("s", "auto")),
+    ("nvram-template", GLib.Variant("h", 0)), ("interface", GLib.Variant("s", "UEFI")),
+    ("devices", GLib.Variant("as", ["flash", "rom"])),
+    ("without-features", GLib.Variant("as", ["é" * 128])),
+], ids=["unknown", "of-another-call", "fd-that-did-not-come", "word", "word-in-a-list",
+        "long-string"])
+def test_key_or_value_that_is_none(client, method, key, value):
     with invalid_args(key):
-        ask(client, method, {key: GLib.Variant("s", "uefi")})
+        ask(client, method, {key: value})
 
 
 @pytest.mark.parametrize("method", QUESTIONS)
@@ -51,43 +56,16 @@ def test_wrong_type(client, key):
     client.select("x86_64", "q35")
 
 
-@pytest.mark.parametrize("method,key", [
-    (method, key) for method in QUESTIONS for key in REQUIREMENT_TYPES])
-def test_key_given_twice(client, method, key):
-    value = {"s": "uefi", "as": [], "b": False}[REQUIREMENT_TYPES[key]]
-    if key in ("executable", "nvram-filename"):
-        value = "/x"
-    variant = GLib.Variant(REQUIREMENT_TYPES[key], value)
+@pytest.mark.parametrize("method", QUESTIONS)
+def test_key_given_twice(client, method):
     builder = GLib.VariantBuilder(GLib.VariantType("a{sv}"))
     for _ in range(2):
         builder.add_value(GLib.Variant.new_dict_entry(
-            GLib.Variant("s", key), GLib.Variant("v", variant)))
+            GLib.Variant("s", "host-supported"), GLib.Variant("v", GLib.Variant("b", False))))
     arguments = GLib.Variant.new_tuple(GLib.Variant("s", "x86_64"), GLib.Variant("s", "q35"),
                                        builder.end())
-    with invalid_args(key):
+    with invalid_args("host-supported"):
         client.manager(method, arguments, QUESTIONS[method])
-
-
-@pytest.mark.parametrize("method", QUESTIONS)
-@pytest.mark.parametrize("key,words", [
-    ("interface", "coreboot"), ("interface", ""), ("interface", "UEFI"),
-    ("devices", ["flash", "rom"]), ("devices", [""]), ("modes", ["shared"]),
-    ("modes", ["split", "Split"]), ("formats", ["vmdk"]), ("formats", ["raw", "json"]),
-    ("render", ["shell"]), ("render", ["qemu", "xml"]), ("render", ["QEMU"]),
-], ids=str)
-def test_word_outside_the_list_of_words(client, method, key, words):
-    variant = GLib.Variant(REQUIREMENT_TYPES[key], words)
-    with invalid_args(key):
-        ask(client, method, {key: variant})
-
-
-@pytest.mark.parametrize("method", QUESTIONS)
-@pytest.mark.parametrize("key", ["features", "without-features", "devices", "modes", "formats",
-                                 "render"])
-def test_list_of_65_strings(client, method, key):
-    word = {"devices": "flash", "modes": "split", "formats": "raw", "render": "qemu"}.get(key, "x")
-    with invalid_args(key):
-        ask(client, method, {key: GLib.Variant("as", [word] * 65)})
 
 
 # libsystemd reads no string that holds a noncharacter, and the whole call fails with it.
@@ -98,6 +76,7 @@ UNREADABLE = "\ufffe"
 def test_list_that_is_too_long_is_read_no_further(client, method):
     """Its length is the caller's choice: reading a million strings at once takes libsystemd minutes,
     in which nobody has an answer."""
+    ask(client, method, {"without-features": GLib.Variant("as", ["x"] * 64)})
     with invalid_args("without-features"):
         ask(client, method, {"without-features": GLib.Variant("as", ["x"] * 65 + [UNREADABLE])})
 
@@ -115,54 +94,9 @@ def test_string_that_libsystemd_does_not_read(client):
         ask(client, "Select", {"features": GLib.Variant("as", [UNREADABLE])})
 
 
-def test_list_of_64_strings_is_taken(client):
-    with raises(NO_MATCH):
-        client.select("x86_64", "q35", features=[f"f{index}" for index in range(64)])
-    client.select("x86_64", "q35", without_features=[f"f{index}" for index in range(64)])
-
-
 @pytest.mark.parametrize("method", QUESTIONS)
-@pytest.mark.parametrize("key", ["features", "without-features"])
-def test_string_of_256_bytes_in_a_list(client, method, key):
-    for text in ("x" * 256, "é" * 128):
-        with invalid_args(key):
-            ask(client, method, {key: GLib.Variant("as", [text])})
-
-
-@pytest.mark.parametrize("text", ["x" * 255, "é" * 127], ids=["ascii", "utf-8"])
-def test_string_of_255_bytes_is_taken(client, service, text):
-    service.add("wide", features=[text])
-    client.reload()
-    assert client.select_name("x86_64", "q35", features=[text]) == "wide"
-
-
-@pytest.mark.parametrize("method", ["Explain", "GetCapabilities"])
-def test_nvram_filename_is_for_select_only(client, method):
-    with invalid_args("nvram-filename"):
-        ask(client, method, {"nvram-filename": GLib.Variant("s", "/x")})
-
-
-@pytest.mark.parametrize("filename", ["", "relative.fd", "./x"], ids=ascii)
-def test_nvram_filename_must_be_absolute(client, filename):
-    with invalid_args("nvram-filename"):
-        client.select("x86_64", "q35", nvram_filename=filename)
-
-
-@pytest.mark.parametrize("render", ["qemu", "qemu-legacy", "libvirt"])
-def test_render_needs_nvram_filename_where_each_vm_has_a_copy(client, render):
-    with invalid_args("nvram-filename"):
-        client.select("x86_64", "q35", render=[render])
-
-
-@pytest.mark.parametrize("architecture,machine", [("", "q35"), ("x86_64", ""), ("", ""),
-                                                  ("x86-64", "q35"), ("x86_64", "no-board")])
-def test_architecture_or_machine_of_no_firmware(client, architecture, machine):
-    with pytest.raises(Exception) as refused:
-        client.select(architecture, machine)
-    assert refused.value.name in (NO_MATCH, "org.freedesktop.DBus.Error.InvalidArgs")
-
-
-@pytest.mark.parametrize("method", QUESTIONS)
-def test_other_signatures_are_refused(client, method):
+def test_architecture_that_is_empty_and_other_signatures(client, method):
+    with invalid_args("architecture"):
+        client.question(method, "", "q35", {}, QUESTIONS[method])
     with invalid_args():
         client.manager(method, GLib.Variant("(ss)", ("x86_64", "q35")), QUESTIONS[method])
