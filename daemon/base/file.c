@@ -28,19 +28,18 @@ gboolean file_stamp_equal(const FileStamp *a, const FileStamp *b) {
             same_time(&a->modified, &b->modified) && same_time(&a->changed, &b->changed);
 }
 
-static gint64 get_age(const FileStamp *stamp, const FileClock *clock) {
-    return clock->now -
-            ((gint64)stamp->changed.tv_sec * G_USEC_PER_SEC + stamp->changed.tv_nsec / 1000);
+static gint64 get_age(const FileStamp *stamp, gint64 now) {
+    return now - ((gint64)stamp->changed.tv_sec * G_USEC_PER_SEC + stamp->changed.tv_nsec / 1000);
 }
 
-gboolean file_stamp_is_settled(const FileStamp *stamp, const FileClock *clock) {
-    return get_age(stamp, clock) >= clock->quiet;
+gboolean file_stamp_is_trusted(const FileStamp *stamp, gint64 now) {
+    return get_age(stamp, now) >= FILE_TRUST_USEC;
 }
 
-gboolean file_stamp_is_fresh(const FileStamp *stamp, const FileClock *clock) {
-    gint64 age = get_age(stamp, clock);
+gboolean file_stamp_is_fresh(const FileStamp *stamp, gint64 now, gint64 within) {
+    gint64 age = get_age(stamp, now);
 
-    return age < clock->quiet && age > -CLOCK_SKEW;
+    return age < within && age > -CLOCK_SKEW;
 }
 
 void file_visit(const FileVisitor *visitor, const char *path) {

@@ -22,16 +22,15 @@ typedef struct FileStamp {
 FileStamp file_stamp(const struct stat *st);
 gboolean file_stamp_equal(const FileStamp *a, const FileStamp *b);
 
-/* When files are looked at. Microseconds since the epoch, and of how long a file must have been left
- * alone: before, it may be half written, and another change may leave the same stamp. */
-typedef struct FileClock {
-    gint64 now;
-    gint64 quiet;
-} FileClock;
+/* The coarsest clock of a file system is FAT's. Two changes within one tick leave the same stamp, so
+ * a younger stamp does not prove that a file is unchanged. Microseconds. */
+#define FILE_TRUST_USEC (2 * G_USEC_PER_SEC)
 
-gboolean file_stamp_is_settled(const FileStamp *stamp, const FileClock *clock);
-/* It changed within the quiet time. One whose time lies far ahead did not: a clock was set. */
-gboolean file_stamp_is_fresh(const FileStamp *stamp, const FileClock *clock);
+/* NOW: microseconds since the epoch. TRUE when the stamp is at least FILE_TRUST_USEC old. */
+gboolean file_stamp_is_trusted(const FileStamp *stamp, gint64 now);
+/* TRUE when the file changed less than WITHIN microseconds ago. A time far ahead of NOW does not
+ * count: somebody set a clock. */
+gboolean file_stamp_is_fresh(const FileStamp *stamp, gint64 now, gint64 within);
 
 /* Is told of each path before it is looked at, so that who watches for changes misses none. Either
  * function may be NULL, and a visitor, too. */

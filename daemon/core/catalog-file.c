@@ -52,7 +52,7 @@ CatalogFile *catalog_file_copy_content(const CatalogFile *file) {
     CatalogFile *copy = file_new(file->layer, file->depth, file->path);
 
     copy->stamp = file->stamp;
-    copy->is_settled = file->is_settled;
+    copy->is_trusted = file->is_trusted;
     copy->descriptor = file->descriptor ? descriptor_ref(file->descriptor) : NULL;
     copy->is_mask = file->is_mask;
     copy->fault = g_strdup(file->fault);
@@ -98,7 +98,7 @@ static int classify_failure(
         file->fault = g_strconcat("file-missing:", file->path, NULL);
     } else {
         file->fault = g_strconcat("file-unreadable:", file->path, NULL);
-        file->is_settled = FALSE; /* what it was can pass, and leave no trace on the file */
+        file->is_trusted = FALSE; /* what it was can pass, and leave no trace on the file */
     }
     return 0;
 }
@@ -107,7 +107,7 @@ static gboolean is_as_before(int dir_fd, const CatalogFile *previous) {
     FileStamp stamp;
     struct stat st;
 
-    if (!previous || !previous->is_settled || fstatat(dir_fd, previous->file_name, &st, 0) < 0 ||
+    if (!previous || !previous->is_trusted || fstatat(dir_fd, previous->file_name, &st, 0) < 0 ||
         !S_ISREG(st.st_mode) || st.st_nlink > 1)
         return FALSE;
     stamp = file_stamp(&st);
@@ -143,7 +143,7 @@ int catalog_file_read(
     r = open_file(reading, file, dir_fd, &fd, &st);
     if (r >= 0) {
         file->stamp = file_stamp(&st);
-        file->is_settled = file_stamp_is_settled(&file->stamp, &reading->clock);
+        file->is_trusted = file_stamp_is_trusted(&file->stamp, reading->now);
         r = file_read_all(fd, PARSE_MAX_SIZE, &bytes);
     }
     if (r >= 0)
@@ -154,7 +154,7 @@ int catalog_file_read(
         return r;
 
     if (fd >= 0 && !file->descriptor && !reading->is_first &&
-        file_stamp_is_fresh(&file->stamp, &reading->clock)) {
+        file_stamp_is_fresh(&file->stamp, reading->now, CATALOG_HOLD_USEC)) {
         *reading->ret_is_held = TRUE;
         *ret = previous ? catalog_file_ref(previous) : NULL;
         return 0;
@@ -169,7 +169,7 @@ int catalog_file_read(
 typedef struct KnownImage {
     ImageInfo info;
     FileStamp stamp;
-    gboolean is_settled;
+    gboolean is_trusted;
 } KnownImage;
 
 GHashTable *catalog_images_new(void) {
@@ -186,9 +186,9 @@ static int look_at_image(
     file_visit(reading->visitor, image->filename);
     if (stat(image->filename, &st) >= 0 && S_ISREG(st.st_mode)) {
         ret->stamp = file_stamp(&st);
-        ret->is_settled = file_stamp_is_settled(&ret->stamp, &reading->clock);
-        is_fresh = file_stamp_is_fresh(&ret->stamp, &reading->clock);
-        if (previous && previous->is_settled && file_stamp_equal(&ret->stamp, &previous->stamp)) {
+        ret->is_trusted = file_stamp_is_trusted(&ret->stamp, reading->now);
+        is_fresh = file_stamp_is_fresh(&ret->stamp, reading->now, CATALOG_HOLD_USEC);
+        if (previous && previous->is_trusted && file_stamp_equal(&ret->stamp, &previous->stamp)) {
             *ret = *previous;
             return 0;
         }
@@ -199,11 +199,11 @@ static int look_at_image(
         return r;
     /* as of a descriptor: a lease, a bad block, a host that did not answer */
     if (ret->info.status == IMAGE_STATUS_UNREADABLE)
-        ret->is_settled = FALSE;
+        ret->is_trusted = FALSE;
     if (previous && is_fresh && !image_info_equal(&ret->info, &previous->info)) {
         *reading->ret_is_held = TRUE;
         ret->info = previous->info;
-        ret->is_settled = FALSE;
+        ret->is_trusted = FALSE;
     }
     return 0;
 }

@@ -28,7 +28,7 @@ typedef struct CatalogFile {
     guint depth; /* the layer's place in the search path; a greater one is more specific */
 
     FileStamp stamp;
-    gboolean is_settled; /* as long as the file has this stamp, it holds what follows */
+    gboolean is_trusted; /* while the file has this stamp, it holds what follows */
 
     /* A file has a descriptor, or is a mask, or has a fault (the reason it is invalid). */
     Descriptor *descriptor;
@@ -62,11 +62,13 @@ gboolean catalog_file_is_name(const char *file_name);
 
 /*
  * How a catalog's files are read. What has the stamp that it had before is not read again. What
- * changed within the clock's quiet time and is broken (or, an image, another than before) may be half
+ * changed within CATALOG_HOLD_USEC and is broken (or, an image, another than before) may be half
  * written: it stays what it was, and is said to be held.
  */
+#define CATALOG_HOLD_USEC (50 * G_USEC_PER_SEC / 1000)
+
 typedef struct CatalogReading {
-    FileClock clock;
+    gint64 now;                  /* microseconds since the epoch */
     const FileVisitor *visitor;  /* or NULL */
     gboolean is_first;           /* there is no earlier state, so nothing is held */
     gboolean is_told;            /* the files are said to have changed, whatever their stamps say */

@@ -334,7 +334,7 @@ Catalog *catalog_build(const CatalogSources *sources, GError **error) {
                     machine_table_equal(sources->machines, sources->previous->machines),
             .reading =
                     {
-                            .clock = sources->clock,
+                            .now = sources->now,
                             .visitor = sources->visitor,
                             .is_first = !sources->previous,
                             .is_told = sources->changed != NULL,

@@ -41,8 +41,8 @@ typedef struct CatalogSources {
     /* NULL: it is not known what has changed since; otherwise paths (char*) of files of the layers,
      * which are all that has: nothing else is looked at. */
     const GPtrArray *changed;
-    CatalogCache *cache;        /* or NULL; as the previous catalog's build left it */
-    FileClock clock;            /* what the times of files are held against */
+    CatalogCache *cache; /* or NULL; as the previous catalog's build left it */
+    gint64 now;          /* microseconds since the epoch: the age of files is counted to it */
     const FileVisitor *visitor; /* or NULL */
 } CatalogSources;
 

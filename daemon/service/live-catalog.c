@@ -12,8 +12,7 @@
 #include "service/task.h"
 #include "base/text.h"
 
-/* A file that is being written is waited for so long at the most, whatever else may wait longer:
- * somebody may have called Reload. */
+/* A file that is being written is waited for so long at the most: a caller of Reload waits, too. */
 #define MAX_HOLD_USEC (G_USEC_PER_SEC / 2)
 
 typedef struct Waiter {
@@ -176,10 +175,6 @@ static void publish(LiveCatalog *live, Build *build) {
 
 /* -- building ---------------------------------------------------------------------------- */
 
-static guint64 get_hold_time(const Config *config) {
-    return MIN(config->watch_times.quiet, MAX_HOLD_USEC);
-}
-
 static void add_unwatched(Catalog *catalog, const WatchPlan *plan, const Config *config) {
     int error;
     const char *path = watch_plan_get_unwatched(plan, &error);
@@ -251,7 +246,7 @@ static void run_build(gpointer userdata) {
             .layers = build->config->layers,
             .previous = build->previous,
             .cache = live->files,
-            .clock = {.now = g_get_real_time(), .quiet = (gint64)get_hold_time(build->config)},
+            .now = g_get_real_time(),
             .visitor = &visitor,
     };
     if (build->changes)
@@ -275,7 +270,6 @@ static void move_waiters(GArray *to, GArray *from) {
 /* Files that are being written are waited for, but not for ever: what else has changed is published
  * then without them. */
 static gboolean must_hold(LiveCatalog *live, const Catalog *catalog) {
-    guint64 limit = MIN(live->config->watch_times.max_quiet, MAX_HOLD_USEC);
     gint64 now = g_get_monotonic_time();
 
     if (!catalog->is_held) {
@@ -284,8 +278,8 @@ static gboolean must_hold(LiveCatalog *live, const Catalog *catalog) {
     }
     if (live->held_since == 0)
         live->held_since = now;
-    watch_look_after(live->watch, get_hold_time(live->config));
-    return now - live->held_since < (gint64)limit;
+    watch_look_after(live->watch, CATALOG_HOLD_USEC);
+    return now - live->held_since < MAX_HOLD_USEC;
 }
 
 static void start_next_build(LiveCatalog *live);

@@ -5,10 +5,6 @@
 #include "base/copy.h"
 #include "base/file.h"
 
-/* The coarsest clock that a file system has, FAT's: two changes within one of its ticks leave the
- * same stamp. */
-#define TICK_USEC (2 * G_USEC_PER_SEC)
-
 typedef struct Entry {
     FileStamp stamp;
     char *digest;
@@ -63,7 +59,7 @@ static void keep_digest(
 }
 
 int digest_cache_get(DigestCache *cache, const char *path, int fd, char **ret) {
-    const FileClock clock = {.now = g_get_real_time(), .quiet = TICK_USEC};
+    gint64 now = g_get_real_time();
     g_autofree char *digest = NULL;
     FileStamp stamp;
     struct stat st;
@@ -78,7 +74,7 @@ int digest_cache_get(DigestCache *cache, const char *path, int fd, char **ret) {
         r = copy_digest(fd, (guint64)st.st_size, &digest);
         if (r < 0)
             return r;
-        if (file_stamp_is_settled(&stamp, &clock))
+        if (file_stamp_is_trusted(&stamp, now))
             keep_digest(cache, path, &stamp, digest);
     }
     *ret = g_steal_pointer(&digest);

@@ -20,7 +20,6 @@ def start(service, start_live, quiet, max_quiet):
 
 @pytest.fixture
 def live(service, start_live):
-    """A broken file is held for half a second, the longest that there is."""
     return start(service, start_live, 500, 1000)
 
 
@@ -71,7 +70,7 @@ class SlowWriter(threading.Thread):
     """Writes a byte now and then until it is stopped, and then the rest. `pause` is the longest
     time between two: a file that is left alone for as long as it is held is rightly told of."""
 
-    HELD = 0.45
+    HELD = 0.045
 
     def __init__(self, path, content):
         super().__init__()

@@ -9,9 +9,6 @@
 
 /* A catalog after another: what is read again, what is shared, what is held back. */
 
-/* In microseconds. Tests say how long ago files changed by how far ahead of the clock they look. */
-#define QUIET ((gint64)10 * G_USEC_PER_SEC)
-
 typedef struct Rebuild {
     TestDir *root;
     GPtrArray *layers;
@@ -59,7 +56,7 @@ static Catalog *build(Rebuild *r, const Catalog *previous, gint64 now, const cha
             .previous = previous,
             .changed = changed ? paths : NULL,
             .cache = r->cache,
-            .clock = {.now = now, .quiet = QUIET},
+            .now = now,
             .visitor = &visitor,
     };
     Catalog *catalog;
@@ -73,13 +70,14 @@ static Catalog *build(Rebuild *r, const Catalog *previous, gint64 now, const cha
     return catalog;
 }
 
-/* Long after every file was written; or at once. */
+/* Long after every file was written. */
 static gint64 later(void) {
-    return g_get_real_time() + 2 * QUIET;
+    return g_get_real_time() + 2 * FILE_TRUST_USEC;
 }
 
+/* While every file is being written: however busy the machine is, none has been left alone yet. */
 static gint64 soon(void) {
-    return g_get_real_time();
+    return g_get_real_time() - 5 * G_USEC_PER_SEC;
 }
 
 /* What was built has to be what a first build finds. */
@@ -126,14 +124,15 @@ static void what_could_not_be_read_is_read_again(void) {
     assert_as_new(&r, second);
 }
 
-/* Two changes of one moment leave one stamp. */
+/* Two changes of one moment leave one stamp. A configured debounce interval may be far shorter than
+ * such a moment. */
 static void what_has_just_changed_is_read_again(void) {
     g_auto(Rebuild) r = {};
     g_autoptr(Catalog) first = NULL;
     g_autoptr(Catalog) second = NULL;
 
     begin(&r);
-    first = build(&r, NULL, soon(), NULL);
+    first = build(&r, NULL, g_get_real_time() + FILE_TRUST_USEC / 2, NULL);
     second = build(&r, first, later(), NULL);
     g_assert_true(test_find(first, "a")->descriptor != test_find(second, "a")->descriptor);
 }
@@ -396,7 +395,7 @@ static void a_time_far_ahead_holds_nothing(void) {
     begin(&r);
     first = build(&r, NULL, later(), NULL);
     test_write_text(r.root, "vendor/a.json", "{");
-    second = build(&r, first, soon() - 360 * QUIET, NULL);
+    second = build(&r, first, soon() - (gint64)3600 * G_USEC_PER_SEC, NULL);
     g_assert_false(second->is_held);
     g_assert_cmpint(test_find(second, "a")->state, ==, FIRMWARE_STATE_INVALID);
 }
