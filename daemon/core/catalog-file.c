@@ -133,8 +133,7 @@ int catalog_file_read(
     struct stat st;
     int r;
 
-    /* what is written through a mapping sets the times once, and not for what is written later */
-    if (!reading->is_told && is_as_before(dir_fd, previous)) {
+    if (is_as_before(dir_fd, previous)) {
         *ret = catalog_file_ref(previous);
         return 0;
     }

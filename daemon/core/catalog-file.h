@@ -71,7 +71,6 @@ typedef struct CatalogReading {
     gint64 now;                  /* microseconds since the epoch */
     const FileVisitor *visitor;  /* or NULL */
     gboolean is_first;           /* there is no earlier state, so nothing is held */
-    gboolean is_told;            /* the files are said to have changed, whatever their stamps say */
     GHashTable *images;          /* what is known of images: see catalog_images_new() */
     GHashTable *previous_images; /* or NULL */
     gboolean *ret_is_held;       /* set where something is; NULL where nothing can be */

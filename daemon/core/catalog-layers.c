@@ -123,12 +123,8 @@ static gboolean read_layer(
     return errno == 0 || system_failed(-errno, layer->directory, error);
 }
 
-static GPtrArray *files_new(void) {
-    return g_ptr_array_new_with_free_func((GDestroyNotify)catalog_file_unref);
-}
-
-static GPtrArray *list_all(const CatalogListing *listing, GError **error) {
-    g_autoptr(GPtrArray) files = files_new();
+GPtrArray *catalog_list_files(const CatalogListing *listing, GError **error) {
+    g_autoptr(GPtrArray) files = g_ptr_array_new_with_free_func((GDestroyNotify)catalog_file_unref);
 
     for (guint i = 0; i < listing->layers->len; i++)
         if (!read_layer(listing, i, files, error))
@@ -136,94 +132,4 @@ static GPtrArray *list_all(const CatalogListing *listing, GError **error) {
 
     g_ptr_array_sort(files, compare_files);
     return g_steal_pointer(&files);
-}
-
-/* -- what has changed alone -------------------------------------------------------------- */
-
-/* Is PATH what reading its whole layer would find? Not where the layer cannot be listed, or nothing in
- * it be looked at. */
-static gboolean can_be_told(const char *path) {
-    g_autofree char *directory = g_path_get_dirname(path);
-    g_auto(FileFd) dir_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    struct stat st;
-
-    return dir_fd >= 0 &&
-            (fstatat(dir_fd, strrchr(path, '/') + 1, &st, AT_SYMLINK_NOFOLLOW) >= 0 ||
-             errno == ENOENT);
-}
-
-static gboolean can_all_be_told(const GPtrArray *paths) {
-    for (guint i = 0; i < paths->len; i++)
-        if (!can_be_told(paths->pdata[i]))
-            return FALSE;
-    return TRUE;
-}
-
-static gboolean is_link(int dir_fd, const char *file_name) {
-    struct stat st;
-
-    return fstatat(dir_fd, file_name, &st, AT_SYMLINK_NOFOLLOW) >= 0 && S_ISLNK(st.st_mode);
-}
-
-/* PATH in the layer DEPTH, if it is there. */
-static gboolean read_changed(
-        const CatalogListing *listing, const char *path, guint depth, GPtrArray *files,
-        GHashTable *outdated, GError **error) {
-    const CatalogLayer *layer = listing->layers->pdata[depth];
-    g_autofree char *directory = g_path_get_dirname(path);
-    const char *file_name = strrchr(path, '/') + 1;
-    CatalogFile *previous = find_previous(listing->previous, path, layer->kind, depth);
-    g_auto(FileFd) dir_fd = FILE_FD_NONE;
-
-    if (!g_str_equal(directory, layer->directory) || !catalog_file_is_name(file_name))
-        return TRUE;
-    if (previous)
-        g_hash_table_add(outdated, previous);
-
-    dir_fd = open(layer->directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (dir_fd < 0)
-        return file_is_at_fault(-errno) || system_failed(-errno, layer->directory, error);
-    if (is_link(dir_fd, file_name))
-        file_visit(listing->reading->visitor, path);
-    return read_entry(listing, depth, dir_fd, file_name, files, error);
-}
-
-/* Both are in order. */
-static GPtrArray *merge(const GPtrArray *kept, GHashTable *outdated, const GPtrArray *read) {
-    GPtrArray *files = files_new();
-    guint n = 0;
-
-    for (guint i = 0; i < kept->len; i++) {
-        CatalogFile *file = kept->pdata[i];
-
-        for (; n < read->len && compare_files(&read->pdata[n], &kept->pdata[i]) < 0; n++)
-            g_ptr_array_add(files, catalog_file_ref(read->pdata[n]));
-        if (!g_hash_table_contains(outdated, file))
-            g_ptr_array_add(files, catalog_file_ref(file));
-    }
-    for (; n < read->len; n++)
-        g_ptr_array_add(files, catalog_file_ref(read->pdata[n]));
-    return files;
-}
-
-static GPtrArray *list_changes(const CatalogListing *listing, GError **error) {
-    g_autoptr(GHashTable) outdated = g_hash_table_new(NULL, NULL);
-    g_autoptr(GPtrArray) read = files_new();
-    g_autoptr(GPtrArray) files = NULL;
-
-    for (guint i = 0; i < listing->changed->len; i++)
-        for (guint depth = 0; depth < listing->layers->len; depth++)
-            if (!read_changed(listing, listing->changed->pdata[i], depth, read, outdated, error))
-                return NULL;
-
-    g_ptr_array_sort(read, compare_files);
-    files = merge(listing->previous, outdated, read);
-    if (!check_number(files->len, listing->changed->pdata[0], error))
-        return NULL;
-    return g_steal_pointer(&files);
-}
-
-GPtrArray *catalog_list_files(const CatalogListing *listing, GError **error) {
-    return listing->changed && can_all_be_told(listing->changed) ? list_changes(listing, error)
-                                                                 : list_all(listing, error);
 }

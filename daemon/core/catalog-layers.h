@@ -13,11 +13,8 @@
 
 typedef struct CatalogListing {
     const CatalogReading *reading;
-    const GPtrArray *layers; /* of CatalogLayer, least specific first */
-    /* The files as they were, or NULL; and paths (char*) of files of the layers, which are all that
-     * has changed since, or NULL: anything may have. */
-    const GPtrArray *previous;
-    const GPtrArray *changed;
+    const GPtrArray *layers;   /* of CatalogLayer, least specific first */
+    const GPtrArray *previous; /* the files as they were, or NULL */
     GPtrArray *unnamed; /* of char*: the paths are added of files whose names are not UTF-8 */
 } CatalogListing;
 

@@ -8,25 +8,6 @@
 #include "core/flash.h"
 #include "base/text.h"
 
-struct CatalogCache {
-    GHashTable *images;
-};
-
-CatalogCache *catalog_cache_new(void) {
-    CatalogCache *cache = g_new0(CatalogCache, 1);
-
-    cache->images = catalog_images_new();
-    return cache;
-}
-
-void catalog_cache_free(CatalogCache *cache) {
-    if (!cache)
-        return;
-
-    g_hash_table_unref(cache->images);
-    g_free(cache);
-}
-
 static void problem_free(CatalogProblem *problem) {
     g_free(problem->path);
     g_free(problem->text);
@@ -41,6 +22,7 @@ static void catalog_clear(gpointer data) {
     g_clear_pointer(&catalog->files, g_ptr_array_unref);
     g_ptr_array_unref(catalog->problems);
     g_strfreev(catalog->architectures);
+    g_hash_table_unref(catalog->images);
 }
 
 Catalog *catalog_ref(Catalog *catalog) {
@@ -207,10 +189,6 @@ static gboolean settle_group(const Build *build, const Group *group, GError **er
     ImageInfo nvram_template = {};
     int r;
 
-    /* where it is known what has changed, no image of these has */
-    if (is_same && build->sources->changed)
-        return TRUE;
-
     if (effective->descriptor) {
         r = catalog_file_probe_images(&build->reading, effective, &executable, &nvram_template);
         if (r < 0) {
@@ -283,6 +261,7 @@ static Catalog *catalog_new(MachineTable *machines) {
     catalog->machines = machine_table_ref(machines);
     catalog->firmware = g_ptr_array_new();
     catalog->problems = g_ptr_array_new_with_free_func((GDestroyNotify)problem_free);
+    catalog->images = catalog_images_new();
     return catalog;
 }
 
@@ -293,13 +272,11 @@ static gboolean list_files(const Build *build, GError **error) {
             .reading = &build->reading,
             .layers = sources->layers,
             .previous = sources->previous ? sources->previous->files : NULL,
-            .changed = sources->changed,
             .unnamed = unnamed,
     };
     Catalog *catalog = build->catalog;
 
     catalog->files = catalog_list_files(&listing, error);
-    catalog->has_unnamed = unnamed->len > 0;
     for (guint i = 0; i < unnamed->len; i++)
         catalog_add_problem(catalog, unnamed->pdata[i], "the file name is not UTF-8");
     return catalog->files != NULL;
@@ -322,11 +299,6 @@ static gboolean fill(const Build *build, GError **error) {
 
 Catalog *catalog_build(const CatalogSources *sources, GError **error) {
     g_autoptr(Catalog) catalog = catalog_new(sources->machines);
-    g_autoptr(CatalogCache) own_cache = sources->cache ? NULL : catalog_cache_new();
-    CatalogCache *cache = sources->cache ? sources->cache : own_cache;
-    /* images that nobody names any more are forgotten */
-    g_autoptr(GHashTable) images =
-            sources->changed ? g_hash_table_ref(cache->images) : catalog_images_new();
     Build build = {
             .sources = sources,
             .catalog = catalog,
@@ -337,19 +309,13 @@ Catalog *catalog_build(const CatalogSources *sources, GError **error) {
                             .now = sources->now,
                             .visitor = sources->visitor,
                             .is_first = !sources->previous,
-                            .is_told = sources->changed != NULL,
-                            .images = images,
-                            .previous_images = sources->changed ? NULL : cache->images,
+                            .images = catalog->images,
+                            .previous_images = sources->previous ? sources->previous->images : NULL,
                             .ret_is_held = &catalog->is_held,
                     },
     };
 
-    if (!fill(&build, error))
-        return NULL;
-
-    g_hash_table_unref(cache->images);
-    cache->images = g_steal_pointer(&images);
-    return g_steal_pointer(&catalog);
+    return fill(&build, error) ? g_steal_pointer(&catalog) : NULL;
 }
 
 static guint find_rank(const Catalog *catalog, const char *name) {

@@ -24,25 +24,14 @@ typedef struct Catalog {
     GPtrArray *problems; /* of CatalogProblem */
     GStrv architectures; /* that some usable firmware targets; sorted */
     gboolean is_held;    /* some file is being written, and stays as it was: build another later */
-    gboolean has_unnamed; /* some file has no name that can be told */
+    GHashTable *images;  /* what the next build need not look at again: see catalog_images_new() */
 } Catalog;
-
-/* What one build keeps for the next: the files' images. Of one thread at a time. */
-typedef struct CatalogCache CatalogCache;
-
-CatalogCache *catalog_cache_new(void) G_GNUC_WARN_UNUSED_RESULT;
-void catalog_cache_free(CatalogCache *cache);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(CatalogCache, catalog_cache_free)
 
 typedef struct CatalogSources {
     const GPtrArray *layers; /* of CatalogLayer, least specific first; each an absolute directory */
     MachineTable *machines;
     const Catalog *previous; /* or NULL; what has not changed since is not read again */
-    /* NULL: it is not known what has changed since; otherwise paths (char*) of files of the layers,
-     * which are all that has: nothing else is looked at. */
-    const GPtrArray *changed;
-    CatalogCache *cache; /* or NULL; as the previous catalog's build left it */
-    gint64 now;          /* microseconds since the epoch: the age of files is counted to it */
+    gint64 now;              /* microseconds since the epoch: the age of files is counted to it */
     const FileVisitor *visitor; /* or NULL */
 } CatalogSources;
 

@@ -10,7 +10,6 @@
 #include "service/log.h"
 #include "service/log-catalog.h"
 #include "service/task.h"
-#include "base/text.h"
 
 /* A file that is being written is waited for so long at the most: a caller of Reload waits, too. */
 #define MAX_HOLD_USEC (G_USEC_PER_SEC / 2)
@@ -25,7 +24,6 @@ typedef struct Build {
     gboolean reads_config;
     Config *config;
     Catalog *previous;
-    GPtrArray *changes;    /* of char*: all that has changed since; NULL: that is not known */
     GPtrArray *more_files; /* of char* */
     WatchPlan *plan;
 
@@ -42,8 +40,7 @@ struct LiveCatalog {
     LiveCatalogObserver observer;
     LiveCatalogListFiles list_files;
     gpointer list_files_userdata;
-    EmulatorCache *emulators; /* these two are the running build's alone */
-    CatalogCache *files;
+    EmulatorCache *emulators; /* the running build's alone */
 
     Catalog *catalog;
     GStrv host_features;
@@ -61,7 +58,6 @@ struct LiveCatalog {
 static void build_clear(Build *build) {
     g_clear_pointer(&build->config, config_unref);
     g_clear_pointer(&build->previous, catalog_unref);
-    g_clear_pointer(&build->changes, g_ptr_array_unref);
     g_clear_pointer(&build->more_files, g_ptr_array_unref);
     g_clear_pointer(&build->plan, watch_plan_free);
     g_clear_pointer(&build->catalog, catalog_unref);
@@ -80,7 +76,6 @@ int live_catalog_new(
     live->options = options;
     live->config = config;
     live->emulators = emulator_cache_new();
-    live->files = catalog_cache_new();
     live->served = g_array_new(FALSE, FALSE, sizeof(Waiter));
     live->waiting = g_array_new(FALSE, FALSE, sizeof(Waiter));
     live->held = g_array_new(FALSE, FALSE, sizeof(Waiter));
@@ -103,7 +98,6 @@ void live_catalog_free(LiveCatalog *live) {
     g_array_unref(live->waiting);
     g_array_unref(live->held);
     emulator_cache_free(live->emulators);
-    catalog_cache_free(live->files);
     catalog_unref(live->catalog);
     g_strfreev(live->host_features);
     config_unref(live->config);
@@ -157,9 +151,8 @@ static void publish(LiveCatalog *live, Build *build) {
         observer->about_to_publish(change, observer->userdata);
 
     publication.search_path_differs = swap_config(live, g_steal_pointer(&build->config));
-    if (build->host_features)
-        publication.host_features_differ =
-                swap_host_features(live, g_steal_pointer(&build->host_features));
+    publication.host_features_differ =
+            swap_host_features(live, g_steal_pointer(&build->host_features));
     live->catalog = g_steal_pointer(&build->catalog);
     if (change) {
         live->generation++;
@@ -212,15 +205,8 @@ static void read_all(LiveCatalog *live, Build *build, CatalogSources *sources) {
     build->host_features = host_probe_features(sources->visitor);
 }
 
-/* Some descriptors have changed, and nothing else that a catalog is made of. */
-static void read_changes(Build *build, CatalogSources *sources) {
-    sources->machines = build->previous->machines;
-    sources->changed = build->changes;
-    build->catalog = catalog_build(sources, &build->error);
-}
-
 /* On the task's thread: touches nothing of the live catalog but its options, which do not change, the
- * caches and the build. */
+ * emulators and the build. */
 static void run_build(gpointer userdata) {
     LiveCatalog *live = userdata;
     Build *build = &live->build;
@@ -245,14 +231,10 @@ static void run_build(gpointer userdata) {
     sources = (CatalogSources){
             .layers = build->config->layers,
             .previous = build->previous,
-            .cache = live->files,
             .now = g_get_real_time(),
             .visitor = &visitor,
     };
-    if (build->changes)
-        read_changes(build, &sources);
-    else
-        read_all(live, build, &sources);
+    read_all(live, build, &sources);
 }
 
 static void tell_waiters(GArray *waiters, const GError *error) {
@@ -294,10 +276,7 @@ static void on_build_done(gpointer userdata) {
     live->served = g_array_new(FALSE, FALSE, sizeof(Waiter));
 
     if (build.catalog) {
-        if (build.changes)
-            watch_extend(live->watch, g_steal_pointer(&build.plan));
-        else
-            watch_adopt(live->watch, g_steal_pointer(&build.plan));
+        watch_adopt(live->watch, g_steal_pointer(&build.plan));
         if (must_hold(live, build.catalog))
             move_waiters(live->held, served);
         else
@@ -311,31 +290,8 @@ static void on_build_done(gpointer userdata) {
     start_next_build(live);
 }
 
-/* Or of the machine table. */
-static gboolean is_of_a_layer(const Config *config, const char *path) {
-    g_autofree char *directory = g_path_get_dirname(path);
-
-    for (guint i = 0; i < config->layers->len; i++)
-        if (g_str_equal(((const CatalogLayer *)config->layers->pdata[i])->directory, directory))
-            return TRUE;
-    return FALSE;
-}
-
 static gboolean somebody_waits(const LiveCatalog *live) {
     return live->waiting->len > 0 || live->held->len > 0;
-}
-
-/* NULL: everything has to be looked at. */
-static GPtrArray *take_changes(LiveCatalog *live) {
-    g_autoptr(GPtrArray) changes = watch_take_changes(live->watch);
-
-    if (!live->catalog || live->catalog->has_unnamed || somebody_waits(live) || !changes ||
-        changes->len == 0)
-        return NULL;
-    for (guint i = 0; i < changes->len; i++)
-        if (!text_is_valid(changes->pdata[i]) || !is_of_a_layer(live->config, changes->pdata[i]))
-            return NULL;
-    return g_steal_pointer(&changes);
 }
 
 /* Those that wait are served by the build that begins here. */
@@ -346,13 +302,12 @@ static int start_build(LiveCatalog *live) {
     *build = (Build){
             .config = config_ref(live->config),
             .previous = live->catalog ? catalog_ref(live->catalog) : NULL,
-            .changes = take_changes(live),
             .more_files = g_ptr_array_new_with_free_func(g_free),
             .plan = watch_plan_new(live->watch),
     };
     /* the first one has the configuration that the service began with */
     build->reads_config = somebody_waits(live) && live->catalog;
-    if (live->list_files && !build->changes)
+    if (live->list_files)
         live->list_files(build->more_files, live->list_files_userdata);
 
     live->is_outdated = FALSE;

@@ -26,7 +26,7 @@ typedef struct Directory {
     int error;          /* it cannot be watched: errno; 0: it is */
     gboolean has_files; /* whose contents are watched */
     GHashTable *names;  /* that matter */
-    GPtrArray *whole;   /* of char*: by these paths, all that is in it matters */
+    gboolean is_whole;  /* all that is in it matters */
 } Directory;
 
 static Directory *directory_new(int error) {
@@ -35,7 +35,6 @@ static Directory *directory_new(int error) {
     directory->refs = 1;
     directory->error = error;
     directory->names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    directory->whole = g_ptr_array_new_with_free_func(g_free);
     return directory;
 }
 
@@ -45,7 +44,6 @@ static void directory_unref(gpointer data) {
     if (--directory->refs > 0)
         return;
     g_hash_table_unref(directory->names);
-    g_ptr_array_unref(directory->whole);
     g_free(directory);
 }
 
@@ -286,7 +284,7 @@ void watch_plan_add_directory(WatchPlan *plan, const char *path) {
     if (!directory)
         return;
     watch_contents(plan, directory, at);
-    g_ptr_array_add(directory->whole, g_strdup(path));
+    directory->is_whole = TRUE;
 }
 
 static void visit_file(const char *path, gpointer userdata) {
@@ -310,43 +308,10 @@ gboolean watch_plan_has(const WatchPlan *plan, int wd) {
     return g_hash_table_contains(plan->by_wd, GINT_TO_POINTER(wd));
 }
 
-WatchMeaning watch_plan_judge(const WatchPlan *plan, int wd, const char *name, GHashTable *paths) {
+gboolean watch_plan_concerns(const WatchPlan *plan, int wd, const char *name) {
     const Directory *directory = g_hash_table_lookup(plan->by_wd, GINT_TO_POINTER(wd));
 
-    if (!directory)
-        return WATCH_MEANS_NOTHING;
-    if (name[0] == '\0' || g_hash_table_contains(directory->names, name))
-        return WATCH_MEANS_ANYTHING;
-
-    for (guint i = 0; i < directory->whole->len; i++)
-        g_hash_table_add(paths, g_strconcat(directory->whole->pdata[i], "/", name, NULL));
-    return directory->whole->len > 0 ? WATCH_MEANS_FILES : WATCH_MEANS_NOTHING;
-}
-
-static void merge_directory(Directory *directory, const Directory *more) {
-    GHashTableIter iter;
-    gpointer name;
-
-    g_hash_table_iter_init(&iter, more->names);
-    while (g_hash_table_iter_next(&iter, &name, NULL))
-        if (!g_hash_table_contains(directory->names, name))
-            g_hash_table_add(directory->names, g_strdup(name));
-}
-
-void watch_plan_merge(WatchPlan *plan, const WatchPlan *more) {
-    GHashTableIter iter;
-    gpointer wd;
-    gpointer value;
-
-    g_hash_table_iter_init(&iter, more->by_wd);
-    while (g_hash_table_iter_next(&iter, &wd, &value)) {
-        Directory *directory = g_hash_table_lookup(plan->by_wd, wd);
-
-        if (directory)
-            merge_directory(directory, value);
-        else
-            keep_watch(plan, GPOINTER_TO_INT(wd), value);
-    }
-    if (more->unwatched)
-        note_unwatched(plan, more->unwatched, more->unwatched_error);
+    return directory &&
+            (directory->is_whole || name[0] == '\0' ||
+             g_hash_table_contains(directory->names, name));
 }

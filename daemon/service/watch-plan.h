@@ -17,18 +17,8 @@ struct WatchPlan {
 /* INOTIFY: negative where it cannot be had. */
 WatchPlan *watch_plan_new_for(int inotify) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Adds to PLAN what MORE has. */
-void watch_plan_merge(WatchPlan *plan, const WatchPlan *more);
-
 gboolean watch_plan_has(const WatchPlan *plan, int wd);
 
-/* What an event means. */
-typedef enum WatchMeaning {
-    WATCH_MEANS_NOTHING,
-    WATCH_MEANS_FILES, /* those that were added to the paths, and no others */
-    WATCH_MEANS_ANYTHING,
-} WatchMeaning;
-
-/* NAME: what the event happened to in the directory; "": to the directory itself. PATHS: a set of
- * char*, owned. */
-WatchMeaning watch_plan_judge(const WatchPlan *plan, int wd, const char *name, GHashTable *paths);
+/* Whether an event matters. NAME: the entry of the directory that it happened to; "": the directory
+ * itself. */
+gboolean watch_plan_concerns(const WatchPlan *plan, int wd, const char *name);

@@ -11,10 +11,9 @@
 
 #include "service/watch-plan.h"
 
-/* What happened while a reading was under way, kept until its plan says whether it matters; and files
- * that are said to have changed. More is as good as anything. */
+/* Events queued during a reading until its plan can tell whether they matter. More count as a
+ * change. */
 #define MAX_KEPT 1024
-#define MAX_CHANGES 1024
 
 /* A timer of which nothing is asked but this: the default accuracy is 250 ms. */
 #define TIMER_ACCURACY_USEC 1000
@@ -35,9 +34,6 @@ struct Watch {
     GPtrArray *kept;       /* of WatchEvent, while planning */
     guint64 first_change;  /* since when nothing was told of; 0: nothing has happened */
     gboolean needs_rescan; /* something cannot be watched */
-
-    GHashTable *changes; /* set of paths: what has changed since watch_take_changes() */
-    gboolean anything_changed;
 };
 
 typedef struct WatchEvent {
@@ -75,42 +71,13 @@ static void tell_later(Watch *watch) {
     set_timer(watch, MIN(now + watch->times.quiet, watch->first_change + watch->times.max_quiet));
 }
 
-static void poke(Watch *watch) {
-    watch->anything_changed = TRUE;
-    /* which files they were matters no more */
-    g_hash_table_remove_all(watch->changes);
-    tell_later(watch);
-}
-
 void watch_look_after(Watch *watch, guint64 usec) {
-    watch->anything_changed = TRUE;
     set_timer(watch, get_now(watch) + usec);
-}
-
-GPtrArray *watch_take_changes(Watch *watch) {
-    GPtrArray *paths = NULL;
-
-    /* what cannot be watched may have changed at any time */
-    if (!watch->anything_changed && !watch->needs_rescan) {
-        GHashTableIter iter;
-        gpointer path;
-
-        paths = g_ptr_array_new_with_free_func(g_free);
-        g_hash_table_iter_init(&iter, watch->changes);
-        while (g_hash_table_iter_next(&iter, &path, NULL))
-            g_ptr_array_add(paths, g_strdup(path));
-    }
-    g_hash_table_remove_all(watch->changes);
-    watch->anything_changed = FALSE;
-    return paths;
 }
 
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
     Watch *watch = userdata;
 
-    /* nothing has happened, but not everything would be told */
-    if (watch->first_change == 0)
-        watch->anything_changed = TRUE;
     watch->first_change = 0;
     watch->changed(watch->userdata);
     return 0;
@@ -120,15 +87,9 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
 
 /* TRUE where it matters. */
 static gboolean take_change(Watch *watch, int wd, const char *name) {
-    WatchMeaning meaning = watch->plan ? watch_plan_judge(watch->plan, wd, name, watch->changes)
-                                       : WATCH_MEANS_NOTHING;
-
-    if (meaning == WATCH_MEANS_NOTHING)
+    if (!watch->plan || !watch_plan_concerns(watch->plan, wd, name))
         return FALSE;
-    if (meaning == WATCH_MEANS_ANYTHING || g_hash_table_size(watch->changes) > MAX_CHANGES)
-        poke(watch);
-    else
-        tell_later(watch);
+    tell_later(watch);
     return TRUE;
 }
 
@@ -136,7 +97,7 @@ static void keep_event(Watch *watch, int wd, const char *name) {
     WatchEvent *kept;
 
     if (watch->kept->len >= MAX_KEPT) {
-        poke(watch);
+        tell_later(watch);
         return;
     }
     kept = g_malloc(sizeof *kept + strlen(name) + 1);
@@ -149,7 +110,7 @@ static void take_event(Watch *watch, const struct inotify_event *event) {
     const char *name = event->len > 0 ? event->name : "";
 
     if (event->mask & IN_Q_OVERFLOW)
-        poke(watch);
+        tell_later(watch);
     /* IN_IGNORED is the kernel's word for a watch that ended: what ended it was told before */
     else if (
             !(event->mask & IN_IGNORED) && !take_change(watch, event->wd, name) &&
@@ -175,7 +136,7 @@ static int on_inotify(sd_event_source *source, int fd, uint32_t events, void *us
 /* proc(5): the file is readable with priority whenever something is mounted or unmounted. What that
  * hides or shows raises no event of its own. */
 static int on_mounts(sd_event_source *source, int fd, uint32_t events, void *userdata) {
-    poke(userdata);
+    tell_later(userdata);
     return 0;
 }
 
@@ -209,7 +170,6 @@ int watch_new(
     watch->userdata = userdata;
     watch->mounts = FILE_FD_NONE;
     watch->kept = g_ptr_array_new_with_free_func(g_free);
-    watch->changes = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 
     r = listen_to_inotify(watch);
     if (r < 0)
@@ -235,7 +195,6 @@ void watch_free(Watch *watch) {
 
     watch_plan_free(watch->plan);
     g_ptr_array_unref(watch->kept);
-    g_hash_table_unref(watch->changes);
     sd_event_source_unref(watch->timer);
     sd_event_source_unref(watch->inotify_source);
     sd_event_source_unref(watch->mounts_source);
@@ -292,17 +251,9 @@ void watch_adopt(Watch *watch, WatchPlan *plan) {
     end_planning(watch);
 }
 
-void watch_extend(Watch *watch, WatchPlan *plan) {
-    watch_plan_merge(watch->plan, plan);
-    watch_plan_free(plan);
-    watch->needs_rescan = watch->plan->unwatched != NULL;
-    end_planning(watch);
-}
-
 void watch_reject(Watch *watch, WatchPlan *plan) {
     remove_watches(watch, plan, watch->plan);
     watch_plan_free(plan);
     watch->needs_rescan = TRUE;
-    watch->anything_changed = TRUE;
     end_planning(watch);
 }

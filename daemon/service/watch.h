@@ -41,12 +41,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Watch, watch_free)
 
 void watch_set_times(Watch *watch, const WatchTimes *times);
 
-/* Says that anything has changed, after so many microseconds. */
+/* Reports a change after so many microseconds. */
 void watch_look_after(Watch *watch, guint64 usec);
-
-/* What has happened since the last call: paths (char*) in directories that were added, which are all
- * that has changed; NULL: anything may have. On the loop, when a reading begins. */
-GPtrArray *watch_take_changes(Watch *watch) G_GNUC_WARN_UNUSED_RESULT;
 
 /* One reading of the files: which paths matter. */
 typedef struct WatchPlan WatchPlan;
@@ -66,8 +62,6 @@ const char *watch_plan_get_unwatched(const WatchPlan *plan, int *ret_error);
 
 /* On the loop: from now on the paths of PLAN matter, and no others. Takes PLAN. */
 void watch_adopt(Watch *watch, WatchPlan *plan);
-/* The reading was of some changes alone: the paths of PLAN matter, too. Takes PLAN. */
-void watch_extend(Watch *watch, WatchPlan *plan);
 /* The reading failed: those of the old plan matter still. Another is asked for after a while. Takes
  * PLAN. */
 void watch_reject(Watch *watch, WatchPlan *plan);
