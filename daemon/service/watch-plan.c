@@ -51,6 +51,7 @@ WatchPlan *watch_plan_new_for(int inotify) {
     WatchPlan *plan = g_new0(WatchPlan, 1);
 
     plan->inotify = inotify;
+    plan->max_directories = WATCH_MAX_DIRECTORIES;
     plan->directories = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, directory_unref);
     plan->by_wd = g_hash_table_new_full(NULL, NULL, NULL, directory_unref);
     plan->links = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
@@ -82,11 +83,15 @@ static int add_watch(const WatchPlan *plan, const char *path, uint32_t events) {
 
     if (plan->inotify < 0)
         return plan->inotify;
-    if (g_hash_table_size(plan->by_wd) >= WATCH_MAX_DIRECTORIES)
-        return -ENOSPC;
     wd = inotify_add_watch(
             plan->inotify, path, events | IN_DONT_FOLLOW | IN_EXCL_UNLINK | IN_MASK_ADD);
     return wd < 0 ? -errno : wd;
+}
+
+static int add_new_watch(const WatchPlan *plan, const char *path, uint32_t events) {
+    if (g_hash_table_size(plan->by_wd) >= plan->max_directories)
+        return -ENOSPC;
+    return add_watch(plan, path, events);
 }
 
 static void keep_watch(WatchPlan *plan, int wd, Directory *directory) {
@@ -104,7 +109,7 @@ static Directory *watch_directory(WatchPlan *plan, const char *path) {
     if (directory)
         return directory;
 
-    wd = add_watch(plan, path, WAY_EVENTS | IN_ONLYDIR);
+    wd = add_new_watch(plan, path, WAY_EVENTS | IN_ONLYDIR);
     /* the same by another path: a bind mount */
     directory = wd < 0 ? NULL : g_hash_table_lookup(plan->by_wd, GINT_TO_POINTER(wd));
     if (directory)
@@ -126,13 +131,13 @@ static void watch_contents(const WatchPlan *plan, Directory *directory, const ch
     if (directory->has_files || directory->error)
         return;
     directory->has_files = TRUE;
-    /* the same watch with more events: it cannot fail for want of one more */
+    /* this adds events to a watch that exists, so no limit applies */
     (void)add_watch(plan, path, FILE_EVENTS | IN_ONLYDIR);
 }
 
 /* The file can change by a name that is in no directory of the plan. */
 static void watch_inode(WatchPlan *plan, const char *path) {
-    int wd = add_watch(plan, path, FILE_EVENTS);
+    int wd = add_new_watch(plan, path, FILE_EVENTS);
 
     if (wd >= 0) {
         Directory *file = directory_new(0);

@@ -10,6 +10,7 @@ struct WatchPlan {
     GHashTable *directories; /* path without links -> its Directory */
     GHashTable *by_wd;       /* watch descriptor -> Directory */
     GHashTable *links;       /* path of a link -> where it leads */
+    guint max_directories;   /* WATCH_MAX_DIRECTORIES, but in tests */
     char *unwatched;         /* a directory that cannot be watched; NULL: none */
     int unwatched_error;     /* positive errno */
 };
