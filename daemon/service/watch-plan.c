@@ -313,10 +313,19 @@ gboolean watch_plan_has(const WatchPlan *plan, int wd) {
     return g_hash_table_contains(plan->by_wd, GINT_TO_POINTER(wd));
 }
 
-gboolean watch_plan_concerns(const WatchPlan *plan, int wd, const char *name) {
-    const Directory *directory = g_hash_table_lookup(plan->by_wd, GINT_TO_POINTER(wd));
-
+static gboolean concerns(const Directory *directory, const char *name) {
     return directory &&
             (directory->is_whole || name[0] == '\0' ||
              g_hash_table_contains(directory->names, name));
+}
+
+gboolean watch_plan_concerns(const WatchPlan *plan, int wd, const char *name) {
+    return concerns(g_hash_table_lookup(plan->by_wd, GINT_TO_POINTER(wd)), name);
+}
+
+gboolean watch_plan_concerns_mount(const WatchPlan *plan, const char *mount_point) {
+    g_autofree char *directory = g_path_get_dirname(mount_point);
+
+    return concerns(
+            g_hash_table_lookup(plan->directories, directory), strrchr(mount_point, '/') + 1);
 }

@@ -23,3 +23,5 @@ gboolean watch_plan_has(const WatchPlan *plan, int wd);
 /* Whether an event matters. NAME: the entry of the directory that it happened to; "": the directory
  * itself. */
 gboolean watch_plan_concerns(const WatchPlan *plan, int wd, const char *name);
+/* Whether a mount matters: its mount point is on a way of the plan. */
+gboolean watch_plan_concerns_mount(const WatchPlan *plan, const char *mount_point);

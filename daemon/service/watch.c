@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "service/mounts.h"
 #include "service/watch-plan.h"
 
 /* Events queued during a reading until its plan can tell whether they matter. More count as a
@@ -20,7 +21,7 @@
 
 struct Watch {
     FileFd inotify; /* a negative errno: it cannot be had */
-    FileFd mounts;
+    Mounts *mounts; /* NULL: there is no /proc */
     sd_event *event;
     sd_event_source *inotify_source;
     sd_event_source *mounts_source;
@@ -36,9 +37,12 @@ struct Watch {
     gboolean needs_rescan; /* something cannot be watched */
 };
 
+/* No watch descriptor: the event is of a mount. */
+#define MOUNT_WD (-1)
+
 typedef struct WatchEvent {
     int wd;
-    char name[]; /* "": the directory itself */
+    char name[]; /* "": the directory itself; of a mount its mount point */
 } WatchEvent;
 
 /* -- telling ------------------------------------------------------------------------------ */
@@ -85,12 +89,9 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
 
 /* -- listening ---------------------------------------------------------------------------- */
 
-/* TRUE where it matters. */
-static gboolean take_change(Watch *watch, int wd, const char *name) {
-    if (!watch->plan || !watch_plan_concerns(watch->plan, wd, name))
-        return FALSE;
-    tell_later(watch);
-    return TRUE;
+static gboolean concerns(const WatchPlan *plan, int wd, const char *name) {
+    return wd == MOUNT_WD ? watch_plan_concerns_mount(plan, name)
+                          : watch_plan_concerns(plan, wd, name);
 }
 
 static void keep_event(Watch *watch, int wd, const char *name) {
@@ -106,16 +107,21 @@ static void keep_event(Watch *watch, int wd, const char *name) {
     g_ptr_array_add(watch->kept, kept);
 }
 
+static void take_change(Watch *watch, int wd, const char *name) {
+    if (watch->plan && concerns(watch->plan, wd, name))
+        tell_later(watch);
+    else if (watch->is_planning)
+        keep_event(watch, wd, name);
+}
+
 static void take_event(Watch *watch, const struct inotify_event *event) {
     const char *name = event->len > 0 ? event->name : "";
 
     if (event->mask & IN_Q_OVERFLOW)
         tell_later(watch);
     /* IN_IGNORED is the kernel's word for a watch that ended: what ended it was told before */
-    else if (
-            !(event->mask & IN_IGNORED) && !take_change(watch, event->wd, name) &&
-            watch->is_planning)
-        keep_event(watch, event->wd, name);
+    else if (!(event->mask & IN_IGNORED))
+        take_change(watch, event->wd, name);
 }
 
 /* One buffer a turn: what more there is comes with the next. */
@@ -133,19 +139,26 @@ static int on_inotify(sd_event_source *source, int fd, uint32_t events, void *us
     return 0;
 }
 
-/* proc(5): the file is readable with priority whenever something is mounted or unmounted. What that
- * hides or shows raises no event of its own. */
+static void on_mount(const char *mount_point, gpointer userdata) {
+    take_change(userdata, MOUNT_WD, mount_point);
+}
+
+/* A mount hides files and an unmount shows some, without an event of inotify. Hosts of containers mount
+ * all the time, so only a mount on a way of the plan counts. */
 static int on_mounts(sd_event_source *source, int fd, uint32_t events, void *userdata) {
-    tell_later(userdata);
+    Watch *watch = userdata;
+
+    if (mounts_update(watch->mounts, on_mount, watch) < 0)
+        tell_later(watch);
     return 0;
 }
 
 static int listen_to_mounts(Watch *watch) {
-    watch->mounts = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    if (watch->mounts < 0)
-        return 0; /* no /proc: no mounts are told */
+    if (mounts_new(&watch->mounts) < 0)
+        return 0;
     return sd_event_add_io(
-            watch->event, &watch->mounts_source, watch->mounts, EPOLLPRI, on_mounts, watch);
+            watch->event, &watch->mounts_source, mounts_get_fd(watch->mounts), EPOLLPRI, on_mounts,
+            watch);
 }
 
 static int listen_to_inotify(Watch *watch) {
@@ -168,7 +181,6 @@ int watch_new(
     watch->times = *times;
     watch->changed = changed;
     watch->userdata = userdata;
-    watch->mounts = FILE_FD_NONE;
     watch->kept = g_ptr_array_new_with_free_func(g_free);
 
     r = listen_to_inotify(watch);
@@ -200,8 +212,7 @@ void watch_free(Watch *watch) {
     sd_event_source_unref(watch->mounts_source);
     if (watch->inotify >= 0)
         file_fd_close(watch->inotify);
-    if (watch->mounts >= 0)
-        file_fd_close(watch->mounts);
+    mounts_free(watch->mounts);
     sd_event_unref(watch->event);
     g_free(watch);
 }
@@ -236,7 +247,7 @@ static void end_planning(Watch *watch) {
     for (guint i = 0; i < watch->kept->len; i++) {
         const WatchEvent *event = watch->kept->pdata[i];
 
-        (void)take_change(watch, event->wd, event->name);
+        take_change(watch, event->wd, event->name);
     }
     g_ptr_array_set_size(watch->kept, 0);
     if (watch->needs_rescan && !is_timer_set(watch))

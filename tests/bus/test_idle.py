@@ -67,6 +67,25 @@ def test_what_concerns_nothing_is_not_looked_at(service, start_in_root):
     assert strace.lines() == []
 
 
+def test_mounts_that_concern_nothing_are_not_looked_at(service, root, start_in_root):
+    """On a host of containers there are many."""
+    service.add("20-a")
+    live = start_in_root()
+    point = service.directory / "unrelated"
+    point.mkdir()
+    until_idle(live.daemon.process.pid)
+    with Strace(live.daemon.process.pid, service.directory / "strace", [LOOKS]) as strace:
+        for _ in range(20):
+            root.run("mount", "--bind", "/usr", point)
+            root.run("umount", point)
+        until_idle(live.daemon.process.pid)
+    assert strace.lines() == []
+    root.run("mount", "-t", "tmpfs", "tmpfs", service.vendor.path)
+    live.until()
+    root.run("umount", service.vendor.path)
+    live.until(usable=["20-a"])
+
+
 def test_mask_that_links_to_the_null_device_is_no_reason_to_wake_up(service, start_in_root):
     """Half of all programs write to it."""
     service.add("20-a")

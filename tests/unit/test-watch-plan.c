@@ -204,6 +204,37 @@ static void a_file_with_another_name_is_watched_itself(void) {
     g_assert_true(has_changed(&f));
 }
 
+/* -- mounts ------------------------------------------------------------------------------ */
+
+static gboolean concerns_mount(const Fixture *f, const char *name) {
+    g_autofree char *path = below(f, name);
+
+    return watch_plan_concerns_mount(f->plan, path);
+}
+
+static void mounts_on_a_way_matter(void) {
+    g_auto(Fixture) f = {};
+
+    begin(&f);
+    make_directory(&f, "a");
+    make_directory(&f, "a/layer");
+    make_directory(&f, "a/beside");
+    test_link(f.root, "link", "a");
+    test_write_text(f.root, "file", "x");
+    add_directory(&f, "link/layer");
+    add_file(&f, "file");
+    g_assert_true(watch_plan_concerns_mount(f.plan, "/"));
+    g_assert_true(watch_plan_concerns_mount(f.plan, f.root));
+    g_assert_true(concerns_mount(&f, "a"));
+    g_assert_true(concerns_mount(&f, "a/layer"));
+    g_assert_true(concerns_mount(&f, "a/layer/x.json"));
+    g_assert_true(concerns_mount(&f, "file"));
+    g_assert_false(concerns_mount(&f, "a/beside"));
+    g_assert_false(concerns_mount(&f, "a/layer/x/y"));
+    g_assert_false(concerns_mount(&f, "other"));
+    g_assert_false(watch_plan_concerns_mount(f.plan, "/proc"));
+}
+
 /* -- limits ------------------------------------------------------------------------------ */
 
 /* The watch is there already; it only gets more events. */
@@ -257,6 +288,7 @@ int main(int argc, char **argv) {
             TEST_CASE(links_in_a_circle_end),
             TEST_CASE(all_of_a_directory_matters),
             TEST_CASE(a_file_with_another_name_is_watched_itself),
+            TEST_CASE(mounts_on_a_way_matter),
             TEST_CASE(contents_are_watched_at_the_limit),
             TEST_CASE(what_is_beyond_the_limit_is_said),
             TEST_CASE(without_inotify_nothing_is_watched),
