@@ -74,8 +74,7 @@ int bus_new(sd_bus *connection, LiveCatalog *live, VMs *vms, Bus **ret) {
     bus->unfinished = g_hash_table_new(NULL, NULL);
     bus->reloads = bus_reloads_new();
     bus->calls = g_ptr_array_new_with_free_func((GDestroyNotify)bus_vm_call_free);
-    bus->exports = g_hash_table_new(NULL, NULL);
-    bus->running_exports = bus_exports_new();
+    bus->exports = bus_exports_new();
 
     r = sd_bus_add_filter(connection, NULL, on_message, NULL);
     if (r < 0)
@@ -105,8 +104,7 @@ void bus_free(Bus *bus) {
     if (!bus)
         return;
 
-    g_ptr_array_unref(bus->running_exports);
-    g_hash_table_unref(bus->exports);
+    g_ptr_array_unref(bus->exports);
     g_ptr_array_unref(bus->calls);
     g_ptr_array_unref(bus->reloads);
     g_hash_table_unref(bus->unfinished);

@@ -43,11 +43,11 @@ static void export_free(Export *export) {
 }
 
 static guint count_exports(const Bus *bus, uid_t uid) {
-    return GPOINTER_TO_UINT(g_hash_table_lookup(bus->exports, GUINT_TO_POINTER(uid)));
-}
+    guint n = 0;
 
-static void set_exports(Bus *bus, uid_t uid, guint n) {
-    g_hash_table_insert(bus->exports, GUINT_TO_POINTER(uid), GUINT_TO_POINTER(n));
+    for (guint i = 0; i < bus->exports->len; i++)
+        n += ((const Export *)bus->exports->pdata[i])->uid == uid;
+    return n;
 }
 
 /* FALSE: the reader is gone, or has not read for too long, or the service goes. */
@@ -96,8 +96,7 @@ static void run_export(gpointer data) {
 static void finish_export(gpointer data) {
     Export *export = data;
 
-    set_exports(export->bus, export->uid, count_exports(export->bus, export->uid) - 1);
-    g_ptr_array_remove_fast(export->bus->running_exports, export);
+    g_ptr_array_remove_fast(export->bus->exports, export);
 }
 
 gboolean bus_export_admit(const Bus *bus, uid_t uid, GError **error) {
@@ -142,8 +141,7 @@ int bus_export_begin(Bus *bus, uid_t uid, int file, guint64 size, int lease, int
         return r;
     }
 
-    g_ptr_array_add(bus->running_exports, export);
-    set_exports(bus, uid, count_exports(bus, uid) + 1);
+    g_ptr_array_add(bus->exports, export);
     *ret_pipe = ends[0];
     return 0;
 }

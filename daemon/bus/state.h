@@ -12,8 +12,7 @@ typedef struct Bus {
     VMs *vms;
     GHashTable *unfinished; /* uid -> number of its calls: see admission.c */
     guint n_unfinished;
-    GPtrArray *reloads;  /* calls of Reload that wait: see reload.c */
-    GPtrArray *calls;    /* of VMCall that wait for polkit: see vm-call.c */
-    GHashTable *exports; /* uid -> number of its exports: see export.c */
-    GPtrArray *running_exports;
+    GPtrArray *reloads; /* calls of Reload that wait: see reload.c */
+    GPtrArray *calls;   /* of VMCall that wait for polkit: see vm-call.c */
+    GPtrArray *exports; /* running ones: see export.c */
 } Bus;
