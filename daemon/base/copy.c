@@ -98,26 +98,3 @@ int copy_file(int from, int to, guint64 size, guint64 total_size) {
 
     return ftruncate(to, (off_t)total_size) < 0 ? -errno : 0;
 }
-
-int copy_digest(int fd, guint64 size, char **ret) {
-    g_autoptr(GChecksum) checksum = g_checksum_new(G_CHECKSUM_SHA256);
-    g_autofree guint8 *chunk = g_malloc(CHUNK_SIZE);
-    guint64 offset = 0;
-
-    while (offset < size) {
-        gsize wanted = MIN(CHUNK_SIZE, size - offset);
-        gsize n;
-        int r;
-
-        r = file_read_at(fd, offset, chunk, wanted, &n);
-        if (r < 0)
-            return r;
-        if (n < wanted)
-            return -ENODATA;
-        g_checksum_update(checksum, chunk, (gssize)n);
-        offset += n;
-    }
-
-    *ret = g_strdup(g_checksum_get_string(checksum));
-    return 0;
-}

@@ -4,13 +4,10 @@
 #include <glib.h>
 
 /*
- * Whole files: copies that keep holes, and digests. Functions return 0 or a negative errno.
+ * Copies of whole files that keep holes. Functions return 0 or a negative errno.
  */
 
 /* Copies SIZE bytes from the beginning of FROM to the empty file TO, which becomes TOTAL_SIZE long
  * (not below SIZE). Shares blocks where the file system can; otherwise writes no block that is all
  * zeros, so that a copy takes what its data takes. -ENODATA: FROM is shorter than SIZE. */
 int copy_file(int from, int to, guint64 size, guint64 total_size) G_GNUC_WARN_UNUSED_RESULT;
-
-/* SHA-256 of the first SIZE bytes, in hexadecimal. */
-int copy_digest(int fd, guint64 size, char **ret) G_GNUC_WARN_UNUSED_RESULT;

@@ -6,6 +6,8 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#define DIGEST_CHUNK_SIZE (256 * 1024)
+
 /* Clocks of one host that differ by less than this are taken for one. */
 #define CLOCK_SKEW (10 * G_USEC_PER_SEC)
 
@@ -123,6 +125,29 @@ int file_read_all(int fd, gsize limit, GBytes **ret_bytes) {
         return -EFBIG;
 
     *ret_bytes = g_bytes_new(buffer, size);
+    return 0;
+}
+
+int file_digest(int fd, guint64 size, char **ret) {
+    g_autoptr(GChecksum) checksum = g_checksum_new(G_CHECKSUM_SHA256);
+    g_autofree guint8 *chunk = g_malloc(DIGEST_CHUNK_SIZE);
+    guint64 offset = 0;
+
+    while (offset < size) {
+        gsize wanted = MIN(DIGEST_CHUNK_SIZE, size - offset);
+        gsize n;
+        int r;
+
+        r = file_read_at(fd, offset, chunk, wanted, &n);
+        if (r < 0)
+            return r;
+        if (n < wanted)
+            return -ENODATA;
+        g_checksum_update(checksum, chunk, (gssize)n);
+        offset += n;
+    }
+
+    *ret = g_strdup(g_checksum_get_string(checksum));
     return 0;
 }
 

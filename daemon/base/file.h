@@ -64,6 +64,9 @@ int file_read_at(int fd, guint64 offset, void *buffer, gsize size, gsize *ret_si
 /* All of the file. -EFBIG: it holds more than LIMIT bytes. */
 int file_read_all(int fd, gsize limit, GBytes **ret_bytes) G_GNUC_WARN_UNUSED_RESULT;
 
+/* SHA-256 of the first SIZE bytes, in hexadecimal. -ENODATA: the file is shorter. */
+int file_digest(int fd, guint64 size, char **ret) G_GNUC_WARN_UNUSED_RESULT;
+
 /* True for what a file itself can be blamed for: it is missing, unreadable, of another kind, on a
  * bad block. False where any other file would fare the same: no file descriptors, no memory. */
 gboolean file_is_at_fault(int error);

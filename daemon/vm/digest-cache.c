@@ -2,7 +2,6 @@
 
 #include "vm/digest-cache.h"
 
-#include "base/copy.h"
 #include "base/file.h"
 
 typedef struct Entry {
@@ -71,7 +70,7 @@ int digest_cache_get(DigestCache *cache, const char *path, int fd, char **ret) {
     stamp = file_stamp(&st);
     digest = find_digest(cache, path, &stamp);
     if (!digest) {
-        r = copy_digest(fd, (guint64)st.st_size, &digest);
+        r = file_digest(fd, (guint64)st.st_size, &digest);
         if (r < 0)
             return r;
         if (file_stamp_is_trusted(&stamp, now))

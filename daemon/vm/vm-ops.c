@@ -6,7 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/copy.h"
 #include "base/error.h"
 #include "core/flash.h"
 #include "vm/nvram.h"
@@ -162,7 +161,7 @@ static gboolean read_own_template(const VMOp *op, Pin *values, GError **error) {
     g_free(values->template_digest);
     values->template_digest = NULL;
     values->has_own_template = TRUE;
-    r = copy_digest(op->source, (guint64)st.st_size, &values->template_digest);
+    r = file_digest(op->source, (guint64)st.st_size, &values->template_digest);
     return r >= 0 || io_failed(error, "nvram-template", r);
 }
 

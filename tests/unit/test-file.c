@@ -109,6 +109,36 @@ static void an_empty_file_is_read(void) {
     g_assert_cmpuint(g_bytes_get_size(bytes), ==, 0);
 }
 
+static void assert_digest(int fd, guint64 size, const char *expected) {
+    g_autofree char *digest = NULL;
+
+    g_assert_cmpint(file_digest(fd, size, &digest), ==, 0);
+    g_assert_cmpstr(digest, ==, expected);
+}
+
+static void digests_are_sha_256(void) {
+    g_autoptr(TestDir) dir = test_dir_new();
+    g_autofree char *data = g_strnfill(1000000, 'a');
+    g_auto(FileFd) abc = FILE_FD_NONE;
+    g_auto(FileFd) million = FILE_FD_NONE;
+    char *digest = NULL;
+
+    test_write_text(dir, "abc", "abc");
+    test_write(dir, "million", data, 1000000);
+    g_assert_cmpint(open_below(dir, "abc", &abc, NULL), ==, 0);
+    g_assert_cmpint(open_below(dir, "million", &million, NULL), ==, 0);
+    /* FIPS 180-2, appendix B */
+    assert_digest(abc, 3, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    assert_digest(
+            million, 1000000, "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
+    assert_digest(abc, 0, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+    /* the beginning of a file */
+    assert_digest(million, 1, "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb");
+    g_assert_cmpint(file_digest(abc, 4, &digest), ==, -ENODATA);
+    g_assert_cmpint(file_digest(-1, 3, &digest), ==, -EBADF);
+    g_assert_null(digest);
+}
+
 static void closing_keeps_errno(void) {
     errno = ENOSPC;
     file_fd_close(-1);
@@ -140,15 +170,11 @@ static void the_system_is_told_from_a_file(void) {
 
 int main(int argc, char **argv) {
     static const TestCase cases[] = {
-            TEST_CASE(regular_files_are_opened),
-            TEST_CASE(a_directory_may_be_the_base),
-            TEST_CASE(other_files_are_not_opened),
-            TEST_CASE(reading_stops_at_the_end),
-            TEST_CASE(all_is_read_up_to_a_limit),
-            TEST_CASE(an_empty_file_is_read),
-            TEST_CASE(closing_keeps_errno),
-            TEST_CASE(variables_close_their_file),
-            TEST_CASE(the_system_is_told_from_a_file),
+            TEST_CASE(regular_files_are_opened),   TEST_CASE(a_directory_may_be_the_base),
+            TEST_CASE(other_files_are_not_opened), TEST_CASE(reading_stops_at_the_end),
+            TEST_CASE(all_is_read_up_to_a_limit),  TEST_CASE(an_empty_file_is_read),
+            TEST_CASE(digests_are_sha_256),        TEST_CASE(closing_keeps_errno),
+            TEST_CASE(variables_close_their_file), TEST_CASE(the_system_is_told_from_a_file),
     };
 
     return test_main(argc, argv, "file", cases, G_N_ELEMENTS(cases));
