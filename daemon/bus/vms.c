@@ -73,7 +73,7 @@ static gboolean check_pin(VMCall *call, GError **error) {
                 "it does not satisfy the requirements (%s)", (const char *)reasons->pdata[0]);
         return conflict(call, first, error);
     }
-    return bus_vm_call_check_render(call, pin_resolve(call->pin), error);
+    return bus_vm_call_check_render(call, resolution_copy(call->pin->resolution), error);
 }
 
 /* Before anything is made: what cannot be rendered, or kept, in the end. */

@@ -57,6 +57,18 @@ void flash_unit_free(FlashUnit *unit) {
     g_free(unit);
 }
 
+FlashUnit *flash_unit_copy(const FlashUnit *unit) {
+    FlashUnit *copy = g_new(FlashUnit, 1);
+
+    *copy = *unit;
+    copy->role = g_strdup(unit->role);
+    copy->driver = g_strdup(unit->driver);
+    copy->name = g_strdup(unit->name);
+    copy->filename = g_strdup(unit->filename);
+    copy->format = g_strdup(unit->format);
+    return copy;
+}
+
 void flash_record_free(FlashRecord *record) {
     if (!record)
         return;

@@ -32,6 +32,7 @@ typedef struct FlashUnit {
     gboolean old_multiple_chip_handling;
 } FlashUnit;
 
+FlashUnit *flash_unit_copy(const FlashUnit *unit) G_GNUC_WARN_UNUSED_RESULT;
 void flash_unit_free(FlashUnit *unit);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(FlashUnit, flash_unit_free)
 

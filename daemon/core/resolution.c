@@ -90,6 +90,25 @@ Resolution *resolution_new(
     return g_steal_pointer(&resolution);
 }
 
+static gpointer copy_unit(gconstpointer unit, gpointer userdata) {
+    return flash_unit_copy(unit);
+}
+
+Resolution *resolution_copy(const Resolution *resolution) {
+    Resolution *copy = g_new(Resolution, 1);
+
+    *copy = *resolution;
+    copy->name = g_strdup(resolution->name);
+    copy->path = g_strdup(resolution->path);
+    copy->descriptor = descriptor_ref(resolution->descriptor);
+    copy->architecture = g_strdup(resolution->architecture);
+    copy->machine = g_strdup(resolution->machine);
+    copy->nvram_filename = g_strdup(resolution->nvram_filename);
+    if (resolution->flash)
+        copy->flash = g_ptr_array_copy(resolution->flash, copy_unit, NULL);
+    return copy;
+}
+
 void resolution_free(Resolution *resolution) {
     if (!resolution)
         return;

@@ -42,5 +42,6 @@ const FlashUnit *resolution_get_writable_unit(const Resolution *resolution);
 /* Both give a guest the same board: all of the flash units' values but file names and formats. */
 gboolean resolution_same_flash(const Resolution *a, const Resolution *b);
 
+Resolution *resolution_copy(const Resolution *resolution) G_GNUC_WARN_UNUSED_RESULT;
 void resolution_free(Resolution *resolution);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Resolution, resolution_free)

@@ -39,15 +39,15 @@ void pin_unref(const Pin *pin) {
         g_atomic_rc_box_release_full((gpointer)pin, pin_clear);
 }
 
-/* The record holds all there is, and vmdraft_write_pin() has seen that it can be read. */
 static Pin *copy_pin(const Pin *pin) {
-    g_autofree char *json = pin_to_json(pin);
-    g_autoptr(GBytes) bytes = g_bytes_new(json, strlen(json));
-    g_autoptr(GError) error = NULL;
-    Pin *copy = pin_from_json(bytes, &error);
+    Pin *copy = pin_new(pin);
 
-    if (!copy)
-        g_error("a pin's own record: %s", error->message);
+    copy->machine = g_strdup(pin->machine);
+    copy->canonical = g_strdup(pin->canonical);
+    copy->request = request_copy_requirements(pin->request);
+    copy->resolution = resolution_copy(pin->resolution);
+    copy->executable_digest = g_strdup(pin->executable_digest);
+    copy->template_digest = g_strdup(pin->template_digest);
     return copy;
 }
 
@@ -68,12 +68,6 @@ Pin *pin_with_created(const Pin *pin, guint64 created) {
 
     copy->created = created;
     return copy;
-}
-
-Resolution *pin_resolve(const Pin *pin) {
-    g_autoptr(Pin) copy = copy_pin(pin);
-
-    return g_steal_pointer(&copy->resolution);
 }
 
 /* -- writing ----------------------------------------------------------------------------- */

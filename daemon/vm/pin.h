@@ -41,9 +41,6 @@ Pin *pin_with_machine(const Pin *pin, const Machine *machine, const char *asked)
         G_GNUC_WARN_UNUSED_RESULT;
 Pin *pin_with_created(const Pin *pin, guint64 created) G_GNUC_WARN_UNUSED_RESULT;
 
-/* The answer for this pin, as a value of its own. */
-Resolution *pin_resolve(const Pin *pin) G_GNUC_WARN_UNUSED_RESULT;
-
 char *pin_to_json(const Pin *pin) G_GNUC_WARN_UNUSED_RESULT;
 /* Error: FIRMWARE_ERROR_IO with what is wrong with the record. */
 Pin *pin_from_json(GBytes *json, GError **error) G_GNUC_WARN_UNUSED_RESULT;

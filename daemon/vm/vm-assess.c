@@ -17,7 +17,7 @@ static gboolean io_failed(GError **error, const char *what, int r) {
 }
 
 void vm_op_answer(VMOp *op, const Pin *pin) {
-    op->resolution = pin_resolve(pin);
+    op->resolution = resolution_copy(pin->resolution);
     if (pin->has_nvram) {
         g_autofree char *name = vmstore_nvram_name(pin->nvram_format);
         g_autofree char *path = vmstore_path(op->store, op->owner, op->id, name);
