@@ -51,18 +51,11 @@ static void on_published(const Publication *publication, gpointer userdata) {
     log_failure(bus_manager_emit_published(bus, publication));
 }
 
-static void on_rebuilt(gpointer userdata) {
-    const Bus *bus = userdata;
-
-    vms_assess_all(bus->vms);
-}
-
 int bus_new(sd_bus *connection, LiveCatalog *live, VMs *vms, Bus **ret) {
     g_autoptr(Bus) bus = g_new0(Bus, 1);
     LiveCatalogObserver observer = {
             .about_to_publish = on_about_to_publish,
             .published = on_published,
-            .rebuilt = on_rebuilt,
             .userdata = bus,
     };
     const VMsObserver vms_observer = {.changed = on_vm_changed, .userdata = bus};
@@ -95,7 +88,6 @@ int bus_new(sd_bus *connection, LiveCatalog *live, VMs *vms, Bus **ret) {
 
     live_catalog_set_observer(live, &observer);
     vms_set_observer(vms, &vms_observer);
-    vms_assess_all(vms);
     *ret = g_steal_pointer(&bus);
     return 0;
 }

@@ -7,7 +7,6 @@
 #include "bus/state.h"
 #include "base/error.h"
 #include "service/polkit.h"
-#include "core/render.h"
 
 /* One call of a method on VMs: admitted, authorised, queued behind its owner's earlier work, run
  * beside the event loop, answered. Nothing changes before it is authorised. */
@@ -21,19 +20,12 @@ VMCall *bus_vm_call_new(
     call->method = method;
     call->message = sd_bus_message_ref(message);
     call->caller = caller;
-    call->owner = owner;
-    call->new_owner = owner;
-    call->id = g_strdup(id);
-    call->fd = FILE_FD_NONE;
-    call->op.lease = FILE_FD_NONE;
-    call->op.nvram = FILE_FD_NONE;
-    call->op.source = FILE_FD_NONE;
+    call->op = VM_OP_INIT;
+    call->op.owner = owner;
+    call->op.new_owner = owner;
+    call->op.id = g_strdup(id);
+    call->result = VM_RESULT_INIT;
     return call;
-}
-
-static void close_fd(FileFd fd) {
-    if (fd >= 0)
-        file_fd_close(fd);
 }
 
 void bus_vm_call_free(VMCall *call) {
@@ -45,19 +37,8 @@ void bus_vm_call_free(VMCall *call) {
     sd_bus_track_unref(call->track);
     sd_bus_slot_unref(call->authorisation);
     sd_bus_message_unref(call->message);
-    g_free(call->id);
-    g_free(call->new_id);
-    request_free(call->request);
-    close_fd(call->fd);
-    close_fd(call->op.lease);
-    close_fd(call->op.nvram);
-    pin_unref(call->op.new_pin);
-    resolution_free(call->op.resolution);
-    g_clear_pointer(&call->op.changed, g_ptr_array_unref);
-    g_free(call->op.nearest);
-    g_clear_pointer(&call->catalog, catalog_unref);
-    g_strfreev(call->host_features);
-    pin_unref(call->pin);
+    vm_op_clear(&call->op);
+    vm_result_clear(&call->result);
     g_clear_error(&call->error);
     g_free(call);
 }
@@ -71,85 +52,10 @@ int bus_check_id(const char *id, sd_bus_error *ret_error) {
             "with a dot");
 }
 
-/* -- what methods need when they start --------------------------------------------------- */
-
 const VM *bus_find_vm(const Bus *bus, uid_t owner, const char *id, GError **error) {
     const VM *vm = vms_find(bus->vms, owner, id);
 
-    if (!vm)
-        g_set_error(
-                error, FIRMWARE_ERROR, FIRMWARE_ERROR_NO_SUCH_VM, "uid %u has no VM \"%s\"",
-                (unsigned)owner, id);
-    return vm;
-}
-
-gboolean bus_vm_call_find(VMCall *call, GError **error) {
-    const VM *vm = bus_find_vm(call->bus, call->owner, call->id, error);
-
-    if (!vm)
-        return FALSE;
-    call->pin = pin_ref(vm->pin);
-    call->op.pin = call->pin;
-    return TRUE;
-}
-
-gboolean bus_vm_call_check_new(VMCall *call, uid_t owner, const char *id, GError **error) {
-    if (!vms_find(call->bus->vms, owner, id))
-        return TRUE;
-    g_set_error(
-            error, FIRMWARE_ERROR, FIRMWARE_ERROR_VM_EXISTS, "uid %u has a VM \"%s\" already",
-            (unsigned)owner, id);
-    return FALSE;
-}
-
-gboolean bus_vm_call_check_limits(VMCall *call, uid_t owner, gboolean is_new, GError **error) {
-    const ConfigLimits *limits = &live_catalog_get_config(call->bus->live)->limits;
-    guint64 size;
-    guint n;
-
-    if (call->caller == 0)
-        return TRUE;
-
-    vms_get_usage(call->bus->vms, owner, &n, &size);
-    if ((is_new && n >= limits->vms_per_user) || size >= limits->bytes_per_user) {
-        g_set_error(
-                error, FIRMWARE_ERROR, FIRMWARE_ERROR_LIMITS_EXCEEDED,
-                "VM %s: uid %u has %u VMs with %" G_GUINT64_FORMAT " bytes already", call->id,
-                (unsigned)owner, n, size);
-        return FALSE;
-    }
-    call->op.max_size = limits->bytes_per_user - size;
-    return TRUE;
-}
-
-/* Takes RESOLUTION. Where its NVRAM will be makes no difference. */
-gboolean bus_vm_call_check_render(VMCall *call, Resolution *resolution, GError **error) {
-    g_autoptr(Resolution) trial = resolution;
-    g_autofree char *xml = NULL;
-
-    if (!(call->request->render & REQUEST_RENDER_LIBVIRT))
-        return TRUE;
-    if (descriptor_keeps_variables(trial->descriptor))
-        resolution_set_nvram(trial, "/nvram", NULL);
-    xml = render_libvirt(trial, error);
-    return xml != NULL;
-}
-
-gboolean bus_vm_call_choose(VMCall *call, GError **error) {
-    const Request *request = call->request;
-    SelectionInput input;
-
-    call->op.machine =
-            machine_table_resolve(call->catalog->machines, request->architecture, request->machine);
-    input = (SelectionInput){
-            .catalog = call->catalog,
-            .request = request,
-            .machine = call->op.machine,
-            .host_features = call->op.host_features};
-    call->op.file = selection_choose(&input, error);
-    return call->op.file &&
-            bus_vm_call_check_render(
-                    call, resolution_new(call->op.file, &call->op.machine, request), error);
+    return policy_check_exists(vm ? vm->pin : NULL, owner, id, error) ? vm : NULL;
 }
 
 /* -- the way of a call ------------------------------------------------------------------- */
@@ -158,7 +64,7 @@ static void reply_error(VMCall *call, const sd_bus_error *error) {
     int r = sd_bus_reply_method_error(call->message, error);
 
     if (r < 0)
-        g_debug("VM %s: the reply cannot be sent: %s", call->id, g_strerror(-r));
+        g_debug("VM %s: the reply cannot be sent: %s", call->op.id, g_strerror(-r));
 }
 
 static void reply_gerror(VMCall *call, const GError *error) {
@@ -168,27 +74,33 @@ static void reply_gerror(VMCall *call, const GError *error) {
     reply_error(call, &bus_error);
 }
 
+static void get_usage(gconstpointer vms, uid_t owner, guint *ret_n, guint64 *ret_size) {
+    vms_get_usage(vms, owner, ret_n, ret_size);
+}
+
+static gboolean decide(VMCall *call, GError **error) {
+    const ConfigLimits *limits = &live_catalog_get_config(call->bus->live)->limits;
+    const VMOp *op = &call->op;
+    const PolicyFacts facts = {
+            .is_new_id_taken =
+                    op->new_id && vms_find(call->bus->vms, op->new_owner, op->new_id) != NULL,
+            .get_usage = call->caller == 0 ? NULL : get_usage,
+            .userdata = call->bus->vms,
+            .max_vms = limits->vms_per_user,
+            .max_size = limits->bytes_per_user,
+    };
+
+    return call->method->decide(&call->op, &facts, error);
+}
+
 static gboolean start_call(gpointer data) {
     VMCall *call = data;
-    VMOp *op = &call->op;
 
     if (call->is_abandoned)
         return FALSE;
 
-    call->catalog = catalog_ref((Catalog *)live_catalog_get_catalog(call->bus->live));
-    call->host_features = g_strdupv((GStrv)live_catalog_get_host_features(call->bus->live));
-    op->store = vms_get_store(call->bus->vms);
-    op->digests = vms_get_digests(call->bus->vms);
-    op->catalog = call->catalog;
-    op->host_features = (const char *const *)call->host_features;
-    op->owner = call->owner;
-    op->id = call->id;
-    op->request = call->request;
-    op->source = call->fd;
-    op->new_owner = call->new_owner;
-    op->new_id = call->new_id;
-
-    if (call->method->start(call, &call->error))
+    vms_begin(call->bus->vms, &call->op);
+    if (decide(call, &call->error))
         return TRUE;
     reply_gerror(call, call->error);
     return FALSE;
@@ -197,33 +109,25 @@ static gboolean start_call(gpointer data) {
 static void run_call(gpointer data) {
     VMCall *call = data;
 
-    (void)call->method->run(&call->op, &call->error);
-    vm_op_measure(&call->op);
+    (void)call->method->run(&call->op, &call->result, &call->error);
+    vm_op_measure(&call->op, &call->result);
 }
 
 static void finish_call(gpointer data) {
     VMCall *call = data;
     g_auto(sd_bus_error) error = SD_BUS_ERROR_NULL;
-    int r;
+    int r = 0;
 
-    /* what it found out is of a catalog that has gone since */
-    if (call->catalog != live_catalog_get_catalog(call->bus->live))
-        vms_assess_all(call->bus->vms);
+    /* a refusal, too, can be news of the VM */
+    vms_finish(call->bus->vms, &call->op, &call->result);
+    if (!call->error)
+        r = call->method->finish(call, &error);
 
-    if (call->error && !call->op.new_pin) {
-        /* a refusal, too, can be news of the VM */
-        if (call->op.changed)
-            vms_put(call->bus->vms, call->owner, call->id, call->pin, call->op.size,
-                    call->op.changed, call->op.is_gone);
+    if (call->error) {
         reply_gerror(call, call->error);
-        return;
-    }
-
-    r = call->method->finish(call, &error);
-    if (call->error)
-        reply_gerror(call, call->error);
-    else if (r < 0) {
-        (void)sd_bus_error_set_errno(&error, r);
+    } else if (r < 0) {
+        if (!sd_bus_error_is_set(&error))
+            (void)sd_bus_error_set_errno(&error, r);
         reply_error(call, &error);
     }
 }
@@ -237,7 +141,7 @@ static void queue_call(VMCall *call) {
             .start = start_call, .run = run_call, .done = finish_call, .free = free_call};
 
     /* in order with whatever else is made for the owner that it is for */
-    jobs_add(vms_get_jobs(call->bus->vms), call->new_owner, &functions, call);
+    jobs_add(vms_get_jobs(call->bus->vms), call->op.new_owner, &functions, call);
 }
 
 /* Nobody waits for this one any more: it is dropped if it has not begun. */
@@ -270,7 +174,7 @@ int bus_vm_call_begin(VMCall *call, sd_bus_error *ret_error) {
     g_autoptr(VMCall) owned = call;
     g_autoptr(GError) error = NULL;
     g_autoptr(sd_bus_message) detached = NULL;
-    gboolean is_own = call->caller == call->owner && call->caller == call->new_owner;
+    gboolean is_own = call->caller == call->op.owner && call->caller == call->op.new_owner;
     int r;
 
     if (!bus_admit(call->bus, call->caller, &error))

@@ -32,8 +32,8 @@ char *bus_vm_path(uid_t owner, const char *id) {
 const char *bus_vm_get_state(const Bus *bus, const VM *vm) {
     g_autoptr(GError) error = NULL;
 
-    if (vm->is_gone)
-        return "firmware-gone";
+    if (vm->differences & VM_DIFFERENCE_GONE)
+        return vm_get_pin_state(vm);
     if (!vm_op_check_nvram(vms_get_store(bus->vms), vm->owner, vm->id, vm->pin, &error)) {
         if (g_error_matches(error, FIRMWARE_ERROR, FIRMWARE_ERROR_NVRAM_MISMATCH) ||
             g_error_matches(error, FIRMWARE_ERROR, FIRMWARE_ERROR_IMAGE_UNUSABLE))
@@ -42,14 +42,13 @@ const char *bus_vm_get_state(const Bus *bus, const VM *vm) {
         if (!g_error_matches(error, FIRMWARE_ERROR, FIRMWARE_ERROR_NVRAM_IN_USE))
             return "nvram-missing";
     }
-    return vm->changed->len > 0 ? "changed" : "ready";
+    return vm_get_pin_state(vm);
 }
 
-/* The object that find_vm() found: the VM can be looked up again, but its bus cannot. */
-typedef struct FoundVM {
-    Bus *bus;
-    const VM *vm;
-} FoundVM;
+/* A callback is given the VM that find_vm() found, and has its bus from the slot. */
+static Bus *get_bus(sd_bus *connection) {
+    return sd_bus_slot_get_userdata(sd_bus_get_current_slot(connection));
+}
 
 #define GETTER(name)                                                                           \
     static int name(                                                                           \
@@ -57,118 +56,88 @@ typedef struct FoundVM {
             sd_bus_message *reply, void *userdata, sd_bus_error *ret_error)
 
 GETTER(get_id) {
-    return sd_bus_message_append(reply, "s", ((const FoundVM *)userdata)->vm->id);
+    return sd_bus_message_append(reply, "s", ((const VM *)userdata)->id);
 }
 
 GETTER(get_owner) {
-    return sd_bus_message_append(reply, "u", (uint32_t)((const FoundVM *)userdata)->vm->owner);
+    return sd_bus_message_append(reply, "u", (uint32_t)((const VM *)userdata)->owner);
 }
 
 GETTER(get_created) {
-    return sd_bus_message_append(reply, "t", ((const FoundVM *)userdata)->vm->pin->created);
+    return sd_bus_message_append(reply, "t", ((const VM *)userdata)->pin->created);
 }
 
 GETTER(get_architecture) {
-    const Pin *pin = ((const FoundVM *)userdata)->vm->pin;
+    const Pin *pin = ((const VM *)userdata)->pin;
 
     return sd_bus_message_append(reply, "s", pin->resolution->architecture);
 }
 
 GETTER(get_machine) {
-    return sd_bus_message_append(reply, "s", ((const FoundVM *)userdata)->vm->pin->machine);
+    return sd_bus_message_append(reply, "s", ((const VM *)userdata)->pin->machine);
 }
 
 GETTER(get_firmware) {
-    const Pin *pin = ((const FoundVM *)userdata)->vm->pin;
+    const Pin *pin = ((const VM *)userdata)->pin;
 
     return sd_bus_message_append(reply, "s", pin->resolution->name);
 }
 
 GETTER(get_nvram) {
-    const FoundVM *found = userdata;
-    const VM *vm = found->vm;
+    const VM *vm = userdata;
     g_autofree char *name = NULL;
     g_autofree char *filename = NULL;
 
     if (!vm->pin->has_nvram)
         return sd_bus_message_append(reply, "(ss)", "", "");
     name = vmstore_nvram_name(vm->pin->nvram_format);
-    filename = vmstore_path(vms_get_store(found->bus->vms), vm->owner, vm->id, name);
+    filename = vmstore_path(vms_get_store(get_bus(connection)->vms), vm->owner, vm->id, name);
     return sd_bus_message_append(
             reply, "(ss)", filename, image_format_to_string(vm->pin->nvram_format));
 }
 
 GETTER(get_state) {
-    const FoundVM *found = userdata;
-
-    return sd_bus_message_append(reply, "s", bus_vm_get_state(found->bus, found->vm));
+    return sd_bus_message_append(reply, "s", bus_vm_get_state(get_bus(connection), userdata));
 }
 
 GETTER(get_in_use) {
-    const FoundVM *found = userdata;
+    const VM *vm = userdata;
     g_auto(FileFd) dir = FILE_FD_NONE;
-    VMStore *store = vms_get_store(found->bus->vms);
+    VMStore *store = vms_get_store(get_bus(connection)->vms);
     int r;
 
-    r = vmstore_open_vm(store, found->vm->owner, found->vm->id, &dir);
+    r = vmstore_open_vm(store, vm->owner, vm->id, &dir);
     if (r < 0) /* somebody took its directory away: then nobody runs from it */
         return sd_bus_message_append(reply, "b", 0);
     return sd_bus_message_append(reply, "b", (int)vmstore_is_leased(store, dir));
 }
 
 GETTER(get_executable_digest) {
-    return sd_bus_message_append(
-            reply, "s", ((const FoundVM *)userdata)->vm->pin->executable_digest);
+    return sd_bus_message_append(reply, "s", ((const VM *)userdata)->pin->executable_digest);
 }
 
 GETTER(get_template_digest) {
-    return sd_bus_message_append(reply, "s", ((const FoundVM *)userdata)->vm->pin->template_digest);
+    return sd_bus_message_append(reply, "s", ((const VM *)userdata)->pin->template_digest);
 }
 
 /* -- methods ----------------------------------------------------------------------------- */
 
-static gboolean start_existing(VMCall *call, GError **error) {
-    return bus_vm_call_find(call, error);
-}
-
-static gboolean start_replacing(VMCall *call, GError **error) {
-    return bus_vm_call_find(call, error) &&
-            bus_vm_call_check_limits(call, call->owner, FALSE, error);
-}
-
-static int finish_touched(VMCall *call, sd_bus_error *ret_error) {
-    vms_touch(call->bus->vms, call->owner, call->id, call->op.size);
+static int finish_plain(VMCall *call, sd_bus_error *ret_error) {
     return sd_bus_reply_method_return(call->message, NULL);
 }
 
 static int finish_acquire(VMCall *call, sd_bus_error *ret_error) {
-    return sd_bus_reply_method_return(call->message, "h", call->op.lease);
+    return sd_bus_reply_method_return(call->message, "h", call->result.lease);
 }
 
 static int finish_open_nvram(VMCall *call, sd_bus_error *ret_error) {
-    return sd_bus_reply_method_return(call->message, "hh", call->op.nvram, call->op.lease);
-}
-
-static gboolean start_rebind(VMCall *call, GError **error) {
-    if (!bus_vm_call_find(call, error) ||
-        !bus_vm_call_check_limits(call, call->owner, FALSE, error))
-        return FALSE;
-
-    call->request->architecture = g_strdup(call->pin->resolution->architecture);
-    if (!call->request->machine)
-        call->request->machine = g_strdup(call->pin->machine);
-    /* the NVRAM stays in its format where the new firmware has it in flash, too */
-    if (call->pin->has_nvram && call->pin->nvram_format != IMAGE_FORMAT_JSON)
-        call->request->nvram_format = g_strdup(image_format_to_string(call->pin->nvram_format));
-    return bus_vm_call_choose(call, error);
+    return sd_bus_reply_method_return(call->message, "hh", call->result.nvram, call->result.lease);
 }
 
 static int finish_rebind(VMCall *call, sd_bus_error *ret_error) {
     g_autoptr(sd_bus_message) reply = NULL;
     int r;
 
-    vms_put(call->bus->vms, call->owner, call->id, call->op.new_pin, call->op.size,
-            call->op.changed, FALSE);
     r = sd_bus_message_new_method_return(call->message, &reply);
     if (r < 0)
         return r;
@@ -178,63 +147,54 @@ static int finish_rebind(VMCall *call, sd_bus_error *ret_error) {
     return sd_bus_send(NULL, reply, NULL);
 }
 
-static gboolean start_clone(VMCall *call, GError **error) {
-    return bus_vm_call_find(call, error) &&
-            bus_vm_call_check_limits(call, call->new_owner, TRUE, error) &&
-            bus_vm_call_check_new(call, call->new_owner, call->new_id, error);
+static int reply_new_path(const VMCall *call) {
+    g_autofree char *path = bus_vm_path(call->op.new_owner, call->op.new_id);
+
+    return sd_bus_reply_method_return(call->message, "o", path);
 }
 
 static int finish_clone(VMCall *call, sd_bus_error *ret_error) {
-    g_autofree char *path = bus_vm_path(call->new_owner, call->new_id);
-    const VM *source = vms_find(call->bus->vms, call->owner, call->id);
-
-    /* what is no longer as it was pinned is so for both */
-    vms_put(call->bus->vms, call->new_owner, call->new_id, call->op.new_pin, call->op.size,
-            source ? source->changed : NULL, source && source->is_gone);
-    return sd_bus_reply_method_return(call->message, "o", path);
+    return reply_new_path(call);
 }
 
 static int finish_rename(VMCall *call, sd_bus_error *ret_error) {
-    g_autofree char *path = bus_vm_path(call->owner, call->new_id);
-
-    vms_rename(call->bus->vms, call->owner, call->id, call->new_id);
-    return sd_bus_reply_method_return(call->message, "o", path);
+    vms_rename(call->bus->vms, call->op.owner, call->op.id, call->op.new_id);
+    return reply_new_path(call);
 }
 
 static int finish_export(VMCall *call, sd_bus_error *ret_error) {
     g_auto(FileFd) pipe = FILE_FD_NONE;
-    int file = call->op.nvram;
-    int lease = call->op.lease;
+    int file = call->result.nvram;
+    int lease = call->result.lease;
     int r;
 
     if (!bus_export_admit(call->bus, call->caller, &call->error))
         return 0;
-    call->op.nvram = FILE_FD_NONE;
-    call->op.lease = FILE_FD_NONE;
-    r = bus_export_begin(call->bus, call->caller, file, call->op.nvram_size, lease, &pipe);
+    call->result.nvram = FILE_FD_NONE;
+    call->result.lease = FILE_FD_NONE;
+    r = bus_export_begin(call->bus, call->caller, file, call->result.nvram_size, lease, &pipe);
     if (r < 0)
         return r;
-    return sd_bus_reply_method_return(call->message, "ht", pipe, call->op.nvram_size);
+    return sd_bus_reply_method_return(call->message, "ht", pipe, call->result.nvram_size);
 }
 
 static int finish_remove(VMCall *call, sd_bus_error *ret_error) {
-    vms_remove(call->bus->vms, call->owner, call->id);
+    vms_remove(call->bus->vms, call->op.owner, call->op.id);
     return sd_bus_reply_method_return(call->message, NULL);
 }
 
-static const VMMethod acquire = {start_existing, vm_op_acquire, finish_acquire};
-static const VMMethod open_nvram = {start_existing, vm_op_open_nvram, finish_open_nvram};
-static const VMMethod reset = {start_replacing, vm_op_reset, finish_touched};
-static const VMMethod import = {start_replacing, vm_op_import, finish_touched};
-static const VMMethod rebind = {start_rebind, vm_op_rebind, finish_rebind};
-static const VMMethod clone_vm = {start_clone, vm_op_clone, finish_clone};
-static const VMMethod rename_vm = {start_existing, vm_op_rename, finish_rename};
-static const VMMethod export_nvram = {start_existing, vm_op_export, finish_export};
-static const VMMethod remove_vm = {start_existing, vm_op_remove, finish_remove};
+static const VMMethod acquire = {policy_use, vm_op_acquire, finish_acquire};
+static const VMMethod open_nvram = {policy_use, vm_op_open_nvram, finish_open_nvram};
+static const VMMethod replace_nvram = {policy_replace_nvram, vm_op_replace_nvram, finish_plain};
+static const VMMethod rebind = {policy_rebind, vm_op_rebind, finish_rebind};
+static const VMMethod clone_vm = {policy_clone, vm_op_clone, finish_clone};
+static const VMMethod rename_vm = {policy_use, vm_op_rename, finish_rename};
+static const VMMethod export_nvram = {policy_use, vm_op_export, finish_export};
+static const VMMethod remove_vm = {policy_use, vm_op_remove, finish_remove};
 
 /* Reads a new id if HAS_ID, a descriptor if HAS_FD, and the options; then the call is on its way. */
 static int begin(
-        sd_bus_message *message, const FoundVM *found, const VMMethod *method, RequestCall kind,
+        sd_bus_message *message, const VM *vm, const VMMethod *method, RequestCall kind,
         gboolean has_id, gboolean has_fd, sd_bus_error *ret_error) {
     g_autoptr(VMCall) call = NULL;
     g_autoptr(GError) error = NULL;
@@ -246,13 +206,14 @@ static int begin(
     r = bus_get_sender_uid(message, &caller);
     if (r < 0)
         return r;
-    call = bus_vm_call_new(found->bus, method, message, caller, found->vm->owner, found->vm->id);
+    call = bus_vm_call_new(
+            get_bus(sd_bus_message_get_bus(message)), method, message, caller, vm->owner, vm->id);
 
     if (has_id) {
         r = sd_bus_message_read(message, "s", &new_id);
         if (r < 0)
             return r;
-        call->new_id = g_strdup(new_id);
+        call->op.new_id = g_strdup(new_id);
         r = bus_check_id(new_id, ret_error);
         if (r < 0)
             return r;
@@ -263,25 +224,25 @@ static int begin(
             return r;
         if (!nvram_check_memfd("nvram", fd, &error))
             return bus_error_set(ret_error, error);
-        call->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-        if (call->fd < 0)
+        call->op.source = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+        if (call->op.source < 0)
             return -errno;
     }
 
-    call->request = request_new(kind, NULL, NULL, NULL);
+    call->op.request = request_new(kind, NULL, NULL, NULL);
     /* Rename is the one that has no options */
     if (method != &rename_vm) {
-        r = bus_read_options(message, call->request, ret_error);
+        r = bus_read_options(message, call->op.request, ret_error);
         if (r < 0)
             return r;
     }
-    if (call->request->has_owner)
-        call->new_owner = call->request->owner;
-    if (call->request->nvram_template >= 0) {
-        if (!nvram_check_memfd("nvram-template", call->request->nvram_template, &error))
+    if (call->op.request->has_owner)
+        call->op.new_owner = call->op.request->owner;
+    if (call->op.request->nvram_template >= 0) {
+        if (!nvram_check_memfd("nvram-template", call->op.request->nvram_template, &error))
             return bus_error_set(ret_error, error);
-        call->fd = call->request->nvram_template;
-        call->request->nvram_template = FILE_FD_NONE;
+        call->op.source = call->op.request->nvram_template;
+        call->op.request->nvram_template = FILE_FD_NONE;
     }
     return bus_vm_call_begin(g_steal_pointer(&call), ret_error);
 }
@@ -293,12 +254,12 @@ static int begin(
 
 METHOD(method_acquire, &acquire, REQUEST_CALL_BARE, FALSE, FALSE)
 METHOD(method_open_nvram, &open_nvram, REQUEST_CALL_BARE, FALSE, FALSE)
-METHOD(method_reset, &reset, REQUEST_CALL_RESET, FALSE, FALSE)
+METHOD(method_reset, &replace_nvram, REQUEST_CALL_RESET, FALSE, FALSE)
 METHOD(method_rebind, &rebind, REQUEST_CALL_REBIND, FALSE, FALSE)
 METHOD(method_clone, &clone_vm, REQUEST_CALL_CLONE, TRUE, FALSE)
 METHOD(method_rename, &rename_vm, REQUEST_CALL_BARE, TRUE, FALSE)
 METHOD(method_export, &export_nvram, REQUEST_CALL_EXPORT, FALSE, FALSE)
-METHOD(method_import, &import, REQUEST_CALL_IMPORT, FALSE, TRUE)
+METHOD(method_import, &replace_nvram, REQUEST_CALL_IMPORT, FALSE, TRUE)
 METHOD(method_remove, &remove_vm, REQUEST_CALL_BARE, FALSE, FALSE)
 
 #define CHANGES_FLAG SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE
@@ -367,8 +328,8 @@ static gboolean parse_path(const char *path, uid_t *ret_owner, char **ret_prefix
 static int find_vm(
         sd_bus *connection, const char *path, const char *interface, void *userdata,
         void **ret_found, sd_bus_error *ret_error) {
-    static FoundVM found; /* good until the callback that it is for returns */
-    Bus *bus = userdata;
+    const Bus *bus = userdata;
+    const VM *vm;
     g_autoptr(GError) error = NULL;
     g_autofree char *prefix = NULL;
     g_autofree char *canonical = NULL;
@@ -389,13 +350,12 @@ static int find_vm(
         return 0;
     }
 
-    found.bus = bus;
-    found.vm = bus_find_vm(bus, owner, id, &error);
+    vm = bus_find_vm(bus, owner, id, &error);
     free(id);
-    if (!found.vm)
+    if (!vm)
         return bus_error_set(ret_error, error);
 
-    *ret_found = &found;
+    *ret_found = (gpointer)vm;
     return 1;
 }
 

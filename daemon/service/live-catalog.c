@@ -38,8 +38,7 @@ struct LiveCatalog {
     Config *config;
     Watch *watch;
     LiveCatalogObserver observer;
-    LiveCatalogListFiles list_files;
-    gpointer list_files_userdata;
+    LiveCatalogDependent dependent;
     EmulatorCache *emulators; /* the running build's alone */
 
     Catalog *catalog;
@@ -109,10 +108,8 @@ void live_catalog_set_observer(LiveCatalog *live, const LiveCatalogObserver *obs
     live->observer = *observer;
 }
 
-void live_catalog_set_list_files(
-        LiveCatalog *live, LiveCatalogListFiles list_files, gpointer userdata) {
-    live->list_files = list_files;
-    live->list_files_userdata = userdata;
+void live_catalog_set_dependent(LiveCatalog *live, const LiveCatalogDependent *dependent) {
+    live->dependent = dependent ? *dependent : (LiveCatalogDependent){};
 }
 
 /* -- publishing -------------------------------------------------------------------------- */
@@ -162,8 +159,8 @@ static void publish(LiveCatalog *live, Build *build) {
     if ((change || publication.host_features_differ || publication.search_path_differs) &&
         observer->published)
         observer->published(&publication, observer->userdata);
-    if (observer->rebuilt)
-        observer->rebuilt(observer->userdata);
+    if (live->dependent.rebuilt)
+        live->dependent.rebuilt(live->dependent.userdata);
 }
 
 /* -- building ---------------------------------------------------------------------------- */
@@ -307,8 +304,8 @@ static int start_build(LiveCatalog *live) {
     };
     /* the first one has the configuration that the service began with */
     build->reads_config = somebody_waits(live) && live->catalog;
-    if (live->list_files)
-        live->list_files(build->more_files, live->list_files_userdata);
+    if (live->dependent.list_files)
+        live->dependent.list_files(build->more_files, live->dependent.userdata);
 
     live->is_outdated = FALSE;
     r = task_start(live->event, run_build, on_build_done, live, &live->task);

@@ -26,13 +26,17 @@ typedef struct LiveCatalogObserver {
     void (*about_to_publish)(const CatalogChange *change, gpointer userdata);
     /* the new one is; called where anything differs */
     void (*published)(const Publication *publication, gpointer userdata);
-    /* after every build: files that no answer is made of may have changed, too */
-    void (*rebuilt)(gpointer userdata);
     gpointer userdata;
 } LiveCatalogObserver;
 
-/* Files that matter beside those of the catalog: adds their paths (char*) to PATHS. */
-typedef void (*LiveCatalogListFiles)(GPtrArray *paths, gpointer userdata);
+/* A user of files that are not part of the catalog, such as the images of pins. */
+typedef struct LiveCatalogDependent {
+    /* adds the paths (char*) of these files to PATHS */
+    void (*list_files)(GPtrArray *paths, gpointer userdata);
+    /* after every build: these files may have changed, too */
+    void (*rebuilt)(gpointer userdata);
+    gpointer userdata;
+} LiveCatalogDependent;
 
 typedef struct LiveCatalog LiveCatalog;
 
@@ -45,8 +49,8 @@ void live_catalog_free(LiveCatalog *live);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LiveCatalog, live_catalog_free)
 
 void live_catalog_set_observer(LiveCatalog *live, const LiveCatalogObserver *observer);
-void live_catalog_set_list_files(
-        LiveCatalog *live, LiveCatalogListFiles list_files, gpointer userdata);
+/* NULL: there is none any more. */
+void live_catalog_set_dependent(LiveCatalog *live, const LiveCatalogDependent *dependent);
 
 /* Reads the configuration, too. DONE is called on the event loop, never before this returns, when a
  * catalog that was begun after this call is in force (ERROR NULL), or could not be built. It waits

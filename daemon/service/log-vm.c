@@ -29,7 +29,7 @@ void log_vm_change(const VM *vm, VMChange change) {
     case VM_CHANGE_STATE:
         break;
     }
-    if (vm->is_gone)
+    if (vm->differences & VM_DIFFERENCE_GONE)
         log_vm(vm, G_LOG_LEVEL_WARNING, LOG_ID_VM_FIRMWARE_GONE,
                "cannot start: an image is gone from its firmware");
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "service/log-vm.h"
+#include "vm/vm-assess.h"
 
 /* The queue of work that is nobody's: no user has this id. */
 #define NOBODYS_QUEUE ((uid_t)-1)
@@ -24,7 +25,6 @@ static void vm_free(gpointer data) {
 
     g_free(vm->id);
     pin_unref(vm->pin);
-    g_ptr_array_unref(vm->changed);
     g_free(vm);
 }
 
@@ -50,11 +50,148 @@ static VM *add_vm(VMs *vms, uid_t owner, const char *id, const Pin *pin, guint64
     vm->owner = owner;
     vm->id = g_strdup(id);
     vm->pin = pin_ref(pin);
-    vm->changed = g_ptr_array_new();
     vm->size = size;
     g_hash_table_replace(vms->table, make_key(owner, id), vm);
     return vm;
 }
+
+const char *vm_get_pin_state(const VM *vm) {
+    if (vm->differences & VM_DIFFERENCE_GONE)
+        return "firmware-gone";
+    return vm->differences ? "changed" : "ready";
+}
+
+/* TRUE where State differs, but for what of it is computed when it is read. */
+static gboolean set_differences(VM *vm, guint differences) {
+    const char *before = vm_get_pin_state(vm);
+
+    vm->differences = differences;
+    vm->n_assessed++;
+    return !g_str_equal(before, vm_get_pin_state(vm));
+}
+
+/* -- assessing all ----------------------------------------------------------------------- */
+
+static void assess_all(VMs *vms);
+
+typedef struct Assessed {
+    uid_t owner;
+    char *id;
+    Pin *pin;
+    guint n_assessed; /* of the VM, when this began */
+    gboolean is_assessed;
+    guint differences;
+} Assessed;
+
+typedef struct Assessment {
+    VMs *vms;
+    Catalog *catalog;
+    GStrv host_features;
+    GPtrArray *vms_seen; /* of Assessed */
+} Assessment;
+
+static void assessed_free(gpointer data) {
+    Assessed *assessed = data;
+
+    g_free(assessed->id);
+    pin_unref(assessed->pin);
+    g_free(assessed);
+}
+
+static gboolean start_assessment(gpointer data) {
+    Assessment *assessment = data;
+    g_autoptr(GPtrArray) list = vms_list(assessment->vms);
+
+    assessment->vms->assessment_waits = FALSE;
+    assessment->catalog = catalog_ref((Catalog *)live_catalog_get_catalog(assessment->vms->live));
+    assessment->host_features =
+            g_strdupv((GStrv)live_catalog_get_host_features(assessment->vms->live));
+    for (guint i = 0; i < list->len; i++) {
+        const VM *vm = list->pdata[i];
+        Assessed *assessed = g_new0(Assessed, 1);
+
+        assessed->owner = vm->owner;
+        assessed->id = g_strdup(vm->id);
+        assessed->pin = pin_ref(vm->pin);
+        assessed->n_assessed = vm->n_assessed;
+        g_ptr_array_add(assessment->vms_seen, assessed);
+    }
+    return list->len > 0;
+}
+
+static void run_assessment(gpointer data) {
+    Assessment *assessment = data;
+
+    for (guint i = 0; i < assessment->vms_seen->len; i++) {
+        Assessed *assessed = assessment->vms_seen->pdata[i];
+        const VMOp op = {
+                .store = assessment->vms->store,
+                .digests = assessment->vms->digests,
+                .catalog = assessment->catalog,
+                .host_features = assessment->host_features,
+                .owner = assessed->owner,
+                .id = assessed->id,
+                .pin = assessed->pin,
+                .source = FILE_FD_NONE,
+        };
+        g_auto(VMResult) result = VM_RESULT_INIT;
+
+        assessed->is_assessed = vm_assess(&op, &result, NULL, NULL);
+        assessed->differences = result.differences;
+    }
+}
+
+static void finish_assessment(gpointer data) {
+    const Assessment *assessment = data;
+    VMs *vms = assessment->vms;
+    guint n_seen = 0;
+
+    for (guint i = 0; i < assessment->vms_seen->len; i++) {
+        const Assessed *assessed = assessment->vms_seen->pdata[i];
+        VM *vm = find_vm(vms, assessed->owner, assessed->id);
+
+        if (!vm || vm->pin != assessed->pin)
+            continue;
+        n_seen++;
+        /* not what a call has found out since */
+        if (vm->n_assessed == assessed->n_assessed && assessed->is_assessed &&
+            set_differences(vm, assessed->differences))
+            tell(vms, vm, VM_CHANGE_STATE, VM_PROPERTY_STATE);
+    }
+    /* the others are new, have another id or another pin since */
+    if (n_seen < g_hash_table_size(vms->table))
+        assess_all(vms);
+}
+
+static void free_assessment(gpointer data) {
+    Assessment *assessment = data;
+
+    g_clear_pointer(&assessment->catalog, catalog_unref);
+    g_strfreev(assessment->host_features);
+    g_ptr_array_unref(assessment->vms_seen);
+    g_free(assessment);
+}
+
+static void assess_all(VMs *vms) {
+    static const JobFunctions functions = {
+            .start = start_assessment,
+            .run = run_assessment,
+            .done = finish_assessment,
+            .free = free_assessment,
+    };
+    Assessment *assessment;
+
+    /* one that has not begun sees all that there is by then */
+    if (vms->assessment_waits)
+        return;
+    vms->assessment_waits = TRUE;
+    assessment = g_new0(Assessment, 1);
+    assessment->vms = vms;
+    assessment->vms_seen = g_ptr_array_new_with_free_func(assessed_free);
+    jobs_add(vms->jobs, NOBODYS_QUEUE, &functions, assessment);
+}
+
+/* -- the table as a whole ------------------------------------------------------------------ */
 
 static void on_loaded(
         uid_t owner, const char *id, const Pin *pin, const char *fault, gpointer userdata) {
@@ -91,8 +228,14 @@ static void list_images(GPtrArray *paths, gpointer userdata) {
     }
 }
 
+static void on_rebuilt(gpointer userdata) {
+    assess_all(userdata);
+}
+
 VMs *vms_new(sd_event *event, LiveCatalog *live, GError **error) {
     g_autoptr(VMs) vms = g_new0(VMs, 1);
+    const LiveCatalogDependent dependent = {
+            .list_files = list_images, .rebuilt = on_rebuilt, .userdata = vms};
 
     vms->live = live;
     vms->digests = digest_cache_new();
@@ -101,7 +244,7 @@ VMs *vms_new(sd_event *event, LiveCatalog *live, GError **error) {
     vms->store = vmstore_open(live_catalog_get_config(live)->state_directory, error);
     if (!vms->store || !vmstore_load(vms->store, on_loaded, vms, error))
         return NULL;
-    live_catalog_set_list_files(live, list_images, vms);
+    live_catalog_set_dependent(live, &dependent);
     return g_steal_pointer(&vms);
 }
 
@@ -109,7 +252,7 @@ void vms_free(VMs *vms) {
     if (!vms)
         return;
 
-    live_catalog_set_list_files(vms->live, NULL, NULL);
+    live_catalog_set_dependent(vms->live, NULL);
     jobs_free(vms->jobs);
     g_hash_table_unref(vms->table);
     digest_cache_free(vms->digests);
@@ -123,10 +266,6 @@ void vms_set_observer(VMs *vms, const VMsObserver *observer) {
 
 VMStore *vms_get_store(const VMs *vms) {
     return vms->store;
-}
-
-DigestCache *vms_get_digests(const VMs *vms) {
-    return vms->digests;
 }
 
 Jobs *vms_get_jobs(const VMs *vms) {
@@ -176,18 +315,7 @@ void vms_get_usage(const VMs *vms, uid_t owner, guint *ret_n, guint64 *ret_size)
     }
 }
 
-/* TRUE where State differs, but for what of it is computed when it is read. */
-static gboolean set_state(VM *vm, GPtrArray *changed, gboolean is_gone) {
-    gboolean differs =
-            vm->is_gone != is_gone || (!is_gone && (vm->changed->len > 0) != (changed->len > 0));
-
-    (void)g_ptr_array_ref(changed); /* it may be the same */
-    g_ptr_array_unref(vm->changed);
-    vm->changed = changed;
-    vm->is_gone = is_gone;
-    vm->n_assessed++;
-    return differs;
-}
+/* -- changes ------------------------------------------------------------------------------ */
 
 /* The pin, and the properties that differ with it. */
 static guint set_pin(VM *vm, const Pin *pin) {
@@ -215,33 +343,46 @@ static guint set_pin(VM *vm, const Pin *pin) {
     return properties;
 }
 
-void vms_put(
-        VMs *vms, uid_t owner, const char *id, const Pin *pin, guint64 size, GPtrArray *changed,
-        gboolean is_gone) {
-    VM *vm = find_vm(vms, owner, id);
+void vms_begin(const VMs *vms, VMOp *op) {
+    const VM *vm = find_vm(vms, op->owner, op->id);
 
-    if (!vm) {
-        vm = add_vm(vms, owner, id, pin, size);
-        if (changed)
-            (void)set_state(vm, changed, is_gone);
-        tell(vms, vm, VM_CHANGE_ADDED, 0);
-    } else if (vm->pin != pin) {
-        guint properties = set_pin(vm, pin);
-
-        vm->size = size;
-        if (changed && set_state(vm, changed, is_gone))
-            properties |= VM_PROPERTY_STATE;
-        tell(vms, vm, VM_CHANGE_PIN, properties);
-    } else if (changed && set_state(vm, changed, is_gone)) {
-        tell(vms, vm, VM_CHANGE_STATE, VM_PROPERTY_STATE);
+    op->store = vms->store;
+    op->digests = vms->digests;
+    op->catalog = catalog_ref((Catalog *)live_catalog_get_catalog(vms->live));
+    op->host_features = g_strdupv((GStrv)live_catalog_get_host_features(vms->live));
+    if (vm) {
+        op->pin = pin_ref(vm->pin);
+        op->differences = vm->differences;
     }
 }
 
-void vms_touch(VMs *vms, uid_t owner, const char *id, guint64 size) {
-    VM *vm = find_vm(vms, owner, id);
+void vms_finish(VMs *vms, const VMOp *op, const VMResult *result) {
+    const char *id = op->new_id ? op->new_id : op->id;
+    VM *vm = find_vm(vms, op->new_owner, id);
+    gboolean is_new = !vm && result->pin;
+    guint properties = 0;
 
-    if (vm)
-        vm->size = size;
+    if (is_new)
+        vm = add_vm(vms, op->new_owner, id, result->pin, result->size);
+    if (!vm)
+        return;
+
+    vm->size = result->size;
+    if (!is_new && result->pin)
+        properties |= set_pin(vm, result->pin);
+    if (result->is_assessed && set_differences(vm, result->differences))
+        properties |= VM_PROPERTY_STATE;
+
+    if (is_new)
+        tell(vms, vm, VM_CHANGE_ADDED, 0);
+    else if (result->pin)
+        tell(vms, vm, VM_CHANGE_PIN, properties);
+    else if (properties)
+        tell(vms, vm, VM_CHANGE_STATE, properties);
+
+    /* what was found out is of a catalog that has gone since */
+    if (result->is_assessed && op->catalog != live_catalog_get_catalog(vms->live))
+        assess_all(vms);
 }
 
 void vms_remove(VMs *vms, uid_t owner, const char *id) {
@@ -267,127 +408,4 @@ void vms_rename(VMs *vms, uid_t owner, const char *id, const char *new_id) {
     vm->id = g_strdup(new_id);
     g_hash_table_replace(vms->table, make_key(owner, new_id), vm);
     tell(vms, vm, VM_CHANGE_ADDED, 0);
-}
-
-/* -- assessing all ----------------------------------------------------------------------- */
-
-typedef struct Assessed {
-    uid_t owner;
-    char *id;
-    Pin *pin;
-    guint n_assessed;   /* of the VM, when this began */
-    GPtrArray *changed; /* NULL: it could not be told */
-    gboolean is_gone;
-} Assessed;
-
-typedef struct Assessment {
-    VMs *vms;
-    Catalog *catalog;
-    GStrv host_features;
-    GPtrArray *vms_seen; /* of Assessed */
-} Assessment;
-
-static void assessed_free(gpointer data) {
-    Assessed *assessed = data;
-
-    g_free(assessed->id);
-    pin_unref(assessed->pin);
-    g_clear_pointer(&assessed->changed, g_ptr_array_unref);
-    g_free(assessed);
-}
-
-static gboolean start_assessment(gpointer data) {
-    Assessment *assessment = data;
-    g_autoptr(GPtrArray) list = vms_list(assessment->vms);
-
-    assessment->vms->assessment_waits = FALSE;
-    assessment->catalog = catalog_ref((Catalog *)live_catalog_get_catalog(assessment->vms->live));
-    assessment->host_features =
-            g_strdupv((GStrv)live_catalog_get_host_features(assessment->vms->live));
-    for (guint i = 0; i < list->len; i++) {
-        const VM *vm = list->pdata[i];
-        Assessed *assessed = g_new0(Assessed, 1);
-
-        assessed->owner = vm->owner;
-        assessed->id = g_strdup(vm->id);
-        assessed->pin = pin_ref(vm->pin);
-        assessed->n_assessed = vm->n_assessed;
-        g_ptr_array_add(assessment->vms_seen, assessed);
-    }
-    return list->len > 0;
-}
-
-static void run_assessment(gpointer data) {
-    Assessment *assessment = data;
-
-    for (guint i = 0; i < assessment->vms_seen->len; i++) {
-        Assessed *assessed = assessment->vms_seen->pdata[i];
-        VMOp op = {
-                .store = assessment->vms->store,
-                .digests = assessment->vms->digests,
-                .catalog = assessment->catalog,
-                .host_features = (const char *const *)assessment->host_features,
-                .owner = assessed->owner,
-                .id = assessed->id,
-                .pin = assessed->pin,
-                .source = FILE_FD_NONE,
-        };
-
-        if (vm_op_assess(&op, NULL)) {
-            assessed->changed = op.changed;
-            assessed->is_gone = op.is_gone;
-        }
-        resolution_free(op.resolution);
-        g_free(op.nearest);
-    }
-}
-
-static void finish_assessment(gpointer data) {
-    const Assessment *assessment = data;
-    VMs *vms = assessment->vms;
-    guint n_seen = 0;
-
-    for (guint i = 0; i < assessment->vms_seen->len; i++) {
-        const Assessed *assessed = assessment->vms_seen->pdata[i];
-        VM *vm = find_vm(vms, assessed->owner, assessed->id);
-
-        if (!vm || vm->pin != assessed->pin)
-            continue;
-        n_seen++;
-        /* not what a call has found out since */
-        if (vm->n_assessed == assessed->n_assessed && assessed->changed &&
-            set_state(vm, assessed->changed, assessed->is_gone))
-            tell(vms, vm, VM_CHANGE_STATE, VM_PROPERTY_STATE);
-    }
-    /* the others are new, have another id or another pin since */
-    if (n_seen < g_hash_table_size(vms->table))
-        vms_assess_all(vms);
-}
-
-static void free_assessment(gpointer data) {
-    Assessment *assessment = data;
-
-    g_clear_pointer(&assessment->catalog, catalog_unref);
-    g_strfreev(assessment->host_features);
-    g_ptr_array_unref(assessment->vms_seen);
-    g_free(assessment);
-}
-
-void vms_assess_all(VMs *vms) {
-    static const JobFunctions functions = {
-            .start = start_assessment,
-            .run = run_assessment,
-            .done = finish_assessment,
-            .free = free_assessment,
-    };
-    Assessment *assessment;
-
-    /* one that has not begun sees all that there is by then */
-    if (vms->assessment_waits)
-        return;
-    vms->assessment_waits = TRUE;
-    assessment = g_new0(Assessment, 1);
-    assessment->vms = vms;
-    assessment->vms_seen = g_ptr_array_new_with_free_func(assessed_free);
-    jobs_add(vms->jobs, NOBODYS_QUEUE, &functions, assessment);
 }

@@ -3,7 +3,7 @@
 
 #include "service/jobs.h"
 #include "service/live-catalog.h"
-#include "vm/vm-ops.h"
+#include "vm/vm-op.h"
 
 /*
  * The table of VMs that the service keeps state for. It changes on the event loop alone, when a job
@@ -14,11 +14,13 @@ typedef struct VM {
     uid_t owner;
     char *id;
     Pin *pin;
-    guint64 size;       /* bytes of all its files */
-    GPtrArray *changed; /* of static strings: see VMOp */
-    gboolean is_gone;   /* its firmware is */
-    guint n_assessed;   /* how often these two were found out */
+    guint64 size;      /* bytes of all its files */
+    guint differences; /* VMDifference, or-ed */
+    guint n_assessed;  /* how often they were found out */
 } VM;
+
+/* "ready", "changed" or "firmware-gone"; the NVRAM has a say of its own. */
+const char *vm_get_pin_state(const VM *vm);
 
 /* What of a VM changed. */
 typedef enum VMChange {
@@ -55,7 +57,6 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(VMs, vms_free)
 void vms_set_observer(VMs *vms, const VMsObserver *observer);
 
 VMStore *vms_get_store(const VMs *vms);
-DigestCache *vms_get_digests(const VMs *vms);
 Jobs *vms_get_jobs(const VMs *vms);
 
 /* NULL where there is none. Good until control returns to the event loop. */
@@ -64,15 +65,10 @@ const VM *vms_find(const VMs *vms, uid_t owner, const char *id);
 GPtrArray *vms_list(const VMs *vms) G_GNUC_WARN_UNUSED_RESULT;
 void vms_get_usage(const VMs *vms, uid_t owner, guint *ret_n, guint64 *ret_size);
 
-/* What a job did: the VM is pinned so, its files have SIZE bytes. PIN and CHANGED (NULL: not known)
- * are taken over by reference. */
-void vms_put(
-        VMs *vms, uid_t owner, const char *id, const Pin *pin, guint64 size, GPtrArray *changed,
-        gboolean is_gone);
-/* The VM's files are others now. */
-void vms_touch(VMs *vms, uid_t owner, const char *id, guint64 size);
+/* Completes OP, which names its owner and id: the VM as it is (if there is one), the catalog in
+ * force, store and digests. */
+void vms_begin(const VMs *vms, VMOp *op);
+/* Takes over what an operation did or found out; also of one that failed. */
+void vms_finish(VMs *vms, const VMOp *op, const VMResult *result);
 void vms_remove(VMs *vms, uid_t owner, const char *id);
 void vms_rename(VMs *vms, uid_t owner, const char *id, const char *new_id);
-
-/* Holds all pins against the catalog that is in force now, beside the event loop. */
-void vms_assess_all(VMs *vms);

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
+#include "vm/vm-assess.h"
+
 #include <fcntl.h>
 
 #include "base/error.h"
 #include "core/flash.h"
-#include "vm/vm-ops.h"
-
-/* A VM's pin, held against what is installed now. */
 
 /* How many candidates an error names. */
 #define MAX_NEAREST 3
@@ -16,14 +15,16 @@ static gboolean io_failed(GError **error, const char *what, int r) {
     return FALSE;
 }
 
-void vm_op_answer(VMOp *op, const Pin *pin) {
-    op->resolution = resolution_copy(pin->resolution);
+Resolution *vm_answer(const VMOp *op, const Pin *pin) {
+    Resolution *resolution = resolution_copy(pin->resolution);
+
     if (pin->has_nvram) {
         g_autofree char *name = vmstore_nvram_name(pin->nvram_format);
         g_autofree char *path = vmstore_path(op->store, op->owner, op->id, name);
 
-        resolution_set_nvram(op->resolution, path, image_format_to_string(pin->nvram_format));
+        resolution_set_nvram(resolution, path, image_format_to_string(pin->nvram_format));
     }
+    return resolution;
 }
 
 typedef enum ImageFate {
@@ -112,7 +113,7 @@ static Resolution *find_equivalent(const VMOp *op, const Machine *machine, char 
             .catalog = op->catalog,
             .request = anything,
             .machine = *machine,
-            .host_features = op->host_features};
+            .host_features = (const char *const *)op->host_features};
     guint n_nearest = 0;
 
     for (guint i = 0; i < op->catalog->firmware->len; i++) {
@@ -135,36 +136,39 @@ static Resolution *find_equivalent(const VMOp *op, const Machine *machine, char 
     return NULL;
 }
 
-static gboolean assess_descriptor(const VMOp *op) {
+static gboolean has_descriptor(const VMOp *op) {
     const CatalogFile *file = catalog_find(op->catalog, op->pin->resolution->name);
 
     return file && file->descriptor &&
             g_bytes_equal(file->descriptor->document, op->pin->resolution->descriptor->document);
 }
 
-static void replace_firmware(VMOp *op) {
+static void replace_firmware(const VMOp *op, VMResult *result, char **ret_nearest) {
     const Resolution *pinned = op->pin->resolution;
     Machine machine =
             machine_table_resolve(op->catalog->machines, pinned->architecture, op->pin->canonical);
+    g_autofree char *nearest = NULL;
     Resolution *equivalent;
 
     machine.name = pinned->machine;
-    equivalent = find_equivalent(op, &machine, &op->nearest);
+    equivalent = find_equivalent(op, &machine, &nearest);
     if (!equivalent) {
-        op->is_gone = TRUE;
+        result->differences |= VM_DIFFERENCE_GONE;
+        if (ret_nearest)
+            *ret_nearest = g_steal_pointer(&nearest);
         return;
     }
 
-    g_ptr_array_add(op->changed, (gpointer) "replaced");
-    if (op->resolution->nvram_filename)
+    result->differences |= VM_DIFFERENCE_REPLACED;
+    if (result->resolution->nvram_filename)
         resolution_set_nvram(
-                equivalent, op->resolution->nvram_filename,
+                equivalent, result->resolution->nvram_filename,
                 image_format_to_string(op->pin->nvram_format));
-    resolution_free(op->resolution);
-    op->resolution = equivalent;
+    resolution_free(result->resolution);
+    result->resolution = equivalent;
 }
 
-gboolean vm_op_assess(VMOp *op, GError **error) {
+gboolean vm_assess(const VMOp *op, VMResult *result, char **ret_nearest, GError **error) {
     const Resolution *pinned = op->pin->resolution;
     const Descriptor *d = pinned->descriptor;
     ImageFate executable;
@@ -180,16 +184,16 @@ gboolean vm_op_assess(VMOp *op, GError **error) {
                 &nvram_template, error))
         return FALSE;
 
-    op->changed = g_ptr_array_new();
-    vm_op_answer(op, op->pin);
-    if (!assess_descriptor(op))
-        g_ptr_array_add(op->changed, (gpointer) "descriptor");
+    result->is_assessed = TRUE;
+    result->resolution = vm_answer(op, op->pin);
+    if (!has_descriptor(op))
+        result->differences |= VM_DIFFERENCE_DESCRIPTOR;
     if (executable != IMAGE_SAME)
-        g_ptr_array_add(op->changed, (gpointer) "executable");
+        result->differences |= VM_DIFFERENCE_EXECUTABLE;
     if (nvram_template != IMAGE_SAME)
-        g_ptr_array_add(op->changed, (gpointer) "nvram-template");
+        result->differences |= VM_DIFFERENCE_NVRAM_TEMPLATE;
     /* a VM runs from its own copy of a combined image */
     if (executable == IMAGE_GONE && d->mode != FIRMWARE_MODE_COMBINED)
-        replace_firmware(op);
+        replace_firmware(op, result, ret_nearest);
     return TRUE;
 }

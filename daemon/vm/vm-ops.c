@@ -3,12 +3,13 @@
 #include "vm/vm-ops.h"
 
 #include <fcntl.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "base/error.h"
 #include "core/flash.h"
+#include "vm/new-pin.h"
 #include "vm/nvram.h"
+#include "vm/vm-assess.h"
+#include "vm/vmdraft.h"
 
 static gboolean fail(GError **error, FirmwareError code, const char *id, const char *text) {
     g_set_error(error, FIRMWARE_ERROR, code, "VM %s: %s", id, text);
@@ -100,105 +101,6 @@ static gboolean needs_nvram(const VMOp *op, GError **error) {
             fail(error, FIRMWARE_ERROR_NOT_SUPPORTED, op->id, "its firmware keeps no variables");
 }
 
-/* -- pins -------------------------------------------------------------------------------- */
-
-static char *find_nvram_format(const VMOp *op) {
-    const Descriptor *descriptor = op->file->descriptor;
-
-    if (descriptor->device == FIRMWARE_DEVICE_FLASH && op->request->nvram_format)
-        return g_strdup(op->request->nvram_format);
-    return g_strdup(
-            descriptor->mode == FIRMWARE_MODE_COMBINED ? descriptor->executable.format
-                                                       : descriptor->nvram_template.format);
-}
-
-/* The digest of an image of the catalog, if it is still what the catalog says. */
-static gboolean read_digest(
-        const VMOp *op, const DescriptorImage *image, const ImageInfo *info, char **ret,
-        GError **error) {
-    g_auto(FileFd) fd = FILE_FD_NONE;
-    ImageFormat format;
-    ImageInfo now;
-    int r;
-
-    *ret = g_strdup("");
-    if (!image->filename || !image_format_from_string(image->format, &format))
-        return TRUE;
-
-    r = file_open_regular(AT_FDCWD, image->filename, &fd, NULL);
-    if (r >= 0)
-        r = image_probe_fd(fd, format, &now);
-    if (r < 0)
-        return io_failed(error, image->filename, r);
-    if (now.status != IMAGE_STATUS_OK || now.size != info->size) {
-        g_set_error(
-                error, FIRMWARE_ERROR, FIRMWARE_ERROR_IO,
-                "%s is not what it was when the descriptors were read: Reload", image->filename);
-        return FALSE;
-    }
-    if (now.is_foreign) {
-        g_set_error(
-                error, FIRMWARE_ERROR, FIRMWARE_ERROR_IMAGE_UNUSABLE, "%s names another file",
-                image->filename);
-        return FALSE;
-    }
-
-    g_free(*ret);
-    *ret = NULL;
-    r = digest_cache_get(op->digests, image->filename, fd, ret);
-    return r >= 0 || io_failed(error, image->filename, r);
-}
-
-static gboolean read_own_template(const VMOp *op, Pin *values, GError **error) {
-    struct stat st;
-    int r;
-
-    if (fstat(op->source, &st) < 0)
-        return io_failed(error, "nvram-template", -errno);
-    if (st.st_size > NVRAM_MAX_FILE_SIZE) /* it may have grown since it was checked */
-        return io_failed(error, "nvram-template", -EFBIG);
-
-    g_free(values->template_digest);
-    values->template_digest = NULL;
-    values->has_own_template = TRUE;
-    r = file_digest(op->source, (guint64)st.st_size, &values->template_digest);
-    return r >= 0 || io_failed(error, "nvram-template", r);
-}
-
-/* A pin to OP's file; CREATED 0: now. */
-static Pin *make_pin(const VMOp *op, guint64 created, gboolean has_own_template, GError **error) {
-    const Descriptor *descriptor = op->file->descriptor;
-    g_autofree char *format = find_nvram_format(op);
-    const Pin nothing = {};
-    g_autoptr(Pin) pin = pin_new(&nothing);
-    const FlashUnit *writable;
-
-    pin->created = created ? created : (guint64)g_get_real_time();
-    pin->machine = g_strdup(op->request->machine);
-    pin->canonical = g_strdup(op->machine.canonical);
-    pin->request = request_copy_requirements(op->request);
-    pin->resolution = resolution_new(op->file, &op->machine, op->request);
-    pin->has_nvram = descriptor_keeps_variables(descriptor);
-
-    if (!read_digest(
-                op, &descriptor->executable, &op->file->executable, &pin->executable_digest,
-                error) ||
-        !read_digest(
-                op, &descriptor->nvram_template, &op->file->nvram_template, &pin->template_digest,
-                error) ||
-        (has_own_template && !read_own_template(op, pin, error)))
-        return NULL;
-
-    writable = resolution_get_writable_unit(pin->resolution);
-    pin->nvram_size = writable ? writable->size : 0;
-    if (pin->has_nvram) {
-        gboolean is_known = image_format_from_string(format, &pin->nvram_format);
-        g_assert(is_known);
-        resolution_set_nvram(pin->resolution, "", format);
-    }
-    return g_steal_pointer(&pin);
-}
-
 /* -- building and publishing ------------------------------------------------------------- */
 
 /* Where a fresh NVRAM of PIN comes from: what the caller sent, or the package's file. */
@@ -239,7 +141,7 @@ static gboolean open_source(
             io_failed(error, image->filename, -EINVAL);
 }
 
-static gboolean make_fresh_nvram(VMOp *op, VMDraft *draft, const Pin *pin, GError **error) {
+static gboolean make_fresh_nvram(const VMOp *op, VMDraft *draft, const Pin *pin, GError **error) {
     g_auto(FileFd) fd = FILE_FD_NONE;
     NVRAMSource source;
 
@@ -247,10 +149,10 @@ static gboolean make_fresh_nvram(VMOp *op, VMDraft *draft, const Pin *pin, GErro
             nvram_make(draft, pin, &source, op->max_size, error);
 }
 
-static gboolean take_lease(VMOp *op, GError **error) {
+static gboolean take_lease(const VMOp *op, VMResult *result, GError **error) {
     g_auto(FileFd) dir = FILE_FD_NONE;
 
-    return open_vm(op, &dir, error) && vmstore_lease(op->store, op->id, dir, &op->lease, error);
+    return open_vm(op, &dir, error) && vmstore_lease(op->store, op->id, dir, &result->lease, error);
 }
 
 /* For the time of a change. */
@@ -259,9 +161,9 @@ static gboolean lock_vm(const VMOp *op, FileFd *ret_dir, FileFd *ret_lock, GErro
             vmstore_lease(op->store, op->id, *ret_dir, ret_lock, error);
 }
 
-gboolean vm_op_create(VMOp *op, GError **error) {
+gboolean vm_op_create(const VMOp *op, VMResult *result, GError **error) {
     gboolean has_own_template = op->source >= 0 && op->request->call == REQUEST_CALL_PREPARE;
-    g_autoptr(Pin) pin = make_pin(op, 0, has_own_template, error);
+    g_autoptr(Pin) pin = new_pin(op, 0, has_own_template, error);
     g_autoptr(VMDraft) draft = NULL;
 
     if (!pin)
@@ -272,15 +174,15 @@ gboolean vm_op_create(VMOp *op, GError **error) {
         !vmdraft_write_pin(draft, pin, error) || !vmdraft_publish(draft, op->id, error))
         return FALSE;
 
-    op->is_created = pin->has_nvram;
-    op->new_pin = g_steal_pointer(&pin);
-    op->changed = g_ptr_array_new();
-    vm_op_answer(op, op->new_pin);
-    return !op->request->lease || take_lease(op, error);
+    result->is_created = pin->has_nvram;
+    result->pin = g_steal_pointer(&pin);
+    result->is_assessed = TRUE;
+    result->resolution = vm_answer(op, result->pin);
+    return !op->request->lease || take_lease(op, result, error);
 }
 
 /* The VM as it is, with another pin. */
-static gboolean replace_pin(VMOp *op, int dir_fd, const Pin *pin, GError **error) {
+static gboolean replace_pin(const VMOp *op, int dir_fd, const Pin *pin, GError **error) {
     g_autoptr(VMDraft) draft = vmdraft_new(op->store, op->owner, error);
     g_autofree char *nvram = vmstore_nvram_name(pin->nvram_format);
 
@@ -290,7 +192,7 @@ static gboolean replace_pin(VMOp *op, int dir_fd, const Pin *pin, GError **error
 }
 
 /* "Another version of the same section … is accepted and recorded" */
-static gboolean record_machine(VMOp *op, GError **error) {
+static gboolean record_machine(const VMOp *op, VMResult *result, GError **error) {
     g_auto(FileFd) dir = FILE_FD_NONE;
     g_autoptr(Pin) pin = NULL;
 
@@ -300,38 +202,41 @@ static gboolean record_machine(VMOp *op, GError **error) {
     pin = pin_with_machine(op->pin, &op->machine, op->request->machine);
     if (!open_vm(op, &dir, error) || !replace_pin(op, dir, pin, error))
         return FALSE;
-    g_free(op->resolution->machine);
-    op->resolution->machine = g_strdup(pin->resolution->machine);
-    op->new_pin = g_steal_pointer(&pin);
+    g_free(result->resolution->machine);
+    result->resolution->machine = g_strdup(pin->resolution->machine);
+    result->pin = g_steal_pointer(&pin);
     return TRUE;
 }
 
-gboolean vm_op_prepare(VMOp *op, GError **error) {
+gboolean vm_op_prepare(const VMOp *op, VMResult *result, GError **error) {
+    g_autofree char *nearest = NULL;
+
     if (!vm_op_check_nvram(op->store, op->owner, op->id, op->pin, error) ||
-        !vm_op_assess(op, error))
+        !vm_assess(op, result, &nearest, error))
         return FALSE;
-    if (op->is_gone) {
+    if (result->differences & VM_DIFFERENCE_GONE) {
         g_set_error(
                 error, FIRMWARE_ERROR, FIRMWARE_ERROR_FIRMWARE_GONE,
                 "VM %s: the image of its firmware %s is gone, and no equivalent is installed; %s",
-                op->id, op->pin->resolution->name, op->nearest);
+                op->id, op->pin->resolution->name, nearest);
         return FALSE;
     }
 
     /* a call that is refused changes nothing */
-    return (!op->request->lease || take_lease(op, error)) && record_machine(op, error);
+    return (!op->request->lease || take_lease(op, result, error)) &&
+            record_machine(op, result, error);
 }
 
-gboolean vm_op_acquire(VMOp *op, GError **error) {
-    return take_lease(op, error);
+gboolean vm_op_acquire(const VMOp *op, VMResult *result, GError **error) {
+    return take_lease(op, result, error);
 }
 
-gboolean vm_op_open_nvram(VMOp *op, GError **error) {
+gboolean vm_op_open_nvram(const VMOp *op, VMResult *result, GError **error) {
     g_auto(FileFd) dir = FILE_FD_NONE;
 
     return needs_nvram(op, error) && open_vm(op, &dir, error) &&
-            vmstore_lease(op->store, op->id, dir, &op->lease, error) &&
-            open_nvram(dir, op->id, op->pin, O_RDWR, &op->nvram, error);
+            vmstore_lease(op->store, op->id, dir, &result->lease, error) &&
+            open_nvram(dir, op->id, op->pin, O_RDWR, &result->nvram, error);
 }
 
 /* What the NVRAM was becomes the backup; without one the backup stays. */
@@ -345,7 +250,7 @@ static gboolean keep_as_backup(VMDraft *draft, int dir_fd, const Pin *old, GErro
 }
 
 /* Fresh NVRAM for PIN in the place of what is there. */
-static gboolean replace_nvram(VMOp *op, int dir_fd, const Pin *pin, GError **error) {
+static gboolean replace_nvram(const VMOp *op, int dir_fd, const Pin *pin, GError **error) {
     g_autoptr(VMDraft) draft = vmdraft_new(op->store, op->owner, error);
 
     return draft && make_fresh_nvram(op, draft, pin, error) &&
@@ -353,7 +258,7 @@ static gboolean replace_nvram(VMOp *op, int dir_fd, const Pin *pin, GError **err
             vmdraft_replace(draft, op->id, error);
 }
 
-gboolean vm_op_reset(VMOp *op, GError **error) {
+gboolean vm_op_replace_nvram(const VMOp *op, VMResult *result, GError **error) {
     g_auto(FileFd) dir = FILE_FD_NONE;
     g_auto(FileFd) lock = FILE_FD_NONE;
 
@@ -361,14 +266,10 @@ gboolean vm_op_reset(VMOp *op, GError **error) {
             replace_nvram(op, dir, op->pin, error);
 }
 
-gboolean vm_op_import(VMOp *op, GError **error) {
-    return vm_op_reset(op, error);
-}
-
-gboolean vm_op_rebind(VMOp *op, GError **error) {
+gboolean vm_op_rebind(const VMOp *op, VMResult *result, GError **error) {
     g_auto(FileFd) dir = FILE_FD_NONE;
     g_auto(FileFd) lock = FILE_FD_NONE;
-    g_autoptr(Pin) pin = make_pin(op, op->pin->created, FALSE, error);
+    g_autoptr(Pin) pin = new_pin(op, op->pin->created, FALSE, error);
     gboolean fits;
     gboolean is_rebound;
 
@@ -393,7 +294,7 @@ gboolean vm_op_rebind(VMOp *op, GError **error) {
     }
 
     if (pin->has_nvram && (!fits || op->request->reset)) {
-        op->is_created = TRUE;
+        result->is_created = TRUE;
         is_rebound = replace_nvram(op, dir, pin, error);
     } else if (pin->has_nvram || !op->pin->has_nvram) {
         is_rebound = replace_pin(op, dir, pin, error);
@@ -406,13 +307,13 @@ gboolean vm_op_rebind(VMOp *op, GError **error) {
     if (!is_rebound)
         return FALSE;
 
-    op->new_pin = g_steal_pointer(&pin);
-    op->changed = g_ptr_array_new();
-    vm_op_answer(op, op->new_pin);
+    result->pin = g_steal_pointer(&pin);
+    result->is_assessed = TRUE;
+    result->resolution = vm_answer(op, result->pin);
     return TRUE;
 }
 
-gboolean vm_op_clone(VMOp *op, GError **error) {
+gboolean vm_op_clone(const VMOp *op, VMResult *result, GError **error) {
     g_auto(FileFd) dir = FILE_FD_NONE;
     g_auto(FileFd) lock = FILE_FD_NONE;
     g_auto(FileFd) nvram = FILE_FD_NONE;
@@ -438,11 +339,14 @@ gboolean vm_op_clone(VMOp *op, GError **error) {
 
     if (!vmdraft_write_pin(draft, pin, error) || !vmdraft_publish(draft, op->new_id, error))
         return FALSE;
-    op->new_pin = g_steal_pointer(&pin);
+    /* what no longer holds of the source's pin does not of its copy */
+    result->is_assessed = TRUE;
+    result->differences = op->differences;
+    result->pin = g_steal_pointer(&pin);
     return TRUE;
 }
 
-gboolean vm_op_rename(VMOp *op, GError **error) {
+gboolean vm_op_rename(const VMOp *op, VMResult *result, GError **error) {
     g_auto(FileFd) dir = FILE_FD_NONE;
     g_auto(FileFd) lock = FILE_FD_NONE;
 
@@ -450,13 +354,13 @@ gboolean vm_op_rename(VMOp *op, GError **error) {
             vmstore_rename(op->store, op->owner, op->id, op->new_id, error);
 }
 
-gboolean vm_op_export(VMOp *op, GError **error) {
+gboolean vm_op_export(const VMOp *op, VMResult *result, GError **error) {
     g_auto(FileFd) dir = FILE_FD_NONE;
     g_auto(FileFd) fd = FILE_FD_NONE;
     struct stat st;
 
     if ((!op->request->backup && !needs_nvram(op, error)) || !open_vm(op, &dir, error) ||
-        (!op->request->live && !vmstore_lease(op->store, op->id, dir, &op->lease, error)))
+        (!op->request->live && !vmstore_lease(op->store, op->id, dir, &result->lease, error)))
         return FALSE;
 
     if (op->request->backup) {
@@ -472,13 +376,13 @@ gboolean vm_op_export(VMOp *op, GError **error) {
 
     if (fstat(fd, &st) < 0)
         return io_failed(error, op->id, -errno);
-    op->nvram_size = (guint64)st.st_size;
-    op->nvram = fd;
+    result->nvram_size = (guint64)st.st_size;
+    result->nvram = fd;
     fd = FILE_FD_NONE;
     return TRUE;
 }
 
-gboolean vm_op_remove(VMOp *op, GError **error) {
+gboolean vm_op_remove(const VMOp *op, VMResult *result, GError **error) {
     g_auto(FileFd) dir = FILE_FD_NONE;
     g_auto(FileFd) lock = FILE_FD_NONE;
     g_auto(FileFd) gone = FILE_FD_NONE;
@@ -490,9 +394,10 @@ gboolean vm_op_remove(VMOp *op, GError **error) {
     return lock_vm(op, &dir, &lock, error) && vmstore_remove(op->store, op->owner, op->id, error);
 }
 
-void vm_op_measure(VMOp *op) {
+void vm_op_measure(const VMOp *op, VMResult *result) {
     const char *id = op->new_id ? op->new_id : op->id;
     g_auto(FileFd) dir = FILE_FD_NONE;
 
-    op->size = vmstore_open_vm(op->store, op->new_owner, id, &dir) < 0 ? 0 : vmstore_get_size(dir);
+    result->size =
+            vmstore_open_vm(op->store, op->new_owner, id, &dir) < 0 ? 0 : vmstore_get_size(dir);
 }

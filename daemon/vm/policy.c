@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "vm/policy.h"
+
+#include "base/error.h"
+#include "core/render.h"
+
+/* -- existence and limits ---------------------------------------------------------------- */
+
+gboolean policy_check_exists(const Pin *pin, uid_t owner, const char *id, GError **error) {
+    if (pin)
+        return TRUE;
+    g_set_error(
+            error, FIRMWARE_ERROR, FIRMWARE_ERROR_NO_SUCH_VM, "uid %u has no VM \"%s\"",
+            (unsigned)owner, id);
+    return FALSE;
+}
+
+static gboolean check_exists(const VMOp *op, GError **error) {
+    return policy_check_exists(op->pin, op->owner, op->id, error);
+}
+
+static gboolean check_is_new(gboolean exists, uid_t owner, const char *id, GError **error) {
+    if (!exists)
+        return TRUE;
+    g_set_error(
+            error, FIRMWARE_ERROR, FIRMWARE_ERROR_VM_EXISTS, "uid %u has a VM \"%s\" already",
+            (unsigned)owner, id);
+    return FALSE;
+}
+
+static gboolean check_limits(VMOp *op, const PolicyFacts *facts, gboolean is_new, GError **error) {
+    guint64 size;
+    guint n;
+
+    if (!facts->get_usage)
+        return TRUE;
+
+    facts->get_usage(facts->userdata, op->new_owner, &n, &size);
+    if ((is_new && n >= facts->max_vms) || size >= facts->max_size) {
+        g_set_error(
+                error, FIRMWARE_ERROR, FIRMWARE_ERROR_LIMITS_EXCEEDED,
+                "VM %s: uid %u has %u VMs with %" G_GUINT64_FORMAT " bytes already", op->id,
+                (unsigned)op->new_owner, n, size);
+        return FALSE;
+    }
+    op->max_size = facts->max_size - size;
+    return TRUE;
+}
+
+/* -- a choice to be made ----------------------------------------------------------------- */
+
+/* Takes RESOLUTION. The path of its NVRAM makes no difference. */
+static gboolean check_render(const VMOp *op, Resolution *resolution, GError **error) {
+    g_autoptr(Resolution) trial = resolution;
+    g_autofree char *xml = NULL;
+
+    if (!(op->request->render & REQUEST_RENDER_LIBVIRT))
+        return TRUE;
+    if (descriptor_keeps_variables(trial->descriptor))
+        resolution_set_nvram(trial, "/nvram", NULL);
+    xml = render_libvirt(trial, error);
+    return xml != NULL;
+}
+
+static gboolean choose(VMOp *op, GError **error) {
+    const Request *request = op->request;
+    SelectionInput input;
+
+    op->machine =
+            machine_table_resolve(op->catalog->machines, request->architecture, request->machine);
+    input = (SelectionInput){
+            .catalog = op->catalog,
+            .request = request,
+            .machine = op->machine,
+            .host_features = (const char *const *)op->host_features};
+    op->file = selection_choose(&input, error);
+    return op->file && check_render(op, resolution_new(op->file, &op->machine, request), error);
+}
+
+/* The chosen firmware can be kept with the NVRAM that is asked for or was sent. */
+static gboolean check_choice(const VMOp *op, GError **error) {
+    const Descriptor *descriptor = op->file->descriptor;
+    gboolean has_store = descriptor->device == FIRMWARE_DEVICE_MEMORY;
+
+    if (op->request->nvram_format && has_store && descriptor_keeps_variables(descriptor)) {
+        g_set_error_literal(
+                error, FIRMWARE_ERROR, FIRMWARE_ERROR_INVALID_ARGS,
+                "nvram-format: the firmware keeps its variables in a JSON store");
+        return FALSE;
+    }
+    if (op->source >= 0 && !descriptor_keeps_variables(descriptor)) {
+        g_set_error(
+                error, FIRMWARE_ERROR, FIRMWARE_ERROR_INVALID_ARGS,
+                "%s: firmware %s keeps no variables",
+                op->request->call == REQUEST_CALL_IMPORT_VM ? "nvram" : "nvram-template",
+                op->file->name);
+        return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean create(VMOp *op, const PolicyFacts *facts, GError **error) {
+    return check_limits(op, facts, TRUE, error) && choose(op, error) && check_choice(op, error);
+}
+
+/* -- a pin that is there ----------------------------------------------------------------- */
+
+static gboolean conflict(const VMOp *op, const char *what, GError **error) {
+    g_set_error(
+            error, FIRMWARE_ERROR, FIRMWARE_ERROR_VM_CONFLICT, "VM %s is pinned to firmware %s: %s",
+            op->id, op->pin->resolution->name, what);
+    return FALSE;
+}
+
+/* KEY is PINNED, and ASKED was asked for. */
+static gboolean differs(
+        const VMOp *op, const char *key, const char *pinned, const char *asked, GError **error) {
+    g_autofree char *what = g_strdup_printf("its %s is %s, not %s", key, pinned, asked);
+
+    return conflict(op, what, error);
+}
+
+static gboolean check_machine(VMOp *op, GError **error) {
+    const MachineTable *machines = op->catalog->machines;
+    const Resolution *pinned = op->pin->resolution;
+    const Request *request = op->request;
+    Machine before = machine_table_resolve(machines, pinned->architecture, op->pin->canonical);
+
+    op->machine = machine_table_resolve(machines, pinned->architecture, request->machine);
+    if (!g_str_equal(request->architecture, pinned->architecture))
+        return differs(op, "architecture", pinned->architecture, request->architecture, error);
+    if (g_str_equal(request->machine, op->pin->machine))
+        return TRUE;
+    if (op->machine.board && op->machine.board == before.board &&
+        descriptor_matches_machine(pinned->descriptor, pinned->architecture, op->machine.canonical))
+        return TRUE;
+    return differs(op, "machine", op->pin->machine, request->machine, error);
+}
+
+/* A template of the caller's own is ignored once the VM exists. */
+static gboolean check_pin(VMOp *op, GError **error) {
+    g_autoptr(GPtrArray) reasons = g_ptr_array_new_with_free_func(g_free);
+    const Resolution *pinned = op->pin->resolution;
+    const char *format = image_format_to_string(op->pin->nvram_format);
+
+    if (!check_machine(op, error))
+        return FALSE;
+    if (op->request->nvram_format && op->pin->has_nvram &&
+        !g_str_equal(op->request->nvram_format, format))
+        return differs(op, "nvram-format", format, op->request->nvram_format, error);
+
+    selection_check_requirements(
+            op->request, pinned->name, pinned->descriptor, (const char *const *)op->host_features,
+            reasons);
+    if (reasons->len > 0) {
+        g_autofree char *first = g_strdup_printf(
+                "it does not satisfy the requirements (%s)", (const char *)reasons->pdata[0]);
+        return conflict(op, first, error);
+    }
+    return check_render(op, resolution_copy(pinned), error);
+}
+
+/* -- the rules --------------------------------------------------------------------------- */
+
+gboolean policy_prepare(VMOp *op, const PolicyFacts *facts, GError **error) {
+    const char *word = op->request->create;
+
+    if (g_strcmp0(word, "new") == 0 && !check_is_new(op->pin != NULL, op->owner, op->id, error))
+        return FALSE;
+    if (op->pin || g_strcmp0(word, "never") == 0)
+        return check_exists(op, error) && check_pin(op, error);
+    return create(op, facts, error);
+}
+
+gboolean policy_import_vm(VMOp *op, const PolicyFacts *facts, GError **error) {
+    return check_is_new(op->pin != NULL, op->owner, op->id, error) && create(op, facts, error);
+}
+
+gboolean policy_rebind(VMOp *op, const PolicyFacts *facts, GError **error) {
+    Request *request = op->request;
+
+    if (!policy_replace_nvram(op, facts, error))
+        return FALSE;
+
+    request->architecture = g_strdup(op->pin->resolution->architecture);
+    if (!request->machine)
+        request->machine = g_strdup(op->pin->machine);
+    /* the NVRAM stays in its format where the new firmware has it in flash, too */
+    if (op->pin->has_nvram && op->pin->nvram_format != IMAGE_FORMAT_JSON)
+        request->nvram_format = g_strdup(image_format_to_string(op->pin->nvram_format));
+    return choose(op, error);
+}
+
+gboolean policy_clone(VMOp *op, const PolicyFacts *facts, GError **error) {
+    return check_exists(op, error) && check_limits(op, facts, TRUE, error) &&
+            check_is_new(facts->is_new_id_taken, op->new_owner, op->new_id, error);
+}
+
+gboolean policy_replace_nvram(VMOp *op, const PolicyFacts *facts, GError **error) {
+    return check_exists(op, error) && check_limits(op, facts, FALSE, error);
+}
+
+gboolean policy_use(VMOp *op, const PolicyFacts *facts, GError **error) {
+    return check_exists(op, error);
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "vm/vm-op.h"
+
+/*
+ * What an operation on a VM may do, decided before anything is changed: pure, without I/O.
+ */
+
+/* What the table of VMs and the configuration say when the operation begins. */
+typedef struct PolicyFacts {
+    gboolean is_new_id_taken; /* OP->new_owner has a VM OP->new_id */
+    /* Of OP->new_owner. NULL: the caller is not limited. */
+    void (*get_usage)(gconstpointer userdata, uid_t owner, guint *ret_n, guint64 *ret_size);
+    gconstpointer userdata;
+    guint max_vms;
+    guint64 max_size;
+} PolicyFacts;
+
+/* FIRMWARE_ERROR_NO_SUCH_VM where PIN is NULL. */
+gboolean policy_check_exists(const Pin *pin, uid_t owner, const char *id, GError **error)
+        G_GNUC_WARN_UNUSED_RESULT;
+
+/* One for each rule of the contract. Each sets what of OP is its to decide. Errors:
+ * FIRMWARE_ERROR_NO_SUCH_VM, _VM_EXISTS, _LIMITS_EXCEEDED; _VM_CONFLICT (the pin is another than
+ * asked for); _NO_MATCHING_FIRMWARE; _INVALID_ARGS (the firmware cannot be kept as asked for);
+ * those of render_libvirt(). */
+typedef gboolean (*Policy)(VMOp *op, const PolicyFacts *facts, GError **error);
+gboolean policy_prepare(VMOp *op, const PolicyFacts *facts, GError **error)
+        G_GNUC_WARN_UNUSED_RESULT;
+gboolean policy_import_vm(VMOp *op, const PolicyFacts *facts, GError **error)
+        G_GNUC_WARN_UNUSED_RESULT;
+gboolean policy_rebind(VMOp *op, const PolicyFacts *facts, GError **error)
+        G_GNUC_WARN_UNUSED_RESULT;
+gboolean policy_clone(VMOp *op, const PolicyFacts *facts, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Whatever replaces the NVRAM, and all else. */
+gboolean policy_replace_nvram(VMOp *op, const PolicyFacts *facts, GError **error)
+        G_GNUC_WARN_UNUSED_RESULT;
+gboolean policy_use(VMOp *op, const PolicyFacts *facts, GError **error) G_GNUC_WARN_UNUSED_RESULT;

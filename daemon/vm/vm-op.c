@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "vm/vm-op.h"
+
+GPtrArray *vm_differences_to_words(guint differences) {
+    static const struct {
+        VMDifference difference;
+        const char *word;
+    } all[] = {
+            {VM_DIFFERENCE_DESCRIPTOR, "descriptor"},
+            {VM_DIFFERENCE_EXECUTABLE, "executable"},
+            {VM_DIFFERENCE_NVRAM_TEMPLATE, "nvram-template"},
+            {VM_DIFFERENCE_REPLACED, "replaced"},
+    };
+    GPtrArray *words = g_ptr_array_new();
+
+    for (gsize i = 0; i < G_N_ELEMENTS(all); i++)
+        if (differences & all[i].difference)
+            g_ptr_array_add(words, (gpointer)all[i].word);
+    return words;
+}
+
+void vm_op_clear(VMOp *op) {
+    g_clear_pointer(&op->catalog, catalog_unref);
+    g_strfreev(op->host_features);
+    g_free(op->id);
+    g_free(op->new_id);
+    request_free(op->request);
+    if (op->source >= 0)
+        file_fd_close(op->source);
+    pin_unref(op->pin);
+}
+
+void vm_result_clear(VMResult *result) {
+    pin_unref(result->pin);
+    resolution_free(result->resolution);
+    if (result->lease >= 0)
+        file_fd_close(result->lease);
+    if (result->nvram >= 0)
+        file_fd_close(result->nvram);
+}
