@@ -8,6 +8,7 @@
 #include "bus/admission.h"
 #include "bus/error.h"
 #include "bus/export.h"
+#include "bus/message-sink.h"
 #include "bus/request.h"
 #include "bus/resolution.h"
 #include "bus/state.h"
@@ -15,6 +16,7 @@
 #include "bus/names.h"
 #include "base/error.h"
 #include "vm/nvram.h"
+#include "vm/vm-answer.h"
 
 /* org.vmfirmware1.VM, one object for each VM that the service keeps state for. */
 
@@ -85,15 +87,12 @@ GETTER(get_firmware) {
 
 GETTER(get_nvram) {
     const VM *vm = userdata;
-    g_autofree char *name = NULL;
-    g_autofree char *filename = NULL;
+    MessageSink sink;
 
-    if (!vm->pin->has_nvram)
-        return sd_bus_message_append(reply, "(ss)", "", "");
-    name = vmstore_nvram_name(vm->pin->nvram_format);
-    filename = vmstore_path(vms_get_store(get_bus(connection)->vms), vm->owner, vm->id, name);
-    return sd_bus_message_append(
-            reply, "(ss)", filename, image_format_to_string(vm->pin->nvram_format));
+    message_sink_init(&sink, reply);
+    vm_answer_nvram_names(
+            &sink.sink, vms_get_store(get_bus(connection)->vms), vm->owner, vm->id, vm->pin);
+    return sink.result;
 }
 
 GETTER(get_state) {

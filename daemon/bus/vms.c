@@ -6,11 +6,13 @@
 
 #include "bus/admission.h"
 #include "bus/error.h"
+#include "bus/message-sink.h"
 #include "bus/request.h"
 #include "bus/resolution.h"
 #include "bus/state.h"
 #include "bus/vm.h"
 #include "bus/vm-call.h"
+#include "vm/vm-answer.h"
 #include "vm/nvram.h"
 
 /* The Manager's methods on VMs. */
@@ -161,12 +163,10 @@ int bus_method_get_vm(sd_bus_message *message, void *userdata, sd_bus_error *ret
     return sd_bus_reply_method_return(message, "o", path);
 }
 
-static int append_vm(sd_bus_message *reply, const Bus *bus, const VM *vm) {
+static void write_row(Sink *sink, const Bus *bus, const VM *vm) {
     g_autofree char *path = bus_vm_path(vm->owner, vm->id);
 
-    return sd_bus_message_append(
-            reply, "(susso)", vm->id, (uint32_t)vm->owner, vm->pin->resolution->name,
-            bus_vm_get_state(bus, vm), path);
+    vm_answer_row(sink, vm->id, vm->owner, vm->pin, bus_vm_get_state(bus, vm), path);
 }
 
 int bus_method_list_vms(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {
@@ -174,6 +174,7 @@ int bus_method_list_vms(sd_bus_message *message, void *userdata, sd_bus_error *r
     g_autoptr(Request) request = NULL;
     g_autoptr(GPtrArray) list = vms_list(bus->vms);
     g_autoptr(sd_bus_message) reply = NULL;
+    MessageSink sink;
     uid_t owner;
     int r;
 
@@ -188,20 +189,16 @@ int bus_method_list_vms(sd_bus_message *message, void *userdata, sd_bus_error *r
     r = sd_bus_message_new_method_return(message, &reply);
     if (r < 0)
         return r;
-    r = sd_bus_message_open_container(reply, 'a', "(susso)");
-    if (r < 0)
-        return r;
+    message_sink_init(&sink, reply);
+    sink_open_array(&sink.sink, "(susso)");
     for (guint i = 0; i < list->len; i++) {
         const VM *vm = list->pdata[i];
 
-        if (!request->all && vm->owner != owner)
-            continue;
-        r = append_vm(reply, bus, vm);
-        if (r < 0)
-            return r;
+        if (request->all || vm->owner == owner)
+            write_row(&sink.sink, bus, vm);
     }
-    r = sd_bus_message_close_container(reply);
-    if (r < 0)
-        return r;
+    sink_close(&sink.sink);
+    if (sink.result < 0)
+        return sink.result;
     return sd_bus_send(NULL, reply, NULL);
 }

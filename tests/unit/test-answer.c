@@ -134,6 +134,30 @@ static void a_resolution_has_its_values(void) {
     g_assert_cmpstr(globals_text, ==, "[('cfi.pflash01', 'secure', 'on')]");
 }
 
+static void a_vm_has_what_no_firmware_has(void) {
+    g_auto(TestAnswers) answers;
+    g_autofree char *expected = NULL;
+    const TestShape *shape = test_shapes;
+    g_autoptr(GVariant) variant = NULL;
+    g_autoptr(GVariant) nvram = NULL;
+    const char *filename;
+    gboolean flag;
+
+    test_answers_init(&answers);
+    while (!g_str_equal(shape->interface, "org.vmfirmware1.VM"))
+        shape++;
+    variant = test_shape_to_variant(shape, &answers);
+    nvram = g_variant_lookup_value(variant, "nvram", G_VARIANT_TYPE_VARDICT);
+    expected = vmstore_path(answers.vm.store, answers.vm.op.owner, "a", "nvram.raw");
+    g_assert_true(g_variant_lookup(nvram, "filename", "&s", &filename));
+    g_assert_cmpstr(filename, ==, expected);
+    g_assert_true(g_variant_lookup(nvram, "created", "b", &flag));
+    g_assert_true(flag);
+    g_assert_true(g_variant_lookup(variant, "pinned", "b", &flag));
+    g_assert_false(flag);
+    g_assert_true(g_variant_lookup(variant, "changed", "as", NULL));
+}
+
 static void a_rendering_nobody_asked_for_is_absent(void) {
     g_auto(TestAnswers) answers;
     VariantSink *sink = variant_sink_new();
@@ -164,6 +188,7 @@ int main(int argc, char **argv) {
             TEST_CASE(each_property_has_the_type_of_the_interface),
             TEST_CASE(every_key_of_a_resolution_is_in_the_document),
             TEST_CASE(a_resolution_has_its_values),
+            TEST_CASE(a_vm_has_what_no_firmware_has),
             TEST_CASE(a_rendering_nobody_asked_for_is_absent),
             TEST_CASE(a_rendering_without_its_copy_is_an_error),
     };

@@ -2,6 +2,23 @@
 
 #include "util-answer.h"
 
+#include "vm/policy.h"
+#include "vm/vm-answer.h"
+#include "vm/vm-ops.h"
+
+static void prepare_vm(TestAnswers *answers) {
+    const PolicyFacts facts = {};
+    TestDir *root = test_layers_new();
+    g_autoptr(GError) error = NULL;
+
+    test_describe(root, "vendor/a.json", NULL);
+    answers->vm = test_vm_new(root);
+    answers->result = VM_RESULT_INIT;
+    test_vm_ask(&answers->vm, REQUEST_CALL_PREPARE, "x86_64", "q35");
+    g_assert_true(policy_prepare(&answers->vm.op, &facts, &error));
+    g_assert_true(vm_op_create(&answers->vm.op, &answers->result, &error));
+}
+
 void test_answers_init(TestAnswers *answers) {
     static const char *const host_features[] = {NULL};
     TestAnswer *f = &answers->secure;
@@ -27,9 +44,12 @@ void test_answers_init(TestAnswers *answers) {
             .host_features = host_features};
     answers->verdicts = selection_explain(&input);
     answers->capabilities = selection_capabilities(&input);
+    prepare_vm(answers);
 }
 
 void test_answers_clear(TestAnswers *answers) {
+    vm_result_clear(&answers->result);
+    test_vm_clear(&answers->vm);
     capabilities_free(answers->capabilities);
     g_ptr_array_unref(answers->verdicts);
     rendering_clear(&answers->rendering);
@@ -56,12 +76,33 @@ static void write_list(Sink *sink, const TestAnswers *answers) {
     answer_firmware_list(sink, answers->secure.catalog, path_of);
 }
 
+static void write_vm_resolution(Sink *sink, const TestAnswers *answers) {
+    sink_open_array(sink, "{sv}");
+    vm_answer_resolution_entries(sink, &answers->vm.op, &answers->result, NULL);
+    sink_close(sink);
+}
+
+static void write_vms(Sink *sink, const TestAnswers *answers) {
+    sink_open_array(sink, "(susso)");
+    vm_answer_row(sink, "a", 1, answers->result.pin, "ready", "/path/a");
+    sink_close(sink);
+}
+
+static void write_nvram(Sink *sink, const TestAnswers *answers) {
+    const VMOp *op = &answers->vm.op;
+
+    vm_answer_nvram_names(sink, op->store, op->owner, op->id, answers->result.pin);
+}
+
 const TestShape test_shapes[] = {
         {"org.vmfirmware1.Manager", "resolution", write_resolution},
         {"org.vmfirmware1.Manager", "verdicts", write_verdicts},
         {"org.vmfirmware1.Manager", "capabilities", write_capabilities},
         /* "firmware" is an object path in other methods, which come first */
         {"org.vmfirmware1.Manager", "ListFirmware", write_list},
+        {"org.vmfirmware1.VM", "resolution", write_vm_resolution},
+        {"org.vmfirmware1.Manager", "vms", write_vms},
+        {"org.vmfirmware1.VM", "NVRAM", write_nvram},
         {},
 };
 

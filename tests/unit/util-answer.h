@@ -3,6 +3,7 @@
 
 #include "core/answer.h"
 #include "util-render.h"
+#include "util-vm.h"
 
 /* Answers of each shape, written through any sink. */
 
@@ -11,6 +12,8 @@ typedef struct TestAnswers {
     Rendering rendering;
     GPtrArray *verdicts;
     Capabilities *capabilities;
+    TestVM vm; /* prepared, of a like firmware */
+    VMResult result;
 } TestAnswers;
 
 void test_answers_init(TestAnswers *answers);

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "vm/vm-answer.h"
+
+static char *nvram_path(const VMStore *store, uid_t owner, const char *id, const Pin *pin) {
+    g_autofree char *name = vmstore_nvram_name(pin->nvram_format);
+
+    return vmstore_path(store, owner, id, name);
+}
+
+static void write_nvram(Sink *sink, const VMOp *op, const VMResult *result, const Pin *pin) {
+    g_autofree char *filename = NULL;
+
+    if (!pin->has_nvram)
+        return;
+
+    filename = nvram_path(op->store, op->owner, op->id, pin);
+    sink_open_entry(sink, "nvram", "a{sv}");
+    sink_open_array(sink, "{sv}");
+    sink_entry_string(sink, "filename", filename);
+    sink_entry_string(sink, "format", image_format_to_string(pin->nvram_format));
+    sink_entry_uint64(sink, "size", pin->nvram_size);
+    sink_entry_boolean(sink, "created", result->is_created);
+    sink_close(sink);
+    sink_close_entry(sink);
+}
+
+void vm_answer_resolution_entries(
+        Sink *sink, const VMOp *op, const VMResult *result, const Rendering *rendering) {
+    g_autoptr(GPtrArray) changed = vm_differences_to_words(result->differences);
+
+    answer_resolution_entries(sink, result->resolution, rendering);
+    write_nvram(sink, op, result, result->pin ? result->pin : op->pin);
+    sink_entry_boolean(
+            sink, "pinned", op->pin != NULL && op->request->call == REQUEST_CALL_PREPARE);
+    sink_entry_words(sink, "changed", changed);
+}
+
+void vm_answer_row(
+        Sink *sink, const char *id, uid_t owner, const Pin *pin, const char *state,
+        const char *path) {
+    sink_open_struct(sink, "susso");
+    sink_string(sink, id);
+    sink_uint32(sink, owner);
+    sink_string(sink, pin->resolution->name);
+    sink_string(sink, state);
+    sink_object_path(sink, path);
+    sink_close(sink);
+}
+
+void vm_answer_nvram_names(
+        Sink *sink, const VMStore *store, uid_t owner, const char *id, const Pin *pin) {
+    g_autofree char *filename = pin->has_nvram ? nvram_path(store, owner, id, pin) : NULL;
+
+    sink_open_struct(sink, "ss");
+    sink_string(sink, filename ? filename : "");
+    sink_string(sink, filename ? image_format_to_string(pin->nvram_format) : "");
+    sink_close(sink);
+}
