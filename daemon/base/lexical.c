@@ -99,7 +99,18 @@ static gboolean scan_digits(Scanner *s) {
     return TRUE;
 }
 
+/* json-glib clamps such integers, or wraps them, depending on its version. */
+static gboolean fits_int64(const char *number, gsize length) {
+    const char *limit = *number == '-' ? "-9223372036854775808" : "9223372036854775807";
+
+    return length < strlen(limit) ||
+            (length == strlen(limit) && memcmp(number, limit, length) <= 0);
+}
+
 static gboolean scan_number(Scanner *s) {
+    const char *begin = s->p;
+    gboolean is_integer = TRUE;
+
     if (*s->p == '-')
         s->p++;
 
@@ -110,12 +121,14 @@ static gboolean scan_number(Scanner *s) {
     }
 
     if (s->p < s->end && *s->p == '.') {
+        is_integer = FALSE;
         s->p++;
         if (!scan_digits(s))
             return FALSE;
     }
 
     if (s->p < s->end && (*s->p == 'e' || *s->p == 'E')) {
+        is_integer = FALSE;
         s->p++;
         if (s->p < s->end && (*s->p == '+' || *s->p == '-'))
             s->p++;
@@ -125,6 +138,10 @@ static gboolean scan_number(Scanner *s) {
 
     if (s->p < s->end && (g_ascii_isalnum(*s->p) || *s->p == '.'))
         return fault(s, "malformed number");
+    if (is_integer && !fits_int64(begin, (gsize)(s->p - begin))) {
+        s->p = begin;
+        return fault(s, "integer of more than 64 bits");
+    }
     return TRUE;
 }
 

@@ -8,7 +8,7 @@
  * single quotes, hexadecimal and octal numbers, line ends inside strings, "var x =", a byte order
  * mark, a second document behind the first; and it cuts a string at \u0000. Other readers of the
  * same file do not, so this service takes none of it. Structure is json-glib's to check, but for
- * its depth: json-glib's recursion has no bound.
+ * its depth, as json-glib's recursion has no bound, and for integers that its 64 bits cannot hold.
  */
 
 /* Of arrays and objects. A descriptor needs 5. */

@@ -69,6 +69,16 @@ static void malformed_numbers(void) {
     assert_text_fault("1.", 2, "malformed number");
 }
 
+static void integers_have_64_bits(void) {
+    const char *message = "integer of more than 64 bits";
+
+    assert_no_fault("[9223372036854775807, -9223372036854775808, 99999999999999999999.0, 1e400]");
+    assert_text_fault("[9223372036854775808]", 1, message);
+    assert_text_fault("{\"a\": -9223372036854775809}", 6, message);
+    assert_text_fault("10000000000000000000", 0, message);
+    assert_text_fault("-10000000000000000000", 0, message);
+}
+
 static void malformed_strings(void) {
     assert_text_fault("\"a", 2, "unterminated string");
     assert_text_fault("\"a\\", 3, "unterminated string");
@@ -139,6 +149,7 @@ int main(int argc, char **argv) {
             TEST_CASE(white_space_is_that_of_json_alone),
             TEST_CASE(words_that_are_not_json),
             TEST_CASE(malformed_numbers),
+            TEST_CASE(integers_have_64_bits),
             TEST_CASE(malformed_strings),
             TEST_CASE(bytes_that_are_no_text),
             TEST_CASE(the_document_ends_with_its_value),

@@ -257,12 +257,12 @@ static void each_recorded_key_has_its_type_and_range(void) {
         assert_value_is_refused(key, "-1");
         assert_value_is_refused(key, key->type == 's' ? "1" : "'1'");
         assert_value_is_refused(key, key->type == 'b' ? "1" : "true");
-        assert_value_is_refused(
-                key,
-                key->type == 'y'           ? "256"
-                        : key->type == 'q' ? "65536"
-                        : key->type == 'u' ? "4294967296"
-                                           : "9223372036854775808");
+        if (strchr("yqu", key->type))
+            assert_value_is_refused(
+                    key,
+                    key->type == 'y'           ? "256"
+                            : key->type == 'q' ? "65536"
+                                               : "4294967296");
     }
 }
 

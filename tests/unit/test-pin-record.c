@@ -11,9 +11,9 @@
 
 /* What is wrong with a record is found, whatever it is, and named. */
 
-/* JSON of each type, and at the ends of the ranges; a record takes none of the last six. */
+/* JSON of each type, and at the ends of the ranges; a record takes none of the last five. */
 static const char *const values[] = {
-        "'x'", "1", "true", "{}", "[]", "null", "-1", "1.5", "1e3", "18446744073709551615", "[1]",
+        "'x'", "1", "true", "{}", "[]", "null", "-1", "1.5", "1e3", "[1]",
 };
 #define N_TYPES 5 /* the values that have a type that some member has */
 
@@ -266,7 +266,7 @@ static void what_is_no_json_object_is_refused(void) {
             "{\"version\": \"\\u0000\"}",
             "{\"version\": NaN}",
             "{\"version\": 1e999}",
-            "{\"version\": 99999999999999999999999999}",
+            "{\"version\": 9223372036854775808}",
             "[{\"version\": 2}]",
     };
 

@@ -278,7 +278,7 @@ static void the_result_has_a_limit(void) {
 
 /* Rather none than another one. */
 static void a_number_that_would_change_is_refused(void) {
-    static const char *const numbers[] = {"9223372036854775808", "1234567890123456789", "1e400"};
+    static const char *const numbers[] = {"9223372036854775807", "1234567890123456789", "1e400"};
     g_autoptr(TestDir) root = test_layers_new();
 
     for (gsize i = 0; i < G_N_ELEMENTS(numbers); i++) {
