@@ -158,30 +158,6 @@ static void a_document_has_the_name_it_is_given(void) {
     g_assert_null(finding->pointer);
 }
 
-/* Of the packages that the tests need: what is wrong there, and nothing that is not so. */
-static void debians_own_descriptors(void) {
-    static const char *const paths[] = {
-            "/usr/share/qemu/firmware/40-edk2-aarch64-secure-enrolled.json",
-            "/usr/share/qemu/firmware/40-edk2-x86_64-secure-enrolled.json",
-            "/usr/share/qemu/firmware/50-edk2-aarch64-secure.json",
-            "/usr/share/qemu/firmware/50-edk2-x86_64-secure.json",
-            "/usr/share/qemu/firmware/60-edk2-aarch64.json",
-            "/usr/share/qemu/firmware/60-edk2-arm.json",
-            "/usr/share/qemu/firmware/60-edk2-x86_64.json",
-            NULL,
-    };
-    g_autoptr(MachineTable) machines = test_shipped_machines();
-    g_autoptr(GPtrArray) findings = lint_paths(paths, machines, NULL, NULL);
-    g_autofree char *finding = NULL;
-
-    g_assert_cmpuint(findings->len, ==, 1);
-    finding = lint_finding_to_string(findings->pdata[0]);
-    g_assert_cmpstr(
-            finding, ==,
-            "/usr/share/qemu/firmware/50-edk2-aarch64-secure.json:/mapping/executable/filename: "
-            "error: /usr/share/AAVMF/AAVMF_CODE.secboot.fd is not there");
-}
-
 int main(int argc, char **argv) {
     static const TestCase cases[] = {
             TEST_CASE(a_good_descriptor_has_no_findings),
@@ -194,7 +170,6 @@ int main(int argc, char **argv) {
             TEST_CASE(paths_are_told_in_their_order),
             TEST_CASE(findings_have_an_end),
             TEST_CASE(a_document_has_the_name_it_is_given),
-            TEST_CASE(debians_own_descriptors),
     };
 
     return test_main(argc, argv, "lint", cases, G_N_ELEMENTS(cases));
