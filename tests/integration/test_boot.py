@@ -3,7 +3,7 @@
 
 import pytest
 
-from lib import images, wait
+from lib import efi, images, wait
 from lib.boards import RENDERS
 from lib.qemu import Qemu
 
@@ -54,8 +54,14 @@ def test_q35_boots_ovmf_with_secure_boot_enforced(service, render):
     resolution, arguments, _ = selected(service, "x86_64", "q35", render,
                                         features=["secure-boot", "enrolled-keys"])
     assert "requires-smm" in resolution["features"]
-    # The unsigned shell is refused: the firmware reached its boot phase with its keys in force.
-    boots_to(service, "x86_64", arguments, b"Security Violation")
+    # An unsigned program is refused: the firmware reached its boot phase with its keys in force.
+    boots_to(service, "x86_64", arguments, b"Access Denied", efi.disk(service.directory / "esp"))
+
+
+def test_q35_boots_an_unsigned_program_without_secure_boot(service):
+    _, arguments, _ = selected(service, "x86_64", "q35", "qemu",
+                               without_features=["secure-boot"])
+    boots_to(service, "x86_64", arguments, efi.GREETING, efi.disk(service.directory / "esp"))
 
 
 @pytest.mark.parametrize("render", RENDERS)
