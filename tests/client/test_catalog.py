@@ -42,7 +42,9 @@ def test_list_is_a_table_in_order_of_priority(client, cli):
 
 
 def test_list_without_legend_and_names_alone(client, cli):
-    assert cli("list", "--no-legend").splitlines() == cli("list").splitlines()[1:-2]
+    # how wide the columns are is libsmartcols' affair
+    without, lines = cli("list", "--no-legend").splitlines(), cli("list").splitlines()
+    assert [line.split() for line in without] == [line.split() for line in lines[1:-2]]
     assert cli("list", "--names").splitlines() == client.names()
 
 

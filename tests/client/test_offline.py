@@ -2,6 +2,7 @@
 """verify and record: for who writes and packages descriptors. They need no service, and no bus."""
 
 import json
+import os
 import re
 
 import pytest
@@ -10,6 +11,7 @@ from lib import descriptors, paths
 from lib.cli import FAILURE, USAGE
 
 DEBIAN = "/usr/share/qemu/firmware"
+SECBOOT = "/usr/share/AAVMF/AAVMF_CODE.secboot.fd"
 
 
 @pytest.fixture(autouse=True)
@@ -25,18 +27,20 @@ def verify(cli, *words):
 
 
 def test_debians_packages(cli):
-    """The image that no package ships, and nothing that is not so."""
+    """The image that Debian 12 does not ship, and nothing that is not so."""
+    path, pointer = f"{DEBIAN}/50-edk2-aarch64-secure.json", "/mapping/executable/filename"
+    text = f"{SECBOOT} is not there"
+    if os.path.exists(SECBOOT):
+        assert cli("verify", DEBIAN) == "7 descriptors checked, 0 errors, 0 warnings.\n"
+        assert cli.json("verify", DEBIAN) == []
+        return
     lines, errors = verify(cli, DEBIAN)
-    assert lines == [f"{DEBIAN}/50-edk2-aarch64-secure.json:/mapping/executable/filename: error: "
-                     "/usr/share/AAVMF/AAVMF_CODE.secboot.fd is not there"]
+    assert lines == [f"{path}:{pointer}: error: {text}"]
     assert errors == "vmfirmwarectl: verify: 7 descriptors checked, 1 error, 0 warnings"
     status, output, _ = cli.raw("verify", DEBIAN, "--json=short")
     assert status == FAILURE
-    assert json.loads(output) == [{
-        "severity": "error", "code": "file-missing",
-        "path": f"{DEBIAN}/50-edk2-aarch64-secure.json",
-        "pointer": "/mapping/executable/filename",
-        "text": "/usr/share/AAVMF/AAVMF_CODE.secboot.fd is not there"}]
+    assert json.loads(output) == [{"severity": "error", "code": "file-missing", "path": path,
+                                   "pointer": pointer, "text": text}]
 
 
 def test_a_descriptor_without_a_fault(service, cli):
