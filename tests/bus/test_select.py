@@ -3,7 +3,7 @@
 
 import pytest
 
-from lib import descriptors, images
+from lib import descriptors, images, qemu
 from lib.boards import RENDERS
 from lib.checks import invalid_args
 from lib.descriptors import target
@@ -84,11 +84,11 @@ def test_only_what_was_asked_for_is_rendered(service):
             client.select("x86_64", "q35", render=[word])
 
 
+# None: what QEMU says, which depends on its version
 @pytest.mark.parametrize("architecture,alias,canonical", [
-    ("x86_64", "q35", "pc-q35-7.2"), ("x86_64", "pc", "pc-i440fx-7.2"),
-    ("aarch64", "virt", "virt-7.2"), ("arm", "virt", "virt-7.2"), ("i386", "q35", "pc-q35-7.2"),
-    ("x86_64", "pc-q35-2.8", "pc-q35-2.8"), ("x86_64", "isapc", "isapc"),
-    ("riscv64", "virt", "virt"), ("aarch64", "sbsa-ref", "sbsa-ref"),
+    ("x86_64", "q35", None), ("x86_64", "pc", None), ("aarch64", "virt", None),
+    ("arm", "virt", None), ("i386", "q35", None), ("x86_64", "pc-q35-2.8", "pc-q35-2.8"),
+    ("x86_64", "isapc", "isapc"), ("riscv64", "virt", "virt"), ("aarch64", "sbsa-ref", "sbsa-ref"),
     ("x86_64", "pc-q35-99.0", "pc-q35-99.0"),
 ])
 def test_machine_is_canonical_where_an_installed_qemu_tells(service, architecture, alias,
@@ -97,11 +97,12 @@ def test_machine_is_canonical_where_an_installed_qemu_tells(service, architectur
     service.vendor.write("x", descriptors.by_filename("memory", path,
                                                       targets=[target(architecture, "*")]))
     client = service.start_with_qemu()
-    assert client.select(architecture, alias)["machine"] == canonical
+    assert client.select(architecture, alias)["machine"] == (
+        canonical or qemu.canonical(architecture, alias))
 
 
 def test_alias_resolved_by_qemu_matches_only_its_version(service):
     """Where QEMU tells what q35 is, a glob of another version does not match it."""
     service.add("10-old", targets=[target("x86_64", "pc-q35-2.*")])
-    service.add("20-now", targets=[target("x86_64", "pc-q35-7.2")])
+    service.add("20-now", targets=[target("x86_64", qemu.canonical("x86_64", "q35"))])
     assert service.start_with_qemu().select_name("x86_64", "q35") == "20-now"

@@ -94,7 +94,7 @@ def test_owner_can_change_no_name(vm):
 d = {directory!r}
 for change in (lambda: os.unlink(d + '/nvram.raw'), lambda: os.rename(d + '/nvram.raw', d + '/x'),
                lambda: os.symlink('/etc/shadow', d + '/x'), lambda: os.mkdir(d + '/x'),
-               lambda: os.rename(d, d + '2'), lambda: os.link('/etc/passwd', d + '/x'),
+               lambda: os.rename(d, d + '2'), lambda: os.link(d + '/lock', d + '/x'),
                lambda: os.chmod(d, 0o777), lambda: os.unlink(d + '/lock')):
     try:
         change()

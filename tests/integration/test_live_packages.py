@@ -17,6 +17,7 @@ from lib.root import Root
 from lib.vms import VMs
 
 OVMF = ["40-edk2-x86_64-secure-enrolled", "50-edk2-x86_64-secure", "60-edk2-x86_64"]
+SECBOOT = "usr/share/AAVMF/AAVMF_CODE.secboot.fd"
 AARCH64 = ["40-edk2-aarch64-secure-enrolled", "50-edk2-aarch64-secure", "60-edk2-aarch64"]
 VENDOR = "usr/share/qemu/firmware"
 
@@ -60,9 +61,12 @@ def change_ovmf(tree):
 
 
 def change_aarch64(tree):
-    """The image that 50-edk2-aarch64-secure lacks is there; another's is empty."""
-    os.link(tree / "usr/share/AAVMF/AAVMF_CODE.fd",
-            tree / "usr/share/AAVMF/AAVMF_CODE.secboot.fd")
+    """The image that 50-edk2-aarch64-secure lacks is there, or the other way round; another's is
+    empty."""
+    if (tree / SECBOOT).exists():
+        (tree / SECBOOT).unlink()
+    else:
+        os.link(tree / "usr/share/AAVMF/AAVMF_CODE.fd", tree / SECBOOT)
     os.truncate(tree / "usr/share/AAVMF/AAVMF_VARS.ms.fd", 0)
 
 
@@ -129,12 +133,14 @@ def test_ovmf_is_purged_installed_upgraded_and_purged(live, debs):
 
 
 def test_aarch64_is_purged_installed_upgraded_and_purged(live, debs):
+    shipped = ["unusable", "usable"]  # by whether the image is there
+    before = os.path.exists(f"/{SECBOOT}")
     dpkg(live, "--purge", "qemu-efi-aarch64")
     assert states(live, AARCH64) == [None] * 3
     dpkg(live, "-i", debs["qemu-efi-aarch64"][0])
-    assert states(live, AARCH64) == ["usable", "unusable", "usable"]
+    assert states(live, AARCH64) == ["usable", shipped[before], "usable"]
     dpkg(live, "-i", debs["qemu-efi-aarch64"][1])
-    assert states(live, AARCH64) == ["unusable", "usable", "usable"]
+    assert states(live, AARCH64) == ["unusable", shipped[not before], "usable"]
     dpkg(live, "--purge", "qemu-efi-aarch64")
     assert states(live, AARCH64) == [None] * 3
 

@@ -17,7 +17,7 @@ RISCV = ("riscv64", "virt", "virt")
 A9 = ("arm", "vexpress-a9", "vexpress-a9")
 INVALID = "has invalid size"
 COMBINED_SIZE = "combined size of system firmware exceeds"
-REQUIRES = "device requires"
+REQUIRES = "block backend provides"
 
 # board, executable's and template's size, which file is at fault (None: the sum), QEMU's words
 REFUSED = [

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A distribution update under VMs that are pinned: 2M firmware becomes 4M, moves, changes, goes.
 
-The images are copies of Debian's own, so that they can be taken away.
+The images of 4M are copies of Debian's own, so that they can be taken away; those of 2M, which Debian
+13 has no more, are files of their sizes.
 """
 
 import os
@@ -10,15 +11,24 @@ from pathlib import Path
 
 import pytest
 
-from lib import descriptors, vmstate
+from lib import descriptors, images, vmstate
 from lib.checks import raises
 from lib.qemu import Qemu
 from lib.vms import GONE, MISMATCH, VMs
 
 OVMF = Path("/usr/share/OVMF")
+SIZES_OF_2M = {"OVMF_CODE.fd": images.OVMF_2M_CODE, "OVMF_VARS.fd": images.OVMF_2M_VARS}
 Q35 = descriptors.target("x86_64", "pc-q35-*")
 SECURE = ["enrolled-keys", "requires-smm", "secure-boot"]
 NAME = "60-edk2-x86_64"
+
+
+def put(name, path):
+    """A copy of OVMF's image of this name."""
+    if name in SIZES_OF_2M:
+        images.raw(str(path), SIZES_OF_2M[name], name.encode())
+    else:
+        shutil.copyfile(OVMF / name, path)
 
 
 class Distribution:
@@ -32,8 +42,8 @@ class Distribution:
         """Copies of OVMF's images under their names or others, and a descriptor."""
         code_path = self.directory / (as_code or code)
         template_path = self.directory / (as_template or template)
-        shutil.copyfile(OVMF / code, code_path)
-        shutil.copyfile(OVMF / template, template_path)
+        put(code, code_path)
+        put(template, template_path)
         self.service.vendor.write(name, descriptors.flash(
             code_path, template_path, targets=[Q35], features=list(features)))
         return str(code_path), str(template_path)
@@ -135,7 +145,7 @@ def test_2m_becomes_4m_and_the_old_images_go(distribution, how):
     assert distribution.shot() == distribution.state
     # What was taken away comes back: nothing was lost.
     for path in old:
-        shutil.copyfile(OVMF / Path(path).name, path)
+        put(Path(path).name, path)
     distribution.update(how)
     distribution.assert_kept(["descriptor"])
 
@@ -213,7 +223,7 @@ def test_image_removed(distribution, how):
     os.unlink(code)
     distribution.update(how)
     distribution.assert_gone()
-    shutil.copyfile(OVMF / "OVMF_CODE.fd", code)
+    put("OVMF_CODE.fd", code)
     distribution.update(how)
     distribution.assert_kept([])
 
@@ -291,9 +301,9 @@ def test_source_of_a_combined_image_removed(distribution, how):
 
 @every_way
 def test_all_firmware_removed(distribution, how):
-    images = distribution.install_2m()
+    installed = distribution.install_2m()
     distribution.make_guest()
-    for path in images:
+    for path in installed:
         os.unlink(path)
     distribution.service.vendor.remove(NAME)
     distribution.update(how)

@@ -70,7 +70,8 @@ def ovmf(name, machine, stem, **members):
 
 def x86_boards():
     for machine in ("pc", "q35"):
-        yield ovmf("2M", machine, "")
+        yield ovmf("2M", machine, "", code=sparse("code.fd", images.OVMF_2M_CODE),
+                   template=sparse("vars.fd", images.OVMF_2M_VARS))
         yield ovmf("4M", machine, "_4M")
         yield ovmf("qcow2", machine, "_4M", fmt="qcow2",
                    code=as_qcow2(f"{OVMF}/OVMF_CODE_4M.fd", "code.qcow2"),

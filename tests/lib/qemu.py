@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A real QEMU, and its QMP."""
 
+import functools
 import json
 import os
+import re
 import socket
 import subprocess
 import tempfile
@@ -21,6 +23,27 @@ class QMPError(Exception):
     pass
 
 
+@functools.cache
+def version(architecture):
+    """(major, minor) of the installed emulator."""
+    told = subprocess.run([f"qemu-system-{architecture}", "--version"], capture_output=True,
+                          text=True, check=True).stdout
+    return tuple(int(number) for number in re.search(r"version (\d+)\.(\d+)", told).groups())
+
+
+@functools.cache
+def canonical(architecture, alias):
+    """What the installed emulator calls a machine, or None where it has no other name for it."""
+    with Qemu(architecture, ["-machine", "none"]) as qemu:
+        return next((machine["name"] for machine in qemu.execute("query-machines")
+                     if machine.get("alias") == alias), None)
+
+
+def no_audio(architecture):
+    """Boards with audio chips: 8.2 and later want to be told, and 7.2 does not know the words."""
+    return ["-audio", "none"] if version(architecture) >= (8, 2) else []
+
+
 class Qemu:
     """Starts stopped (-S) unless run is true. The monitor is a socket pair, so no path can fail.
 
@@ -32,7 +55,7 @@ class Qemu:
         ours, theirs = socket.socketpair()
         ours.settimeout(seconds)
         self.stderr = tempfile.TemporaryFile()
-        command = [f"qemu-system-{architecture}", *arguments, *extra,
+        command = [f"qemu-system-{architecture}", *arguments, *extra, *no_audio(architecture),
                    "-display", "none", "-nodefaults", "-no-user-config",
                    "-chardev", f"socket,id=test-monitor,fd={theirs.fileno()}",
                    "-mon", "chardev=test-monitor,mode=control"]
