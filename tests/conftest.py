@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Fixtures that all tests share."""
 
-import shutil
-import tempfile
-from pathlib import Path
-
 import pytest
 
+from lib import paths
 from lib.bus import PrivateBus
 from lib.live import Live
 from lib.service import Service
+
+
+@pytest.fixture
+def tmp_path():
+    with paths.temporary_directory() as directory:
+        yield directory
 
 
 @pytest.fixture(scope="session")
@@ -36,16 +39,10 @@ def own_bus():
 
 
 @pytest.fixture
-def service(bus):
-    """In a directory that every uid may enter, unlike pytest's, as an owner's QEMU must."""
-    directory = Path(tempfile.mkdtemp(prefix="vmfirmware-test-"))
-    directory.chmod(0o755)
-    made = Service(bus, directory)
+def service(bus, tmp_path):
+    made = Service(bus, tmp_path)
     yield made
-    try:
-        made.close()
-    finally:
-        shutil.rmtree(directory)
+    made.close()
 
 
 @pytest.fixture

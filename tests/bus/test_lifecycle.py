@@ -22,6 +22,8 @@ class Manager:
         self.path = str(directory / "notify")
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.socket.bind(self.path)
+        # as systemd's is
+        os.chmod(self.path, 0o777)
         self.told = []
         self.thread = threading.Thread(target=self.read)
         self.thread.start()

@@ -2,7 +2,6 @@
 """The service as a user of its own: modes count then, and its own uid may reload."""
 
 import os
-import shutil
 
 import pytest
 from test_access import as_uid
@@ -19,9 +18,8 @@ SERVICE_UID, OTHER_UID = 1, 65534
 
 @pytest.fixture
 def service(service):
-    """With copies of what another uid may be unable to read."""
-    shutil.copy(paths.daemon_binary(), service.directory / "vmfirmwared")
-    shutil.copytree(paths.machines_directory(), service.directory / "machines")
+    """With a copy of the program, which may be where this uid may not enter."""
+    service.program = paths.copy_daemon(service.directory)
     return service
 
 
@@ -30,8 +28,7 @@ def start(service, **options):
 
 
 def start_with(function, service, **options):
-    return function(binary=str(service.directory / "vmfirmwared"), uid=SERVICE_UID,
-                         machines=[service.directory / "machines"], **options)
+    return function(binary=service.program, uid=SERVICE_UID, **options)
 
 
 def test_it_runs_without_privileges(service):

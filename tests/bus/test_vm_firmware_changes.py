@@ -54,6 +54,7 @@ def test_nothing_changed(service, vms):
 def test_changed_image_of_the_same_size_is_used_and_told(service, vms, code, atomic):
     if atomic:
         images.copy(code, code + ".new")
+        os.chmod(code + ".new", 0o644)
         overwrite(code + ".new")
         os.rename(code + ".new", code)
     else:

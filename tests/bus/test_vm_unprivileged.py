@@ -2,40 +2,21 @@
 """The service as its unit runs it: a uid of its own, with CAP_CHOWN and CAP_DAC_OVERRIDE alone."""
 
 import os
-import shutil
 
 import pytest
 
-from lib import images, paths
+from lib import images
 from lib.checks import raises
 from lib.vms import IN_USE, OTHER, UNUSABLE, VMs, memfd, run_as, start_as
 
 SERVICE_UID = 1
 VARS = images.OVMF_4M_VARS
-WRAPPER = """#!/bin/sh
-exec setpriv --reuid {uid} --regid {uid} --clear-groups --no-new-privs \
-  --inh-caps=-all,+chown,+dac_override --ambient-caps=-all,+chown,+dac_override \
-  --bounding-set=-all,+chown,+dac_override -- {program} "$@"
-"""
 
 
 @pytest.fixture
 def vms(service):
-    program = service.directory / "vmfirmwared"
-    shutil.copy(paths.daemon_binary(), program)
-    shutil.copytree(paths.machines_directory(), service.directory / "machines")
-    wrapper = service.directory / "start"
-    wrapper.write_text(WRAPPER.format(uid=SERVICE_UID, program=program))
-    wrapper.chmod(0o755)
-    service.state.mkdir()
-    os.chown(service.state, SERVICE_UID, SERVICE_UID)
-    os.chown(service.directory, SERVICE_UID, SERVICE_UID)
     service.ovmf(content=b"template")
-    # leaks are looked for by ptrace(2), which such a process does not allow
-    environment = {"ASAN_OPTIONS": "detect_leaks=0"}
-    return VMs(service.start(
-        binary=str(wrapper), path=os.environ["PATH"], environment=environment,
-        machines=[service.directory / "machines"]))
+    return VMs(service.start_as_unit(SERVICE_UID))
 
 
 @pytest.fixture(params=["raw", "qcow2"])

@@ -2,7 +2,6 @@
 """The service as a user of its own, on a session bus: his uid may do all, and files are his."""
 
 import os
-import shutil
 
 import pytest
 
@@ -20,15 +19,12 @@ def bus():
 
 @pytest.fixture
 def vms(service):
-    shutil.copy(paths.daemon_binary(), service.directory / "vmfirmwared")
-    shutil.copytree(paths.machines_directory(), service.directory / "machines")
     service.state.mkdir()
     os.chown(service.state, OWNER, OWNER)
     os.chown(service.directory, OWNER, OWNER)
     service.ovmf()
-    return VMs(service.start(
-        kind="user", uid=OWNER, binary=str(service.directory / "vmfirmwared"),
-        machines=[service.directory / "machines"], path=os.environ["PATH"]))
+    return VMs(service.start_with_qemu(kind="user", uid=OWNER,
+                                       binary=paths.copy_daemon(service.directory)))
 
 
 EVERYTHING = """

@@ -1,10 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Nothing drifts: the short form of tests/soak."""
 
-import shutil
-import tempfile
-from pathlib import Path
-
 import pytest
 
 from lib.soak import Soak
@@ -14,13 +10,10 @@ UID = 1
 
 
 @pytest.mark.parametrize("seed, uid, operations", [(1, UID, 500), (2, None, 150)])
-def test_short_soak(bus, fresh_bus, seed, uid, operations):
-    directory = Path(tempfile.mkdtemp(prefix="vmfirmware-test-"))
-    directory.chmod(0o755)
-    soak = Soak(bus, fresh_bus, directory, seed, uid)
+def test_short_soak(bus, fresh_bus, tmp_path, seed, uid, operations):
+    soak = Soak(bus, fresh_bus, tmp_path, seed, uid)
     try:
         soak.run(operations)
         soak.close()
     finally:
         soak.end()
-        shutil.rmtree(directory)

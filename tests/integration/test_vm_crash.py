@@ -14,7 +14,7 @@ from subprocess import TimeoutExpired
 
 import pytest
 
-from lib import descriptors, faults, images, vmstate
+from lib import descriptors, faults, images, paths, vmstate
 from lib.bus import PrivateBus
 from lib.client import Client, DBusError
 from lib.daemon import Daemon
@@ -131,10 +131,11 @@ def restore_owners(source, copy):
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory):
-    made = World(tmp_path_factory.mktemp("crash"))
-    yield made
-    made.close()
+def world():
+    with paths.temporary_directory() as directory:
+        made = World(directory)
+        yield made
+        made.close()
 
 
 def run_cases(world, operation, fault, check):

@@ -1,7 +1,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Where the things under test are."""
 
+import atexit
+import contextlib
+import functools
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -23,8 +28,30 @@ def daemon_prefix():
     return Path(daemon_binary()).parents[1]
 
 
+def copy_daemon(directory):
+    """The daemon where any uid may execute it."""
+    return shutil.copy(daemon_binary(), directory)
+
+
+@contextlib.contextmanager
+def temporary_directory():
+    """One that any uid may enter, unlike pytest's own: root's service reads as nobody."""
+    with tempfile.TemporaryDirectory(prefix="vmfirmware-test-") as name:
+        directory = Path(name)
+        directory.chmod(0o755)
+        yield directory
+
+
+@functools.cache
 def data_directory():
-    return Path(os.environ.get("VMFIRMWARED_DATA") or REPOSITORY / "data")
+    """A copy that any uid may read, wherever the checkout is."""
+    lasting = contextlib.ExitStack()
+    atexit.register(lasting.close)
+    copy = shutil.copytree(os.environ.get("VMFIRMWARED_DATA") or REPOSITORY / "data",
+                           lasting.enter_context(temporary_directory()) / "data")
+    for path in (copy, *copy.rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    return copy
 
 
 def machines_directory():

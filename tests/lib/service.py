@@ -3,9 +3,15 @@
 
 import os
 
-from . import descriptors, images, still
+from . import descriptors, images, paths, still
 from .client import Client, Signals
 from .daemon import Daemon
+
+AS_UNIT = """#!/bin/sh
+exec setpriv --reuid {uid} --regid {uid} --clear-groups --no-new-privs \
+  --inh-caps=-all,+chown,+dac_override --ambient-caps=-all,+chown,+dac_override \
+  --bounding-set=-all,+chown,+dac_override -- {program} "$@"
+"""
 
 
 class Service:
@@ -36,6 +42,19 @@ class Service:
 
     def start_with_qemu(self, **options):
         return self.start(path=os.environ["PATH"], **options)
+
+    def start_as_unit(self, uid, **options):
+        """With the uid and the capabilities that its unit gives it."""
+        program = paths.copy_daemon(self.directory)
+        wrapper = self.directory / "start"
+        wrapper.write_text(AS_UNIT.format(uid=uid, program=program))
+        wrapper.chmod(0o755)
+        self.state.mkdir()
+        for path in (self.state, self.directory):
+            os.chown(path, uid, uid)
+        # leaks are looked for by ptrace(2), which such a process does not allow
+        return self.start(binary=str(wrapper), environment={"ASAN_OPTIONS": "detect_leaks=0"},
+                          **{"path": os.environ["PATH"], **options})
 
     def start_blind(self, **options):
         """A daemon that does not act on changes of files, but for Reload."""

@@ -339,7 +339,7 @@ class Soak:
         (self.directory / "fresh").mkdir()
         (self.directory / "no-programs").mkdir()
         shutil.copytree(paths.machines_directory(), self.directory / "machines")
-        shutil.copy(paths.daemon_binary(), self.directory / "vmfirmwared")
+        paths.copy_daemon(self.directory)
         self.root = Root(self.directory / "root",
                          [self.directory, bus.directory, fresh_bus.directory])
         wrapper = self.root.wrapper

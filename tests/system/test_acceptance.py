@@ -39,7 +39,6 @@ def test_the_sandboxed_service_passes(machine, suites, suite):
         "env", "TMPDIR=/srv/tests", "PYTHONDONTWRITEBYTECODE=1", f"PYTHONPATH={LIBRARY}",
         f"VMFIRMWARED_DATA={LIBRARY}/data", "/usr/bin/python3", "-m", "pytest", "-q",
         "--tb=short", "-p", "lib.unitdaemon", "-p", "no:cacheprovider", "--rootdir", LIBRARY,
-        "--basetemp=/srv/tests/base",
         "-k", SUITES[suite], f"{LIBRARY}/bus/{suite}", check=False, seconds=300)
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
     assert "skipped" not in done.stdout and "passed" in done.stdout
