@@ -5,11 +5,11 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "base/arguments.h"
+#include "base/privilege.h"
 #include "bus/names.h"
 #include "bus/bus.h"
 #include "service/lifecycle.h"
@@ -169,9 +169,18 @@ static void raise_fd_limit(void) {
     (void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/* What the unit gives to this program is not for those that it runs; it keeps them itself. */
-static void keep_capabilities_from_children(void) {
-    (void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+/* A user's own service has the files of this user alone, also where the user is root. */
+static gboolean lower_privilege(const Options *options) {
+    int r;
+
+    if (options->config.is_user) {
+        privilege_keep_from_programs();
+        return TRUE;
+    }
+    r = privilege_lower();
+    if (r < 0)
+        g_critical("cannot give up the right to open any file: %s", g_strerror(-r));
+    return r >= 0;
 }
 
 static int set_up_event_loop(sd_event **ret) {
@@ -256,6 +265,8 @@ int main(int argc, char **argv) {
         return EXIT_SUCCESS;
     }
 
+    if (!lower_privilege(&options))
+        return EXIT_FAILURE;
     config = config_load(&options.config, &error);
     if (!config) {
         (void)fprintf(stderr, "vmfirmwared: %s\n", error->message);
@@ -266,7 +277,6 @@ int main(int argc, char **argv) {
     /* a reader that goes away is an error of the write, not of the service */
     (void)signal(SIGPIPE, SIG_IGN);
     raise_fd_limit();
-    keep_capabilities_from_children();
     /* modes are what the store says they are */
     (void)umask(0022);
     return serve(&options, config) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;

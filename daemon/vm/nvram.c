@@ -109,7 +109,7 @@ static gboolean convert(
 
     if (!convert_image(from_path, from_format, to_path, to_format, error))
         return FALSE;
-    (void)unlinkat(vmdraft_get_fd(draft), from, 0);
+    vmdraft_discard(draft, from);
     return TRUE;
 }
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/copy.h"
+#include "base/privilege.h"
 #include "vm/vmstore-internal.h"
 
 /* nogroup: of an owner whom the user database does not know */
@@ -28,6 +29,7 @@ static gboolean draft_failed(const VMDraft *draft, GError **error, int r, const 
 }
 
 VMDraft *vmdraft_new(VMStore *store, uid_t uid, GError **error) {
+    PRIVILEGE_SCOPE(scope);
     g_autoptr(VMDraft) draft = g_new0(VMDraft, 1);
     g_autofree char *name = vmstore_make_draft_name();
     int r;
@@ -76,8 +78,16 @@ char *vmdraft_get_path(const VMDraft *draft, const char *name) {
 }
 
 gboolean vmdraft_create(VMDraft *draft, const char *name, FileFd *ret, GError **error) {
+    PRIVILEGE_SCOPE(scope);
+
     *ret = openat(draft->fd, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     return *ret >= 0 || draft_failed(draft, error, -errno, name);
+}
+
+void vmdraft_discard(VMDraft *draft, const char *name) {
+    PRIVILEGE_SCOPE(scope);
+
+    (void)unlinkat(draft->fd, name, 0);
 }
 
 /* Asks the user database, which may wait. */
@@ -91,7 +101,8 @@ static gid_t find_primary_group(uid_t uid) {
     return UNKNOWN_GID;
 }
 
-static int give_file(int fd, uid_t uid) {
+static int give_file(int fd, uid_t uid, gid_t gid) {
+    PRIVILEGE_SCOPE(scope);
     struct stat st;
 
     /* mode first: once it is given away, it is not the service's to change */
@@ -99,21 +110,29 @@ static int give_file(int fd, uid_t uid) {
         return -errno;
     if (st.st_uid == uid && geteuid() != 0)
         return 0; /* a user's own service: the group is right as well */
-    return fchown(fd, uid, find_primary_group(uid)) < 0 ? -errno : 0;
+    return fchown(fd, uid, gid) < 0 ? -errno : 0;
+}
+
+static int rename_in_draft(const VMDraft *draft, const char *name, const char *new_name) {
+    PRIVILEGE_SCOPE(scope);
+
+    if (g_str_equal(name, new_name))
+        return 0;
+    return renameat2(draft->fd, name, draft->fd, new_name, RENAME_NOREPLACE) < 0 ? -errno : 0;
 }
 
 gboolean vmdraft_give(VMDraft *draft, const char *name, const char *final_name, GError **error) {
+    gid_t gid = find_primary_group(draft->uid);
     g_auto(FileFd) fd = FILE_FD_NONE;
     int r;
 
     r = vmstore_open_owned(draft->fd, name, O_RDWR, &fd);
     if (r >= 0)
-        r = give_file(fd, draft->uid);
+        r = give_file(fd, draft->uid, gid);
     if (r >= 0 && fsync(fd) < 0)
         r = -errno;
-    if (r >= 0 && !g_str_equal(name, final_name) &&
-        renameat2(draft->fd, name, draft->fd, final_name, RENAME_NOREPLACE) < 0)
-        r = -errno;
+    if (r >= 0)
+        r = rename_in_draft(draft, name, final_name);
     return r >= 0 || draft_failed(draft, error, r, final_name);
 }
 
@@ -140,13 +159,22 @@ static gboolean keep_copy(
                   : draft_failed(draft, error, r, name);
 }
 
+/* fs.protected_hardlinks allows it for files that the thread may read and write. */
+static int link_file(int dir_fd, const char *name, int new_dir_fd, const char *new_name) {
+    PRIVILEGE_SCOPE(scope);
+
+    return linkat(dir_fd, name, new_dir_fd, new_name, 0) < 0 ? -errno : 0;
+}
+
 gboolean vmdraft_keep(
         VMDraft *draft, int vm_dir_fd, const char *name, const char *new_name, GError **error) {
-    if (linkat(vm_dir_fd, name, draft->fd, new_name, 0) == 0 || errno == ENOENT)
+    int r = link_file(vm_dir_fd, name, draft->fd, new_name);
+
+    if (r >= 0 || r == -ENOENT)
         return TRUE;
-    if (errno == EPERM || errno == EMLINK)
+    if (r == -EPERM || r == -EMLINK)
         return keep_copy(draft, vm_dir_fd, name, new_name, error);
-    return draft_failed(draft, error, -errno, name);
+    return draft_failed(draft, error, r, name);
 }
 
 gboolean vmdraft_write_pin(VMDraft *draft, const Pin *pin, GError **error) {
@@ -188,6 +216,7 @@ static int finish_directory(const VMDraft *draft) {
 }
 
 static gboolean publish(VMDraft *draft, const char *id, unsigned flags, GError **error) {
+    PRIVILEGE_SCOPE(scope);
     int r;
 
     r = finish_directory(draft);
@@ -219,10 +248,11 @@ gboolean vmdraft_publish(VMDraft *draft, const char *id, GError **error) {
 
 gboolean vmdraft_replace(VMDraft *draft, const char *id, GError **error) {
     g_autofree char *lock = g_build_filename(id, VMSTORE_LOCK_NAME, NULL);
-
     /* The lease is on the file, not on its name: a copy would be another lease. */
-    if (linkat(draft->owner, lock, draft->fd, VMSTORE_LOCK_NAME, 0) < 0 && errno != ENOENT)
-        return draft_failed(draft, error, -errno, lock);
+    int r = link_file(draft->owner, lock, draft->fd, VMSTORE_LOCK_NAME);
+
+    if (r < 0 && r != -ENOENT)
+        return draft_failed(draft, error, r, lock);
     /* the draft's name is now what the VM was before: it goes when the draft is freed */
     return publish(draft, id, RENAME_EXCHANGE, error);
 }

@@ -21,6 +21,8 @@ char *vmdraft_get_path(const VMDraft *draft, const char *name) G_GNUC_WARN_UNUSE
 /* A new empty file in the draft, mode 0600, the service's. */
 gboolean vmdraft_create(VMDraft *draft, const char *name, FileFd *ret, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
+/* Removes a scratch file. */
+void vmdraft_discard(VMDraft *draft, const char *name);
 /* Gives a finished file of the draft to the owner, under its name, and syncs it. */
 gboolean vmdraft_give(VMDraft *draft, const char *name, const char *final_name, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;

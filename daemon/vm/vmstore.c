@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/privilege.h"
 #include "base/text.h"
 #include "vm/vmstore-internal.h"
 
@@ -30,12 +31,15 @@ gboolean vmstore_failed(GError **error, int r, const char *format, ...) {
 }
 
 int vmstore_open_directory(int dir_fd, const char *name, FileFd *ret) {
+    PRIVILEGE_SCOPE(scope);
+
     *ret = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     return *ret < 0 ? -errno : 0;
 }
 
 /* Opens it, and makes it before where it is not there. */
 static int make_directory(int dir_fd, const char *name, FileFd *ret) {
+    PRIVILEGE_SCOPE(scope);
     struct stat st;
     int r;
 
@@ -56,6 +60,7 @@ static int make_directory(int dir_fd, const char *name, FileFd *ret) {
 }
 
 void vmstore_remove_tree(int dir_fd, const char *name) {
+    PRIVILEGE_SCOPE(scope);
     g_auto(FileFd) fd = FILE_FD_NONE;
     const struct dirent *entry;
     DIR *dir;
@@ -98,6 +103,7 @@ int vmstore_open_owner(const VMStore *store, uid_t uid, gboolean make, FileFd *r
 /* -- the store --------------------------------------------------------------------------- */
 
 static int open_store(VMStore *store) {
+    PRIVILEGE_SCOPE(scope);
     g_auto(FileFd) state = FILE_FD_NONE;
     gboolean is_new = !g_file_test(store->directory, G_FILE_TEST_EXISTS);
     int r;
@@ -284,6 +290,7 @@ gboolean vmstore_load(VMStore *store, VMVisit visit, gpointer userdata, GError *
 /* -- one VM ------------------------------------------------------------------------------ */
 
 int vmstore_open_owned(int dir_fd, const char *name, int flags, FileFd *ret) {
+    PRIVILEGE_SCOPE(scope);
     g_auto(FileFd) fd = FILE_FD_NONE;
     struct stat st;
 
@@ -357,6 +364,7 @@ gboolean vmstore_is_leased(VMStore *store, int dir_fd) {
 }
 
 gboolean vmstore_remove(VMStore *store, uid_t uid, const char *id, GError **error) {
+    PRIVILEGE_SCOPE(scope);
     g_auto(FileFd) owner = FILE_FD_NONE;
     g_autofree char *gone = vmstore_make_draft_name();
     int r;
@@ -378,6 +386,7 @@ gboolean vmstore_remove(VMStore *store, uid_t uid, const char *id, GError **erro
 
 gboolean vmstore_rename(
         VMStore *store, uid_t uid, const char *id, const char *new_id, GError **error) {
+    PRIVILEGE_SCOPE(scope);
     g_auto(FileFd) owner = FILE_FD_NONE;
     int r;
 

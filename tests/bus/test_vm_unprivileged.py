@@ -33,8 +33,7 @@ def test_it_runs_as_it_should(service, vms):
     with open(f"/proc/{service.daemon.process.pid}/status", encoding="ascii") as file:
         status = dict(line.split(":\t") for line in file.read().splitlines())
     assert status["Uid"].split()[1] == str(SERVICE_UID)
-    assert int(status["CapEff"], 16) == 0b11
-    assert int(status["CapAmb"], 16) == 0, "none for the programs that it runs"
+    assert [int(status[key], 16) for key in ("CapPrm", "CapEff", "CapAmb")] == [0b11, 0, 0]
 
 
 def test_everything_with_anothers_files(vms, vm):

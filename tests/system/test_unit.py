@@ -33,7 +33,8 @@ def test_the_first_call_starts_it(stopped):
     status = dict(line.split(":\t", 1) for line in status.splitlines())
     user = int(stopped.output("id", "-u", "vmfirmwared"))
     assert {int(uid) for uid in status["Uid"].split()} == {user}
-    assert [int(status[key], 16) for key in ("CapEff", "CapBnd", "CapAmb")] == [0b11, 0b11, 0]
+    sets = ("CapPrm", "CapBnd", "CapEff", "CapAmb")
+    assert [int(status[key], 16) for key in sets] == [0b11, 0b11, 0, 0]
     assert status["NoNewPrivs"].strip() == "1"
     assert "Max open files            16384" in stopped.path(
         f"/proc/{stopped.main_pid()}/limits").read_text(encoding="ascii")

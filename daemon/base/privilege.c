@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "base/privilege.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <sys/fsuid.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define NOBODY 65534
+
+typedef struct __user_cap_data_struct CapabilitySets[_LINUX_CAPABILITY_U32S_3];
+
+/* These act on the calling thread alone, which libcap does not promise. */
+static int get_capabilities(CapabilitySets sets) {
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+
+    return syscall(SYS_capget, &header, sets) < 0 ? -errno : 0;
+}
+
+static int set_capabilities(CapabilitySets sets) {
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+
+    return syscall(SYS_capset, &header, sets) < 0 ? -errno : 0;
+}
+
+static int drop_effective_capabilities(void) {
+    CapabilitySets sets;
+    int r;
+
+    r = get_capabilities(sets);
+    if (r < 0)
+        return r;
+    for (gsize i = 0; i < G_N_ELEMENTS(sets); i++)
+        sets[i].effective = 0;
+    return set_capabilities(sets);
+}
+
+/* FALSE: all that is permitted is in force already. */
+static gboolean raise_permitted_capabilities(void) {
+    CapabilitySets sets;
+    gboolean differs = FALSE;
+
+    if (get_capabilities(sets) < 0)
+        return FALSE;
+    for (gsize i = 0; i < G_N_ELEMENTS(sets); i++) {
+        differs |= sets[i].effective != sets[i].permitted;
+        sets[i].effective = sets[i].permitted;
+    }
+    return differs && set_capabilities(sets) >= 0;
+}
+
+static gboolean may_change_uid(void) {
+    CapabilitySets sets;
+
+    return get_capabilities(sets) >= 0 && (sets[0].effective & (1U << CAP_SETUID)) != 0;
+}
+
+uid_t privilege_get_uid(void) {
+    /* no uid: the call changes nothing, and returns the one in force */
+    return (uid_t)setfsuid((uid_t)-1);
+}
+
+/* With another uid than 0 the kernel takes the capabilities that concern files from the effective set,
+ * and puts them back with uid 0 (capabilities(7)). */
+static int open_files_as(uid_t uid, gid_t gid) {
+    (void)setfsgid(gid);
+    (void)setfsuid(uid);
+    return privilege_get_uid() == uid ? 0 : -EPERM;
+}
+
+void privilege_keep_from_programs(void) {
+    (void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+}
+
+int privilege_lower(void) {
+    privilege_keep_from_programs();
+    if (geteuid() != 0)
+        return drop_effective_capabilities();
+
+    if (open_files_as(NOBODY, NOBODY) == 0)
+        return setgroups(0, NULL) < 0 ? -errno : 0;
+    /* Root of a user namespace that knows no nobody is a user who has become root of himself: what
+     * there is of root's is his. */
+    return may_change_uid() ? drop_effective_capabilities() : -EPERM;
+}
+
+PrivilegeScope privilege_raise(void) {
+    if (privilege_get_uid() != geteuid())
+        return open_files_as(geteuid(), getegid()) == 0 ? PRIVILEGE_UID : PRIVILEGE_AS_BEFORE;
+    return raise_permitted_capabilities() ? PRIVILEGE_CAPABILITIES : PRIVILEGE_AS_BEFORE;
+}
+
+void privilege_restore(PrivilegeScope scope) {
+    int saved_errno = errno;
+    int r = 0;
+
+    switch (scope) {
+    case PRIVILEGE_AS_BEFORE:
+        return;
+    case PRIVILEGE_CAPABILITIES:
+        r = drop_effective_capabilities();
+        break;
+    case PRIVILEGE_UID:
+        r = open_files_as(NOBODY, NOBODY);
+        break;
+    }
+    /* to go on would be to have the right in force */
+    if (r < 0)
+        g_error("cannot lower the right to open files: %s", g_strerror(-r));
+    errno = saved_errno;
+}
