@@ -298,6 +298,13 @@ static gboolean get_flash_unit(JsonNode *node, GPtrArray *units) {
     return TRUE;
 }
 
+/* The VM's own, which the record does not name, or a file that parse has checked: QEMU is told to open
+ * it. */
+static gboolean has_checked_file(const FlashUnit *unit, const Descriptor *descriptor) {
+    return unit->filename[0] == '\0' ||
+            g_str_equal(unit->filename, descriptor->executable.filename);
+}
+
 static gboolean get_flash(JsonObject *object, Resolution *resolution, GError **error) {
     JsonNode *node = json_object_get_member(object, "flash");
     JsonArray *array = node && JSON_NODE_HOLDS_ARRAY(node) ? json_node_get_array(node) : NULL;
@@ -310,7 +317,8 @@ static gboolean get_flash(JsonObject *object, Resolution *resolution, GError **e
 
     resolution->flash = g_ptr_array_new_with_free_func((GDestroyNotify)flash_unit_free);
     for (guint i = 0; i < json_array_get_length(array); i++)
-        if (!get_flash_unit(json_array_get_element(array, i), resolution->flash))
+        if (!get_flash_unit(json_array_get_element(array, i), resolution->flash) ||
+            !has_checked_file(resolution->flash->pdata[i], resolution->descriptor))
             return bad_record(error, "flash");
     return TRUE;
 }
@@ -329,6 +337,8 @@ static gboolean get_firmware(JsonObject *object, Resolution *resolution, GError 
         !get_string(firmware, "path", &resolution->path, error) ||
         !get_string(firmware, "document", &document, error))
         return FALSE;
+    if (!g_path_is_absolute(resolution->path))
+        return bad_record(error, "path");
 
     bytes = g_bytes_new(document, strlen(document));
     resolution->descriptor = parse_descriptor(bytes, NULL);

@@ -140,6 +140,17 @@ static void flash_numbers_have_a_range(void) {
     }
 }
 
+static void files_are_those_of_the_descriptor(void) {
+    g_autofree char *record = record_of("split");
+    g_autofree char *flash = missing_or_wrong("flash");
+    g_autofree char *path = missing_or_wrong("path");
+
+    assert_refused(record, "flash/0/filename", "'/etc/shadow'", flash);
+    assert_refused(record, "flash/1/filename", "'/etc/shadow'", flash);
+    assert_refused(record, "firmware/path", "'shadow'", path);
+    assert_refused(record, "firmware/path", "''", path);
+}
+
 static void flash_is_a_list_of_units(void) {
     g_autofree char *record = record_of("stateless");
     g_autofree char *message = missing_or_wrong("flash");
@@ -325,6 +336,7 @@ int main(int argc, char **argv) {
             TEST_CASE(each_member_must_be_there_and_of_its_type),
             TEST_CASE(each_value_of_a_flash_unit_must_be_there),
             TEST_CASE(flash_numbers_have_a_range),
+            TEST_CASE(files_are_those_of_the_descriptor),
             TEST_CASE(flash_is_a_list_of_units),
             TEST_CASE(what_a_firmware_does_not_have_is_refused),
             TEST_CASE(nvram_formats_are_words),
