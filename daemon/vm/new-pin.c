@@ -2,8 +2,6 @@
 
 #include "vm/new-pin.h"
 
-#include <fcntl.h>
-
 #include "base/error.h"
 #include "vm/nvram.h"
 
@@ -35,7 +33,7 @@ static gboolean read_digest(
     if (!image->filename || !image_format_from_string(image->format, &format))
         return TRUE;
 
-    r = file_open_regular(AT_FDCWD, image->filename, &fd, NULL);
+    r = vm_op_open_image(op, image->filename, &fd);
     if (r >= 0)
         r = image_probe_fd(fd, format, &now);
     if (r < 0)

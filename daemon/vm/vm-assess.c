@@ -2,8 +2,6 @@
 
 #include "vm/vm-assess.h"
 
-#include <fcntl.h>
-
 #include "base/error.h"
 #include "core/flash.h"
 
@@ -39,18 +37,18 @@ static gboolean find_fate(
     gboolean is_flash = op->pin->resolution->descriptor->device == FIRMWARE_DEVICE_FLASH;
     g_auto(FileFd) fd = FILE_FD_NONE;
     g_autofree char *now = NULL;
-    ImageInfo info;
+    ImageInfo info = {.status = IMAGE_STATUS_BAD_FORMAT};
+    ImageFormat format;
     int r;
 
     *ret = IMAGE_GONE;
-    r = image_probe(image->filename, image->format, &info);
-    if (r < 0)
-        return io_failed(error, image->filename, r);
-    if (info.status != IMAGE_STATUS_OK ||
-        (is_flash ? flash_backend_size(info.size) : info.size) != size)
+    r = vm_op_open_image(op, image->filename, &fd);
+    if (r >= 0 && image_format_from_string(image->format, &format))
+        r = image_probe_fd(fd, format, &info);
+    if (r >= 0 &&
+        (info.status != IMAGE_STATUS_OK ||
+         (is_flash ? flash_backend_size(info.size) : info.size) != size))
         return TRUE;
-
-    r = file_open_regular(AT_FDCWD, image->filename, &fd, NULL);
     if (r >= 0)
         r = digest_cache_get(op->digests, image->filename, fd, &now);
     if (r < 0)

@@ -2,6 +2,10 @@
 
 #include "vm/vm-op.h"
 
+#include <fcntl.h>
+
+#include "base/privilege.h"
+
 GPtrArray *vm_differences_to_words(guint differences) {
     static const struct {
         VMDifference difference;
@@ -29,6 +33,23 @@ void vm_op_clear(VMOp *op) {
     if (op->source >= 0)
         file_fd_close(op->source);
     pin_unref(op->pin);
+}
+
+int vm_op_open_image(const VMOp *op, const char *filename, FileFd *ret) {
+    g_auto(FileFd) fd = FILE_FD_NONE;
+    struct stat st;
+    int r;
+
+    r = file_open_regular(AT_FDCWD, filename, &fd, &st);
+    if (r < 0)
+        return r;
+    /* all that a user's own service reads is this user's */
+    if (!(st.st_mode & S_IROTH) && op->owner != privilege_get_uid())
+        return -EACCES;
+
+    *ret = fd;
+    fd = FILE_FD_NONE;
+    return 0;
 }
 
 void vm_result_clear(VMResult *result) {

@@ -56,6 +56,10 @@ typedef struct VMOp {
 void vm_op_clear(VMOp *op);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(VMOp, vm_op_clear)
 
+/* Opens an image for the VM's owner. Returns 0 or a negative errno; -EACCES also where the service may read
+ * the file and others may not: a copy and a digest would tell what is in it. */
+int vm_op_open_image(const VMOp *op, const char *filename, FileFd *ret) G_GNUC_WARN_UNUSED_RESULT;
+
 /* The result; all of it is owned. */
 typedef struct VMResult {
     Pin *pin;               /* the VM's new pin; NULL: the old one stays */

@@ -127,7 +127,7 @@ static gboolean open_source(
                 error, FIRMWARE_ERROR_INVALID_ARGS, op->id,
                 "it was made from the caller's own template: nvram-template is needed again");
 
-    r = file_open_regular(AT_FDCWD, image->filename, fd, NULL);
+    r = vm_op_open_image(op, image->filename, fd);
     if (r < 0) {
         g_set_error(
                 error, FIRMWARE_ERROR, FIRMWARE_ERROR_FIRMWARE_GONE, "VM %s: its template %s: %s",

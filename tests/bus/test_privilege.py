@@ -9,9 +9,10 @@ import pytest
 
 from lib import images, paths
 from lib.checks import raises
-from lib.vms import NO_MATCH, OTHER, VMs
+from lib.vms import GONE, NO_MATCH, NOBODY, OTHER, VMs
 
 SERVICE_UID = 1
+IO_ERROR = "org.freedesktop.DBus.Error.IOError"
 # whose functions open what is the service's own, or an owner's
 STORE = {"daemon/vm/vmstore.c", "daemon/vm/vmdraft.c"}
 TABLE = "[test-*]\narchitectures=x86_64\naliases=test\n"
@@ -86,6 +87,30 @@ def test_a_link_to_what_only_root_may_read(service, start):
     assert [entry[0] for entry in vms.list(all=True)] == ["before"]
     assert before.get("TemplateDigest") != digest
     assert before.read().startswith(b"template")
+
+
+def test_an_image_that_only_the_service_may_read(service, start):
+    """Another VM's record, say: it is copied to nobody, and its digest is told to nobody."""
+    _, template = service.ovmf()
+    vms = VMs(start())
+    before = vms.make("before", owner=OTHER)
+    digest = before.get("TemplateDigest")
+    uid = os.stat(f"/proc/{service.daemon.process.pid}").st_uid or NOBODY
+    for path in (template, service.raw("another", images.OVMF_4M_VARS, b"secret")):
+        os.chown(path, uid, uid)
+        os.chmod(path, 0o600)
+    os.unlink(template)
+    os.symlink(path, template)
+    vms.client.reload()
+    with raises(IO_ERROR, "Permission denied"):
+        vms.prepare("after", owner=OTHER)
+    with raises(IO_ERROR, "Permission denied"):
+        before.rebind()
+    with raises(GONE, "Permission denied"):
+        before.reset()
+    assert vms.prepare("before", owner=OTHER)["changed"] == ["nvram-template"]
+    assert before.get("TemplateDigest") == digest
+    assert [entry[0] for entry in vms.list(all=True)] == ["before"]
 
 
 def test_only_the_store_raises_it():
