@@ -16,6 +16,7 @@
 #include "service/log.h"
 #include "service/live-catalog.h"
 #include "service/sd-cleanup.h"
+#include "vm/confine.h"
 
 /* Arguments, event loop, wiring. */
 
@@ -277,6 +278,10 @@ int main(int argc, char **argv) {
     /* a reader that goes away is an error of the write, not of the service */
     (void)signal(SIGPIPE, SIG_IGN);
     raise_fd_limit();
+    if (!confine_has_landlock())
+        g_message(
+                "Landlock is refused here: qemu-img, and a QEMU that is asked for its machine types, "
+                "may open what the service may open without privileges");
     /* modes are what the store says they are */
     (void)umask(0022);
     return serve(&options, config) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -13,8 +13,8 @@
 #define CONVERT_TIMEOUT_SEC 30
 #define CONVERT_MAX_SIZE (300 * 1024 * 1024) /* bytes of the result */
 
-/* FROM is the service's own scratch copy, and names no other file; TO is not there yet.
+/* INPUT is the service's own scratch copy, and names no other file; OUTPUT is an empty file.
  * Errors: FIRMWARE_ERROR_NOT_SUPPORTED, no qemu-img; FIRMWARE_ERROR_IO. */
 gboolean convert_image(
-        const char *from, ImageFormat from_format, const char *to, ImageFormat to_format,
-        GError **error) G_GNUC_WARN_UNUSED_RESULT;
+        int input, ImageFormat input_format, int output, ImageFormat output_format, GError **error)
+        G_GNUC_WARN_UNUSED_RESULT;

@@ -101,13 +101,34 @@ static gboolean extend(VMDraft *draft, const char *name, guint64 size, GError **
     return r >= 0 || io_failed(error, name, r);
 }
 
+/* A program that a caller's file has taken over can write what it likes. */
+static gboolean check_converted(int fd, const char *name, ImageFormat format, GError **error) {
+    ImageInfo info;
+    int r = image_probe_fd(fd, format, &info);
+
+    if (r < 0)
+        return io_failed(error, name, r);
+    if (info.status == IMAGE_STATUS_OK && !info.is_foreign)
+        return TRUE;
+    g_set_error(
+            error, FIRMWARE_ERROR, FIRMWARE_ERROR_IO, "qemu-img has made no %s image",
+            image_format_to_string(format));
+    return FALSE;
+}
+
 static gboolean convert(
         VMDraft *draft, const char *from, ImageFormat from_format, const char *to,
         ImageFormat to_format, GError **error) {
-    g_autofree char *from_path = vmdraft_get_path(draft, from);
-    g_autofree char *to_path = vmdraft_get_path(draft, to);
+    g_auto(FileFd) input = FILE_FD_NONE;
+    g_auto(FileFd) output = FILE_FD_NONE;
+    int r;
 
-    if (!convert_image(from_path, from_format, to_path, to_format, error))
+    r = vmstore_open_owned(vmdraft_get_fd(draft), from, O_RDONLY, &input);
+    if (r < 0)
+        return io_failed(error, from, r);
+    if (!vmdraft_create(draft, to, &output, error) ||
+        !convert_image(input, from_format, output, to_format, error) ||
+        !check_converted(output, to, to_format, error))
         return FALSE;
     vmdraft_discard(draft, from);
     return TRUE;

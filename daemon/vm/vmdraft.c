@@ -73,10 +73,6 @@ int vmdraft_get_fd(const VMDraft *draft) {
     return draft->fd;
 }
 
-char *vmdraft_get_path(const VMDraft *draft, const char *name) {
-    return vmstore_path(draft->store, draft->uid, draft->name, name);
-}
-
 gboolean vmdraft_create(VMDraft *draft, const char *name, FileFd *ret, GError **error) {
     PRIVILEGE_SCOPE(scope);
 

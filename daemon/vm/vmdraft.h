@@ -16,7 +16,6 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(VMDraft, vmdraft_free)
 
 /* Of the draft's directory: for building scratch files in it. */
 int vmdraft_get_fd(const VMDraft *draft);
-char *vmdraft_get_path(const VMDraft *draft, const char *name) G_GNUC_WARN_UNUSED_RESULT;
 
 /* A new empty file in the draft, mode 0600, the service's. */
 gboolean vmdraft_create(VMDraft *draft, const char *name, FileFd *ret, GError **error)

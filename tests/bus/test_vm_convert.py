@@ -3,11 +3,14 @@
 
 import os
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
-from lib import descriptors, images
+from lib import descriptors, images, wait
 from lib.checks import invalid_args, raises
+from lib.client import DBusError
 from lib.vms import CONFLICT, NOT_SUPPORTED, OWNER, VMs, memfd
 
 VARS = images.OVMF_4M_VARS
@@ -111,26 +114,95 @@ def test_qemu_img_that_fails(service, script):
     assert vms.list() == [] and os.listdir(service.state / "vms" / "0") == []
 
 
-def test_qemu_img_gets_no_capabilities_and_no_descriptors(service):
+# what a program runs as that the service runs
+PROGRAM_UIDS = {"unit": 1, "root": 65534}
+
+
+@pytest.fixture(params=PROGRAM_UIDS)
+def confined(service, request):
+    """Has a script run as qemu-img; returns what it has written to its standard error."""
     programs = service.directory / "programs"
     programs.mkdir()
-    log = service.directory / "log"
-    (programs / "qemu-img").write_text(
-        f"#!/bin/sh\n{{ grep ^Cap /proc/self/status; ls /proc/$$/fd; ulimit -f; echo \"$@\"; }}"
-        f" >{log}\nexec {os.popen('command -v qemu-img').read().strip()} \"$@\"\n")
-    (programs / "qemu-img").chmod(0o755)
+    program = programs / "qemu-img"
     service.ovmf()
-    vms = VMs(service.start(path=f"{programs}:{os.environ['PATH']}"))
-    lease = vms.prepare("other", lease=True)["lease"]
-    vms.make(nvram_format="qcow2")
+    path = f"{programs}:{os.environ['PATH']}"
+    vms = VMs(service.start(path=path) if request.param == "root"
+              else service.start_as_unit(PROGRAM_UIDS["unit"], path=path))
+
+    def run(script, status=1):
+        program.write_text(f"#!/bin/sh\n{script}\nexit {status}\n")
+        program.chmod(0o755)
+        with pytest.raises(DBusError) as info:
+            vms.prepare("made", owner=OWNER, nvram_format="qcow2")
+        return info.value.text.removeprefix("qemu-img does not convert the image: ")
+
+    run.uid = PROGRAM_UIDS[request.param]
+    run.vms = vms
+    return run
+
+
+def test_qemu_img_gets_no_privileges_and_no_descriptors(confined):
+    assert confined('echo "$*" >&2') == "convert -f raw -O qcow2 /dev/fd/3 /dev/fd/4"
+    lines = confined("setpriv --dump >&2").splitlines()
+    for line in ("no_new_privs: 1", "Inheritable capabilities: [none]",
+                 "Ambient capabilities: [none]", "Supplementary groups: [none]",
+                 f"euid: {confined.uid}", f"egid: {confined.uid}"):
+        assert line in lines
+    lease = confined.vms.prepare("other", lease=True)["lease"]
+    assert confined("for n in 0 1 2 3 4 5 6 7 8 9; do "
+                    '(eval ": <&$n") 2>/dev/null && echo $n >&2; done').split() == list("01234")
     os.close(lease)
-    lines = log.read_text().split("\n")
-    caps = {line.split()[0]: int(line.split()[1], 16) for line in lines if line.startswith("Cap")}
-    assert not any(caps.values()), caps
-    descriptors_open = {line for line in lines if line.isdigit()}
-    assert {"0", "1", "2"} <= descriptors_open and not descriptors_open & {"3", "4", "5", "6"}
-    assert "unlimited" not in lines
-    assert any("-f raw" in line for line in lines)
+    for limit in "ftv":
+        assert confined(f"ulimit -{limit} >&2") != "unlimited", limit
+    assert "DBUS" not in confined("env >&2; echo >&2")
+
+
+def test_qemu_img_opens_its_two_files_and_programs(service, confined):
+    """Where the kernel has Landlock, of what belongs to its own uid."""
+    secret = service.directory / "secret"
+    secret.write_text("secret")
+    secret.chmod(0o600)
+    os.chown(secret, confined.uid, confined.uid)
+    assert confined(f"""
+exec 5>&2 2>/dev/null
+head -c 8 /dev/fd/3 >&5
+(echo made >/dev/fd/4 && echo " written" >&5)
+(cat {secret} && echo read >&5)
+(cat /etc/passwd && echo read-another >&5)
+(echo spoilt >{secret} && echo changed >&5)
+(echo spoilt >/dev/fd/3 && echo changed-input >&5)
+(echo new >{secret}.new && echo made >&5)
+(rm -f {secret} && echo removed >&5)
+(kill -0 $PPID && echo may-kill >&5)
+""") == "template written"
+    assert secret.read_text() == "secret"
+
+
+@pytest.mark.parametrize("script", [
+    "", "echo no qcow2 >/dev/fd/4", "printf 'QFI\\373\\0\\0\\0\\3' >/dev/fd/4"],
+    ids=["nothing", "text", "short"])
+def test_what_qemu_img_makes_is_looked_at(confined, script):
+    assert confined(script, status=0) == "qemu-img has made no qcow2 image"
+
+
+def is_gone(pid):
+    return not os.path.exists(f"/proc/{pid}")
+
+
+def test_what_qemu_img_leaves_behind_is_ended(confined):
+    pid = confined("sleep 1000 >/dev/null 2>&1 & echo $! >&2")
+    wait.until(lambda: is_gone(pid), "it is ended")
+
+
+def test_qemu_img_that_hangs_is_ended(service, confined):
+    with ThreadPoolExecutor(1) as pool:
+        call = pool.submit(confined, "sleep 1000 & sleep 1000")
+        (pid,) = wait.until(service.daemon.children, "it runs")
+        children = Path(f"/proc/{pid}/task/{pid}/children")
+        wait.until(lambda: len(children.read_text("ascii").split()) == 2, "its children run")
+        pids = [pid, *children.read_text("ascii").split()]
+        assert "timed out" in call.result()
+    wait.until(lambda: all(is_gone(each) for each in pids), "all are ended")
 
 
 def test_store_takes_no_format(service):

@@ -29,8 +29,10 @@ def daemon_prefix():
 
 
 def copy_daemon(directory):
-    """The daemon where any uid may execute it."""
-    return shutil.copy(daemon_binary(), directory)
+    """The daemon and the program that it is installed with, where any uid may execute them."""
+    for name in ("vmfirmware-confine", "vmfirmwared"):
+        copy = shutil.copy(Path(daemon_binary()).with_name(name), directory)
+    return copy
 
 
 @contextlib.contextmanager

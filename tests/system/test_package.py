@@ -14,6 +14,7 @@ EXPOSURE = 15
 INSTALLED = {
     "etc/vmfirmwared/vmfirmwared.conf",
     "usr/bin/vmfirmwarectl",
+    "usr/libexec/vmfirmware-confine",
     "usr/libexec/vmfirmwared",
     "usr/lib/systemd/user/vmfirmwared.service",
     "usr/lib/sysusers.d/vmfirmwared.conf",

@@ -112,7 +112,7 @@ static void a_replaced_vm_keeps_its_lock(void) {
 static void what_a_vm_was_goes_with_the_draft(void) {
     g_auto(OneVM) f = test_one_vm();
     g_autoptr(VMDraft) draft = test_draft(f.store);
-    g_autofree char *before = vmdraft_get_path(draft, "nvram.raw");
+    g_autofree char *before = test_draft_path(draft, "nvram.raw");
     g_autofree char *content = NULL;
 
     test_draft_give(draft, "scratch", "nvram.raw", "new");
@@ -162,7 +162,7 @@ static void a_file_that_cannot_be_linked_is_copied(void) {
     }
     g_assert_true(vmdraft_keep(draft, f.vm, "nvram.raw", "backup", &error));
     g_assert_no_error(error);
-    kept = vmdraft_get_path(draft, "backup");
+    kept = test_draft_path(draft, "backup");
     test_assert_mode(kept, S_IFREG | 0600);
     g_assert_true(vmdraft_replace(draft, "a", NULL));
     test_assert_content(f.store, "a", "backup", "old");

@@ -167,7 +167,7 @@ static void a_draft_that_is_freed_is_gone(void) {
     g_autoptr(VMStore) store = test_store(dir);
     g_autoptr(VMDraft) draft = test_draft(store);
     g_autoptr(VMDraft) second = test_draft(store);
-    g_autofree char *path = vmdraft_get_path(draft, "scratch");
+    g_autofree char *path = test_draft_path(draft, "scratch");
     g_auto(FileFd) vm = FILE_FD_NONE;
 
     test_draft_file(draft, "scratch", "x");
@@ -232,7 +232,7 @@ static void check_given_to(uid_t uid, gid_t gid) {
 
     g_assert_true(vmdraft_give(draft, "scratch", "nvram.raw", &error));
     g_assert_no_error(error);
-    path = vmdraft_get_path(draft, "nvram.raw");
+    path = test_draft_path(draft, "nvram.raw");
     test_assert_mode(path, S_IFREG | 0600);
     g_assert_no_errno(lstat(path, &st));
     g_assert_cmpuint(st.st_uid, ==, uid);

@@ -28,6 +28,14 @@ VMDraft *test_draft(VMStore *store) {
     return draft;
 }
 
+char *test_draft_path(const VMDraft *draft, const char *name) {
+    g_autofree char *link = g_strdup_printf("/proc/self/fd/%d", vmdraft_get_fd(draft));
+    g_autofree char *directory = g_file_read_link(link, NULL);
+
+    g_assert_nonnull(directory);
+    return g_build_filename(directory, name, NULL);
+}
+
 void test_draft_file(VMDraft *draft, const char *name, const char *text) {
     g_autoptr(GError) error = NULL;
     g_auto(FileFd) fd = FILE_FD_NONE;

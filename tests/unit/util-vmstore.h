@@ -12,6 +12,9 @@ uid_t test_owner(void);
 VMStore *test_store(const char *directory) G_GNUC_WARN_UNUSED_RESULT;
 VMDraft *test_draft(VMStore *store) G_GNUC_WARN_UNUSED_RESULT;
 
+/* Where a file of the draft is, or will be. */
+char *test_draft_path(const VMDraft *draft, const char *name) G_GNUC_WARN_UNUSED_RESULT;
+
 /* A file of the draft, and given to the owner under FINAL_NAME. */
 void test_draft_file(VMDraft *draft, const char *name, const char *text);
 void test_draft_give(VMDraft *draft, const char *name, const char *final_name, const char *text);
