@@ -5,17 +5,18 @@
 #include <errno.h>
 #include <json-glib/json-glib.h>
 #include <poll.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/file.h"
+#include "vm/confine.h"
 
-#define ANSWER_TIMEOUT_USEC (10 * G_USEC_PER_SEC)
-#define ANSWER_MAX_SIZE (1024 * 1024) /* bytes; QEMU 7.2's longest answer has 14 KiB */
+#define ANSWER_TIMEOUT_SEC 10
+#define ANSWER_MAX_SIZE (1024 * 1024)            /* bytes; QEMU 7.2's longest answer has 14 KiB */
+#define MAX_MEMORY (G_GUINT64_CONSTANT(1) << 30) /* bytes; QEMU 7.2 takes below 300 MiB */
+#define MAX_FILE_SIZE (64 * 1024 * 1024)         /* bytes; TCG's buffer is a memfd */
 
 /* Where RHEL has the one emulator it ships. */
 #define HOST_EMULATOR "/usr/libexec/qemu-kvm"
@@ -54,10 +55,7 @@ static void alias_free(Alias *alias) {
 
 static void stop_asking(Emulator *emulator) {
     if (emulator->pid > 0) {
-        (void)kill(emulator->pid, SIGKILL);
-        while (waitpid(emulator->pid, NULL, 0) < 0 && errno == EINTR)
-            ;
-        g_spawn_close_pid(emulator->pid);
+        (void)confine_end(emulator->pid);
         emulator->pid = 0;
     }
     if (emulator->output >= 0)
@@ -132,7 +130,8 @@ static void complain(const Emulator *emulator, const char *fault) {
 
 static void start_asking(Emulator *emulator) {
     /* Where memory must not be writable and executable at once, as in the service's unit, TCG starts
-     * with its buffer mapped twice only; emulators without TCG go on to the next accelerator. */
+     * with its buffer mapped twice only; a small one, for no guest runs. Emulators without TCG go on to
+     * the next accelerator. */
     const char *const arguments[] = {
             emulator->path,
             "-no-user-config",
@@ -142,7 +141,7 @@ static void start_asking(Emulator *emulator) {
             "-machine",
             "none",
             "-accel",
-            "tcg,split-wx=on",
+            "tcg,split-wx=on,tb-size=16",
             "-accel",
             "kvm",
             "-accel",
@@ -152,13 +151,18 @@ static void start_asking(Emulator *emulator) {
             "stdio",
             NULL,
     };
+    const ConfinedProgram program = {
+            .arguments = arguments,
+            .max_memory = MAX_MEMORY,
+            .max_file_size = MAX_FILE_SIZE,
+            .max_cpu = ANSWER_TIMEOUT_SEC,
+            .input = FILE_FD_NONE,
+            .output = FILE_FD_NONE,
+    };
     g_autoptr(GError) error = NULL;
     int input;
 
-    if (!g_spawn_async_with_pipes(
-                NULL, (char **)arguments, NULL,
-                G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL, &emulator->pid,
-                &input, &emulator->output, NULL, &error)) {
+    if (!confine_spawn(&program, &emulator->pid, &input, &emulator->output, NULL, &error)) {
         complain(emulator, error->message);
         emulator->pid = 0;
         emulator->output = FILE_FD_NONE;
@@ -233,7 +237,7 @@ static gboolean take_output(Emulator *emulator) {
 }
 
 static void wait_for_answers(GPtrArray *asked) {
-    gint64 deadline = g_get_monotonic_time() + ANSWER_TIMEOUT_USEC;
+    gint64 deadline = g_get_monotonic_time() + ANSWER_TIMEOUT_SEC * G_USEC_PER_SEC;
     g_autofree struct pollfd *fds = g_new0(struct pollfd, asked->len);
     guint n_open = 0;
 

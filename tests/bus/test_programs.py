@@ -123,6 +123,19 @@ def test_odd_path_does_not_hurt(service, path):
     assert client.select_name("x86_64", "q35") == "x"
 
 
+def test_qemu_that_is_asked_can_write_nothing(service):
+    programs, anybodys = service.directory / "programs", service.directory / "anybodys"
+    for directory in (programs, anybodys):
+        directory.mkdir()
+    anybodys.chmod(0o777)
+    qemu = programs / "qemu-system-x86_64"
+    qemu.write_text(f"#!/bin/sh\n>{anybodys}/file\n")
+    qemu.chmod(0o755)
+    service.start(path=programs)
+    assert f"{qemu} does not tell its machine types: no answer" in service.daemon.stderr()
+    assert list(anybodys.iterdir()) == []
+
+
 @pytest.mark.parametrize("script", ["exit 1", "echo nonsense", "exec sleep 1000", "kill -9 $$",
                                     "head -c 100000000 /dev/zero"])
 def test_broken_qemu_falls_back_to_the_machine_table(service, script):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Many callers at once: none lost, none twice, and none can stop the others."""
 
+import contextlib
 import os
 import resource
 import threading
@@ -177,15 +178,15 @@ def test_uids_take_turns(service):
 class Holder:
     """A program, in a PATH of its own, that waits for nothing from when it is told to."""
 
-    def __init__(self, directory, name):
-        programs = directory / "programs"
+    def __init__(self, service, name):
+        programs = service.directory / "programs"
         programs.mkdir()
+        self.service = service
         self.path = f"{programs}:{os.environ['PATH']}"
-        self.wanted, self.pid = directory / "wanted", directory / "pid"
-        program = programs / name
-        program.write_text(f"#!/bin/sh\n[ -e {self.wanted} ] || exit 1\necho $$ >{self.pid}\n"
-                           f"while [ -e {self.wanted} ]; do sleep 0.1; done\nexit 1\n")
-        program.chmod(0o755)
+        self.wanted = service.directory / "wanted"
+        self.program = programs / name
+        self.program.write_text(f"#!/bin/sh\nwhile [ -e {self.wanted} ]; do sleep 0.1; done\nexit 1\n")
+        self.program.chmod(0o755)
 
     def __enter__(self):
         self.wanted.touch()
@@ -195,8 +196,13 @@ class Holder:
         self.wanted.unlink()
 
     def holds(self):
-        pid = self.pid.read_text() if self.pid.exists() else ""
-        return pid.endswith("\n") and os.path.exists(f"/proc/{pid.strip()}")
+        return any(self.is_run_by(pid) for pid in self.service.daemon.children())
+
+    def is_run_by(self, pid):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError), \
+                open(f"/proc/{pid}/cmdline", encoding="utf-8") as file:
+            return file.read().startswith(f"/bin/sh\0{self.program}\0")
+        return False
 
 
 def assert_rests_while_held(service, holder):
@@ -205,7 +211,7 @@ def assert_rests_while_held(service, holder):
 
 
 def test_service_sleeps_while_it_works_for_a_caller_that_has_gone(bus, service):
-    holder = Holder(service.directory, "qemu-img")
+    holder = Holder(service, "qemu-img")
     service.ovmf()
     service.start(path=holder.path)
     caller = bus.connect()
@@ -220,7 +226,7 @@ def test_service_sleeps_while_it_works_for_a_caller_that_has_gone(bus, service):
 
 def test_service_sleeps_while_it_reloads_for_a_caller_that_has_gone(bus, service):
     polkit = FakePolkit(bus, {"org.vmfirmware1.reload": YES})
-    holder = Holder(service.directory, "qemu-system-x86_64")
+    holder = Holder(service, "qemu-system-x86_64")
     service.ovmf()
     service.start(path=holder.path)
     with holder:
