@@ -6,7 +6,6 @@
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -57,17 +56,21 @@ static gboolean set_error(const char *filename, GError **error) {
     return FALSE;
 }
 
-/* What a rename may replace: never a device, and not the link instead of the file. */
+/* What a rename may replace: never a device, and not the link instead of the file. The name is followed
+ * once, by the kernel, which knows links that must not be followed (fs.protected_symlinks). */
 static gboolean find_target(SaveFile *file, GError **error) {
+    g_auto(FileFd) fd = open(file->filename, O_PATH | O_CLOEXEC);
+    g_autofree char *link = g_strdup_printf("/proc/self/fd/%d", fd);
     struct stat st;
-    char *resolved;
 
-    if (stat(file->filename, &st) < 0) {
+    if (fd < 0) {
         if (errno != ENOENT)
             return set_error(file->filename, error);
         file->target = g_canonicalize_filename(file->filename, NULL);
         return TRUE;
     }
+    if (fstat(fd, &st) < 0)
+        return set_error(file->filename, error);
     if (!S_ISREG(st.st_mode)) {
         g_set_error(
                 error, CLIENT_ERROR, CLIENT_ERROR_FAILURE,
@@ -75,12 +78,8 @@ static gboolean find_target(SaveFile *file, GError **error) {
         return FALSE;
     }
 
-    resolved = realpath(file->filename, NULL);
-    if (!resolved)
-        return set_error(file->filename, error);
-    file->target = g_strdup(resolved);
-    free(resolved);
-    return TRUE;
+    file->target = g_file_read_link(link, NULL);
+    return file->target || set_error(file->filename, error);
 }
 
 static gboolean make_temporary(SaveFile *file, GError **error) {

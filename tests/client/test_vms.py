@@ -208,6 +208,14 @@ def test_export_replaces_files_alone(service, vms, vm, cli):
     cli("export", ID, "link")
     assert (service.directory / "link").is_symlink() and target.read_bytes() == vm.read()
 
+    # Looked at twice, a link could lead elsewhere the second time.
+    log = service.directory / "log"
+    subprocess.run(["strace", "-f", "-e", "trace=%file", "-o", log, *cli.command("export", ID, "link")],
+                   cwd=service.directory, check=True, capture_output=True,
+                   env={**cli.environment, "ASAN_OPTIONS": "detect_leaks=0"})
+    assert sum(line.count('link"') for line in log.read_text().splitlines()
+               if "execve" not in line) == 1
+
     os.mkfifo(service.directory / "fifo")
     for name in ("fifo", ".", "/dev/null"):
         assert "no regular file" in cli.fails(FAILURE, "export", ID, name)
