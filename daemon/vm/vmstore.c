@@ -54,7 +54,8 @@ static int make_directory(int dir_fd, const char *name, FileFd *ret) {
         return -errno;
     if ((st.st_mode & 07777) == VMSTORE_DIRECTORY_MODE)
         return 0;
-    if (fchmod(*ret, VMSTORE_DIRECTORY_MODE) < 0 || fsync(*ret) < 0 || fsync(dir_fd) < 0)
+    /* the mode last: it says that the name is on disk */
+    if (fsync(dir_fd) < 0 || fchmod(*ret, VMSTORE_DIRECTORY_MODE) < 0 || fsync(*ret) < 0)
         return -errno;
     return 0;
 }
