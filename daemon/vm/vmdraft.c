@@ -162,10 +162,24 @@ static int link_file(int dir_fd, const char *name, int new_dir_fd, const char *n
     return linkat(dir_fd, name, new_dir_fd, new_name, 0) < 0 ? -errno : 0;
 }
 
+/* What is no file, or is leased by somebody, cannot be opened: then nothing of it is kept. */
+static int sync_file(int dir_fd, const char *name) {
+    g_auto(FileFd) fd = FILE_FD_NONE;
+    int r;
+
+    r = vmstore_open_owned(dir_fd, name, O_RDONLY, &fd);
+    if (r < 0)
+        return file_is_at_fault(r) ? 0 : r;
+    return fsync(fd) < 0 ? -errno : 0;
+}
+
 gboolean vmdraft_keep(
         VMDraft *draft, int vm_dir_fd, const char *name, const char *new_name, GError **error) {
     int r = link_file(vm_dir_fd, name, draft->fd, new_name);
 
+    /* what the guest wrote last; a file that keeps its name is no worse off than before */
+    if (r >= 0 && !g_str_equal(name, new_name))
+        r = sync_file(draft->fd, new_name);
     if (r >= 0 || r == -ENOENT)
         return TRUE;
     if (r == -EPERM || r == -EMLINK)

@@ -138,6 +138,23 @@ def world():
         made.close()
 
 
+def find(points, name, *words):
+    """The place among the points of the first call that says all these words."""
+    return next(place for place, point in enumerate(points)
+                if point.name == name and all(word in point.text for word in words))
+
+
+@pytest.mark.parametrize("operation", ["reset", "import"])
+def test_what_the_guest_wrote_is_on_disk_before_it_is_the_backup(world, operation):
+    points, _ = world.record(operation)
+    assert find(points, "fsync", "/backup>") < find(points, "renameat2", "RENAME_EXCHANGE")
+
+
+def test_name_of_an_owners_directory_is_on_disk_before_its_mode_says_so(world):
+    points, _ = world.record("prepare-split")
+    assert find(points, "fsync", "/state/vms>") < find(points, "fchmod", f"/vms/{NEWCOMER}>", "0711")
+
+
 def run_cases(world, operation, fault, check):
     """Check each point of the operation, some at a time; all that fail are told."""
     points, after = world.record(operation)
