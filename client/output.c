@@ -68,10 +68,6 @@ gboolean output_is_terminal(const Output *output) {
     return output->is_terminal;
 }
 
-gboolean output_has_colour(const Output *output) {
-    return output->has_colour;
-}
-
 /* json-glib escapes most control characters, but not all that JSON, or a terminal, wants to be. */
 void output_json_text(const char *text) {
     for (const char *p = text; *p; p = g_utf8_next_char(p)) {

@@ -26,9 +26,8 @@ gboolean output_flush(Output *output);
 /* Ends the pager once the reader has left it. FALSE: not all could be written; errno says why. */
 gboolean output_free(Output *output);
 
-/* Whether standard output was a terminal before the pager took it; and colour is wanted. */
+/* Whether standard output was a terminal before the pager took it. */
 gboolean output_is_terminal(const Output *output);
-gboolean output_has_colour(const Output *output);
 
 /* VALUE is not consumed; a floating one is. */
 void output_json(const Output *output, GVariant *value);

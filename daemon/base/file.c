@@ -57,6 +57,8 @@ void file_visit_directory(const FileVisitor *visitor, const char *path) {
 void file_fd_close(FileFd fd) {
     int saved_errno = errno;
 
+    if (fd < 0)
+        return;
     /* on Linux the descriptor is gone whatever close() returns */
     (void)close(fd);
     errno = saved_errno;

@@ -43,7 +43,8 @@ typedef struct FileVisitor {
 void file_visit(const FileVisitor *visitor, const char *path);
 void file_visit_directory(const FileVisitor *visitor, const char *path);
 
-/* A file descriptor that closes itself: g_auto(FileFd) fd = FILE_FD_NONE. Keeps errno. */
+/* A file descriptor that closes itself: g_auto(FileFd) fd = FILE_FD_NONE. Closing keeps errno, and
+ * ignores FILE_FD_NONE. */
 typedef int FileFd;
 #define FILE_FD_NONE (-1)
 void file_fd_close(FileFd fd);

@@ -31,14 +31,10 @@ static void export_free(Export *export) {
     if (export->leave >= 0)
         (void)eventfd_write(export->leave, 1);
     task_free(export->task);
-    if (export->file >= 0)
-        file_fd_close(export->file);
-    if (export->lease >= 0)
-        file_fd_close(export->lease);
-    if (export->pipe >= 0)
-        file_fd_close(export->pipe);
-    if (export->leave >= 0)
-        file_fd_close(export->leave);
+    file_fd_close(export->file);
+    file_fd_close(export->lease);
+    file_fd_close(export->pipe);
+    file_fd_close(export->leave);
     g_free(export);
 }
 

@@ -219,7 +219,3 @@ gboolean board_has_architecture(const Board *board, const char *architecture) {
 gboolean board_has_alias(const Board *board, const char *name) {
     return board->aliases && g_strv_contains((const char *const *)board->aliases, name);
 }
-
-gboolean board_matches(const Board *board, const char *canonical) {
-    return fnmatch(board->glob, canonical, 0) == 0;
-}

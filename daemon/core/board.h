@@ -53,4 +53,3 @@ Board *board_read(GKeyFile *file, const char *section, char **ret_fault) G_GNUC_
 
 gboolean board_has_architecture(const Board *board, const char *architecture);
 gboolean board_has_alias(const Board *board, const char *name);
-gboolean board_matches(const Board *board, const char *canonical);

@@ -306,7 +306,6 @@ void request_free(Request *request) {
     g_free(request->create);
     g_free(request->nvram_format);
     g_free(request->format);
-    if (request->nvram_template >= 0)
-        file_fd_close(request->nvram_template);
+    file_fd_close(request->nvram_template);
     g_free(request);
 }

@@ -58,8 +58,7 @@ static void stop_asking(Emulator *emulator) {
         (void)confine_end(emulator->pid);
         emulator->pid = 0;
     }
-    if (emulator->output >= 0)
-        file_fd_close(emulator->output);
+    file_fd_close(emulator->output);
     emulator->output = FILE_FD_NONE;
     g_clear_pointer(&emulator->answer, g_byte_array_unref);
 }

@@ -79,8 +79,7 @@ void mounts_free(Mounts *mounts) {
     if (!mounts)
         return;
 
-    if (mounts->file >= 0)
-        file_fd_close(mounts->file);
+    file_fd_close(mounts->file);
     g_clear_pointer(&mounts->known, g_hash_table_unref);
     g_free(mounts);
 }

@@ -73,7 +73,6 @@ void task_free(Task *task) {
     if (task->thread)
         (void)g_thread_join(task->thread);
     sd_event_source_unref(task->source);
-    if (task->end >= 0)
-        file_fd_close(task->end);
+    file_fd_close(task->end);
     g_free(task);
 }

@@ -210,8 +210,7 @@ void watch_free(Watch *watch) {
     sd_event_source_unref(watch->timer);
     sd_event_source_unref(watch->inotify_source);
     sd_event_source_unref(watch->mounts_source);
-    if (watch->inotify >= 0)
-        file_fd_close(watch->inotify);
+    file_fd_close(watch->inotify);
     mounts_free(watch->mounts);
     sd_event_unref(watch->event);
     g_free(watch);

@@ -30,8 +30,7 @@ void vm_op_clear(VMOp *op) {
     g_free(op->id);
     g_free(op->new_id);
     request_free(op->request);
-    if (op->source >= 0)
-        file_fd_close(op->source);
+    file_fd_close(op->source);
     pin_unref(op->pin);
 }
 
@@ -55,8 +54,6 @@ int vm_op_open_image(const VMOp *op, const char *filename, FileFd *ret) {
 void vm_result_clear(VMResult *result) {
     pin_unref(result->pin);
     resolution_free(result->resolution);
-    if (result->lease >= 0)
-        file_fd_close(result->lease);
-    if (result->nvram >= 0)
-        file_fd_close(result->nvram);
+    file_fd_close(result->lease);
+    file_fd_close(result->nvram);
 }

@@ -59,12 +59,10 @@ void vmdraft_free(VMDraft *draft) {
     if (!draft)
         return;
 
-    if (draft->fd >= 0)
-        file_fd_close(draft->fd);
+    file_fd_close(draft->fd);
     if (draft->name)
         vmstore_remove_tree(draft->owner, draft->name);
-    if (draft->owner >= 0)
-        file_fd_close(draft->owner);
+    file_fd_close(draft->owner);
     g_free(draft->name);
     g_free(draft);
 }

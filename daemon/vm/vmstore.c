@@ -159,10 +159,8 @@ void vmstore_free(VMStore *store) {
     if (!store)
         return;
 
-    if (store->vms >= 0)
-        file_fd_close(store->vms);
-    if (store->lock >= 0)
-        file_fd_close(store->lock);
+    file_fd_close(store->vms);
+    file_fd_close(store->lock);
     g_mutex_clear(&store->lease_mutex);
     g_free(store->directory);
     g_free(store);
