@@ -170,7 +170,7 @@ static gboolean run_verb(
         const Options *options, const Verb *verb, char **arguments, GError **error) {
     g_auto(Context) context = {.options = options};
     Options unpaged = *options;
-    g_autofree char *first = arguments[0] ? output_make_safe(arguments[0]) : NULL;
+    g_autofree char *first = arguments[0] ? text_make_printable(arguments[0]) : NULL;
     gboolean is_done;
 
     context.what = first && !(verb->flags & VERB_NAMELESS)
@@ -232,7 +232,7 @@ int main(int argc, char **argv) {
     }
 
     /* one line, whatever came from elsewhere */
-    message = output_make_safe(error->message);
+    message = text_make_printable(error->message);
     (void)fprintf(stderr, "vmfirmwarectl: %s\n", message);
     return error->code;
 }

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/lexical.h"
+#include "base/text.h"
 #include "pager.h"
 #include "value.h"
 
@@ -68,18 +70,10 @@ gboolean output_is_terminal(const Output *output) {
     return output->is_terminal;
 }
 
-/* json-glib escapes most control characters, but not all that JSON, or a terminal, wants to be. */
 void output_json_text(const char *text) {
-    for (const char *p = text; *p; p = g_utf8_next_char(p)) {
-        gunichar c = g_utf8_get_char(p);
+    g_autofree char *escaped = lexical_escape(text);
 
-        /* what it is laid out with is no content */
-        if (g_unichar_iscntrl(c) && c != '\n')
-            (void)printf("\\u%04x", c);
-        else
-            (void)fwrite(p, 1, (gsize)(g_utf8_next_char(p) - p), stdout);
-    }
-    (void)putchar('\n');
+    (void)puts(escaped);
 }
 
 void output_json(const Output *output, GVariant *value) {
@@ -178,24 +172,6 @@ void output_properties(const Output *output, GVariant *dict, const char *const *
         (void)scols_print_table(table);
 }
 
-char *output_make_safe(const char *text) {
-    g_autoptr(GString) safe = g_string_new(NULL);
-
-    while (*text) {
-        gunichar c = g_utf8_get_char_validated(text, -1);
-        gboolean is_char = c != (gunichar)-1 && c != (gunichar)-2;
-        gsize size = is_char ? (gsize)(g_utf8_next_char(text) - text) : 1;
-
-        if (is_char && !g_unichar_iscntrl(c))
-            g_string_append_len(safe, text, (gssize)size);
-        else
-            for (gsize i = 0; i < size; i++)
-                g_string_append_printf(safe, "\\x%02x", (guint8)text[i]);
-        text += size;
-    }
-    return g_string_free(g_steal_pointer(&safe), FALSE);
-}
-
 void output_line(const char *format, ...) {
     g_autofree char *text = NULL;
     g_autofree char *safe = NULL;
@@ -204,6 +180,6 @@ void output_line(const char *format, ...) {
     va_start(arguments, format);
     text = g_strdup_vprintf(format, arguments);
     va_end(arguments);
-    safe = output_make_safe(text);
+    safe = text_make_printable(text);
     (void)puts(safe);
 }

@@ -47,9 +47,5 @@ void output_table_print(const Output *output, Table *table);
 /* Names and values of an a{sv}, those named in ORDER first; NULL for as they come. */
 void output_properties(const Output *output, GVariant *dict, const char *const *order);
 
-/* TEXT, with each byte of what is not UTF-8 or a control character written as \xNN. Unlike
- * text_escape() it leaves backslashes, so a text may come through it twice. */
-char *output_make_safe(const char *text) G_GNUC_WARN_UNUSED_RESULT;
-
 /* One line, with whatever is not text escaped. */
 void output_line(const char *format, ...) G_GNUC_PRINTF(1, 2);

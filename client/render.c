@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
+
 /* What a resolution holds; first what a person looks for first. */
 static const char *const resolution_keys[] = {
         "name",
@@ -42,7 +44,7 @@ GStrv render_get_arguments(const Options *options, GVariant *resolution) {
 /* So that a shell reads it back as one word, quoted only where it has to be. Nothing reads back
  * what a terminal shows. */
 static char *quote(const Output *output, const char *text) {
-    g_autofree char *word = output_is_terminal(output) ? output_make_safe(text) : g_strdup(text);
+    g_autofree char *word = output_is_terminal(output) ? text_make_printable(text) : g_strdup(text);
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
                                 "@%+:,./_-=";
     gboolean is_plain = *word && *word != '=' && word[strspn(word, plain)] == '\0';
@@ -150,7 +152,7 @@ static void print_xml(const Output *output, const char *xml) {
 
     for (char **line = lines; *line; line++) {
         g_autofree char *safe =
-                output_is_terminal(output) ? output_make_safe(*line) : g_strdup(*line);
+                output_is_terminal(output) ? text_make_printable(*line) : g_strdup(*line);
         (void)printf("%s%s", line == lines ? "" : "\n", safe);
     }
 }

@@ -6,6 +6,7 @@
 
 #include "error.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "lint/lint.h"
 #include "core/parse.h"
 #include "reasons.h"
@@ -39,7 +40,7 @@ static MachineTable *load_machines(Context *context, GError **error) {
         const MachineProblem *problem = machine_table_get_problems(machines)->pdata[i];
         g_autofree char *line = g_strdup_printf(
                 "vmfirmwarectl: %s: %s; it is left out", problem->path, problem->text);
-        g_autofree char *safe = output_make_safe(line);
+        g_autofree char *safe = text_make_printable(line);
 
         (void)fprintf(stderr, "%s\n", safe);
     }

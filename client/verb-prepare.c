@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "error.h"
+#include "base/text.h"
 #include "keys.h"
 #include "render.h"
 #include "verbs.h"
@@ -82,7 +83,7 @@ static void tell_changes(const char *id, GVariant *resolution) {
     if (g_variant_lookup(resolution, "changed", "^as", &changed) && *changed) {
         g_autofree char *list = g_strjoinv(", ", changed);
         g_autofree char *line = g_strdup_printf("%s: changed since it was pinned: %s", id, list);
-        g_autofree char *safe = output_make_safe(line);
+        g_autofree char *safe = text_make_printable(line);
 
         (void)fprintf(stderr, "vmfirmwarectl: %s; 'vmfirmwarectl rebind' accepts it\n", safe);
     }

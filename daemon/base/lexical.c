@@ -218,3 +218,17 @@ const char *lexical_find_fault(const char *text, gsize length, const char **ret_
 
     return NULL;
 }
+
+char *lexical_escape(const char *json) {
+    GString *escaped = g_string_new(NULL);
+
+    for (const char *p = json; *p; p = g_utf8_next_char(p)) {
+        gunichar c = g_utf8_get_char(p);
+
+        if (g_unichar_iscntrl(c) && c != '\n')
+            g_string_append_printf(escaped, "\\u%04x", c);
+        else
+            g_string_append_len(escaped, p, g_utf8_next_char(p) - p);
+    }
+    return g_string_free(escaped, FALSE);
+}

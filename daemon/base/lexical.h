@@ -14,6 +14,10 @@
 /* Of arrays and objects. A descriptor needs 5. */
 #define LEXICAL_MAX_DEPTH 100
 
+/* JSON as json-glib writes it, with each control character but line feed (which only lays it out) as
+ * \uNNNN: json-glib leaves some in strings, where RFC 8259 or a terminal does not take them. */
+char *lexical_escape(const char *json) G_GNUC_WARN_UNUSED_RESULT;
+
 /* The first byte that no JSON token has there, with what is wrong in *RET_MESSAGE (static), or
  * NULL where there is none. LENGTH is in bytes; TEXT need not end with NUL, and may be NULL where there is none. */
 const char *lexical_find_fault(const char *text, gsize length, const char **ret_message)

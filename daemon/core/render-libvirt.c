@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/text.h"
 
 /*
  * What libvirt's formatdomain says of <os> and <features>. Written are only attributes that libvirt
@@ -91,7 +92,7 @@ static gboolean add_type(GString *xml, const Resolution *resolution, GError **er
 static gboolean check_filename(const char *filename, GError **error) {
     for (const char *p = filename; *p; p++)
         if ((guchar)*p < ' ') {
-            g_autofree char *escaped = g_strescape(filename, NULL);
+            g_autofree char *escaped = text_escape(filename);
             return not_supported(error, "the file name \"%s\"", escaped);
         }
     return TRUE;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/lexical.h"
 #include "core/parse.h"
 #include "lint/targets.h"
 #include "base/text.h"
@@ -188,25 +189,12 @@ static gboolean keeps_numbers(const char *text, gsize size) {
     return TRUE;
 }
 
-/* json-glib writes most control characters of a string as they are, which is no JSON. Outside of
- * strings it writes none but line ends. */
-static char *escape_controls(const char *text) {
-    g_autoptr(GString) escaped = g_string_new(NULL);
-
-    for (const char *p = text; *p; p++)
-        if ((guchar)*p < ' ' && *p != '\n')
-            g_string_append_printf(escaped, "\\u%04x", (guint)(guchar)*p);
-        else
-            g_string_append_c(escaped, *p);
-    g_string_append_c(escaped, '\n');
-    return g_string_free(g_steal_pointer(&escaped), FALSE);
-}
-
 /* DOCUMENT is a valid descriptor of a firmware in flash. */
 static char *write_document(GBytes *document, const GPtrArray *units, GError **error) {
     g_autoptr(JsonParser) parser = json_parser_new();
     g_autoptr(JsonGenerator) generator = json_generator_new();
     g_autofree char *text = NULL;
+    g_autofree char *escaped = NULL;
     JsonNode *root;
     JsonObject *mapping;
     gsize size;
@@ -232,7 +220,8 @@ static char *write_document(GBytes *document, const GPtrArray *units, GError **e
     json_generator_set_indent(generator, INDENT);
     json_generator_set_root(generator, root);
     text = json_generator_to_data(generator, NULL);
-    return escape_controls(text);
+    escaped = lexical_escape(text);
+    return g_strconcat(escaped, "\n", NULL);
 }
 
 /* The service takes it. */

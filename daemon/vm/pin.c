@@ -147,7 +147,6 @@ static void add_firmware(JsonBuilder *builder, const Resolution *resolution) {
 char *pin_to_json(const Pin *pin) {
     g_autoptr(JsonBuilder) builder = json_builder_new_immutable();
     g_autoptr(JsonNode) root = NULL;
-    g_autoptr(GString) json = NULL;
     g_autofree char *text = NULL;
     const Resolution *resolution = pin->resolution;
 
@@ -179,10 +178,7 @@ char *pin_to_json(const Pin *pin) {
 
     root = json_builder_get_root(builder);
     text = json_to_string(root, TRUE);
-    json = g_string_new(text);
-    /* the one control character that json-glib does not escape */
-    (void)g_string_replace(json, "\x1f", "\\u001f", 0);
-    return g_string_free(g_steal_pointer(&json), FALSE);
+    return lexical_escape(text);
 }
 
 /* -- reading ----------------------------------------------------------------------------- */

@@ -143,6 +143,20 @@ static void no_byte_behind_the_end_is_read(void) {
         }
 }
 
+static void controls_are_escaped(void) {
+    static const char *const texts[][2] = {
+            {"", ""},
+            {"{\n\t\"\xc3\xa4\\n\"}", "{\n\\u0009\"\xc3\xa4\\n\"}"},
+            {"\"\x01\x1f\x7f\xc2\x9b\"", "\"\\u0001\\u001f\\u007f\\u009b\""},
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
+        g_autofree char *escaped = lexical_escape(texts[i][0]);
+
+        g_assert_cmpstr(escaped, ==, texts[i][1]);
+    }
+}
+
 int main(int argc, char **argv) {
     static const TestCase cases[] = {
             TEST_CASE(all_tokens_of_json_are_taken),
@@ -154,6 +168,7 @@ int main(int argc, char **argv) {
             TEST_CASE(bytes_that_are_no_text),
             TEST_CASE(the_document_ends_with_its_value),
             TEST_CASE(depth_has_a_limit),
+            TEST_CASE(controls_are_escaped),
             TEST_CASE(no_byte_behind_the_end_is_read),
     };
 
