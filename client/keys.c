@@ -11,7 +11,6 @@
 
 /* The service takes no more. */
 #define MAX_CONTENT_SIZE (256 * 1024 * 1024)
-#define CHUNK_SIZE (64 * 1024)
 
 GVariant *keys_from_options(
         const Options *options, unsigned groups, GVariantDict *extra, GError **error) {
@@ -25,26 +24,12 @@ GVariant *keys_from_options(
     return g_variant_dict_end(extra ? extra : &dict);
 }
 
-static int write_all(int fd, const guint8 *data, gsize size) {
-    while (size > 0) {
-        ssize_t n = write(fd, data, size);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return -errno;
-        data += n;
-        size -= (gsize)n;
-    }
-    return 0;
-}
-
 static int copy_stream(int from, int to) {
-    g_autofree guint8 *chunk = g_malloc(CHUNK_SIZE);
+    g_autofree guint8 *chunk = g_malloc(FILE_CHUNK_SIZE);
     gsize size = 0;
 
     for (;;) {
-        ssize_t n = read(from, chunk, CHUNK_SIZE);
+        ssize_t n = read(from, chunk, FILE_CHUNK_SIZE);
         int r;
 
         if (n < 0 && errno == EINTR)
@@ -54,7 +39,7 @@ static int copy_stream(int from, int to) {
         size += (gsize)n;
         if (size > MAX_CONTENT_SIZE)
             return -EFBIG;
-        r = write_all(to, chunk, (gsize)n);
+        r = file_write_all(to, chunk, (gsize)n);
         if (r < 0)
             return r;
     }

@@ -2,9 +2,9 @@
 
 #include <poll.h>
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
+#include "base/copy.h"
 #include "error.h"
 #include "keys.h"
 #include "progress.h"
@@ -14,32 +14,6 @@
 #include "vm.h"
 
 /* Verbs that move NVRAM: export, import. */
-
-#define CHUNK_SIZE (256 * 1024)
-#define HOLE_SIZE 4096
-
-static gboolean is_zero(const guint8 *data, gsize size) {
-    return size > 0 && data[0] == 0 && memcmp(data, data + 1, size - 1) == 0;
-}
-
-/* Holes stay holes: NVRAM can be 64 MiB of nearly nothing. Not so on standard output, which may be a
- * pipe, a device, or a file that holds something already. */
-static int write_sparse(int fd, const guint8 *data, gsize size) {
-    for (gsize n = 0; size > 0; data += n, size -= n) {
-        gsize block = MIN(size, HOLE_SIZE);
-        ssize_t written;
-
-        if (fd != STDOUT_FILENO && is_zero(data, block) && lseek(fd, (off_t)block, SEEK_CUR) >= 0) {
-            n = block;
-            continue;
-        }
-        written = write(fd, data, block);
-        if (written < 0 && errno != EINTR)
-            return -errno;
-        n = MAX(written, 0);
-    }
-    return 0;
-}
 
 /* Waits for data, and shows that it does. */
 static void wait_for_data(int fd, Progress *progress, guint64 done, guint64 total) {
@@ -52,7 +26,7 @@ static void wait_for_data(int fd, Progress *progress, guint64 done, guint64 tota
 
 /* RET_DONE is set in any case. */
 static int copy_pipe(int from, int to, Progress *progress, guint64 total, guint64 *ret_done) {
-    g_autofree guint8 *chunk = g_malloc(CHUNK_SIZE);
+    g_autofree guint8 *chunk = g_malloc(FILE_CHUNK_SIZE);
 
     *ret_done = 0;
     for (;;) {
@@ -60,12 +34,14 @@ static int copy_pipe(int from, int to, Progress *progress, guint64 total, guint6
         int r;
 
         wait_for_data(from, progress, *ret_done, total);
-        n = read(from, chunk, CHUNK_SIZE);
+        n = read(from, chunk, FILE_CHUNK_SIZE);
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
             return n < 0 ? -errno : 0;
-        r = write_sparse(to, chunk, (gsize)n);
+        /* standard output may be a pipe, a device, or a file that holds something already */
+        r = to == STDOUT_FILENO ? file_write_all(to, chunk, (gsize)n)
+                                : copy_chunk(to, chunk, (gsize)n);
         if (r < 0)
             return r;
         *ret_done += (guint64)n;

@@ -121,13 +121,9 @@ gboolean verb_verify(Context *context, char **arguments, GError **error) {
 }
 
 static GBytes *read_document(const char *filename, GError **error) {
-    g_auto(FileFd) fd = FILE_FD_NONE;
     GBytes *document = NULL;
-    int r;
+    int r = file_read(AT_FDCWD, filename, PARSE_MAX_SIZE, &document);
 
-    r = file_open_regular(AT_FDCWD, filename, &fd, NULL);
-    if (r == 0)
-        r = file_read_all(fd, PARSE_MAX_SIZE, &document);
     if (r == -ENOTSUP)
         g_set_error(
                 error, CLIENT_ERROR, CLIENT_ERROR_FAILURE, "%s: it is no regular file", filename);

@@ -10,42 +10,30 @@
 
 #include "base/file.h"
 
-#define CHUNK_SIZE (256 * 1024)
 #define HOLE_SIZE 4096
-
-static int write_all_at(int fd, const guint8 *data, gsize size, guint64 offset) {
-    while (size > 0) {
-        ssize_t n = pwrite(fd, data, size, (off_t)offset);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return -errno;
-        data += n;
-        size -= (gsize)n;
-        offset += (guint64)n;
-    }
-    return 0;
-}
 
 static gboolean is_zero(const guint8 *data, gsize size) {
     return size == 0 || (data[0] == 0 && memcmp(data, data + 1, size - 1) == 0);
 }
 
-/* Only the runs of blocks that hold anything. */
-static int write_chunk(int fd, const guint8 *chunk, gsize size, guint64 offset) {
+int copy_chunk(int to, const void *chunk, gsize size) {
+    const guint8 *data = chunk;
     gsize begin = 0;
 
     while (begin < size) {
         gsize end = begin;
+        gsize hole;
         int r;
 
-        while (end < size && !is_zero(chunk + end, MIN(HOLE_SIZE, size - end)))
+        while (end < size && !is_zero(data + end, MIN(HOLE_SIZE, size - end)))
             end += MIN(HOLE_SIZE, size - end);
-        r = write_all_at(fd, chunk + begin, end - begin, offset + begin);
+        r = file_write_all(to, data + begin, end - begin);
         if (r < 0)
             return r;
-        begin = end + MIN(HOLE_SIZE, size - end);
+        hole = MIN(HOLE_SIZE, size - end);
+        if (lseek(to, (off_t)hole, SEEK_CUR) < 0)
+            return -errno;
+        begin = end + hole;
     }
     return 0;
 }
@@ -60,11 +48,11 @@ static guint64 find_data(int fd, guint64 offset, guint64 size) {
 }
 
 static int copy_data(int from, int to, guint64 size) {
-    g_autofree guint8 *chunk = g_malloc(CHUNK_SIZE);
+    g_autofree guint8 *chunk = g_malloc(FILE_CHUNK_SIZE);
     guint64 offset = 0;
 
     while ((offset = find_data(from, offset, size)) < size) {
-        gsize wanted = MIN(CHUNK_SIZE, size - offset);
+        gsize wanted = MIN(FILE_CHUNK_SIZE, size - offset);
         gsize n;
         int r;
 
@@ -73,7 +61,9 @@ static int copy_data(int from, int to, guint64 size) {
             return r;
         if (n < wanted)
             return -ENODATA;
-        r = write_chunk(to, chunk, n, offset);
+        if (lseek(to, (off_t)offset, SEEK_SET) < 0)
+            return -errno;
+        r = copy_chunk(to, chunk, n);
         if (r < 0)
             return r;
         offset += n;

@@ -2,7 +2,17 @@
 
 #include "base/error.h"
 
+#include "base/text.h"
+
 G_DEFINE_QUARK(firmware_error, firmware_error)
+
+gboolean firmware_error_set_unreadable(GError **error, const char *path, int r) {
+    g_autofree char *safe = text_make_valid(path);
+
+    g_set_error(
+            error, FIRMWARE_ERROR, FIRMWARE_ERROR_IO, "cannot read %s: %s", safe, g_strerror(-r));
+    return FALSE;
+}
 
 const char *firmware_error_name(FirmwareError code) {
     switch (code) {

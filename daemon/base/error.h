@@ -47,5 +47,8 @@ typedef enum FirmwareError {
     FIRMWARE_ERROR_IO,
 } FirmwareError;
 
+/* Sets FIRMWARE_ERROR_IO: PATH could not be read; R is a negative errno. Returns FALSE. */
+gboolean firmware_error_set_unreadable(GError **error, const char *path, int r);
+
 /* The D-Bus name of an error: a static string. */
 const char *firmware_error_name(FirmwareError code);

@@ -6,8 +6,6 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#define DIGEST_CHUNK_SIZE (256 * 1024)
-
 /* Clocks of one host that differ by less than this are taken for one. */
 #define CLOCK_SKEW (10 * G_USEC_PER_SEC)
 
@@ -130,13 +128,31 @@ int file_read_all(int fd, gsize limit, GBytes **ret_bytes) {
     return 0;
 }
 
+int file_read(int dir_fd, const char *path, gsize limit, GBytes **ret_bytes) {
+    g_auto(FileFd) fd = FILE_FD_NONE;
+    int r = file_open_regular(dir_fd, path, &fd, NULL);
+
+    return r < 0 ? r : file_read_all(fd, limit, ret_bytes);
+}
+
+int file_write_all(int fd, const void *data, gsize size) {
+    for (gsize done = 0; done < size;) {
+        ssize_t n = write(fd, (const char *)data + done, size - done);
+
+        if (n < 0 && errno != EINTR)
+            return -errno;
+        done += (gsize)MAX(n, 0);
+    }
+    return 0;
+}
+
 int file_digest(int fd, guint64 size, char **ret) {
     g_autoptr(GChecksum) checksum = g_checksum_new(G_CHECKSUM_SHA256);
-    g_autofree guint8 *chunk = g_malloc(DIGEST_CHUNK_SIZE);
+    g_autofree guint8 *chunk = g_malloc(FILE_CHUNK_SIZE);
     guint64 offset = 0;
 
     while (offset < size) {
-        gsize wanted = MIN(DIGEST_CHUNK_SIZE, size - offset);
+        gsize wanted = MIN(FILE_CHUNK_SIZE, size - offset);
         gsize n;
         int r;
 

@@ -58,12 +58,22 @@ int file_open_regular(int dir_fd, const char *path, FileFd *ret_fd, struct stat 
 /* PATH is /dev/null, itself or through links: how files of configuration are hidden. */
 gboolean file_is_null_device(int dir_fd, const char *path);
 
+/* How much of a large file is read or written at once. */
+#define FILE_CHUNK_SIZE (256 * 1024)
+
 /* Reads up to SIZE bytes from OFFSET: fewer only at the end of the file. */
 int file_read_at(int fd, guint64 offset, void *buffer, gsize size, gsize *ret_size)
         G_GNUC_WARN_UNUSED_RESULT;
 
 /* All of the file. -EFBIG: it holds more than LIMIT bytes. */
 int file_read_all(int fd, gsize limit, GBytes **ret_bytes) G_GNUC_WARN_UNUSED_RESULT;
+
+/* All of the regular file PATH, links followed; errors are those of the two above. */
+int file_read(int dir_fd, const char *path, gsize limit, GBytes **ret_bytes)
+        G_GNUC_WARN_UNUSED_RESULT;
+
+/* Writes all of DATA at FD's position. */
+int file_write_all(int fd, const void *data, gsize size) G_GNUC_WARN_UNUSED_RESULT;
 
 /* SHA-256 of the first SIZE bytes, in hexadecimal. -ENODATA: the file is shorter. */
 int file_digest(int fd, guint64 size, char **ret) G_GNUC_WARN_UNUSED_RESULT;

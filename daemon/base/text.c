@@ -23,6 +23,10 @@ gboolean text_is_valid(const char *text) {
     return text_find_invalid(text, strlen(text)) == NULL;
 }
 
+int text_compare(gconstpointer a, gconstpointer b) {
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
 char *text_escape(const char *text) {
     g_autoptr(GString) escaped = g_string_new(NULL);
     const char *end = text + strlen(text);

@@ -15,6 +15,9 @@ const char *text_find_invalid(const char *text, gsize length);
 
 gboolean text_is_valid(const char *text);
 
+/* For g_ptr_array_sort() of strings: by their bytes. */
+int text_compare(gconstpointer a, gconstpointer b);
+
 /* TEXT with each byte of what is unacceptable, a backslash or a control character (U+0080 to U+009F,
  * which steer terminals, too) written as \xNN. */
 char *text_escape(const char *text) G_GNUC_WARN_UNUSED_RESULT;

@@ -10,12 +10,6 @@
 #include "base/file.h"
 #include "base/text.h"
 
-static gboolean system_failed(int r, const char *path, GError **error) {
-    g_set_error(
-            error, FIRMWARE_ERROR, FIRMWARE_ERROR_IO, "cannot read %s: %s", path, g_strerror(-r));
-    return FALSE;
-}
-
 static gboolean check_number(guint n, const char *path, GError **error) {
     if (n <= CATALOG_MAX_FILES)
         return TRUE;
@@ -91,7 +85,7 @@ static gboolean read_entry(
     } else {
         r = catalog_file_read(listing->reading, layer->kind, depth, dir_fd, path, previous, &file);
         if (r < 0)
-            return system_failed(r, path, error);
+            return firmware_error_set_unreadable(error, path, r);
         if (file)
             g_ptr_array_add(files, file);
     }
@@ -107,7 +101,8 @@ static gboolean read_layer(
     file_visit_directory(listing->reading->visitor, layer->directory);
     dir = opendir(layer->directory);
     if (!dir)
-        return file_is_at_fault(-errno) || system_failed(-errno, layer->directory, error);
+        return file_is_at_fault(-errno) ||
+                firmware_error_set_unreadable(error, layer->directory, -errno);
 
     while (errno = 0, (entry = readdir(dir))) {
         if (!catalog_file_is_name(entry->d_name))
@@ -120,7 +115,7 @@ static gboolean read_layer(
         if (!read_entry(listing, depth, dirfd(dir), entry->d_name, files, error))
             return FALSE;
     }
-    return errno == 0 || system_failed(-errno, layer->directory, error);
+    return errno == 0 || firmware_error_set_unreadable(error, layer->directory, -errno);
 }
 
 GPtrArray *catalog_list_files(const CatalogListing *listing, GError **error) {

@@ -2,8 +2,6 @@
 
 #include "core/catalog.h"
 
-#include <string.h>
-
 #include "base/error.h"
 #include "core/flash.h"
 #include "base/text.h"
@@ -191,12 +189,9 @@ static gboolean settle_group(const Build *build, const Group *group, GError **er
 
     if (effective->descriptor) {
         r = catalog_file_probe_images(&build->reading, effective, &executable, &nvram_template);
-        if (r < 0) {
-            g_set_error(
-                    error, FIRMWARE_ERROR, FIRMWARE_ERROR_IO, "cannot read the images of %s: %s",
-                    effective->path, g_strerror(-r));
-            return FALSE;
-        }
+        if (r < 0)
+            return firmware_error_set_unreadable(
+                    error, effective->descriptor->executable.filename, r);
         is_same = is_same && image_info_equal(&executable, &effective->executable) &&
                 image_info_equal(&nvram_template, &effective->nvram_template);
     }
@@ -215,10 +210,6 @@ static void publish_file(Catalog *catalog, CatalogFile *file) {
 
 /* -- all of them ------------------------------------------------------------------------- */
 
-static int compare_strings(gconstpointer a, gconstpointer b) {
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 static void collect_architectures(Catalog *catalog) {
     g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
     g_autoptr(GPtrArray) architectures = g_ptr_array_new();
@@ -235,7 +226,7 @@ static void collect_architectures(Catalog *catalog) {
         }
     }
 
-    g_ptr_array_sort(architectures, compare_strings);
+    g_ptr_array_sort(architectures, text_compare);
     g_ptr_array_add(architectures, NULL);
     catalog->architectures = (GStrv)g_ptr_array_free(g_steal_pointer(&architectures), FALSE);
 }

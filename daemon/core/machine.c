@@ -72,12 +72,6 @@ static GPtrArray *read_boards(const char *text, gsize size, GChecksum *digest, c
     return g_steal_pointer(&boards);
 }
 
-static gboolean system_failed(GError **error, const char *path, int r) {
-    g_set_error(
-            error, FIRMWARE_ERROR, FIRMWARE_ERROR_IO, "cannot read %s: %s", path, g_strerror(-r));
-    return FALSE;
-}
-
 static void add_problem(MachineTable *table, const char *path, const char *text) {
     MachineProblem *problem = g_new0(MachineProblem, 1);
 
@@ -88,7 +82,6 @@ static void add_problem(MachineTable *table, const char *path, const char *text)
 
 /* FALSE where the system failed; what is wrong with the file is a problem. */
 static gboolean load_file(MachineTable *table, const char *path, GError **error) {
-    g_auto(FileFd) fd = FILE_FD_NONE;
     g_autoptr(GBytes) bytes = NULL;
     g_autoptr(GPtrArray) boards = NULL;
     g_autofree char *fault = NULL;
@@ -96,11 +89,9 @@ static gboolean load_file(MachineTable *table, const char *path, GError **error)
     gsize size;
     int r;
 
-    r = file_open_regular(AT_FDCWD, path, &fd, NULL);
-    if (r >= 0)
-        r = file_read_all(fd, TABLE_MAX_SIZE, &bytes);
+    r = file_read(AT_FDCWD, path, TABLE_MAX_SIZE, &bytes);
     if (r < 0 && !file_is_at_fault(r))
-        return system_failed(error, path, r);
+        return firmware_error_set_unreadable(error, path, r);
     if (r < 0) {
         if (!file_is_null_device(AT_FDCWD, path))
             add_problem(table, path, g_strerror(-r));
@@ -121,10 +112,6 @@ static gboolean load_file(MachineTable *table, const char *path, GError **error)
     return TRUE;
 }
 
-static int compare_strings(gconstpointer a, gconstpointer b) {
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 /* Adds to PATHS (file name -> path) what DIRECTORY has. */
 static gboolean find_files(GHashTable *paths, const char *directory, GError **error) {
     g_autoptr(GDir) dir = NULL;
@@ -133,7 +120,7 @@ static gboolean find_files(GHashTable *paths, const char *directory, GError **er
     errno = 0; /* which g_dir_open() keeps */
     dir = g_dir_open(directory, 0, NULL);
     if (!dir)
-        return file_is_at_fault(-errno) || system_failed(error, directory, -errno);
+        return file_is_at_fault(-errno) || firmware_error_set_unreadable(error, directory, -errno);
 
     while ((name = g_dir_read_name(dir)))
         if (g_str_has_suffix(name, ".conf") && name[0] != '.')
@@ -152,7 +139,7 @@ static void collect_architectures(MachineTable *table) {
                 g_ptr_array_add(table->architectures, g_strdup(*architecture));
     }
 
-    g_ptr_array_sort(table->architectures, compare_strings);
+    g_ptr_array_sort(table->architectures, text_compare);
     g_ptr_array_add(table->architectures, NULL);
 }
 
@@ -179,7 +166,7 @@ MachineTable *machine_table_load(
     g_hash_table_iter_init(&iter, paths);
     while (g_hash_table_iter_next(&iter, &name, NULL))
         g_ptr_array_add(names, name);
-    g_ptr_array_sort(names, compare_strings);
+    g_ptr_array_sort(names, text_compare);
 
     for (guint i = 0; i < names->len; i++) {
         const char *path = g_hash_table_lookup(paths, names->pdata[i]);

@@ -239,12 +239,7 @@ static gboolean probe(const Firmware *firmware, Part part, Content *ret, GError 
     *ret = CONTENT_UNKNOWN;
     if (image->filename && g_str_equal(image->format, image_format_to_string(IMAGE_FORMAT_RAW)))
         r = content_probe(image->filename, ret);
-    if (r >= 0)
-        return TRUE;
-    g_set_error(
-            error, FIRMWARE_ERROR, FIRMWARE_ERROR_IO, "cannot read %s: %s", image->filename,
-            g_strerror(-r));
-    return FALSE;
+    return r >= 0 || firmware_error_set_unreadable(error, image->filename, r);
 }
 
 static gboolean check_contents(const Firmware *firmware, GError **error) {
@@ -311,12 +306,8 @@ gboolean lint_images(
     check_secure_boot(&firmware);
     r = catalog_file_probe_images(
             &reading, &firmware.file, &firmware.file.executable, &firmware.file.nvram_template);
-    if (r < 0) {
-        g_set_error(
-                error, FIRMWARE_ERROR, FIRMWARE_ERROR_IO, "cannot read %s: %s",
-                descriptor->executable.filename, g_strerror(-r));
-        return FALSE;
-    }
+    if (r < 0)
+        return firmware_error_set_unreadable(error, descriptor->executable.filename, r);
 
     check_image(&firmware, PART_EXECUTABLE, &firmware.file.executable);
     check_image(&firmware, PART_TEMPLATE, &firmware.file.nvram_template);

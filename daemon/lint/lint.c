@@ -4,7 +4,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <string.h>
 
 #include "core/catalog.h"
 #include "base/error.h"
@@ -24,17 +23,13 @@ typedef struct Lint {
 
 /* -- one descriptor ---------------------------------------------------------------------- */
 
-static int compare_strings(gconstpointer a, gconstpointer b) {
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 /* In any order, they say the same. */
 static void append_sorted(GString *key, GStrv strings) {
     g_autoptr(GPtrArray) sorted = g_ptr_array_new();
 
     for (; *strings; strings++)
         g_ptr_array_add(sorted, *strings);
-    g_ptr_array_sort(sorted, compare_strings);
+    g_ptr_array_sort(sorted, text_compare);
     for (guint i = 0; i < sorted->len; i++)
         g_string_append_printf(key, "%s\n", (const char *)sorted->pdata[i]);
     g_string_append_c(key, '\n');
@@ -95,14 +90,6 @@ static gboolean check_document(Lint *lint, const char *path, GBytes *document, G
 
 /* -- files and directories --------------------------------------------------------------- */
 
-static gboolean system_failed(int r, const char *path, GError **error) {
-    g_autofree char *safe = text_make_valid(path);
-
-    g_set_error(
-            error, FIRMWARE_ERROR, FIRMWARE_ERROR_IO, "cannot read %s: %s", safe, g_strerror(-r));
-    return FALSE;
-}
-
 /* IS_NAMED: the caller named the file itself; otherwise it is one of a directory. */
 static gboolean check_failure(
         Lint *lint, const char *path, gboolean is_named, int r, GError **error) {
@@ -110,7 +97,7 @@ static gboolean check_failure(
     gboolean is_there = lstat(path, &st) == 0;
 
     if (!file_is_at_fault(r))
-        return system_failed(r, path, error);
+        return firmware_error_set_unreadable(error, path, r);
 
     if (r == -ENOTSUP && file_is_null_device(AT_FDCWD, path))
         return TRUE;
@@ -131,12 +118,9 @@ static gboolean check_failure(
 
 static gboolean check_file(Lint *lint, const char *path, gboolean is_named, GError **error) {
     g_autofree char *name = g_path_get_basename(path);
-    g_auto(FileFd) fd = FILE_FD_NONE;
     g_autoptr(GBytes) document = NULL;
-    int r = file_open_regular(AT_FDCWD, path, &fd, NULL);
+    int r = file_read(AT_FDCWD, path, PARSE_MAX_SIZE, &document);
 
-    if (r >= 0)
-        r = file_read_all(fd, PARSE_MAX_SIZE, &document);
     if (r == -ENOTSUP && !is_named)
         return TRUE;
 
@@ -170,8 +154,8 @@ static gboolean read_names(DIR *dir, GPtrArray *names, const char *path, GError 
         if (catalog_file_is_name(entry->d_name))
             g_ptr_array_add(names, g_strdup(entry->d_name));
     if (errno != 0)
-        return system_failed(-errno, path, error);
-    g_ptr_array_sort(names, compare_strings);
+        return firmware_error_set_unreadable(error, path, -errno);
+    g_ptr_array_sort(names, text_compare);
     return TRUE;
 }
 

@@ -104,9 +104,7 @@ static gboolean probe_images(CatalogFile *file, GError **error) {
     int r = catalog_file_probe_images(&reading, file, &file->executable, &file->nvram_template);
 
     if (r < 0)
-        return failed(
-                error, FIRMWARE_ERROR_IO, "cannot read the images of %s: %s",
-                file->descriptor->executable.filename, g_strerror(-r));
+        return firmware_error_set_unreadable(error, file->descriptor->executable.filename, r);
     if (catalog_file_check_images(file, reasons))
         return TRUE;
     return failed(error, FIRMWARE_ERROR_IMAGE_UNUSABLE, "%s", (const char *)reasons->pdata[0]);

@@ -15,10 +15,6 @@
 
 /* -- finding ------------------------------------------------------------------------------ */
 
-static int compare_strings(gconstpointer a, gconstpointer b) {
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 static void find_drop_ins(const char *directory, const char *name, GHashTable *drop_ins) {
     g_autofree char *path = g_strconcat(directory, "/", name, ".d", NULL);
     g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
@@ -53,7 +49,7 @@ GPtrArray *config_files_find(const char *const *directories, const char *name) {
     g_hash_table_iter_init(&iter, drop_ins);
     while (g_hash_table_iter_next(&iter, &file, NULL))
         g_ptr_array_add(names, file);
-    g_ptr_array_sort(names, compare_strings);
+    g_ptr_array_sort(names, text_compare);
     for (guint i = 0; i < names->len; i++)
         g_ptr_array_add(paths, g_strdup(g_hash_table_lookup(drop_ins, names->pdata[i])));
     return paths;
@@ -156,16 +152,6 @@ static void read_lines(
     }
 }
 
-static int read_bytes(const char *path, GBytes **ret) {
-    g_auto(FileFd) fd = FILE_FD_NONE;
-    int r;
-
-    r = file_open_regular(AT_FDCWD, path, &fd, NULL);
-    if (r < 0)
-        return r;
-    return file_read_all(fd, MAX_SIZE, ret);
-}
-
 static void read_file(const char *path, const ConfigKey *keys, gpointer data) {
     g_autoptr(GBytes) bytes = NULL;
     const char *text;
@@ -174,7 +160,7 @@ static void read_file(const char *path, const ConfigKey *keys, gpointer data) {
 
     if (file_is_null_device(AT_FDCWD, path))
         return;
-    r = read_bytes(path, &bytes);
+    r = file_read(AT_FDCWD, path, MAX_SIZE, &bytes);
     if (r < 0) {
         g_warning("%s is ignored: %s", path, g_strerror(-r));
         return;

@@ -191,6 +191,7 @@ gboolean vmdraft_write_pin(VMDraft *draft, const Pin *pin, GError **error) {
     g_autoptr(GBytes) bytes = NULL;
     g_autoptr(Pin) again = NULL;
     gsize length = strlen(json);
+    int r;
 
     /* what could not be read again must not be kept */
     bytes = g_bytes_new_static(json, length);
@@ -202,15 +203,10 @@ gboolean vmdraft_write_pin(VMDraft *draft, const Pin *pin, GError **error) {
     if (!vmdraft_create(draft, VMSTORE_PIN_NAME, &fd, error))
         return FALSE;
 
-    for (gsize done = 0; done < length;) {
-        ssize_t n = write(fd, json + done, length - done);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return draft_failed(draft, error, -errno, VMSTORE_PIN_NAME);
-        done += (gsize)n;
-    }
-    return fsync(fd) == 0 || draft_failed(draft, error, -errno, VMSTORE_PIN_NAME);
+    r = file_write_all(fd, json, length);
+    if (r == 0 && fsync(fd) < 0)
+        r = -errno;
+    return r == 0 || draft_failed(draft, error, r, VMSTORE_PIN_NAME);
 }
 
 /* A VM that is kept has its lock file, lease and all; a new one gets one. */

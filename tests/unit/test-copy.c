@@ -219,6 +219,23 @@ static void files_that_cannot_be_used_are_told(void) {
     g_assert_cmpint(copy_file(from, full, 3, 3), ==, -ENOSPC);
 }
 
+/* As from a pipe, chunk by chunk. */
+static void chunks_keep_holes(void) {
+    g_autoptr(TestDir) dir = test_dir_new();
+    g_auto(FileFd) to = open_in(dir, "copy", O_RDWR | O_CREAT);
+    g_autofree guint8 *zeros = g_malloc0(MIB);
+    guint8 end[4] = "";
+    gsize n;
+
+    g_assert_cmpint(copy_chunk(to, "abc", 3), ==, 0);
+    g_assert_cmpint(copy_chunk(to, zeros, MIB), ==, 0);
+    g_assert_cmpint(copy_chunk(to, "def", 3), ==, 0);
+    g_assert_cmpint(file_read_at(to, MIB + 3, end, sizeof end, &n), ==, 0);
+    g_assert_cmpmem(end, n, "def", 3);
+    g_assert_cmpint(stat_of(to).st_blocks * 512, <, MIB / 2);
+    g_assert_cmpint(copy_chunk(-1, "a", 1), ==, -EBADF);
+}
+
 int main(int argc, char **argv) {
     static const TestCase cases[] = {
             TEST_CASE(each_size_is_copied),
@@ -228,6 +245,7 @@ int main(int argc, char **argv) {
             TEST_CASE(memory_files_are_copied),
             TEST_CASE(positions_stay),
             TEST_CASE(a_file_that_is_too_short_is_told),
+            TEST_CASE(chunks_keep_holes),
             TEST_CASE(files_that_cannot_be_used_are_told),
     };
 

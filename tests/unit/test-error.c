@@ -2,6 +2,8 @@
 
 #include "base/error.h"
 
+#include <errno.h>
+
 #include "util.h"
 
 typedef struct Name {
@@ -46,11 +48,20 @@ static void no_two_codes_share_a_name(void) {
                     firmware_error_name(names[i].code), !=, firmware_error_name(names[j].code));
 }
 
+static void a_file_that_cannot_be_read_is_named(void) {
+    g_autoptr(GError) error = NULL;
+
+    g_assert_false(firmware_error_set_unreadable(&error, "/a\xff", -EMFILE));
+    g_assert_error(error, FIRMWARE_ERROR, FIRMWARE_ERROR_IO);
+    g_assert_cmpstr(error->message, ==, "cannot read /a\\xff: Too many open files");
+}
+
 int main(int argc, char **argv) {
     static const TestCase cases[] = {
             TEST_CASE(each_code_has_its_name),
             TEST_CASE(no_code_is_left_out),
             TEST_CASE(no_two_codes_share_a_name),
+            TEST_CASE(a_file_that_cannot_be_read_is_named),
     };
 
     return test_main(argc, argv, "error", cases, G_N_ELEMENTS(cases));

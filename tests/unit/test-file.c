@@ -84,6 +84,16 @@ static void reading_stops_at_the_end(void) {
     g_assert_cmpint(file_read_at(-1, 0, buffer, 1, &size), ==, -EBADF);
 }
 
+static gpointer count_bytes(gpointer fd) {
+    char buffer[4096];
+    gsize total = 0;
+    ssize_t n;
+
+    while ((n = read(GPOINTER_TO_INT(fd), buffer, sizeof buffer)) > 0)
+        total += (gsize)n;
+    return GSIZE_TO_POINTER(total);
+}
+
 static void all_is_read_up_to_a_limit(void) {
     g_autoptr(TestDir) dir = test_dir_new();
     g_auto(FileFd) fd = FILE_FD_NONE;
@@ -109,34 +119,66 @@ static void an_empty_file_is_read(void) {
     g_assert_cmpuint(g_bytes_get_size(bytes), ==, 0);
 }
 
-static void assert_digest(int fd, guint64 size, const char *expected) {
+static void a_file_is_read_by_its_name(void) {
+    g_autoptr(TestDir) dir = test_dir_new();
+    g_auto(FileFd) dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    g_autoptr(GBytes) bytes = NULL;
+    GBytes *unset = NULL;
+
+    test_write_text(dir, "a", "hello");
+    g_assert_cmpint(file_read(dir_fd, "a", 5, &bytes), ==, 0);
+    g_assert_cmpmem(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), "hello", 5);
+    g_assert_cmpint(file_read(dir_fd, "a", 4, &unset), ==, -EFBIG);
+    g_assert_cmpint(file_read(dir_fd, "b", 4, &unset), ==, -ENOENT);
+    g_assert_cmpint(file_read(AT_FDCWD, "/dev/zero", 4, &unset), ==, -ENOTSUP);
+    g_assert_null(unset);
+}
+
+static void all_is_written(void) {
+    static const char data[300000] = "begin";
+    int ends[2];
+    GThread *reader;
+
+    /* a pipe takes less than this at once */
+    g_assert_no_errno(pipe2(ends, O_CLOEXEC));
+    reader = g_thread_new("reader", count_bytes, GINT_TO_POINTER(ends[0]));
+    g_assert_cmpint(file_write_all(ends[1], data, sizeof data), ==, 0);
+    file_fd_close(ends[1]);
+    g_assert_cmpuint(GPOINTER_TO_SIZE(g_thread_join(reader)), ==, sizeof data);
+    g_assert_cmpint(file_write_all(ends[0], data, 1), ==, -EBADF);
+    file_fd_close(ends[0]);
+}
+
+static void assert_digest(const char *dir, const char *name, guint64 size, const char *expected) {
+    g_auto(FileFd) fd = FILE_FD_NONE;
     g_autofree char *digest = NULL;
 
-    g_assert_cmpint(file_digest(fd, size, &digest), ==, 0);
+    g_assert_cmpint(open_below(dir, name, &fd, NULL), ==, 0);
+    g_assert_cmpint(file_digest(fd, size, &digest), ==, expected ? 0 : -ENODATA);
     g_assert_cmpstr(digest, ==, expected);
 }
 
 static void digests_are_sha_256(void) {
     g_autoptr(TestDir) dir = test_dir_new();
     g_autofree char *data = g_strnfill(1000000, 'a');
-    g_auto(FileFd) abc = FILE_FD_NONE;
-    g_auto(FileFd) million = FILE_FD_NONE;
-    char *digest = NULL;
+    char *unset = NULL;
 
     test_write_text(dir, "abc", "abc");
     test_write(dir, "million", data, 1000000);
-    g_assert_cmpint(open_below(dir, "abc", &abc, NULL), ==, 0);
-    g_assert_cmpint(open_below(dir, "million", &million, NULL), ==, 0);
     /* FIPS 180-2, appendix B */
-    assert_digest(abc, 3, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     assert_digest(
-            million, 1000000, "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
-    assert_digest(abc, 0, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+            dir, "abc", 3, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    assert_digest(
+            dir, "million", 1000000,
+            "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
+    assert_digest(
+            dir, "abc", 0, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
     /* the beginning of a file */
-    assert_digest(million, 1, "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb");
-    g_assert_cmpint(file_digest(abc, 4, &digest), ==, -ENODATA);
-    g_assert_cmpint(file_digest(-1, 3, &digest), ==, -EBADF);
-    g_assert_null(digest);
+    assert_digest(
+            dir, "million", 1, "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb");
+    assert_digest(dir, "abc", 4, NULL);
+    g_assert_cmpint(file_digest(-1, 3, &unset), ==, -EBADF);
+    g_assert_null(unset);
 }
 
 static void closing_keeps_errno(void) {
@@ -173,6 +215,7 @@ int main(int argc, char **argv) {
             TEST_CASE(regular_files_are_opened),   TEST_CASE(a_directory_may_be_the_base),
             TEST_CASE(other_files_are_not_opened), TEST_CASE(reading_stops_at_the_end),
             TEST_CASE(all_is_read_up_to_a_limit),  TEST_CASE(an_empty_file_is_read),
+            TEST_CASE(a_file_is_read_by_its_name), TEST_CASE(all_is_written),
             TEST_CASE(digests_are_sha_256),        TEST_CASE(closing_keeps_errno),
             TEST_CASE(variables_close_their_file), TEST_CASE(the_system_is_told_from_a_file),
     };
