@@ -2,11 +2,11 @@
 
 #include "core/machine.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <fnmatch.h>
 #include <string.h>
 
+#include "base/conf-files.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/text.h"
@@ -112,22 +112,6 @@ static gboolean load_file(MachineTable *table, const char *path, GError **error)
     return TRUE;
 }
 
-/* Adds to PATHS (file name -> path) what DIRECTORY has. */
-static gboolean find_files(GHashTable *paths, const char *directory, GError **error) {
-    g_autoptr(GDir) dir = NULL;
-    const char *name;
-
-    errno = 0; /* which g_dir_open() keeps */
-    dir = g_dir_open(directory, 0, NULL);
-    if (!dir)
-        return file_is_at_fault(-errno) || firmware_error_set_unreadable(error, directory, -errno);
-
-    while ((name = g_dir_read_name(dir)))
-        if (g_str_has_suffix(name, ".conf") && name[0] != '.')
-            g_hash_table_replace(paths, g_strdup(name), g_build_filename(directory, name, NULL));
-    return TRUE;
-}
-
 static void collect_architectures(MachineTable *table) {
     g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
 
@@ -146,10 +130,7 @@ static void collect_architectures(MachineTable *table) {
 MachineTable *machine_table_load(
         const char *const *directories, const FileVisitor *visitor, GError **error) {
     g_autoptr(MachineTable) table = g_atomic_rc_box_new0(MachineTable);
-    g_autoptr(GHashTable) paths = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-    g_autoptr(GPtrArray) names = g_ptr_array_new();
-    GHashTableIter iter;
-    gpointer name;
+    g_autoptr(GPtrArray) paths = NULL;
 
     table->boards = g_ptr_array_new_with_free_func((GDestroyNotify)board_free);
     table->aliases = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
@@ -157,22 +138,12 @@ MachineTable *machine_table_load(
     table->architectures = g_ptr_array_new_with_free_func(g_free);
     table->digest = g_checksum_new(G_CHECKSUM_SHA256);
 
-    for (; *directories; directories++) {
-        file_visit_directory(visitor, *directories);
-        if (!find_files(paths, *directories, error))
-            return NULL;
-    }
-
-    g_hash_table_iter_init(&iter, paths);
-    while (g_hash_table_iter_next(&iter, &name, NULL))
-        g_ptr_array_add(names, name);
-    g_ptr_array_sort(names, text_compare);
-
-    for (guint i = 0; i < names->len; i++) {
-        const char *path = g_hash_table_lookup(paths, names->pdata[i]);
-
-        file_visit(visitor, path); /* it can be a link */
-        if (!load_file(table, path, error))
+    paths = conf_files_list(directories, visitor, error);
+    if (!paths)
+        return NULL;
+    for (guint i = 0; i < paths->len; i++) {
+        file_visit(visitor, paths->pdata[i]); /* it can be a link */
+        if (!load_file(table, paths->pdata[i], error))
             return NULL;
     }
     collect_architectures(table);

@@ -5,7 +5,7 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "base/file.h"
+#include "base/conf-files.h"
 #include "base/text.h"
 
 /* One file; all keys together take less than 1 KiB. */
@@ -15,43 +15,30 @@
 
 /* -- finding ------------------------------------------------------------------------------ */
 
-static void find_drop_ins(const char *directory, const char *name, GHashTable *drop_ins) {
-    g_autofree char *path = g_strconcat(directory, "/", name, ".d", NULL);
-    g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
-    const char *file;
-
-    while (dir && (file = g_dir_read_name(dir)))
-        if (g_str_has_suffix(file, ".conf") && file[0] != '.')
-            g_hash_table_replace(drop_ins, g_strdup(file), g_strconcat(path, "/", file, NULL));
-}
-
 GPtrArray *config_files_find(const char *const *directories, const char *name) {
-    g_autoptr(GHashTable) drop_ins = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-    g_autoptr(GPtrArray) names = g_ptr_array_new();
+    g_autoptr(GStrvBuilder) drop_in_directories = g_strv_builder_new();
+    g_autoptr(GPtrArray) drop_ins = NULL;
+    g_autoptr(GError) error = NULL;
+    g_auto(GStrv) drop_in_strv = NULL;
     GPtrArray *paths = g_ptr_array_new_with_free_func(g_free);
-    g_autofree char *main_file = NULL;
-    GHashTableIter iter;
-    gpointer file;
 
     for (; *directories; directories++) {
-        struct stat st;
         g_autofree char *path = g_strconcat(*directories, "/", name, NULL);
+        g_autofree char *drop_in_directory = g_strconcat(path, ".d", NULL);
 
-        find_drop_ins(*directories, name, drop_ins);
-        if (stat(path, &st) == 0) {
-            g_free(main_file);
-            main_file = g_steal_pointer(&path);
+        g_strv_builder_add(drop_in_directories, drop_in_directory);
+        if (g_file_test(path, G_FILE_TEST_EXISTS)) {
+            g_ptr_array_set_size(paths, 0);
+            g_ptr_array_add(paths, g_steal_pointer(&path));
         }
     }
-    if (main_file)
-        g_ptr_array_add(paths, g_steal_pointer(&main_file));
 
-    g_hash_table_iter_init(&iter, drop_ins);
-    while (g_hash_table_iter_next(&iter, &file, NULL))
-        g_ptr_array_add(names, file);
-    g_ptr_array_sort(names, text_compare);
-    for (guint i = 0; i < names->len; i++)
-        g_ptr_array_add(paths, g_strdup(g_hash_table_lookup(drop_ins, names->pdata[i])));
+    drop_in_strv = g_strv_builder_end(drop_in_directories);
+    drop_ins = conf_files_list((const char *const *)drop_in_strv, NULL, &error);
+    if (drop_ins)
+        g_ptr_array_extend_and_steal(paths, g_steal_pointer(&drop_ins));
+    else
+        g_warning("drop-ins are ignored: %s", error->message);
     return paths;
 }
 
