@@ -125,6 +125,15 @@ def test_machine_table(service, cli):
     section = re.sub("^(aliases|canonical).*", "", section, flags=re.MULTILINE)
     (table / "90-acme.conf").write_text(section.replace("[pc-q35-*]", "[acme-*]"))
     assert cli.json(*words)["mapping"]["executable"]["flash"]["num-blocks"] == 892
+    home = service.directory / "home"
+    config = home / "vmfirmwared" / "vmfirmwared.conf"
+    config.parent.mkdir(parents=True)
+    directories = f"{paths.machines_directory()}:{table}"
+    config.write_text(f"[Catalog]\nMachineDirectories={directories}\nOther=1\n")
+    words_of_user = ["record", path, "--user", "--json=short"]
+    status, output, errors = cli.raw(*words_of_user, environment={"XDG_CONFIG_HOME": str(home)})
+    assert status == 0 and json.loads(output) == cli.json(*words)
+    assert errors == (f'vmfirmwarectl: {config}:3: unknown key "Other" in section [Catalog]\n')
     (table / "91-broken.conf").write_text("nonsense")
     status, output, errors = cli.raw(*words)
     assert status == 0 and output and "91-broken.conf" in errors and "left out" in errors
