@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "vm/confine.h"
 
 #define ANSWER_TIMEOUT_SEC 10
@@ -185,7 +186,7 @@ static void read_machines(Emulator *emulator, JsonArray *machines) {
         const char *alias_name =
                 machine ? json_object_get_string_member_with_default(machine, "alias", NULL) : NULL;
 
-        if (name && alias_name) {
+        if (name && alias_name && text_is_valid(name) && text_is_valid(alias_name)) {
             Alias *alias = g_new0(Alias, 1);
             alias->name = g_strdup(alias_name);
             alias->canonical = g_strdup(name);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The program: its name on the bus, its options, its end, and the user's own bus."""
 
+import json
 import os
 import signal
 import subprocess
@@ -11,7 +12,7 @@ from lib import bus as buses
 from lib import paths
 from lib.client import NAME, Client
 from lib.daemon import Daemon
-from lib.descriptors import Layer
+from lib.descriptors import Layer, target
 
 
 def run(*arguments, **environment):
@@ -151,6 +152,19 @@ def test_broken_qemu_falls_back_to_the_machine_table(service, script):
     resolution = client.select("x86_64", "q35")
     assert (resolution["name"], resolution["machine"]) == ("x", "q35")
     assert service.daemon.children() == []
+
+
+def test_machine_types_that_no_reply_can_carry_are_left_out(service):
+    programs = service.directory / "programs"
+    programs.mkdir()
+    qemu = programs / "qemu-system-x86_64"
+    machines = [{"name": "pc-q35-\uffff", "alias": "q35"}, {"name": "pc-i440fx-9.9", "alias": "pc"}]
+    qemu.write_text(f"#!/bin/sh\nprintf '%s' '{json.dumps({'return': machines})}'\n")
+    qemu.chmod(0o755)
+    service.add("x", targets=[target("x86_64", "*")])
+    client = service.start(path=programs)
+    assert client.select("x86_64", "q35")["machine"] == "q35"
+    assert client.select("x86_64", "pc")["machine"] == "pc-i440fx-9.9"
 
 
 def test_user_layer_lies_above_the_default_layers(tmp_path, service):
