@@ -2,31 +2,31 @@
 
 #include "base/vocab.h"
 
-static const char *const interface_words[] = {
-        [FIRMWARE_INTERFACE_BIOS] = "bios",
-        [FIRMWARE_INTERFACE_OPENFIRMWARE] = "openfirmware",
-        [FIRMWARE_INTERFACE_UBOOT] = "uboot",
-        [FIRMWARE_INTERFACE_UEFI] = "uefi",
-};
+const char *const firmware_interface_words[] = {"uefi", "bios", "openfirmware", "uboot", NULL};
 
-static const char *const device_words[] = {
+const char *const firmware_device_words[] = {
         [FIRMWARE_DEVICE_FLASH] = "flash",
-        [FIRMWARE_DEVICE_KERNEL] = "kernel",
         [FIRMWARE_DEVICE_MEMORY] = "memory",
+        [FIRMWARE_DEVICE_KERNEL] = "kernel",
         [FIRMWARE_DEVICE_IGVM] = "igvm",
+        NULL,
 };
 
-static const char *const mode_words[] = {
+const char *const firmware_mode_words[] = {
         [FIRMWARE_MODE_SPLIT] = "split",
         [FIRMWARE_MODE_COMBINED] = "combined",
         [FIRMWARE_MODE_STATELESS] = "stateless",
+        NULL,
 };
 
-static const char *const format_words[] = {
+const char *const image_format_words[] = {
         [IMAGE_FORMAT_RAW] = "raw",
         [IMAGE_FORMAT_QCOW2] = "qcow2",
         [IMAGE_FORMAT_JSON] = "json",
+        NULL,
 };
+
+const char *const flash_format_words[] = {"raw", "qcow2", NULL};
 
 static const char *const state_words[] = {
         [FIRMWARE_STATE_USABLE] = "usable",
@@ -50,9 +50,8 @@ const char *const confidential_features[] = {
         "amd-sev", "amd-sev-es", "amd-sev-snp", "intel-tdx", NULL,
 };
 
-static gboolean find_word(
-        const char *const *words, gsize n_words, const char *word, guint *ret_index) {
-    for (gsize i = 0; i < n_words; i++)
+static gboolean find_word(const char *const *words, const char *word, guint *ret_index) {
+    for (guint i = 0; words[i]; i++)
         if (g_str_equal(words[i], word)) {
             *ret_index = i;
             return TRUE;
@@ -61,13 +60,13 @@ static gboolean find_word(
     return FALSE;
 }
 
-#define DEFINE_FROM_STRING(prefix, type, words)                   \
-    gboolean prefix##_from_string(const char *word, type *ret) {  \
-        guint found;                                              \
-        if (!find_word(words, G_N_ELEMENTS(words), word, &found)) \
-            return FALSE;                                         \
-        *ret = (type)found;                                       \
-        return TRUE;                                              \
+#define DEFINE_FROM_STRING(prefix, type, words)                  \
+    gboolean prefix##_from_string(const char *word, type *ret) { \
+        guint found;                                             \
+        if (!find_word(words, word, &found))                     \
+            return FALSE;                                        \
+        *ret = (type)found;                                      \
+        return TRUE;                                             \
     }
 
 #define DEFINE_TO_STRING(prefix, type, words)         \
@@ -76,13 +75,12 @@ static gboolean find_word(
         return words[value];                          \
     }
 
-DEFINE_FROM_STRING(firmware_interface, FirmwareInterface, interface_words)
-DEFINE_FROM_STRING(firmware_device, FirmwareDevice, device_words)
-DEFINE_TO_STRING(firmware_device, FirmwareDevice, device_words)
-DEFINE_FROM_STRING(firmware_mode, FirmwareMode, mode_words)
-DEFINE_TO_STRING(firmware_mode, FirmwareMode, mode_words)
-DEFINE_FROM_STRING(image_format, ImageFormat, format_words)
-DEFINE_TO_STRING(image_format, ImageFormat, format_words)
+DEFINE_FROM_STRING(firmware_device, FirmwareDevice, firmware_device_words)
+DEFINE_TO_STRING(firmware_device, FirmwareDevice, firmware_device_words)
+DEFINE_FROM_STRING(firmware_mode, FirmwareMode, firmware_mode_words)
+DEFINE_TO_STRING(firmware_mode, FirmwareMode, firmware_mode_words)
+DEFINE_FROM_STRING(image_format, ImageFormat, image_format_words)
+DEFINE_TO_STRING(image_format, ImageFormat, image_format_words)
 DEFINE_TO_STRING(firmware_state, FirmwareState, state_words)
 DEFINE_TO_STRING(firmware_layer, FirmwareLayer, layer_words)
 DEFINE_TO_STRING(verdict, Verdict, verdict_words)

@@ -5,25 +5,21 @@
 
 /*
  * The words of QEMU's firmware.json and of this service's own contract, and their enums.
- * *_from_string() gives FALSE for a word that is not in the list; *_to_string() a static string.
+ * *_words[] ends with NULL, *_from_string() returns FALSE for an unknown word, and *_to_string() a
+ * static string.
  */
 
 /* firmware.json FirmwareOSInterface */
-typedef enum FirmwareInterface {
-    FIRMWARE_INTERFACE_BIOS,
-    FIRMWARE_INTERFACE_OPENFIRMWARE,
-    FIRMWARE_INTERFACE_UBOOT,
-    FIRMWARE_INTERFACE_UEFI,
-} FirmwareInterface;
-gboolean firmware_interface_from_string(const char *word, FirmwareInterface *ret);
+extern const char *const firmware_interface_words[];
 
 /* firmware.json FirmwareDevice */
 typedef enum FirmwareDevice {
     FIRMWARE_DEVICE_FLASH,
-    FIRMWARE_DEVICE_KERNEL,
     FIRMWARE_DEVICE_MEMORY,
+    FIRMWARE_DEVICE_KERNEL,
     FIRMWARE_DEVICE_IGVM,
 } FirmwareDevice;
+extern const char *const firmware_device_words[];
 gboolean firmware_device_from_string(const char *word, FirmwareDevice *ret);
 const char *firmware_device_to_string(FirmwareDevice device);
 
@@ -33,6 +29,7 @@ typedef enum FirmwareMode {
     FIRMWARE_MODE_COMBINED,
     FIRMWARE_MODE_STATELESS,
 } FirmwareMode;
+extern const char *const firmware_mode_words[];
 gboolean firmware_mode_from_string(const char *word, FirmwareMode *ret);
 const char *firmware_mode_to_string(FirmwareMode mode);
 
@@ -43,8 +40,12 @@ typedef enum ImageFormat {
     /* the variable store of a uefi-vars device */
     IMAGE_FORMAT_JSON,
 } ImageFormat;
+extern const char *const image_format_words[];
 gboolean image_format_from_string(const char *word, ImageFormat *ret);
 const char *image_format_to_string(ImageFormat format);
+
+/* Those that a flash device can have. */
+extern const char *const flash_format_words[];
 
 /* What the service says of a firmware. */
 typedef enum FirmwareState {

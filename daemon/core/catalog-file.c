@@ -229,17 +229,17 @@ static int probe_image(
 }
 
 static void check_format(
-        const DescriptorImage *image, const char *const *formats, ImageInfo *info) {
-    if (info->status == IMAGE_STATUS_OK && !g_strv_contains(formats, image->format))
+        const DescriptorImage *image, gboolean is_flash, ImageFormat otherwise, ImageInfo *info) {
+    gboolean is_taken = is_flash ? g_strv_contains(flash_format_words, image->format)
+                                 : g_str_equal(image->format, image_format_to_string(otherwise));
+
+    if (info->status == IMAGE_STATUS_OK && !is_taken)
         info->status = IMAGE_STATUS_BAD_FORMAT;
 }
 
 int catalog_file_probe_images(
         const CatalogReading *reading, const CatalogFile *file, ImageInfo *ret_executable,
         ImageInfo *ret_nvram_template) {
-    static const char *const flash_formats[] = {"raw", "qcow2", NULL};
-    static const char *const file_formats[] = {"raw", NULL};
-    static const char *const store_formats[] = {"json", NULL};
     const Descriptor *descriptor = file->descriptor;
     gboolean is_flash = descriptor->device == FIRMWARE_DEVICE_FLASH;
     int r;
@@ -247,7 +247,7 @@ int catalog_file_probe_images(
     r = probe_image(reading, &descriptor->executable, ret_executable);
     if (r < 0)
         return r;
-    check_format(&descriptor->executable, is_flash ? flash_formats : file_formats, ret_executable);
+    check_format(&descriptor->executable, is_flash, IMAGE_FORMAT_RAW, ret_executable);
 
     *ret_nvram_template = (ImageInfo){};
     if (!descriptor->nvram_template.filename)
@@ -255,9 +255,7 @@ int catalog_file_probe_images(
     r = probe_image(reading, &descriptor->nvram_template, ret_nvram_template);
     if (r < 0)
         return r;
-    check_format(
-            &descriptor->nvram_template, is_flash ? flash_formats : store_formats,
-            ret_nvram_template);
+    check_format(&descriptor->nvram_template, is_flash, IMAGE_FORMAT_JSON, ret_nvram_template);
     return 0;
 }
 

@@ -430,15 +430,13 @@ static gboolean read_targets(const Place *root, Descriptor *d, GError **error) {
 }
 
 static gboolean read_interface_types(const Place *root, Descriptor *d, GError **error) {
-    FirmwareInterface ignored;
-
     if (!read_strings(root, "interface-types", FALSE, &d->interface_types, error))
         return FALSE;
 
     for (guint i = 0; d->interface_types[i]; i++) {
         g_autofree char *pointer = g_strdup_printf("/interface-types/%u", i);
 
-        if (!firmware_interface_from_string(d->interface_types[i], &ignored))
+        if (!g_strv_contains(firmware_interface_words, d->interface_types[i]))
             return schema_error(
                     error, pointer, "unknown interface type \"%s\"", d->interface_types[i]);
     }

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/vocab.h"
 
 typedef enum KeyType {
     KEY_STRING,
@@ -38,25 +39,19 @@ typedef struct RequestKey {
     (REQUEST_CALL_PREPARE | REQUEST_CALL_IMPORT_VM | REQUEST_CALL_GET_VM | REQUEST_CALL_LIST_VMS | \
      REQUEST_CALL_CLONE)
 
-static const char *const interface_words[] = {"uefi", "bios", "openfirmware", "uboot", NULL};
-static const char *const device_words[] = {"flash", "memory", "kernel", "igvm", NULL};
-static const char *const mode_words[] = {"split", "combined", "stateless", NULL};
-static const char *const format_words[] = {"raw", "qcow2", NULL};
 static const char *const create_words[] = {"auto", "never", "new", NULL};
-static const char *const nvram_format_words[] = {"raw", "qcow2", NULL};
-static const char *const file_format_words[] = {"raw", "qcow2", "json", NULL};
 static const char *const render_words[] = {"qemu", "qemu-legacy", "libvirt", NULL};
 
 #define KEY(key_name, key_type, field, key_calls, key_words) \
     { key_name, key_type, offsetof(Request, field), key_calls, key_words }
 
 static const RequestKey request_keys[] = {
-        KEY("interface", KEY_STRING, interface, ALL_CALLS, interface_words),
+        KEY("interface", KEY_STRING, interface, ALL_CALLS, firmware_interface_words),
         KEY("features", KEY_STRINGS, features, ALL_CALLS, NULL),
         KEY("without-features", KEY_STRINGS, without_features, ALL_CALLS, NULL),
-        KEY("devices", KEY_STRINGS, devices, ALL_CALLS, device_words),
-        KEY("modes", KEY_STRINGS, modes, ALL_CALLS, mode_words),
-        KEY("formats", KEY_STRINGS, formats, ALL_CALLS, format_words),
+        KEY("devices", KEY_STRINGS, devices, ALL_CALLS, firmware_device_words),
+        KEY("modes", KEY_STRINGS, modes, ALL_CALLS, firmware_mode_words),
+        KEY("formats", KEY_STRINGS, formats, ALL_CALLS, flash_format_words),
         KEY("firmware", KEY_STRING, firmware, ALL_CALLS, NULL),
         KEY("executable", KEY_PATH, executable, ALL_CALLS, NULL),
         KEY("host-supported", KEY_BOOLEAN, host_supported, ALL_CALLS, NULL),
@@ -65,9 +60,9 @@ static const RequestKey request_keys[] = {
         KEY("create", KEY_STRING, create, REQUEST_CALL_PREPARE, create_words),
         KEY("owner", KEY_OWNER, owner, NEW_OWNER, NULL),
         KEY("nvram-format", KEY_STRING, nvram_format, REQUEST_CALL_PREPARE | REQUEST_CALL_IMPORT_VM,
-            nvram_format_words),
+            flash_format_words),
         KEY("format", KEY_STRING, format, REQUEST_CALL_IMPORT_VM | REQUEST_CALL_IMPORT,
-            file_format_words),
+            image_format_words),
         KEY("nvram-template", KEY_FD, nvram_template, REQUEST_CALL_PREPARE | REQUEST_CALL_RESET,
             NULL),
         KEY("lease", KEY_BOOLEAN, lease, REQUEST_CALL_PREPARE, NULL),

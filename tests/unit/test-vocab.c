@@ -4,22 +4,6 @@
 
 #include "util.h"
 
-static void interfaces(void) {
-    static const char *const words[] = {
-            [FIRMWARE_INTERFACE_BIOS] = "bios",
-            [FIRMWARE_INTERFACE_OPENFIRMWARE] = "openfirmware",
-            [FIRMWARE_INTERFACE_UBOOT] = "uboot",
-            [FIRMWARE_INTERFACE_UEFI] = "uefi",
-    };
-    FirmwareInterface interface;
-
-    for (guint i = 0; i < G_N_ELEMENTS(words); i++) {
-        g_assert_true(firmware_interface_from_string(words[i], &interface));
-        g_assert_cmpuint(interface, ==, i);
-    }
-    g_assert_false(firmware_interface_from_string("efi", &interface));
-}
-
 static void devices(void) {
     static const char *const words[] = {
             [FIRMWARE_DEVICE_FLASH] = "flash",
@@ -99,8 +83,11 @@ static void confidential_computing(void) {
 
 int main(int argc, char **argv) {
     static const TestCase cases[] = {
-            TEST_CASE(interfaces), TEST_CASE(devices),           TEST_CASE(modes),
-            TEST_CASE(formats),    TEST_CASE(what_is_only_said), TEST_CASE(confidential_computing),
+            TEST_CASE(devices),
+            TEST_CASE(modes),
+            TEST_CASE(formats),
+            TEST_CASE(what_is_only_said),
+            TEST_CASE(confidential_computing),
     };
 
     return test_main(argc, argv, "vocab", cases, G_N_ELEMENTS(cases));
