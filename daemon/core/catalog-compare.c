@@ -105,8 +105,8 @@ static gboolean files_equal(const CatalogFile *a, const CatalogFile *b) {
     /* of what is overridden nothing but its path is told */
     if (a->overridden_by || !a->descriptor || !b->descriptor)
         return TRUE;
-    return a->executable.size == b->executable.size &&
-            a->nvram_template.size == b->nvram_template.size &&
+    return a->images.executable.size == b->images.executable.size &&
+            a->images.nvram_template.size == b->images.nvram_template.size &&
             records_equal(a->descriptor->executable.flash, b->descriptor->executable.flash) &&
             records_equal(a->descriptor->nvram_template.flash, b->descriptor->nvram_template.flash);
 }

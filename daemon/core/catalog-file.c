@@ -238,24 +238,23 @@ static void check_format(
 }
 
 int catalog_file_probe_images(
-        const CatalogReading *reading, const CatalogFile *file, ImageInfo *ret_executable,
-        ImageInfo *ret_nvram_template) {
-    const Descriptor *descriptor = file->descriptor;
+        const CatalogReading *reading, const Descriptor *descriptor, FirmwareImages *ret) {
+    const DescriptorImage *executable = &descriptor->executable;
+    const DescriptorImage *nvram_template = &descriptor->nvram_template;
     gboolean is_flash = descriptor->device == FIRMWARE_DEVICE_FLASH;
+    FirmwareImages images = {};
     int r;
 
-    r = probe_image(reading, &descriptor->executable, ret_executable);
+    r = probe_image(reading, executable, &images.executable);
+    if (r >= 0 && nvram_template->filename)
+        r = probe_image(reading, nvram_template, &images.nvram_template);
     if (r < 0)
         return r;
-    check_format(&descriptor->executable, is_flash, IMAGE_FORMAT_RAW, ret_executable);
 
-    *ret_nvram_template = (ImageInfo){};
-    if (!descriptor->nvram_template.filename)
-        return 0;
-    r = probe_image(reading, &descriptor->nvram_template, ret_nvram_template);
-    if (r < 0)
-        return r;
-    check_format(&descriptor->nvram_template, is_flash, IMAGE_FORMAT_JSON, ret_nvram_template);
+    check_format(executable, is_flash, IMAGE_FORMAT_RAW, &images.executable);
+    if (nvram_template->filename)
+        check_format(nvram_template, is_flash, IMAGE_FORMAT_JSON, &images.nvram_template);
+    *ret = images;
     return 0;
 }
 
@@ -271,10 +270,11 @@ static void add_image_reason(
         g_ptr_array_add(reasons, g_strconcat(codes[info->status], image->filename, NULL));
 }
 
-gboolean catalog_file_check_images(const CatalogFile *file, GPtrArray *reasons) {
+gboolean catalog_file_check_images(
+        const Descriptor *descriptor, const FirmwareImages *images, GPtrArray *reasons) {
     guint n_before = reasons->len;
 
-    add_image_reason(&file->descriptor->executable, &file->executable, reasons);
-    add_image_reason(&file->descriptor->nvram_template, &file->nvram_template, reasons);
+    add_image_reason(&descriptor->executable, &images->executable, reasons);
+    add_image_reason(&descriptor->nvram_template, &images->nvram_template, reasons);
     return reasons->len == n_before;
 }

@@ -37,8 +37,7 @@ typedef struct CatalogFile {
 
     gboolean is_complete; /* what follows is set: the catalog is done with it */
 
-    ImageInfo executable; /* set where an effective descriptor names such an image */
-    ImageInfo nvram_template;
+    FirmwareImages images; /* set where an effective file has a descriptor */
 
     /* NULL, or the file of a more specific layer that takes this one's place: it is in each catalog
      * that this one is in. */
@@ -87,11 +86,12 @@ int catalog_file_read(
         const CatalogReading *reading, FirmwareLayer layer, guint depth, int dir_fd,
         const char *path, CatalogFile *previous, CatalogFile **ret) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Looks at the images of a file with a descriptor. Returns 0 or a negative errno. */
+/* Looks at the images that DESCRIPTOR names. Returns 0 or a negative errno. */
 int catalog_file_probe_images(
-        const CatalogReading *reading, const CatalogFile *file, ImageInfo *ret_executable,
-        ImageInfo *ret_nvram_template) G_GNUC_WARN_UNUSED_RESULT;
+        const CatalogReading *reading, const Descriptor *descriptor, FirmwareImages *ret)
+        G_GNUC_WARN_UNUSED_RESULT;
 
-/* What stands against FILE's images whatever the machine: file-missing:PATH, file-unreadable:PATH,
- * bad-format:PATH, added to REASONS (of char*). TRUE where nothing does. */
-gboolean catalog_file_check_images(const CatalogFile *file, GPtrArray *reasons);
+/* Adds to REASONS (of char*) what keeps the images of DESCRIPTOR from being used on any machine:
+ * file-missing:PATH, file-unreadable:PATH, bad-format:PATH. TRUE: nothing does. */
+gboolean catalog_file_check_images(
+        const Descriptor *descriptor, const FirmwareImages *images, GPtrArray *reasons);

@@ -53,9 +53,8 @@ static gboolean try_machine(const Machine *machine, gpointer userdata) {
     FitSearch *search = userdata;
     g_autoptr(GPtrArray) reasons = g_ptr_array_new_with_free_func(g_free);
 
-    search->fits = flash_fit(
-            search->file->descriptor, &search->file->executable, &search->file->nvram_template,
-            machine, reasons, NULL);
+    search->fits =
+            flash_fit(search->file->descriptor, &search->file->images, machine, reasons, NULL);
     if (search->is_first)
         g_ptr_array_extend_and_steal(search->reasons, g_steal_pointer(&reasons));
     search->is_first = FALSE;
@@ -86,7 +85,7 @@ static void judge(CatalogFile *file, const MachineTable *machines) {
 
     if (file->fault)
         g_ptr_array_add(reasons, g_strdup(file->fault));
-    else if (catalog_file_check_images(file, reasons))
+    else if (catalog_file_check_images(file->descriptor, &file->images, reasons))
         find_fitting_machine(file, machines, reasons);
 
     file->state = file->fault ? FIRMWARE_STATE_INVALID
@@ -100,7 +99,7 @@ static void judge(CatalogFile *file, const MachineTable *machines) {
  * the places of every distribution. */
 static gboolean is_expected(const CatalogFile *file) {
     return file->layer == FIRMWARE_LAYER_BUILTIN && file->descriptor &&
-            file->executable.status == IMAGE_STATUS_MISSING;
+            file->images.executable.status == IMAGE_STATUS_MISSING;
 }
 
 /* -- files of one name --------------------------------------------------------------------- */
@@ -160,9 +159,7 @@ static void make_own(const Group *group) {
     }
 }
 
-static void complete_group(
-        const Build *build, const Group *group, const ImageInfo *executable,
-        const ImageInfo *nvram_template) {
+static void complete_group(const Build *build, const Group *group, const FirmwareImages *images) {
     CatalogFile *effective;
 
     make_own(group);
@@ -174,8 +171,7 @@ static void complete_group(
     if (effective->is_mask)
         return;
 
-    effective->executable = *executable;
-    effective->nvram_template = *nvram_template;
+    effective->images = *images;
     effective->overrides = list_overrides(group);
     judge(effective, build->catalog->machines);
 }
@@ -183,20 +179,19 @@ static void complete_group(
 static gboolean settle_group(const Build *build, const Group *group, GError **error) {
     const CatalogFile *effective = group->files[0];
     gboolean is_same = is_as_before(group) && build->same_machines;
-    ImageInfo executable = {};
-    ImageInfo nvram_template = {};
+    FirmwareImages images = {};
     int r;
 
     if (effective->descriptor) {
-        r = catalog_file_probe_images(&build->reading, effective, &executable, &nvram_template);
+        r = catalog_file_probe_images(&build->reading, effective->descriptor, &images);
         if (r < 0)
             return firmware_error_set_unreadable(
                     error, effective->descriptor->executable.filename, r);
-        is_same = is_same && image_info_equal(&executable, &effective->executable) &&
-                image_info_equal(&nvram_template, &effective->nvram_template);
+        is_same = is_same && image_info_equal(&images.executable, &effective->images.executable) &&
+                image_info_equal(&images.nvram_template, &effective->images.nvram_template);
     }
     if (!is_same)
-        complete_group(build, group, &executable, &nvram_template);
+        complete_group(build, group, &images);
     return TRUE;
 }
 

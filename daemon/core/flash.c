@@ -161,25 +161,25 @@ static GPtrArray *flash_units(
 }
 
 gboolean flash_fit(
-        const Descriptor *descriptor, const ImageInfo *executable, const ImageInfo *nvram_template,
-        const Machine *machine, GPtrArray *reasons, GPtrArray **ret_units) {
+        const Descriptor *descriptor, const FirmwareImages *images, const Machine *machine,
+        GPtrArray *reasons, GPtrArray **ret_units) {
     g_autoptr(GPtrArray) units = NULL;
-    UnitImages images = {
+    UnitImages unit_images = {
             .n = 1,
             .image[0] = &descriptor->executable,
-            .size[0] = flash_backend_size(executable->size),
+            .size[0] = flash_backend_size(images->executable.size),
     };
 
     if (descriptor->device != FIRMWARE_DEVICE_FLASH) {
-        if (!memory_fits(descriptor, executable, machine, reasons))
+        if (!memory_fits(descriptor, &images->executable, machine, reasons))
             return FALSE;
     } else {
         if (descriptor->mode == FIRMWARE_MODE_SPLIT) {
-            images.n = 2;
-            images.image[1] = &descriptor->nvram_template;
-            images.size[1] = flash_backend_size(nvram_template->size);
+            unit_images.n = 2;
+            unit_images.image[1] = &descriptor->nvram_template;
+            unit_images.size[1] = flash_backend_size(images->nvram_template.size);
         }
-        units = flash_units(descriptor, &images, machine, reasons);
+        units = flash_units(descriptor, &unit_images, machine, reasons);
         if (!units)
             return FALSE;
     }

@@ -14,8 +14,8 @@
  * geometry-mismatch:KEY. TRUE where there is none: *RET_UNITS (may be NULL) is then the flash units
  * in unit order, or NULL for a firmware that is not in flash. The images must be of status OK. */
 gboolean flash_fit(
-        const Descriptor *descriptor, const ImageInfo *executable, const ImageInfo *nvram_template,
-        const Machine *machine, GPtrArray *reasons, GPtrArray **ret_units);
+        const Descriptor *descriptor, const FirmwareImages *images, const Machine *machine,
+        GPtrArray *reasons, GPtrArray **ret_units);
 
 /* What a VM's own copy of the variables, or of a combined image, is called where flash units are
  * named: role "nvram", or "executable" of a combined firmware. */

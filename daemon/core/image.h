@@ -27,6 +27,12 @@ typedef struct ImageInfo {
     gboolean is_foreign;
 } ImageInfo;
 
+/* The images that a descriptor names. */
+typedef struct FirmwareImages {
+    ImageInfo executable;
+    ImageInfo nvram_template; /* all zero where there is none */
+} FirmwareImages;
+
 gboolean image_info_equal(const ImageInfo *a, const ImageInfo *b);
 
 /* The largest JSON variable store: QEMU's uefi-vars device takes 256 KiB of variables by default,

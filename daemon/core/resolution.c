@@ -73,12 +73,10 @@ Resolution *resolution_new(
     resolution->has_pflash_properties =
             machine->board ? machine->board->has_pflash_properties : TRUE;
     resolution->has_fixed_flash = machine->board && machine->board->unit_size > 0;
-    resolution->executable_size = file->executable.size;
-    resolution->nvram_template_size = file->nvram_template.size;
+    resolution->executable_size = file->images.executable.size;
+    resolution->nvram_template_size = file->images.nvram_template.size;
 
-    fits = flash_fit(
-            file->descriptor, &file->executable, &file->nvram_template, machine, reasons,
-            &resolution->flash);
+    fits = flash_fit(file->descriptor, &file->images, machine, reasons, &resolution->flash);
     g_assert(fits);
 
     if (resolution->flash) {

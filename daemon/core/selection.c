@@ -86,10 +86,10 @@ static gboolean passes(const SelectionInput *input, const CatalogFile *file, GPt
     check_features(request, d, reasons);
     check_mapping(request, file->name, d, reasons);
 
-    has_images = catalog_file_check_images(file, reasons);
+    has_images = catalog_file_check_images(d, &file->images, reasons);
     /* against a machine that it is not for, sizes say nothing */
     if (is_target && has_images)
-        (void)flash_fit(d, &file->executable, &file->nvram_template, machine, reasons, NULL);
+        (void)flash_fit(d, &file->images, machine, reasons, NULL);
 
     check_host(request, d, input->host_features, reasons);
     return reasons->len == 0;

@@ -6,6 +6,7 @@
 
 #include "uefi/content.h"
 #include "base/error.h"
+#include "core/catalog-file.h"
 #include "lint/targets.h"
 
 /* One descriptor whose images are looked at. */
@@ -14,7 +15,8 @@ typedef struct Firmware {
     const MachineTable *machines;
     const char *path;
     LintSpelling spelling;
-    CatalogFile file;
+    const Descriptor *descriptor;
+    FirmwareImages images;
     GHashTable *mismatches; /* pointers that are told */
 } Firmware;
 
@@ -26,9 +28,8 @@ typedef enum Part {
 } Part;
 
 static const DescriptorImage *get_image(const Firmware *firmware, Part part) {
-    const Descriptor *descriptor = firmware->file.descriptor;
-
-    return part == PART_EXECUTABLE ? &descriptor->executable : &descriptor->nvram_template;
+    return part == PART_EXECUTABLE ? &firmware->descriptor->executable
+                                   : &firmware->descriptor->nvram_template;
 }
 
 static char *part_pointer(const Firmware *firmware, Part part, const char *member) {
@@ -67,7 +68,7 @@ static void check_image(const Firmware *firmware, Part part, const ImageInfo *in
         lint_add(
                 firmware->findings, LINT_SEVERITY_ERROR, "bad-format", firmware->path,
                 format_pointer, "%s is not of format %s, or a %s cannot be of it", image->filename,
-                image->format, firmware_device_to_string(firmware->file.descriptor->device));
+                image->format, firmware_device_to_string(firmware->descriptor->device));
         break;
     }
 }
@@ -140,7 +141,7 @@ static gboolean try_machine(const TargetFit *fit, gpointer userdata) {
 /* Of GlobFit */
 static GPtrArray *try_globs(const Firmware *firmware) {
     g_autoptr(GPtrArray) fits = g_ptr_array_new_with_free_func((GDestroyNotify)glob_fit_free);
-    const GPtrArray *targets = firmware->file.descriptor->targets;
+    const GPtrArray *targets = firmware->descriptor->targets;
 
     for (guint i = 0; i < targets->len; i++) {
         const DescriptorTarget *target = targets->pdata[i];
@@ -153,8 +154,8 @@ static GPtrArray *try_globs(const Firmware *firmware) {
             fit->pointer = g_strdup_printf("/targets/%u/machines/%u", i, j);
             fit->reasons = g_ptr_array_new_with_free_func(g_free);
             targets_visit(
-                    &firmware->file, firmware->machines, target->architecture, fit->glob,
-                    try_machine, fit);
+                    firmware->descriptor, &firmware->images, firmware->machines,
+                    target->architecture, fit->glob, try_machine, fit);
             g_ptr_array_add(fits, fit);
         }
     }
@@ -214,21 +215,21 @@ static gboolean has_interface(const Descriptor *descriptor, const char *interfac
 /* Where units have no size of their own, code and variables are two parts of one image, whose size
  * is a power of two: 2 or 4 MiB of OVMF. With a part of another one the guest hangs. */
 static void check_pair(const Firmware *firmware, const Board *board) {
-    const CatalogFile *file = &firmware->file;
-    guint64 size = file->executable.size + file->nvram_template.size;
+    const Descriptor *descriptor = firmware->descriptor;
+    const FirmwareImages *images = &firmware->images;
+    guint64 size = images->executable.size + images->nvram_template.size;
 
     if (!board || board->placement != FLASH_PLACEMENT_STACKED_DOWN ||
-        file->descriptor->device != FIRMWARE_DEVICE_FLASH ||
-        file->descriptor->mode != FIRMWARE_MODE_SPLIT || !has_interface(file->descriptor, "uefi") ||
-        (size & (size - 1)) == 0)
+        descriptor->device != FIRMWARE_DEVICE_FLASH || descriptor->mode != FIRMWARE_MODE_SPLIT ||
+        !has_interface(descriptor, "uefi") || (size & (size - 1)) == 0)
         return;
 
     lint_add(
             firmware->findings, LINT_SEVERITY_WARNING, "pair", firmware->path, "/mapping",
             "%s (%" G_GUINT64_FORMAT " bytes) and %s (%" G_GUINT64_FORMAT
             " bytes) are no parts of one image, whose size is a power of two",
-            file->descriptor->executable.filename, file->executable.size,
-            file->descriptor->nvram_template.filename, file->nvram_template.size);
+            descriptor->executable.filename, images->executable.size,
+            descriptor->nvram_template.filename, images->nvram_template.size);
 }
 
 /* A qcow2's content is not looked at. */
@@ -243,8 +244,8 @@ static gboolean probe(const Firmware *firmware, Part part, Content *ret, GError 
 }
 
 static gboolean check_contents(const Firmware *firmware, GError **error) {
-    const char *executable = firmware->file.descriptor->executable.filename;
-    const char *template = firmware->file.descriptor->nvram_template.filename;
+    const char *executable = firmware->descriptor->executable.filename;
+    const char *template = firmware->descriptor->nvram_template.filename;
     Content code;
     Content variables;
 
@@ -274,7 +275,7 @@ static gboolean check_contents(const Firmware *firmware, GError **error) {
 
 /* On x86 the guest can write its Secure Boot keys, unless the flash that holds them is SMM's. */
 static void check_secure_boot(const Firmware *firmware) {
-    const Descriptor *descriptor = firmware->file.descriptor;
+    const Descriptor *descriptor = firmware->descriptor;
     gboolean is_x86 = descriptor_has_architecture(descriptor, "x86_64") ||
             descriptor_has_architecture(descriptor, "i386");
 
@@ -289,8 +290,8 @@ static void check_secure_boot(const Firmware *firmware) {
 }
 
 gboolean lint_images(
-        GPtrArray *findings, const MachineTable *machines, GHashTable *images, const char *path,
-        const Descriptor *descriptor, LintSpelling spelling, GError **error) {
+        GPtrArray *findings, const MachineTable *machines, GHashTable *known_images,
+        const char *path, const Descriptor *descriptor, LintSpelling spelling, GError **error) {
     g_autoptr(GHashTable) mismatches = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     g_autoptr(GPtrArray) reasons = g_ptr_array_new_with_free_func(g_free);
     Firmware firmware = {
@@ -298,20 +299,19 @@ gboolean lint_images(
             .machines = machines,
             .path = path,
             .spelling = spelling,
-            .file = targets_file(descriptor),
+            .descriptor = descriptor,
             .mismatches = mismatches};
-    const CatalogReading reading = {.is_first = TRUE, .images = images};
+    const CatalogReading reading = {.is_first = TRUE, .images = known_images};
     int r;
 
     check_secure_boot(&firmware);
-    r = catalog_file_probe_images(
-            &reading, &firmware.file, &firmware.file.executable, &firmware.file.nvram_template);
+    r = catalog_file_probe_images(&reading, descriptor, &firmware.images);
     if (r < 0)
         return firmware_error_set_unreadable(error, descriptor->executable.filename, r);
 
-    check_image(&firmware, PART_EXECUTABLE, &firmware.file.executable);
-    check_image(&firmware, PART_TEMPLATE, &firmware.file.nvram_template);
-    if (!catalog_file_check_images(&firmware.file, reasons))
+    check_image(&firmware, PART_EXECUTABLE, &firmware.images.executable);
+    check_image(&firmware, PART_TEMPLATE, &firmware.images.nvram_template);
+    if (!catalog_file_check_images(descriptor, &firmware.images, reasons))
         return TRUE;
 
     check_pair(&firmware, check_machines(&firmware));

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/lexical.h"
+#include "core/catalog-file.h"
 #include "core/parse.h"
 #include "lint/targets.h"
 #include "base/text.h"
@@ -80,11 +81,12 @@ static gboolean add_machine(const TargetFit *fit, gpointer userdata) {
 }
 
 static gboolean add_target(
-        Geometry *geometry, const CatalogFile *file, const DescriptorTarget *target,
-        const MachineTable *machines) {
+        Geometry *geometry, const Descriptor *descriptor, const FirmwareImages *images,
+        const DescriptorTarget *target, const MachineTable *machines) {
     for (char **glob = target->machines; *glob; glob++) {
         geometry->is_known = FALSE;
-        targets_visit(file, machines, target->architecture, *glob, add_machine, geometry);
+        targets_visit(
+                descriptor, images, machines, target->architecture, *glob, add_machine, geometry);
         if (geometry->error)
             return FALSE;
         if (!geometry->is_known)
@@ -97,15 +99,15 @@ static gboolean add_target(
     return TRUE;
 }
 
-static gboolean probe_images(CatalogFile *file, GError **error) {
-    g_autoptr(GHashTable) images = catalog_images_new();
-    const CatalogReading reading = {.is_first = TRUE, .images = images};
+static gboolean probe_images(const Descriptor *descriptor, FirmwareImages *ret, GError **error) {
+    g_autoptr(GHashTable) known_images = catalog_images_new();
+    const CatalogReading reading = {.is_first = TRUE, .images = known_images};
     g_autoptr(GPtrArray) reasons = g_ptr_array_new_with_free_func(g_free);
-    int r = catalog_file_probe_images(&reading, file, &file->executable, &file->nvram_template);
+    int r = catalog_file_probe_images(&reading, descriptor, ret);
 
     if (r < 0)
-        return firmware_error_set_unreadable(error, file->descriptor->executable.filename, r);
-    if (catalog_file_check_images(file, reasons))
+        return firmware_error_set_unreadable(error, descriptor->executable.filename, r);
+    if (catalog_file_check_images(descriptor, ret, reasons))
         return TRUE;
     return failed(error, FIRMWARE_ERROR_IMAGE_UNUSABLE, "%s", (const char *)reasons->pdata[0]);
 }
@@ -114,7 +116,7 @@ static gboolean probe_images(CatalogFile *file, GError **error) {
 static GPtrArray *find_units(
         const Descriptor *descriptor, const MachineTable *machines, GError **error) {
     g_auto(Geometry) geometry = {};
-    CatalogFile file = targets_file(descriptor);
+    FirmwareImages images;
 
     if (descriptor->device != FIRMWARE_DEVICE_FLASH) {
         (void)failed(
@@ -122,11 +124,11 @@ static GPtrArray *find_units(
                 firmware_device_to_string(descriptor->device));
         return NULL;
     }
-    if (!probe_images(&file, error))
+    if (!probe_images(descriptor, &images, error))
         return NULL;
 
     for (guint i = 0; i < descriptor->targets->len; i++)
-        if (!add_target(&geometry, &file, descriptor->targets->pdata[i], machines)) {
+        if (!add_target(&geometry, descriptor, &images, descriptor->targets->pdata[i], machines)) {
             g_propagate_error(error, g_steal_pointer(&geometry.error));
             return NULL;
         }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "core/catalog-file.h"
+#include "core/descriptor.h"
+#include "core/image.h"
 #include "core/machine.h"
 
 /*
@@ -9,9 +10,6 @@
  * records counts only for a machine that the table does not know. For those who check and write
  * descriptors.
  */
-
-/* FILE with a descriptor, its images looked at. Borrowed from DESCRIPTOR; nothing else is set. */
-CatalogFile targets_file(const Descriptor *descriptor);
 
 typedef struct TargetFit {
     const Machine *machine;
@@ -23,5 +21,5 @@ typedef struct TargetFit {
 /* Calls VISIT for machines that GLOB matches, until it returns FALSE. */
 typedef gboolean (*TargetVisit)(const TargetFit *fit, gpointer userdata);
 void targets_visit(
-        const CatalogFile *file, const MachineTable *machines, const char *architecture,
-        const char *glob, TargetVisit visit, gpointer userdata);
+        const Descriptor *descriptor, const FirmwareImages *images, const MachineTable *machines,
+        const char *architecture, const char *glob, TargetVisit visit, gpointer userdata);

@@ -88,11 +88,11 @@ Pin *new_pin(const VMOp *op, guint64 created, gboolean has_own_template, GError 
     pin->has_nvram = descriptor_keeps_variables(descriptor);
 
     if (!read_digest(
-                op, &descriptor->executable, &op->file->executable, &pin->executable_digest,
+                op, &descriptor->executable, &op->file->images.executable, &pin->executable_digest,
                 error) ||
         !read_digest(
-                op, &descriptor->nvram_template, &op->file->nvram_template, &pin->template_digest,
-                error) ||
+                op, &descriptor->nvram_template, &op->file->images.nvram_template,
+                &pin->template_digest, error) ||
         (has_own_template && !read_own_template(op, pin, error)))
         return NULL;
 

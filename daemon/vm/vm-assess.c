@@ -92,7 +92,7 @@ static const char *find_difference(
     if (image_probe(
                 file->descriptor->executable.filename, file->descriptor->executable.format, &now) <
                 0 ||
-        now.status != IMAGE_STATUS_OK || now.size != file->executable.size)
+        now.status != IMAGE_STATUS_OK || now.size != file->images.executable.size)
         return "its image is gone as well";
 
     candidate = resolution_new(file, machine, request);

@@ -69,11 +69,12 @@ static gboolean lay_out(const Machine *machine, gpointer userdata) {
 
     g_assert_nonnull(machine->canonical);
     for (gsize i = 0; i < G_N_ELEMENTS(sizes); i++) {
-        const ImageInfo image = {.status = IMAGE_STATUS_OK, .size = sizes[i]};
+        const FirmwareImages images = {
+                .executable.size = sizes[i], .nvram_template.size = sizes[i]};
         g_autoptr(GPtrArray) reasons = g_ptr_array_new_with_free_func(g_free);
         g_autoptr(GPtrArray) units = NULL;
 
-        if (flash_fit(descriptor, &image, &image, machine, reasons, &units))
+        if (flash_fit(descriptor, &images, machine, reasons, &units))
             check_units(machine->board, units);
         else
             g_assert_cmpuint(reasons->len, >, 0);

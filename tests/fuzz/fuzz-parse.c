@@ -50,10 +50,11 @@ static void check_flash(const Descriptor *d) {
     const Machine machine = {.architecture = "x", .name = "x", .canonical = "x"};
 
     for (gsize i = 0; i < G_N_ELEMENTS(sizes); i++) {
-        const ImageInfo image = {.status = IMAGE_STATUS_OK, .size = sizes[i]};
+        const FirmwareImages images = {
+                .executable.size = sizes[i], .nvram_template.size = sizes[i]};
         g_autoptr(GPtrArray) reasons = g_ptr_array_new_with_free_func(g_free);
         g_autoptr(GPtrArray) units = NULL;
-        gboolean fits = flash_fit(d, &image, &image, &machine, reasons, &units);
+        gboolean fits = flash_fit(d, &images, &machine, reasons, &units);
 
         g_assert_true(fits == (reasons->len == 0));
         for (guint j = 0; units && j < units->len; j++) {

@@ -42,8 +42,8 @@ static void a_firmware_with_fitting_images_is_usable(void) {
     assert_one(root, FIRMWARE_STATE_USABLE, "");
     catalog = test_catalog(root);
     file = test_find(catalog, "a");
-    g_assert_cmpuint(file->executable.size, ==, 8192);
-    g_assert_cmpuint(file->nvram_template.size, ==, 4096);
+    g_assert_cmpuint(file->images.executable.size, ==, 8192);
+    g_assert_cmpuint(file->images.nvram_template.size, ==, 4096);
     test_assert_joined(catalog->architectures, "x86_64");
 }
 

@@ -31,12 +31,11 @@ static GPtrArray *ask(
     g_autofree char *document = test_document("mapping", mapping, NULL);
     g_autoptr(Descriptor) descriptor = test_parse(document);
     Machine machine = machine_table_resolve(machines, "x86_64", machine_name);
-    ImageInfo executable = {.status = IMAGE_STATUS_OK, .size = size};
-    ImageInfo template = {.status = IMAGE_STATUS_OK, .size = template_size};
+    const FirmwareImages images = {.executable.size = size, .nvram_template.size = template_size};
     g_autoptr(GPtrArray) reasons = g_ptr_array_new_with_free_func(g_free);
     GPtrArray *units = NULL;
 
-    (void)flash_fit(descriptor, &executable, &template, &machine, reasons, &units);
+    (void)flash_fit(descriptor, &images, &machine, reasons, &units);
     g_ptr_array_add(reasons, NULL);
     *ret_reasons = g_strjoinv(", ", (char **)reasons->pdata);
     return units;

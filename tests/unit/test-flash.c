@@ -32,11 +32,11 @@ static GPtrArray *ask(const Question *question, char **ret_reasons) {
             : test_document("features", question->features ? question->features : "[]", NULL);
     g_autoptr(Descriptor) descriptor = test_parse(document);
     Machine machine = machine_table_resolve(machines, question->architecture, question->machine);
-    ImageInfo executable = {.status = IMAGE_STATUS_OK, .size = question->size};
-    ImageInfo template = {.status = IMAGE_STATUS_OK, .size = question->template_size};
+    const FirmwareImages images = {
+            .executable.size = question->size, .nvram_template.size = question->template_size};
     g_autoptr(GPtrArray) reasons = g_ptr_array_new_with_free_func(g_free);
     GPtrArray *units = NULL;
-    gboolean fits = flash_fit(descriptor, &executable, &template, &machine, reasons, &units);
+    gboolean fits = flash_fit(descriptor, &images, &machine, reasons, &units);
 
     g_assert_cmpint(fits, ==, reasons->len == 0);
     g_ptr_array_add(reasons, NULL);

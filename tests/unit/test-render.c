@@ -227,7 +227,7 @@ static void sizes_are_as_the_guest_sees_them(void) {
     f.catalog = test_catalog(f.root);
     test_answer_resolve(&f, "x86_64", "q35", NULL);
     file = test_find(f.catalog, "a");
-    g_assert_cmpuint(file->executable.size, ==, 8092);
+    g_assert_cmpuint(file->images.executable.size, ==, 8092);
     g_assert_cmpuint(f.resolution->executable_size, ==, 8192);
     g_assert_cmpuint(f.resolution->nvram_template_size, ==, 4096);
 }
