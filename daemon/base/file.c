@@ -62,21 +62,11 @@ void file_fd_close(FileFd fd) {
     errno = saved_errno;
 }
 
-int file_open_regular(int dir_fd, const char *path, FileFd *ret_fd, struct stat *ret_stat) {
-    g_auto(FileFd) fd = FILE_FD_NONE;
+int file_open(int dir_fd, const char *path, int flags, FileFd *ret_fd, struct stat *ret_stat) {
+    g_auto(FileFd) fd = openat(dir_fd, path, flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     struct stat st;
 
-    /* opening a device can have effects, so look at what it is before */
-    if (fstatat(dir_fd, path, &st, 0) < 0)
-        return -errno;
-    if (!S_ISREG(st.st_mode))
-        return -ENOTSUP;
-
-    fd = openat(dir_fd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-    if (fd < 0)
-        return -errno;
-
-    if (fstat(fd, &st) < 0)
+    if (fd < 0 || fstat(fd, &st) < 0)
         return -errno;
     if (!S_ISREG(st.st_mode))
         return -ENOTSUP;
@@ -86,6 +76,17 @@ int file_open_regular(int dir_fd, const char *path, FileFd *ret_fd, struct stat 
     if (ret_stat)
         *ret_stat = st;
     return 0;
+}
+
+int file_open_regular(int dir_fd, const char *path, FileFd *ret_fd, struct stat *ret_stat) {
+    struct stat st;
+
+    /* opening a device can have effects, so look at what it is before */
+    if (fstatat(dir_fd, path, &st, 0) < 0)
+        return -errno;
+    if (!S_ISREG(st.st_mode))
+        return -ENOTSUP;
+    return file_open(dir_fd, path, O_RDONLY, ret_fd, ret_stat);
 }
 
 gboolean file_is_null_device(int dir_fd, const char *path) {

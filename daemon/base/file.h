@@ -50,8 +50,12 @@ typedef int FileFd;
 void file_fd_close(FileFd fd);
 G_DEFINE_AUTO_CLEANUP_FREE_FUNC(FileFd, file_fd_close, FILE_FD_NONE)
 
-/* Opens PATH for reading if it is a regular file, links followed. DIR_FD may be AT_FDCWD.
- * -ENOTSUP: it exists and is something else. RET_STAT may be NULL. */
+/* Opens PATH, which must be a regular file, with FLAGS and those that keep it from blocking. DIR_FD
+ * may be AT_FDCWD, RET_STAT may be NULL. -ENOTSUP: it is of another type. */
+int file_open(int dir_fd, const char *path, int flags, FileFd *ret_fd, struct stat *ret_stat)
+        G_GNUC_WARN_UNUSED_RESULT;
+
+/* The same for reading, links followed, where PATH may be anything: opens nothing else. */
 int file_open_regular(int dir_fd, const char *path, FileFd *ret_fd, struct stat *ret_stat)
         G_GNUC_WARN_UNUSED_RESULT;
 

@@ -290,20 +290,8 @@ gboolean vmstore_load(VMStore *store, VMVisit visit, gpointer userdata, GError *
 
 int vmstore_open_owned(int dir_fd, const char *name, int flags, FileFd *ret) {
     PRIVILEGE_SCOPE(scope);
-    g_auto(FileFd) fd = FILE_FD_NONE;
-    struct stat st;
 
-    fd = openat(dir_fd, name, flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-    if (fd < 0)
-        return -errno;
-    if (fstat(fd, &st) < 0)
-        return -errno;
-    if (!S_ISREG(st.st_mode))
-        return -ENOTSUP;
-
-    *ret = fd;
-    fd = FILE_FD_NONE;
-    return 0;
+    return file_open(dir_fd, name, flags | O_NOFOLLOW, ret, NULL);
 }
 
 static void add_size(int dir_fd, const char *name, gpointer userdata) {
