@@ -3,9 +3,10 @@
 
 #include <glib.h>
 
-/* What GLib's parser of options takes without a word. */
+/* Checks that GLib's option parser does not make. */
 
-/* Options of ENTRIES, and --help, that take no value and are given one: GLib drops it, and --user=no
- * would mean --user. FALSE with G_OPTION_ERROR_BAD_VALUE. WORDS is NULL-terminated. */
+/* Rejects a value (--user=no) for an option of ENTRIES, or for --help, that takes none: GLib drops
+ * the value, and --user=no would mean --user. Returns FALSE with G_OPTION_ERROR_BAD_VALUE. WORDS is
+ * NULL-terminated. */
 gboolean arguments_check_flags(
         const GOptionEntry *entries, const char *const *words, GError **error);

@@ -38,7 +38,7 @@ int copy_chunk(int to, const void *chunk, gsize size) {
     return 0;
 }
 
-/* The next offset from OFFSET on that holds data; SIZE where none does. */
+/* Returns the first offset from OFFSET on that holds data, or SIZE. */
 static guint64 find_data(int fd, guint64 offset, guint64 size) {
     off_t data = lseek(fd, (off_t)offset, SEEK_DATA);
 
@@ -79,7 +79,7 @@ int copy_file(int from, int to, guint64 size, guint64 total_size) {
     if ((guint64)st.st_size < size)
         return -ENODATA;
 
-    /* the clone is of the whole file, so only where that is what is wanted */
+    /* FICLONE clones the whole file */
     if ((guint64)st.st_size != size || ioctl(to, FICLONE, from) < 0) {
         int r = copy_data(from, to, size);
         if (r < 0)

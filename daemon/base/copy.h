@@ -7,9 +7,10 @@
  * Copies of files that keep holes. Functions return 0 or a negative errno.
  */
 
-/* Copies SIZE bytes from the beginning of FROM to the empty file TO, which becomes TOTAL_SIZE long
- * (not below SIZE). Shares blocks where the file system can; otherwise writes no block that is all
- * zeros, so that a copy takes what its data takes. -ENODATA: FROM is shorter than SIZE. */
+/* Copies SIZE bytes from the beginning of FROM to the empty file TO, and sets TO's length to
+ * TOTAL_SIZE (at least SIZE). Shares blocks where the file system supports it; otherwise it writes
+ * no block of zeros, so a copy takes no more space than its data. -ENODATA: FROM is shorter than
+ * SIZE. */
 int copy_file(int from, int to, guint64 size, guint64 total_size) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Writes CHUNK at TO's position, and leaves a hole for each block of zeros: NVRAM can be 64 MiB of

@@ -4,17 +4,18 @@
 #include <glib.h>
 
 /*
- * The errors that a caller of the service can get. Each has one meaning and one D-Bus name.
- * Faults inside a descriptor are no errors of the service: see parse.h.
+ * The errors that the service returns to a caller. Each has one meaning and one D-Bus name. A fault
+ * in a descriptor is not such an error: see parse.h.
  */
 
 #define FIRMWARE_ERROR (firmware_error_quark())
 GQuark firmware_error_quark(void);
 
 typedef enum FirmwareError {
-    /* The question itself is wrong: a key, a type, a word, a length. The text names the key. */
+    /* The request is malformed: a key, a type, a keyword, a length. The message names the key. */
     FIRMWARE_ERROR_INVALID_ARGS,
-    /* No usable firmware passes. The text names the nearest candidates and why each fell out. */
+    /* No usable firmware satisfies the request. The message names the nearest candidates and the
+     * reasons. */
     FIRMWARE_ERROR_NO_MATCHING_FIRMWARE,
     /* No effective descriptor has this name. */
     FIRMWARE_ERROR_NO_SUCH_FIRMWARE,
@@ -22,7 +23,7 @@ typedef enum FirmwareError {
     FIRMWARE_ERROR_NO_SUCH_VM,
     /* This owner has a VM of this id already. */
     FIRMWARE_ERROR_VM_EXISTS,
-    /* The VM is pinned to something else than what is asked for. */
+    /* The VM is pinned to something that conflicts with the request. */
     FIRMWARE_ERROR_VM_CONFLICT,
     /* The image that the VM runs from is gone, and no equivalent firmware is installed. */
     FIRMWARE_ERROR_FIRMWARE_GONE,
@@ -30,20 +31,19 @@ typedef enum FirmwareError {
     FIRMWARE_ERROR_NVRAM_MISSING,
     /* The VM's NVRAM is not of the size or format that its firmware needs. */
     FIRMWARE_ERROR_NVRAM_MISMATCH,
-    /* Somebody holds the VM's lease. */
+    /* The VM's lease is held. */
     FIRMWARE_ERROR_NVRAM_IN_USE,
-    /* An image refers to another file, or needs what the service does not know. */
+    /* An image refers to another file, or uses a feature that the service does not know. */
     FIRMWARE_ERROR_IMAGE_UNUSABLE,
-    /* The caller may not do this. */
+    /* The caller is not authorized. */
     FIRMWARE_ERROR_ACCESS_DENIED,
-    /* The caller may do this once a person has said who he is. */
+    /* polkit authorizes the caller only after interactive authentication. */
     FIRMWARE_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED,
-    /* A limit of the service is reached: calls that wait, files in the layers. */
+    /* A limit of the service is reached: unfinished calls, files in the layers. */
     FIRMWARE_ERROR_LIMITS_EXCEEDED,
-    /* The answer exists, but cannot be said in the form asked for. */
+    /* The answer cannot be expressed in the requested form. */
     FIRMWARE_ERROR_NOT_SUPPORTED,
-    /* The system failed the service (no file descriptors, no memory, a disk error): nothing of
-     * what was asked for has happened. */
+    /* The system failed (no file descriptors, no memory, a disk error). Nothing was changed. */
     FIRMWARE_ERROR_IO,
 } FirmwareError;
 

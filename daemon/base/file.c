@@ -6,7 +6,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-/* Clocks of one host that differ by less than this are taken for one. */
+/* Tolerance for time stamps in the future. */
 #define CLOCK_SKEW (10 * G_USEC_PER_SEC)
 
 FileStamp file_stamp(const struct stat *st) {
@@ -81,7 +81,7 @@ int file_open(int dir_fd, const char *path, int flags, FileFd *ret_fd, struct st
 int file_open_regular(int dir_fd, const char *path, FileFd *ret_fd, struct stat *ret_stat) {
     struct stat st;
 
-    /* opening a device can have effects, so look at what it is before */
+    /* opening a device can have side effects: check the type first */
     if (fstatat(dir_fd, path, &st, 0) < 0)
         return -errno;
     if (!S_ISREG(st.st_mode))
@@ -114,7 +114,7 @@ int file_read_at(int fd, guint64 offset, void *buffer, gsize size, gsize *ret_si
 }
 
 int file_read_all(int fd, gsize limit, GBytes **ret_bytes) {
-    /* one byte more than allowed tells "full" from "too large", even for a file that grows */
+    /* one byte more than LIMIT detects a file that is too large, even while it grows */
     g_autofree char *buffer = g_malloc(limit + 1);
     gsize size;
     int r;

@@ -6,11 +6,11 @@
 #include <sys/stat.h>
 
 /*
- * Files as this project opens them: never waiting (a FIFO, a leased file), never a terminal,
- * never more bytes than asked for. Functions return 0 or a negative errno.
+ * Opens and reads files without blocking (a FIFO, a leased file), without acquiring a controlling
+ * terminal, and within a limit. Functions return 0 or a negative errno.
  */
 
-/* What tells one state of a file from another without reading it. */
+/* Identifies a state of a file without reading it. */
 typedef struct FileStamp {
     dev_t device;
     ino_t inode;
@@ -32,11 +32,11 @@ gboolean file_stamp_is_trusted(const FileStamp *stamp, gint64 now);
  * count: somebody set a clock. */
 gboolean file_stamp_is_fresh(const FileStamp *stamp, gint64 now, gint64 within);
 
-/* Is told of each path before it is looked at, so that who watches for changes misses none. Either
- * function may be NULL, and a visitor, too. */
+/* Called with each path before it is looked at, so that a watch misses no change. A visitor and
+ * either of its functions may be NULL. */
 typedef struct FileVisitor {
     void (*file)(const char *path, gpointer userdata);
-    void (*directory)(const char *path, gpointer userdata); /* and all that is in it */
+    void (*directory)(const char *path, gpointer userdata); /* with its entries */
     gpointer userdata;
 } FileVisitor;
 
@@ -59,20 +59,21 @@ int file_open(int dir_fd, const char *path, int flags, FileFd *ret_fd, struct st
 int file_open_regular(int dir_fd, const char *path, FileFd *ret_fd, struct stat *ret_stat)
         G_GNUC_WARN_UNUSED_RESULT;
 
-/* PATH is /dev/null, itself or through links: how files of configuration are hidden. */
+/* PATH is /dev/null or a link to it, which masks a configuration file. */
 gboolean file_is_null_device(int dir_fd, const char *path);
 
-/* How much of a large file is read or written at once. */
+/* Buffer size for reading and writing large files. */
 #define FILE_CHUNK_SIZE (256 * 1024)
 
-/* Reads up to SIZE bytes from OFFSET: fewer only at the end of the file. */
+/* Reads SIZE bytes from OFFSET, or fewer at the end of the file. */
 int file_read_at(int fd, guint64 offset, void *buffer, gsize size, gsize *ret_size)
         G_GNUC_WARN_UNUSED_RESULT;
 
-/* All of the file. -EFBIG: it holds more than LIMIT bytes. */
+/* Reads the whole file. -EFBIG: it holds more than LIMIT bytes. */
 int file_read_all(int fd, gsize limit, GBytes **ret_bytes) G_GNUC_WARN_UNUSED_RESULT;
 
-/* All of the regular file PATH, links followed; errors are those of the two above. */
+/* Opens and reads the regular file PATH, following links. Errors: those of the two functions
+ * above. */
 int file_read(int dir_fd, const char *path, gsize limit, GBytes **ret_bytes)
         G_GNUC_WARN_UNUSED_RESULT;
 
@@ -82,6 +83,6 @@ int file_write_all(int fd, const void *data, gsize size) G_GNUC_WARN_UNUSED_RESU
 /* SHA-256 of the first SIZE bytes, in hexadecimal. -ENODATA: the file is shorter. */
 int file_digest(int fd, guint64 size, char **ret) G_GNUC_WARN_UNUSED_RESULT;
 
-/* True for what a file itself can be blamed for: it is missing, unreadable, of another kind, on a
- * bad block. False where any other file would fare the same: no file descriptors, no memory. */
+/* TRUE: the error concerns this file alone (missing, unreadable, of another type, on a bad block).
+ * FALSE: it would hit any file (no file descriptors, no memory). */
 gboolean file_is_at_fault(int error);

@@ -10,8 +10,8 @@ typedef struct Scanner {
     const char *p;
     const char *end;
     guint depth;         /* of arrays and objects */
-    gboolean is_over;    /* the document's one value has ended */
-    const char *message; /* set: there is a fault at p */
+    gboolean is_over;    /* the top-level value has ended */
+    const char *message; /* non-NULL: a fault at p */
 } Scanner;
 
 static gboolean fault(Scanner *s, const char *message) {
@@ -19,7 +19,7 @@ static gboolean fault(Scanner *s, const char *message) {
     return FALSE;
 }
 
-/* The UTF-16 code unit of the "uXXXX" at s->p. */
+/* Reads the UTF-16 code unit of "uXXXX" at s->p. */
 static gboolean scan_code_unit(Scanner *s, guint *ret) {
     *ret = 0;
     if (s->end - s->p < 5 || *s->p != 'u')
@@ -43,7 +43,7 @@ static gboolean scan_unicode_escape(Scanner *s) {
         return FALSE;
 
     if (unit >= 0xd800 && unit <= 0xdbff) {
-        /* one half of a character; the other must follow */
+        /* a high surrogate: the low one must follow */
         if (s->p == s->end || *s->p != '\\') {
             s->p = begin;
             return fault(s, "half a surrogate pair");

@@ -4,21 +4,23 @@
 #include <glib.h>
 
 /*
- * Holds a JSON document against the words of RFC 8259. json-glib takes more than JSON: comments,
- * single quotes, hexadecimal and octal numbers, line ends inside strings, "var x =", a byte order
- * mark, a second document behind the first; and it cuts a string at \u0000. Other readers of the
- * same file do not, so this service takes none of it. Structure is json-glib's to check, but for
- * its depth, as json-glib's recursion has no bound, and for integers that its 64 bits cannot hold.
+ * Validates JSON against the grammar of RFC 8259's tokens. json-glib accepts more than JSON:
+ * comments, single quotes, hexadecimal and octal numbers, line breaks in strings, "var x =", a byte
+ * order mark, a second document after the first; and it truncates a string at \u0000. Other readers
+ * of the same file reject these, and so does this service. json-glib checks the structure except
+ * for its depth, as its recursion is unbounded, and for integers over 64 bits, which it wraps.
  */
 
-/* Of arrays and objects. A descriptor needs 5. */
+/* Nesting of arrays and objects. A descriptor needs 5. */
 #define LEXICAL_MAX_DEPTH 100
 
-/* JSON as json-glib writes it, with each control character but line feed (which only lays it out) as
- * \uNNNN: json-glib leaves some in strings, where RFC 8259 or a terminal does not take them. */
+/* Returns JSON with each control character but line feed as \uNNNN. json-glib leaves some in
+ * strings, which RFC 8259 forbids or a terminal interprets. JSON is json-glib's output, in which a
+ * line feed is layout. */
 char *lexical_escape(const char *json) G_GNUC_WARN_UNUSED_RESULT;
 
-/* The first byte that no JSON token has there, with what is wrong in *RET_MESSAGE (static), or
- * NULL where there is none. LENGTH is in bytes; TEXT need not end with NUL, and may be NULL where there is none. */
+/* Returns the first byte that no JSON token allows there, with a static message in *RET_MESSAGE;
+ * NULL: no fault. LENGTH is in bytes. TEXT need not end with NUL, and may be NULL if LENGTH is
+ * 0. */
 const char *lexical_find_fault(const char *text, gsize length, const char **ret_message)
         G_GNUC_WARN_UNUSED_RESULT;

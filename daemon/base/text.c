@@ -36,7 +36,7 @@ char *text_escape(const char *text) {
         gboolean is_shown =
                 text != invalid && *text != '\\' && !g_unichar_iscntrl(g_utf8_get_char(text));
 
-        /* one byte of what is not acceptable: what follows it may be again */
+        /* skip one invalid byte: valid text may follow */
         size = text != invalid ? (gsize)(g_utf8_next_char(text) - text) : 1;
         if (text == invalid)
             invalid = text_find_invalid(text + 1, end - text - 1);

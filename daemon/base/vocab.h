@@ -4,8 +4,8 @@
 #include <glib.h>
 
 /*
- * The words of QEMU's firmware.json and of this service's own contract, and their enums.
- * *_words[] ends with NULL, *_from_string() returns FALSE for an unknown word, and *_to_string() a
+ * The keywords of QEMU's firmware.json and of the D-Bus contract, and their enums. *_words[] is
+ * NULL-terminated, *_from_string() returns FALSE for an unknown word, *_to_string() returns a
  * static string.
  */
 
@@ -33,7 +33,7 @@ extern const char *const firmware_mode_words[];
 gboolean firmware_mode_from_string(const char *word, FirmwareMode *ret);
 const char *firmware_mode_to_string(FirmwareMode mode);
 
-/* firmware.json FirmwareFormat, which flash executables and templates are in. */
+/* firmware.json FirmwareFormat: of flash executables and templates. */
 typedef enum ImageFormat {
     IMAGE_FORMAT_RAW,
     IMAGE_FORMAT_QCOW2,
@@ -44,10 +44,10 @@ extern const char *const image_format_words[];
 gboolean image_format_from_string(const char *word, ImageFormat *ret);
 const char *image_format_to_string(ImageFormat format);
 
-/* Those that a flash device can have. */
+/* The formats of images in flash. */
 extern const char *const flash_format_words[];
 
-/* What the service says of a firmware. */
+/* The state of a firmware on the bus. */
 typedef enum FirmwareState {
     FIRMWARE_STATE_USABLE,
     FIRMWARE_STATE_UNUSABLE,
@@ -55,7 +55,7 @@ typedef enum FirmwareState {
 } FirmwareState;
 const char *firmware_state_to_string(FirmwareState state);
 
-/* Whose directory a descriptor is in. */
+/* Who owns the directory of a descriptor. */
 typedef enum FirmwareLayer {
     FIRMWARE_LAYER_BUILTIN,
     FIRMWARE_LAYER_VENDOR,
@@ -65,7 +65,7 @@ typedef enum FirmwareLayer {
 } FirmwareLayer;
 const char *firmware_layer_to_string(FirmwareLayer layer);
 
-/* What a question made of a descriptor file. */
+/* The result of a request for one descriptor file. */
 typedef enum Verdict {
     VERDICT_SELECTED,
     VERDICT_ACCEPTED,
@@ -76,11 +76,11 @@ typedef enum Verdict {
 } Verdict;
 const char *verdict_to_string(Verdict verdict);
 
-/* firmware.json FirmwareFeature, as far as the service itself acts on it. */
+/* firmware.json FirmwareFeature: the features that the service acts on. */
 #define FEATURE_SECURE_BOOT "secure-boot"
 #define FEATURE_REQUIRES_SMM "requires-smm"
 
-/* True for a feature that names a confidential-computing technology, which the host must offer. */
+/* TRUE: the feature names a confidential-computing technology, which the host must support. */
 gboolean feature_is_confidential(const char *feature);
-/* All of them, NULL-terminated. */
+/* The confidential-computing features, NULL-terminated. */
 extern const char *const confidential_features[];
