@@ -78,7 +78,7 @@ static gboolean parse_numbers(GStrv texts, guint64 max, gsize n, guint64 *ret) {
     return TRUE;
 }
 
-/* As key files have it, with a semicolon at the end or without. */
+/* A key file's list, with or without a trailing semicolon. */
 static GStrv split_list(const char *value) {
     g_autofree char *list = g_strdup(value);
 
@@ -87,7 +87,7 @@ static GStrv split_list(const char *value) {
     return g_strsplit(list, ";", -1);
 }
 
-/* Takes WORDS. */
+/* Takes ownership of WORDS. */
 static gboolean set_words(GStrv *field, GStrv words) {
     *field = words;
     return words[0] && !g_strv_contains((const char *const *)words, "");
@@ -137,7 +137,7 @@ static gboolean set_value(Board *board, const TableKey *key, const char *value) 
     g_assert_not_reached();
 }
 
-G_STATIC_ASSERT(G_N_ELEMENTS(table_keys) <= 64); /* of which board_read() keeps a bit each */
+G_STATIC_ASSERT(G_N_ELEMENTS(table_keys) <= 64); /* board_read() keeps a bit for each */
 
 static const TableKey *find_key(const char *name) {
     for (gsize i = 0; i < G_N_ELEMENTS(table_keys); i++)
@@ -147,7 +147,7 @@ static const TableKey *find_key(const char *name) {
     return NULL;
 }
 
-/* What the flash computation takes for granted; NULL where all of it holds. */
+/* Checks the assumptions of the flash computation. NULL: all hold. */
 static const char *find_board_fault(const Board *board) {
     if (!board->architectures)
         return "architectures is missing";

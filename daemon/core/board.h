@@ -4,24 +4,24 @@
 #include <glib.h>
 
 /*
- * What QEMU's code for one board does with firmware: one section of the machine table.
- * data/machines/50-x86.conf explains the keys.
+ * How QEMU's board code handles firmware: one section of the machine table.
+ * data/machines/50-x86.conf documents the keys.
  */
 
 typedef enum FlashPlacement {
-    /* each unit at an address of its own */
+    /* each unit at its own address */
     FLASH_PLACEMENT_FIXED,
-    /* unit 0 ends at the board's top, each next unit ends where the one before begins */
+    /* unit 0 ends at the board's top, each further unit ends where the previous one begins */
     FLASH_PLACEMENT_STACKED_DOWN,
 } FlashPlacement;
 
 #define BOARD_MAX_UNITS 2
 
 typedef struct Board {
-    char *glob; /* for canonical machine types; the section's name */
+    char *glob; /* of canonical machine types; the section's name */
     GStrv architectures;
     GStrv aliases;
-    char *canonical; /* what the aliases mean where no QEMU can be asked; NULL without aliases */
+    char *canonical; /* the type behind the aliases if no QEMU can be asked; NULL without aliases */
 
     guint n_units;                  /* 0: the board has no pflash */
     gboolean has_pflash_properties; /* -machine takes pflash0= and pflash1= */
@@ -48,7 +48,7 @@ typedef struct Board {
 void board_free(Board *board);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Board, board_free)
 
-/* NULL with *RET_FAULT (names section and key) where the section cannot be taken whole. */
+/* Returns NULL with *RET_FAULT, which names section and key, if the section is invalid. */
 Board *board_read(GKeyFile *file, const char *section, char **ret_fault) G_GNUC_WARN_UNUSED_RESULT;
 
 gboolean board_has_architecture(const Board *board, const char *architecture);

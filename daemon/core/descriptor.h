@@ -5,15 +5,15 @@
 #include "base/vocab.h"
 
 /*
- * One valid firmware descriptor: an immutable, reference-counted value. parse.h makes it; nobody
- * writes to it afterwards, so it may be shared between threads. What the schema does not know yet
- * (features, tags, architectures) stands here as it was written.
+ * One valid firmware descriptor: an immutable, reference-counted value, which parse.h makes and
+ * threads may share. Features, tags and architectures that the schema does not define are kept as
+ * written.
  */
 
 typedef struct DescriptorImage {
-    char *filename;     /* absolute; NULL where there is no such image */
-    char *format;       /* as written: may be a word that this service does not know */
-    FlashRecord *flash; /* NULL where the descriptor records no geometry */
+    char *filename;     /* absolute; NULL: no such image */
+    char *format;       /* as written: may be unknown to the service */
+    FlashRecord *flash; /* NULL: no recorded geometry */
 } DescriptorImage;
 
 typedef struct DescriptorTarget {
@@ -22,19 +22,19 @@ typedef struct DescriptorTarget {
 } DescriptorTarget;
 
 typedef struct Descriptor {
-    char *description;     /* "" where there is none */
+    char *description;     /* may be "" */
     GStrv interface_types; /* never empty */
     FirmwareDevice device;
-    FirmwareMode mode; /* stateless where the mapping has none */
+    FirmwareMode mode; /* stateless if the mapping has none */
     DescriptorImage executable;
     DescriptorImage nvram_template;
     GPtrArray *targets; /* of DescriptorTarget; never empty */
     GStrv features;
     GStrv tags;
-    GBytes *document; /* the file itself, with every member the schema does not know */
+    GBytes *document; /* the file itself, with all unknown members */
 } Descriptor;
 
-/* Nothing is set yet: for parse.h alone. */
+/* Returns an empty descriptor, for parse.h to fill. */
 Descriptor *descriptor_new(GBytes *document) G_GNUC_WARN_UNUSED_RESULT;
 Descriptor *descriptor_ref(const Descriptor *descriptor);
 void descriptor_unref(const Descriptor *descriptor);
@@ -45,10 +45,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(DescriptorTarget, descriptor_target_free)
 
 gboolean descriptor_has_feature(const Descriptor *descriptor, const char *feature);
 
-/* The firmware writes its variables to a file that each VM has for itself. */
+/* The firmware writes its variables to a file that each VM has a copy of. */
 gboolean descriptor_keeps_variables(const Descriptor *descriptor);
 
-/* Some target names this architecture; some target of it matches the canonical type. */
+/* Some target has this architecture; some target of it matches the canonical type. */
 gboolean descriptor_has_architecture(const Descriptor *descriptor, const char *architecture);
 gboolean descriptor_matches_machine(
         const Descriptor *descriptor, const char *architecture, const char *machine);

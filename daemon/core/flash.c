@@ -10,7 +10,7 @@ static void add_bad_size(GPtrArray *reasons, const DescriptorImage *image) {
     g_ptr_array_add(reasons, g_strconcat("bad-size:", image->filename, NULL));
 }
 
-/* -bios: the board loads the file as it is. */
+/* -bios: the board loads the file unchanged. */
 static gboolean memory_fits(
         const Descriptor *descriptor, const ImageInfo *executable, const Machine *machine,
         GPtrArray *reasons) {
@@ -27,8 +27,8 @@ static gboolean memory_fits(
     return fits;
 }
 
-/* The size of one unit on BOARD, or 0 where the image does not fit it. A VM's copy of a template
- * is extended to a fixed size; an executable is used as it is. */
+/* Returns the size of a unit on BOARD, or 0 if the image does not fit. A VM's copy of a template is
+ * extended to a fixed size; an executable is not. */
 static guint64 unit_size_on_board(const Board *board, guint64 image_size, gboolean is_template) {
     if (image_size == 0)
         return 0;
@@ -67,7 +67,7 @@ static FlashUnit *unit_on_board(const Board *board, guint index, guint64 size, g
     return unit;
 }
 
-/* What the units of one firmware are made from. */
+/* The images behind the units of one firmware. */
 typedef struct UnitImages {
     guint n;
     const DescriptorImage *image[BOARD_MAX_UNITS];

@@ -6,22 +6,22 @@
 #include "core/machine.h"
 
 /*
- * Do a firmware's images fit a machine, and how does QEMU's board code lay out its flash? Pure:
- * it looks at sizes that were read before.
+ * Checks whether a firmware's images fit a machine, and computes how QEMU's board code lays out its
+ * flash. Pure: works on sizes that were read before.
  */
 
-/* REASONS (of char*) gets what stands against it: bad-size:PATH, geometry-unknown,
- * geometry-mismatch:KEY. TRUE where there is none: *RET_UNITS (may be NULL) is then the flash units
- * in unit order, or NULL for a firmware that is not in flash. The images must be of status OK. */
+/* Returns TRUE if the images fit. *RET_UNITS (may be NULL) then holds the flash units in unit
+ * order, or NULL for firmware that is not in flash. Otherwise adds to REASONS (of char*):
+ * bad-size:PATH, geometry-unknown, geometry-mismatch:KEY. The status of the images must be OK. */
 gboolean flash_fit(
         const Descriptor *descriptor, const FirmwareImages *images, const Machine *machine,
         GPtrArray *reasons, GPtrArray **ret_units);
 
-/* What a VM's own copy of the variables, or of a combined image, is called where flash units are
- * named: role "nvram", or "executable" of a combined firmware. */
+/* The roles of flash units. A VM has its own copy of the unit "nvram", or of the "executable" of a
+ * combined firmware. */
 #define FLASH_ROLE_EXECUTABLE "executable"
 #define FLASH_ROLE_NVRAM "nvram"
 
-/* The size that QEMU's block layer gives an image: it counts sectors of 512 bytes, and rounds a
- * file's last one up. */
+/* Returns the size that QEMU's block layer reports for an image: whole sectors of 512 bytes,
+ * rounded up. */
 guint64 flash_backend_size(guint64 size);

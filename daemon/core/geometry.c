@@ -15,7 +15,7 @@ const FlashKey flash_keys[] = {
         KEY("role", 's', role, TRUE),
         KEY("driver", 's', driver, TRUE),
         KEY("name", 's', name, TRUE),
-        /* a VM's NVRAM has a file and a format of its own */
+        /* each VM's NVRAM has its own file and format */
         KEY("filename", 's', filename, FALSE),
         KEY("format", 's', format, FALSE),
         KEY("read-only", 'b', read_only, TRUE),

@@ -4,11 +4,11 @@
 #include <glib.h>
 
 /*
- * The values of one flash unit, and the table of their keys. The same table serves what goes out
- * on the bus, what a descriptor records, and the comparison of the two.
+ * The values of one flash unit, and the table of their keys, which serves the D-Bus answer, the
+ * geometry that a descriptor records, and the comparison of the two.
  *
- * Names and meanings are those of QEMU's qdev type cfi.pflash01 (hw/block/pflash_cfi01.c);
- * sizes and addresses are in bytes, widths in bytes.
+ * Names and meanings are those of QEMU's qdev type cfi.pflash01 (hw/block/pflash_cfi01.c); sizes,
+ * addresses and widths are in bytes.
  */
 
 typedef struct FlashUnit {
@@ -40,13 +40,13 @@ typedef struct FlashKey {
     const char *name;
     char type;           /* D-Bus type: one of b y q u t s */
     gsize offset;        /* in FlashUnit: gboolean, guint8, guint16, guint32, guint64, char* */
-    gboolean recordable; /* part of the geometry that a descriptor may record */
+    gboolean recordable; /* a descriptor may record it */
 } FlashKey;
 
-/* Ends with a key without a name. */
+/* Ends with a key whose name is NULL. */
 extern const FlashKey flash_keys[];
 
-/* The values that a descriptor records for one unit: any of the recordable keys. */
+/* The values that a descriptor records for one unit: any subset of the recordable keys. */
 typedef struct FlashRecord {
     FlashUnit values;
     guint32 present; /* bit N: flash_keys[N] is recorded */
@@ -55,7 +55,7 @@ typedef struct FlashRecord {
 void flash_record_free(FlashRecord *record);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(FlashRecord, flash_record_free)
 
-/* Each sets one value. FALSE: it is not of the key's type or range. */
+/* Each sets one value. FALSE: its type or range does not match the key. */
 gboolean flash_unit_set_number(FlashUnit *unit, const FlashKey *key, gint64 value)
         G_GNUC_WARN_UNUSED_RESULT;
 gboolean flash_unit_set_boolean(FlashUnit *unit, const FlashKey *key, gboolean value)
@@ -63,8 +63,8 @@ gboolean flash_unit_set_boolean(FlashUnit *unit, const FlashKey *key, gboolean v
 gboolean flash_unit_set_string(FlashUnit *unit, const FlashKey *key, const char *value)
         G_GNUC_WARN_UNUSED_RESULT;
 
-/* The address of a value: gboolean, guint8, guint16, guint32, guint64 or char*, as the key's type
- * says; and the value of a number. */
+/* Return the address of a value, whose type is that of the key (gboolean, guint8, guint16, guint32,
+ * guint64 or char*), and the value of a number. */
 gconstpointer flash_unit_get(const FlashUnit *unit, const FlashKey *key);
 guint64 flash_unit_get_number(const FlashUnit *unit, const FlashKey *key);
 
@@ -73,10 +73,10 @@ gboolean flash_unit_equal(const FlashUnit *a, const FlashUnit *b, const FlashKey
 void flash_record_add(FlashRecord *record, const FlashKey *key);
 gboolean flash_record_has(const FlashRecord *record, const FlashKey *key);
 
-/* The first recorded key, of KEY and those after it, whose value is not UNIT's, or NULL. */
+/* Returns the first recorded key, from KEY on, whose value differs from UNIT's, or NULL. */
 const FlashKey *flash_record_find_mismatch(
         const FlashRecord *record, const FlashUnit *unit, const FlashKey *key);
 
-/* The unit that RECORD describes by itself, or NULL where it does not say enough: num-blocks,
- * sector-length, width, phys-addr and name must be there, the others have QEMU's defaults. */
+/* Returns the unit that RECORD describes by itself, or NULL if one of num-blocks, sector-length,
+ * width, phys-addr and name is missing. The other keys have QEMU's defaults. */
 FlashUnit *flash_record_to_unit(const FlashRecord *record) G_GNUC_WARN_UNUSED_RESULT;

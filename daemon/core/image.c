@@ -40,7 +40,7 @@ static gboolean is_qcow2(const guint8 *head, gsize size) {
     return size >= QCOW2_MAGIC_SIZE && memcmp(head, QCOW2_MAGIC, QCOW2_MAGIC_SIZE) == 0;
 }
 
-/* FALSE: QEMU does not open it without a key, or does not open it at all. */
+/* FALSE: QEMU needs a key to open it, or does not open it. */
 static gboolean read_qcow2(const guint8 *head, gsize size, ImageInfo *info) {
     guint32 version;
     guint32 cluster_bits;
@@ -63,16 +63,16 @@ static gboolean read_qcow2(const guint8 *head, gsize size, ImageInfo *info) {
             return FALSE;
     }
 
-    /* QEMU counts whole sectors */
+    /* QEMU rounds down to whole sectors */
     if (get_be64(head + 8) != 0)
         info->is_foreign = TRUE;
     if (get_be64(head + 24) > G_MAXINT64)
-        return FALSE; /* no file of the host is as large */
+        return FALSE; /* larger than any file */
     info->size = get_be64(head + 24) & ~G_GUINT64_CONSTANT(511);
     return TRUE;
 }
 
-/* QEMU takes an empty store for one without variables. */
+/* QEMU accepts an empty store, without variables. */
 static gboolean is_json_store(const guint8 *head, gsize size) {
     for (gsize i = 0; i < size; i++)
         if (!g_ascii_isspace(head[i]))

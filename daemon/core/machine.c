@@ -11,7 +11,7 @@
 #include "base/file.h"
 #include "base/text.h"
 
-/* One table file; what is shipped has 3 KiB. */
+/* Limit of one table file; the shipped one has 3 KiB. */
 #define TABLE_MAX_SIZE (64 * 1024)
 
 struct MachineTable {
@@ -19,7 +19,7 @@ struct MachineTable {
     GHashTable *aliases; /* "architecture/alias" -> canonical type, from the emulators */
     GPtrArray *problems;
     GPtrArray *architectures; /* of char*, NULL-terminated */
-    GChecksum *digest;        /* over all that was read and added */
+    GChecksum *digest;        /* over everything that was read and added */
 };
 
 static void problem_free(MachineProblem *problem) {
@@ -30,7 +30,7 @@ static void problem_free(MachineProblem *problem) {
 
 /* -- files ------------------------------------------------------------------------------- */
 
-/* What the section says, whatever its comments and white space. */
+/* Covers the section's keys and values, not its comments and white space. */
 static void digest_section(GKeyFile *file, const char *section, GChecksum *digest) {
     g_auto(GStrv) keys = g_key_file_get_keys(file, section, NULL, NULL);
 
@@ -43,7 +43,7 @@ static void digest_section(GKeyFile *file, const char *section, GChecksum *diges
     }
 }
 
-/* All boards of a file, or none with *RET_FAULT. */
+/* Returns all boards of a file, or NULL with *RET_FAULT. */
 static GPtrArray *read_boards(const char *text, gsize size, GChecksum *digest, char **ret_fault) {
     g_autoptr(GPtrArray) boards = g_ptr_array_new_with_free_func((GDestroyNotify)board_free);
     g_autoptr(GKeyFile) file = g_key_file_new();
@@ -80,7 +80,7 @@ static void add_problem(MachineTable *table, const char *path, const char *text)
     g_ptr_array_add(table->problems, problem);
 }
 
-/* FALSE where the system failed; what is wrong with the file is a problem. */
+/* Returns FALSE if the system failed. A fault of the file becomes a problem. */
 static gboolean load_file(MachineTable *table, const char *path, GError **error) {
     g_autoptr(GBytes) bytes = NULL;
     g_autoptr(GPtrArray) boards = NULL;
@@ -142,7 +142,7 @@ MachineTable *machine_table_load(
     if (!paths)
         return NULL;
     for (guint i = 0; i < paths->len; i++) {
-        file_visit(visitor, paths->pdata[i]); /* it can be a link */
+        file_visit(visitor, paths->pdata[i]); /* it may be a link */
         if (!load_file(table, paths->pdata[i], error))
             return NULL;
     }
@@ -223,7 +223,7 @@ Machine machine_table_resolve(
     return machine;
 }
 
-/* GLOB as a name: "pc-q35-*" gives "pc-q35-", which every glob for that family matches too. */
+/* Turns GLOB into a name: "pc-q35-*" gives "pc-q35-", which each glob of that family matches. */
 static char *glob_to_name(const char *glob) {
     g_autoptr(GString) name = g_string_new(NULL);
 

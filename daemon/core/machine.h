@@ -5,31 +5,30 @@
 #include "base/file.h"
 
 /*
- * The machine table: all boards, and what is said for a machine type or its alias. Immutable once
- * it is handed out, so it may be shared between threads.
+ * The machine table: all boards, and lookup by machine type or alias. Immutable once it is
+ * complete, so threads may share it.
  */
 
-/* A machine type of a question, resolved. Borrows from the table it comes from. */
+/* A machine type from a request, resolved. Borrows from the table. */
 typedef struct Machine {
     const char *architecture;
-    const char *name;      /* what to give to -machine */
-    const char *canonical; /* what descriptors' globs are held against */
-    const Board *board;    /* NULL: the table does not know it */
+    const char *name;      /* argument of -machine */
+    const char *canonical; /* matched against descriptors' globs */
+    const Board *board;    /* NULL: unknown to the table */
 } Machine;
 
 typedef struct MachineTable MachineTable;
 
-/* A table file that could not be taken; it left nothing behind. */
+/* A table file that was rejected as a whole. */
 typedef struct MachineProblem {
     char *path;
     char *text; /* names the section and the key */
 } MachineProblem;
 
-/* Reads all *.conf of DIRECTORIES (least specific first), in the order of their file names; a file
- * takes the place of one with the same name in a less specific directory, an empty one hides it.
- * A directory that is not there or may not be read is empty; what is wrong with a file is a problem.
- * VISITOR may be NULL.
- * Error: FIRMWARE_ERROR_IO, where the system fails. */
+/* Reads all *.conf of DIRECTORIES (lowest priority first), in the order of their file names. A file
+ * overrides a file of the same name in a lower-priority directory; an empty one masks it. A missing
+ * or unreadable directory counts as empty. A faulty file becomes a problem. VISITOR may be NULL.
+ * Error: FIRMWARE_ERROR_IO if the system failed. */
 MachineTable *machine_table_load(
         const char *const *directories, const FileVisitor *visitor, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
@@ -37,26 +36,26 @@ MachineTable *machine_table_ref(MachineTable *table);
 void machine_table_unref(MachineTable *table);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MachineTable, machine_table_unref)
 
-/* What a QEMU emulator of this host says an alias means; goes before the table's own word. Only
- * while the table is being made. */
+/* Adds an alias that a QEMU emulator of this host reports; overrides the table's. Only while the
+ * table is being built. */
 void machine_table_add_alias(
         MachineTable *table, const char *architecture, const char *alias, const char *canonical);
 
 /* Of MachineProblem; owned by the table. */
 const GPtrArray *machine_table_get_problems(const MachineTable *table);
-/* Sorted, none twice; owned by the table. */
+/* Sorted, without duplicates; owned by the table. */
 const char *const *machine_table_get_architectures(const MachineTable *table);
 
 /* ARCHITECTURE and NAME must live as long as the result. */
 Machine machine_table_resolve(
         const MachineTable *table, const char *architecture, const char *name);
 
-/* Calls VISIT with machines that GLOB matches, until it returns FALSE: what the glob itself reads
- * as with its wildcards empty, and each board of the architecture that it matches. */
+/* Calls VISIT for machines that GLOB matches, until it returns FALSE: the name that GLOB becomes
+ * with its wildcards removed, then each board of the architecture that GLOB matches. */
 typedef gboolean (*MachineVisit)(const Machine *machine, gpointer userdata);
 void machine_table_visit(
         const MachineTable *table, const char *architecture, const char *glob, MachineVisit visit,
         gpointer userdata);
 
-/* Both give the same answer to every question. */
+/* Both tables give the same answers. */
 gboolean machine_table_equal(const MachineTable *a, const MachineTable *b);

@@ -37,14 +37,14 @@ static gboolean schema_error(GError **error, const char *pointer, const char *fo
 /* -- bytes -> JSON tree ------------------------------------------------------------------ */
 
 typedef struct Duplicate {
-    guint line; /* 0: none was seen */
+    guint line; /* 0: no duplicate */
     guint column;
     char *member;
-    GHashTable *sizes; /* JsonObject -> its number of members when last seen */
+    GHashTable *sizes; /* JsonObject -> its previous number of members */
 } Duplicate;
 
-/* json-glib keeps the last of two members with one name and says nothing. But it announces each:
- * an announced member that did not make its object grow was there before. */
+/* json-glib silently keeps the last of two members with one name, but it signals each: a signalled
+ * member that did not grow its object is a duplicate. */
 static void on_object_member(
         JsonParser *parser, JsonObject *object, const char *member, gpointer userdata) {
     Duplicate *duplicate = userdata;
@@ -83,11 +83,11 @@ static gboolean load_failed(const GError *json_error, GError **error) {
     guint column;
     int prefix = 0;
 
-    /* json-glib tells the place in its text alone */
+    /* json-glib reports the position in its message only */
     if (sscanf(json_error->message, "<data>:%u:%u: %n", &line, &column, &prefix) < 2 || prefix == 0)
         return syntax_error(error, 1, 1, json_error->message);
 
-    /* the end behind a line end is column 0 for it */
+    /* for json-glib, the end after a line break is column 0 */
     return syntax_error(error, line, MAX(column, 1), json_error->message + prefix);
 }
 
@@ -130,7 +130,7 @@ static gboolean load_object(GBytes *document, JsonParser *parser, GError **error
 
 /* -- members ----------------------------------------------------------------------------- */
 
-/* An object with the JSON pointer to it, for errors. */
+/* An object, and the JSON pointer to it for errors. */
 typedef struct Place {
     JsonObject *object;
     const char *pointer;
@@ -146,7 +146,7 @@ static gboolean node_to_string(JsonNode *node, const char *pointer, char **ret, 
     if (!JSON_NODE_HOLDS_VALUE(node) || json_node_get_value_type(node) != G_TYPE_STRING)
         return schema_error(error, pointer, "not a string");
 
-    /* an escape such as \uffff can bring in what the file as it stands does not hold */
+    /* an escape such as \uffff is valid text in the file, but not after decoding */
     value = json_node_get_string(node);
     if (!text_is_valid(value))
         return schema_error(error, pointer, "holds a character that no text may hold");
@@ -214,7 +214,7 @@ static gboolean read_strings(
     return TRUE;
 }
 
-/* RET_POINTER keeps alive what RET->pointer names. */
+/* RET->pointer borrows *RET_POINTER. */
 static gboolean read_object(
         const Place *place, const char *member, Place *ret, char **ret_pointer, GError **error) {
     g_autofree char *pointer = member_pointer(place, member);
@@ -258,7 +258,7 @@ static gboolean read_flash_key(
     return TRUE;
 }
 
-/* The geometry that "vmfirmwarectl record" writes into a descriptor: see FlashRecord. */
+/* The geometry that "vmfirmwarectl record" writes: see FlashRecord. */
 static gboolean read_flash_record(const Place *image, FlashRecord **ret, GError **error) {
     g_autoptr(FlashRecord) record = g_new0(FlashRecord, 1);
     g_autofree char *pointer = NULL;
@@ -278,7 +278,7 @@ static gboolean read_flash_record(const Place *image, FlashRecord **ret, GError 
     return TRUE;
 }
 
-/* FirmwareFlashFile; DEFAULT_FORMAT may be NULL: the format must be given. */
+/* FirmwareFlashFile. DEFAULT_FORMAT NULL: the format is required. */
 static gboolean read_image(
         const Place *mapping, const char *member, const char *default_format,
         DescriptorImage *image, GError **error) {
@@ -307,13 +307,14 @@ static gboolean read_mode(
 static gboolean read_flash_mapping(const Place *mapping, Descriptor *d, GError **error) {
     return read_mode(mapping, FIRMWARE_MODE_SPLIT, &d->mode, error) &&
             read_image(mapping, "executable", NULL, &d->executable, error) &&
-            /* the schema: "only be provided if @mode is ``split``"; some give it nevertheless */
+            /* the schema: "only be provided if @mode is ``split``"; some descriptors have it
+             * nevertheless */
             (d->mode != FIRMWARE_MODE_SPLIT ||
              read_image(mapping, "nvram-template", NULL, &d->nvram_template, error));
 }
 
-/* FirmwareMappingKernel, FirmwareMappingIgvm, and the plain spelling of FirmwareMappingMemory. The
- * schema has no mode for them. */
+/* FirmwareMappingKernel, FirmwareMappingIgvm, and the merged form of FirmwareMappingMemory, which
+ * have no mode in the schema. */
 static gboolean read_file_mapping(const Place *mapping, Descriptor *d, GError **error) {
     d->executable.format = g_strdup(image_format_to_string(IMAGE_FORMAT_RAW));
     return read_mode(mapping, FIRMWARE_MODE_STATELESS, &d->mode, error) &&
@@ -333,8 +334,8 @@ static gboolean read_uefi_vars(const Place *mapping, Descriptor *d, GError **err
             read_filename(&place, "template", &d->nvram_template.filename, error);
 }
 
-/* The spelling that was proposed for FirmwareMappingMemory: like FirmwareMappingFlash, with a
- * JSON variable store as template. */
+/* The proposed form of FirmwareMappingMemory: like FirmwareMappingFlash, with a JSON variable store
+ * as template. */
 static gboolean read_extended_memory_mapping(const Place *mapping, Descriptor *d, GError **error) {
     gboolean has_template = json_object_has_member(mapping->object, "nvram-template");
 
@@ -452,7 +453,7 @@ Descriptor *parse_descriptor(GBytes *document, GError **error) {
         return NULL;
     root.object = json_node_get_object(json_parser_get_root(parser));
 
-    /* the schema has description, features and tags in every file; distributions do not */
+    /* the schema requires description, features and tags; some distributions omit them */
     if (!read_string(&root, "description", "", &descriptor->description, error) ||
         !read_interface_types(&root, descriptor, error) ||
         !read_mapping(&root, descriptor, error) || !read_targets(&root, descriptor, error) ||

@@ -4,14 +4,14 @@
 #include "core/descriptor.h"
 
 /*
- * Bytes -> Descriptor: the one module that knows the JSON of QEMU's docs/interop/firmware.json.
+ * Bytes to Descriptor: the only module that knows the JSON of QEMU's docs/interop/firmware.json.
  */
 
-/* A descriptor larger than this is refused unread. The largest that distributions ship has 1 KiB;
- * json-glib parses recursively, and 64 KiB of nesting is what a thread's stack bears. */
+/* Limit of a descriptor, checked before reading. The largest one that distributions ship has 1 KiB.
+ * json-glib parses recursively, and a thread's stack bears 64 KiB of nesting. */
 #define PARSE_MAX_SIZE (64 * 1024)
 
-/* What is wrong with a descriptor. The message is a whole reason of the contract:
+/* A fault of a descriptor. The message is a complete reason of the D-Bus contract:
  * "parse-error:LINE:COL: text" (both from 1) or "schema-error:/json/pointer: text". */
 #define PARSE_ERROR (parse_error_quark())
 GQuark parse_error_quark(void);
@@ -20,5 +20,5 @@ typedef enum ParseError {
     PARSE_ERROR_SCHEMA,
 } ParseError;
 
-/* NULL with *ERROR set where DOCUMENT is no valid descriptor. */
+/* Returns NULL with a PARSE_ERROR if DOCUMENT is not a valid descriptor. */
 Descriptor *parse_descriptor(GBytes *document, GError **error) G_GNUC_WARN_UNUSED_RESULT;

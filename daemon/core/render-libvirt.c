@@ -8,9 +8,9 @@
 #include "base/text.h"
 
 /*
- * What libvirt's formatdomain says of <os> and <features>. Written are only attributes that libvirt
- * 9.0 knows, but for two that firmware cannot do without: format (libvirt 9.2), unless it is raw,
- * and the element varstore (12.1).
+ * The elements <os> and <features> as libvirt's formatdomain documents them. Uses attributes of
+ * libvirt 9.0, except for two that firmware may need: format (libvirt 9.2), unless it is raw, and
+ * the element varstore (12.1).
  */
 
 G_GNUC_PRINTF(2, 3)
@@ -29,7 +29,7 @@ static gboolean not_supported(GError **error, const char *format, ...) {
 
 /* -- architecture and machine ------------------------------------------------------------ */
 
-/* QEMU's targets, and libvirt's word where it is another. */
+/* QEMU's targets, and libvirt's name if it differs. */
 static const struct {
     const char *target;
     const char *name;
@@ -59,7 +59,7 @@ static const struct {
         {"x86_64"},
         {"xtensa"},
         {"xtensaeb"},
-        /* libvirt has a word for it only since 10.1: without one it takes the host's own */
+        /* libvirt knows the architecture since 10.1; without it, libvirt uses the host's */
         {"loongarch64", ""},
 };
 
@@ -88,7 +88,7 @@ static gboolean add_type(GString *xml, const Resolution *resolution, GError **er
 
 /* -- files ------------------------------------------------------------------------------- */
 
-/* XML has no control characters but white space, and that becomes a blank in an attribute. */
+/* XML has no control characters except white space, which becomes a blank in an attribute. */
 static gboolean check_filename(const char *filename, GError **error) {
     for (const char *p = filename; *p; p++)
         if ((guchar)*p < ' ') {
@@ -98,7 +98,7 @@ static gboolean check_filename(const char *filename, GError **error) {
     return TRUE;
 }
 
-/* raw is what libvirt takes where nothing is said */
+/* libvirt's default is raw */
 static const char *format_attribute(const char *format) {
     return g_str_equal(format, image_format_to_string(IMAGE_FORMAT_RAW)) ? "" : " format='qcow2'";
 }
@@ -116,7 +116,7 @@ static void append_escaped(GString *xml, const char *format, ...) {
 
 static void add_nvram(GString *xml, const FlashUnit *unit, const DescriptorImage *template) {
     g_string_append(xml, "  <nvram");
-    /* libvirt copies a template as it is; one of another format it must not use */
+    /* libvirt copies a template unchanged, so its format must match */
     if (g_str_equal(template->format, unit->format))
         append_escaped(xml, " template='%s'", template->filename);
     g_string_append(xml, format_attribute(unit->format));
@@ -178,9 +178,9 @@ static gboolean add_images(GString *xml, const Resolution *resolution, GError **
 
 /* -- features ---------------------------------------------------------------------------- */
 
-/* Where nothing is said libvirt switches ACPI off, which QEMU has on. It refuses UEFI without it on
- * x86, and it without UEFI on aarch64, where it knows UEFI by its flash or its store
- * alone; other boards than virt have none. */
+/* Without <acpi/> libvirt disables ACPI, which QEMU enables. libvirt rejects UEFI without ACPI on
+ * x86, and ACPI without UEFI on aarch64, where it recognizes UEFI by its flash or its store only;
+ * boards other than virt have no ACPI. */
 static gboolean wants_acpi(const Resolution *resolution) {
     const Descriptor *descriptor = resolution->descriptor;
     const char *architecture = resolution->architecture;

@@ -18,7 +18,7 @@ static void add_arguments(GPtrArray *arguments, ...) {
     va_end(list);
 }
 
-/* In QEMU's "key=value,key=value" a comma of a value is written twice; nothing else is special. */
+/* In QEMU's "key=value,key=value" a comma in a value is doubled; nothing else is special. */
 static void append_value(GString *option, const char *value) {
     for (const char *p = value; *p; p++) {
         if (*p == ',')
@@ -40,7 +40,7 @@ static const char *on_or_off(gboolean value) {
 static void add_machine(GPtrArray *arguments, const Resolution *resolution, gboolean with_pflash) {
     g_autoptr(GString) option = g_string_new(NULL);
 
-    /* a name that looks like an option needs to be said to be none */
+    /* a name that looks like an option needs its key */
     if (strchr(resolution->machine, '='))
         append_option(option, "type", resolution->machine);
     else

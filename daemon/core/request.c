@@ -13,8 +13,8 @@
 
 typedef enum KeyType {
     KEY_STRING,
-    KEY_PATH,    /* an absolute file name, which the service never opens */
-    KEY_MACHINE, /* a string as the argument of this name is */
+    KEY_PATH,    /* an absolute file name, never opened */
+    KEY_MACHINE, /* a string with the rules of the argument of this name */
     KEY_STRINGS,
     KEY_BOOLEAN,
     KEY_RENDER,
@@ -33,7 +33,7 @@ typedef struct RequestKey {
 #define VM_QUESTIONS (REQUEST_CALL_PREPARE | REQUEST_CALL_IMPORT_VM | REQUEST_CALL_REBIND)
 #define RENDERING_CALLS \
     (REQUEST_CALL_SELECT | REQUEST_CALL_EXPLAIN | REQUEST_CALL_CAPABILITIES | VM_QUESTIONS)
-/* filters: the keys that a pin records */
+/* filters, which a pin records */
 #define ALL_CALLS (RENDERING_CALLS | REQUEST_CALL_PIN)
 #define NEW_OWNER                                                                                  \
     (REQUEST_CALL_PREPARE | REQUEST_CALL_IMPORT_VM | REQUEST_CALL_GET_VM | REQUEST_CALL_LIST_VMS | \
@@ -157,7 +157,7 @@ static gboolean set_render(
     return TRUE;
 }
 
-/* Linux has no user of these ids: 65535 is what 16-bit interfaces make of the other. */
+/* Linux reserves both ids: 65535 is -1 for 16-bit interfaces. */
 static gboolean set_owner(
         const RequestKey *key, Request *request, const RequestValue *value, GError **error) {
     if (value->type != REQUEST_VALUE_NUMBER)

@@ -4,15 +4,15 @@
 #include "base/vocab.h"
 
 /*
- * A question, typed and validated: architecture, machine type and requirements. One static table
- * (request.c) says which keys there are, of which type, with which words, in which calls.
+ * A typed, validated request: architecture, machine type and requirements. One static table
+ * (request.c) defines each key, its type, its keywords, and the calls that accept it.
  */
 
 #define REQUEST_MAX_STRINGS 64 /* in one list */
-#define REQUEST_MAX_STRING 255 /* bytes; names and words */
+#define REQUEST_MAX_STRING 255 /* bytes; names and keywords */
 #define REQUEST_MAX_PATH 4095  /* bytes; PATH_MAX without its NUL */
 
-/* The calls that take requirements, as a bit each. */
+/* The calls that accept requirements, one bit each. */
 typedef enum RequestCall {
     REQUEST_CALL_SELECT = 1 << 0,
     REQUEST_CALL_EXPLAIN = 1 << 1,
@@ -26,8 +26,8 @@ typedef enum RequestCall {
     REQUEST_CALL_CLONE = 1 << 9,
     REQUEST_CALL_EXPORT = 1 << 10,
     REQUEST_CALL_IMPORT = 1 << 11,
-    REQUEST_CALL_BARE = 1 << 12, /* takes no keys */
-    REQUEST_CALL_PIN = 1 << 13,  /* what a pin's record has of requirements */
+    REQUEST_CALL_BARE = 1 << 12, /* accepts no keys */
+    REQUEST_CALL_PIN = 1 << 13,  /* the requirements in a pin's record */
 } RequestCall;
 
 typedef enum RequestRender {
@@ -38,12 +38,12 @@ typedef enum RequestRender {
 
 typedef struct Request {
     RequestCall call;
-    char *architecture; /* NULL where the call has none */
-    char *machine;      /* as asked: a type or an alias; NULL where the call has none */
+    char *architecture; /* NULL: the call has none */
+    char *machine;      /* as requested: a type or an alias; NULL: the call has none */
 
     guint64 given; /* bit N: the table's key N is given */
 
-    /* Each as in the contract's table; NULL or unset where the key is not given. */
+    /* As in the contract's table; NULL or unset if the key is not given. */
     char *interface;
     GStrv features;
     GStrv without_features;
@@ -87,18 +87,18 @@ typedef struct RequestValue {
 } RequestValue;
 
 /* All errors are FIRMWARE_ERROR_INVALID_ARGS, and name the argument or key. ARCHITECTURE and
- * MACHINE are NULL for a call that has no such arguments. */
+ * MACHINE are NULL for a call without these arguments. */
 Request *request_new(
         RequestCall call, const char *architecture, const char *machine, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
 gboolean request_set(Request *request, const char *key, const RequestValue *value, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
 
-/* Calls VISIT for each requirement that is given and filters: what a pin records. */
+/* Calls VISIT for each given requirement that filters: those that a pin records. */
 typedef void (*RequestVisit)(const char *key, const RequestValue *value, gpointer userdata);
 void request_visit_requirements(const Request *request, RequestVisit visit, gpointer userdata);
 
-/* The requirements of REQUEST alone. */
+/* Returns a copy of the requirements alone. */
 Request *request_copy_requirements(const Request *request) G_GNUC_WARN_UNUSED_RESULT;
 
 void request_free(Request *request);

@@ -69,7 +69,7 @@ Resolution *resolution_new(
     resolution->descriptor = descriptor_ref(file->descriptor);
     resolution->architecture = g_strdup(machine->architecture);
     resolution->machine = g_strdup(machine->name);
-    /* boards that the table does not know are newer than those it does */
+    /* boards unknown to the table are newer than the known ones */
     resolution->has_pflash_properties =
             machine->board ? machine->board->has_pflash_properties : TRUE;
     resolution->has_fixed_flash = machine->board && machine->board->unit_size > 0;

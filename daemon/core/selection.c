@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "core/flash.h"
 
-/* How many candidates an error names, and reasons for each. */
+/* Limits of an error message: candidates, and reasons for each. */
 #define MAX_NEAREST 3
 #define MAX_NEAREST_REASONS 8
 
@@ -67,7 +67,7 @@ void selection_check_requirements(
     check_host(request, d, host_features, reasons);
 }
 
-/* FALSE with all REASONS for an effective file with a descriptor that does not pass. */
+/* Checks an effective file with a descriptor. FALSE: REASONS holds all reasons. */
 static gboolean passes(const SelectionInput *input, const CatalogFile *file, GPtrArray *reasons) {
     const Request *request = input->request;
     const Machine *machine = &input->machine;
@@ -75,7 +75,7 @@ static gboolean passes(const SelectionInput *input, const CatalogFile *file, GPt
     gboolean is_target = FALSE;
     gboolean has_images;
 
-    /* in the order in which the contract names the reasons */
+    /* in the contract's order of reasons */
     check_interface(request, d, reasons);
     if (!descriptor_has_architecture(d, machine->architecture))
         add_reason(reasons, "architecture");
@@ -87,7 +87,7 @@ static gboolean passes(const SelectionInput *input, const CatalogFile *file, GPt
     check_mapping(request, file->name, d, reasons);
 
     has_images = catalog_file_check_images(d, &file->images, reasons);
-    /* against a machine that it is not for, sizes say nothing */
+    /* sizes only matter on a machine that it targets */
     if (is_target && has_images)
         (void)flash_fit(d, &file->images, machine, reasons, NULL);
 
@@ -136,7 +136,8 @@ GPtrArray *selection_explain(const SelectionInput *input) {
     return verdicts;
 }
 
-/* Fewer is nearer. A firmware for another architecture or machine is farther than any other. */
+/* The fewer reasons the nearer. A firmware for another architecture or machine is farther than any
+ * other. */
 static guint distance(const FileVerdict *verdict) {
     guint n = g_strv_length(verdict->reasons);
 
