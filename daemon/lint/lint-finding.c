@@ -58,7 +58,8 @@ static LintFinding *add_finding(
     return finding;
 }
 
-/* FALSE: there are too many already. The one that says so is an error: what is not told may be. */
+/* FALSE: the limit is reached. The finding that reports this is an error: errors may have been
+ * dropped. */
 static gboolean has_room(GPtrArray *findings, const char *path) {
     if (findings->len < LINT_MAX_FINDINGS)
         return TRUE;

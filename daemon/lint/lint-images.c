@@ -9,7 +9,7 @@
 #include "core/catalog-file.h"
 #include "lint/targets.h"
 
-/* One descriptor whose images are looked at. */
+/* The descriptor whose images are checked. */
 typedef struct Firmware {
     GPtrArray *findings;
     const MachineTable *machines;
@@ -17,7 +17,7 @@ typedef struct Firmware {
     LintSpelling spelling;
     const Descriptor *descriptor;
     FirmwareImages images;
-    GHashTable *mismatches; /* pointers that are told */
+    GHashTable *mismatches; /* pointers that were reported */
 } Firmware;
 
 /* -- where an image stands in the document ----------------------------------------------- */
@@ -96,7 +96,7 @@ static void check_record(
         g_autofree char *recorded = value_to_string(&record->values, key);
         g_autofree char *value = value_to_string(unit, key);
 
-        /* once, whatever number of machines it is wrong for */
+        /* report it once for all machines */
         if (!g_hash_table_contains(firmware->mismatches, pointer))
             lint_add(
                     firmware->findings, LINT_SEVERITY_ERROR, "geometry-mismatch", firmware->path,
@@ -113,8 +113,8 @@ typedef struct GlobFit {
     const char *glob;
     char *pointer;
     gboolean fits;
-    const Board *board; /* that takes the images; NULL where the table has none */
-    GPtrArray *reasons; /* of the first machine, if it does not fit */
+    const Board *board; /* of the first machine that fits; NULL: unknown to the table */
+    GPtrArray *reasons; /* of the machines that do not fit */
 } GlobFit;
 
 static void glob_fit_free(GlobFit *fit) {
@@ -181,7 +181,7 @@ static void tell_misfit(const Firmware *firmware, LintSeverity severity, const G
                 fit->glob);
 }
 
-/* The service takes a firmware that fits some machine. */
+/* The service accepts a firmware that fits some machine. */
 static const Board *check_machines(const Firmware *firmware) {
     g_autoptr(GPtrArray) fits = try_globs(firmware);
     gboolean is_usable = FALSE;
@@ -212,8 +212,8 @@ static gboolean has_interface(const Descriptor *descriptor, const char *interfac
     return g_strv_contains((const char *const *)descriptor->interface_types, interface);
 }
 
-/* Where units have no size of their own, code and variables are two parts of one image, whose size
- * is a power of two: 2 or 4 MiB of OVMF. With a part of another one the guest hangs. */
+/* If units have no fixed size, code and variables are two parts of one image, whose size is a power
+ * of two: 2 or 4 MiB for OVMF. With mismatched parts the guest hangs. */
 static void check_pair(const Firmware *firmware, const Board *board) {
     const Descriptor *descriptor = firmware->descriptor;
     const FirmwareImages *images = &firmware->images;
@@ -232,7 +232,7 @@ static void check_pair(const Firmware *firmware, const Board *board) {
             descriptor->nvram_template.filename, images->nvram_template.size);
 }
 
-/* A qcow2's content is not looked at. */
+/* The content of a qcow2 is not read. */
 static gboolean probe(const Firmware *firmware, Part part, Content *ret, GError **error) {
     const DescriptorImage *image = get_image(firmware, part);
     int r = 0;
@@ -273,7 +273,7 @@ static gboolean check_contents(const Firmware *firmware, GError **error) {
 
 /* -- features ---------------------------------------------------------------------------- */
 
-/* On x86 the guest can write its Secure Boot keys, unless the flash that holds them is SMM's. */
+/* On x86 the guest can write its Secure Boot keys unless SMM protects the flash. */
 static void check_secure_boot(const Firmware *firmware) {
     const Descriptor *descriptor = firmware->descriptor;
     gboolean is_x86 = descriptor_has_architecture(descriptor, "x86_64") ||

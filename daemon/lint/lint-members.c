@@ -6,8 +6,8 @@
 #include <string.h>
 
 /*
- * The members and words of QEMU's docs/interop/firmware.json. parse.h keeps the ones that it does
- * not know, as the schema grows; a misspelt one looks the same.
+ * The members and keywords of QEMU's docs/interop/firmware.json. parse.h keeps unknown ones,
+ * because the schema grows; a misspelt one looks the same.
  */
 
 static const char *const features[] = {
@@ -124,7 +124,7 @@ static void check_flash(const Members *members, JsonObject *flash, const char *p
     check_object(members, flash, pointer, (const char *const *)keys->pdata);
 }
 
-/* The object that is a member, or NULL. */
+/* Returns the member if it is an object, or NULL. */
 static JsonObject *get_object(JsonObject *object, const char *member) {
     JsonNode *node = json_object_get_member(object, member);
 
@@ -149,7 +149,7 @@ static void add_ignored(const Members *members, const char *pointer, const char 
             why);
 }
 
-/* What is right by itself, but says nothing beside the others. */
+/* Members that are valid, but ignored because of others. */
 static void check_ignored(
         const Members *members, JsonObject *mapping, const Descriptor *descriptor) {
     gboolean has_template = json_object_has_member(mapping, "nvram-template");

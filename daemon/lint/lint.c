@@ -16,14 +16,14 @@ typedef struct Lint {
     GPtrArray *findings;
     const MachineTable *machines;
     GHashTable *images; /* see catalog_images_new() */
-    /* what a firmware is -> name of the first file that says so; both char* */
+    /* key of a firmware -> name of the first file with it; both char* */
     GHashTable *firmware;
     guint n_files;
 } Lint;
 
 /* -- one descriptor ---------------------------------------------------------------------- */
 
-/* In any order, they say the same. */
+/* Order has no meaning. */
 static void append_sorted(GString *key, GStrv strings) {
     g_autoptr(GPtrArray) sorted = g_ptr_array_new();
 
@@ -41,7 +41,7 @@ static void append_image(GString *key, const DescriptorImage *image) {
     g_string_append_c(key, '\n');
 }
 
-/* All that a question can tell two firmwares apart by. */
+/* Everything that a request can distinguish two firmwares by. */
 static char *firmware_key(const Descriptor *descriptor) {
     g_autoptr(GString) key = g_string_new(NULL);
 
@@ -90,7 +90,7 @@ static gboolean check_document(Lint *lint, const char *path, GBytes *document, G
 
 /* -- files and directories --------------------------------------------------------------- */
 
-/* IS_NAMED: the caller named the file itself; otherwise it is one of a directory. */
+/* IS_NAMED: the caller named the file; otherwise it was found in a directory. */
 static gboolean check_failure(
         Lint *lint, const char *path, gboolean is_named, int r, GError **error) {
     struct stat st;
@@ -136,7 +136,7 @@ static gboolean check_file(Lint *lint, const char *path, gboolean is_named, GErr
         lint_add(
                 lint->findings, LINT_SEVERITY_WARNING, "file-name", path, NULL,
                 "only a file *.json that is not hidden is a descriptor");
-    /* an empty one masks those of its name in less specific directories */
+    /* an empty file masks its name in lower-priority directories */
     return g_bytes_get_size(document) == 0 || check_document(lint, path, document, error);
 }
 
@@ -146,7 +146,7 @@ static void close_dir(DIR *dir) {
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(DIR, close_dir)
 
-/* The names of descriptors, in their order of priority. FALSE where the system failed. */
+/* Adds the names of descriptors, in their order of priority. FALSE: the system failed. */
 static gboolean read_names(DIR *dir, GPtrArray *names, const char *path, GError **error) {
     const struct dirent *entry;
 
@@ -210,7 +210,7 @@ GPtrArray *lint_paths(
     g_auto(Lint) lint = lint_new(machines);
 
     for (; *paths; paths++) {
-        /* what cannot be looked at is told as a file */
+        /* check_file() reports a path that cannot be read */
         gboolean is_checked = g_file_test(*paths, G_FILE_TEST_IS_DIR)
                 ? check_directory(&lint, *paths, error)
                 : check_file(&lint, *paths, TRUE, error);

@@ -5,22 +5,20 @@
 #include "core/machine.h"
 
 /*
- * Descriptor files, checked offline: for those who write and package them. What the service would
- * say of a file comes from the service's own modules; the rest is what it takes without a word and
- * is wrong all the same.
+ * Checks descriptor files offline, for those who write and package them. The service's own modules
+ * report its faults; the rest are faults that the service accepts.
  */
 
-/* Of LintFinding, in the order of PATHS (NULL-terminated; relative ones as well), and in a
- * directory in that of file names. A directory stands for all descriptors in it, as one layer: what
- * is none there (hidden, another suffix, masked) is passed over. A path that cannot be read is a
- * finding.
- * *RET_N_FILES (may be NULL): the descriptor files that could be read.
- * Error: FIRMWARE_ERROR_IO where the system fails. */
+/* Returns an array of LintFinding in the order of PATHS (NULL-terminated, may be relative), and of
+ * file names in a directory. A directory stands for all its descriptors, as one layer; other files
+ * (hidden, another suffix, masked) are skipped. A path that cannot be read is a finding.
+ * *RET_N_FILES (may be NULL): the number of descriptor files that were read.
+ * Error: FIRMWARE_ERROR_IO if the system failed. */
 GPtrArray *lint_paths(
         const char *const *paths, const MachineTable *machines, guint *ret_n_files, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
 
-/* The same for the bytes of one descriptor that is called PATH. */
+/* The same for the content of one descriptor PATH. */
 GPtrArray *lint_document(
         GBytes *document, const char *path, const MachineTable *machines, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;

@@ -30,12 +30,12 @@ static gboolean failed(GError **error, FirmwareError code, const char *format, .
 
 /* -- the geometry ------------------------------------------------------------------------ */
 
-/* What the machines of the targets seen so far give. */
+/* The geometry on the machines of the targets so far. */
 typedef struct Geometry {
-    GPtrArray *units;  /* of FlashUnit; NULL until some machine takes the images */
-    char *machine;     /* the one that they are of */
-    char *reason;      /* why the first machine that did not take them does not */
-    gboolean is_known; /* of the current target: the machine table has a board */
+    GPtrArray *units;  /* of FlashUnit; NULL: no machine fits so far */
+    char *machine;     /* the machine of UNITS */
+    char *reason;      /* the reason against the first machine that does not fit */
+    gboolean is_known; /* the machine table knows a board of the current target */
     GError *error;
 } Geometry;
 
@@ -60,7 +60,7 @@ static gboolean compare_units(Geometry *geometry, const TargetFit *fit) {
     return TRUE;
 }
 
-/* A machine that does not take the images never reads the record. */
+/* The record has no effect on a machine that does not fit. */
 static gboolean add_machine(const TargetFit *fit, gpointer userdata) {
     Geometry *geometry = userdata;
 
@@ -112,7 +112,7 @@ static gboolean probe_images(const Descriptor *descriptor, FirmwareImages *ret, 
     return failed(error, FIRMWARE_ERROR_IMAGE_UNUSABLE, "%s", (const char *)reasons->pdata[0]);
 }
 
-/* The units that all targets have, or NULL. */
+/* Returns the units that all targets share, or NULL. */
 static GPtrArray *find_units(
         const Descriptor *descriptor, const MachineTable *machines, GError **error) {
     g_auto(Geometry) geometry = {};
@@ -157,7 +157,7 @@ static void set_value(JsonObject *record, const FlashKey *key, const FlashUnit *
     }
 }
 
-/* Members that are none of this service's keys stay. */
+/* Keeps unknown members. */
 static void set_record(JsonObject *mapping, const char *image_name, const FlashUnit *unit) {
     JsonObject *image = json_object_get_object_member(mapping, image_name);
     JsonObject *record;
@@ -170,7 +170,7 @@ static void set_record(JsonObject *mapping, const char *image_name, const FlashU
             set_value(record, key, unit);
 }
 
-/* json-glib lets a larger integer overflow in silence. */
+/* json-glib overflows silently on a larger integer. */
 #define MAX_DIGITS 18
 
 static gboolean keeps_numbers(const char *text, gsize size) {
@@ -189,7 +189,7 @@ static gboolean keeps_numbers(const char *text, gsize size) {
     return TRUE;
 }
 
-/* DOCUMENT is a valid descriptor of a firmware in flash. */
+/* DOCUMENT is a valid descriptor with device flash. */
 static char *write_document(GBytes *document, const GPtrArray *units, GError **error) {
     g_autoptr(JsonParser) parser = json_parser_new();
     g_autoptr(JsonGenerator) generator = json_generator_new();
@@ -224,7 +224,7 @@ static char *write_document(GBytes *document, const GPtrArray *units, GError **e
     return g_strconcat(escaped, "\n", NULL);
 }
 
-/* The service takes it. */
+/* Checks that the service accepts it. */
 static gboolean check_document(const char *text, GError **error) {
     g_autoptr(GBytes) bytes = g_bytes_new_static(text, strlen(text));
     g_autoptr(Descriptor) descriptor = NULL;
@@ -237,7 +237,7 @@ static gboolean check_document(const char *text, GError **error) {
     descriptor = parse_descriptor(bytes, &parse_error);
     if (descriptor)
         return TRUE;
-    /* a number that is larger than any double */
+    /* a number larger than any double */
     return failed(
             error, FIRMWARE_ERROR_NOT_SUPPORTED, "the descriptor cannot be written again: %s",
             parse_error->message);

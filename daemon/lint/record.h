@@ -4,7 +4,7 @@
 #include "core/machine.h"
 
 /*
- * Writes the flash geometry of a firmware into its descriptor, for machine types that a reader's
+ * Records the flash geometry of a firmware in its descriptor, for machine types that a reader's
  * machine table does not know.
  */
 

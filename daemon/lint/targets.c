@@ -16,7 +16,7 @@ static gboolean visit_machine(const Machine *machine, gpointer userdata) {
     const Visit *visit = userdata;
     g_autoptr(GPtrArray) reasons = g_ptr_array_new_with_free_func(g_free);
     g_autoptr(GPtrArray) units = NULL;
-    /* where the table has no board, what is recorded is all that is known */
+    /* without a board in the table, only the record is known */
     gboolean fits = flash_fit(
             machine->board ? visit->bare : visit->descriptor, visit->images, machine, reasons,
             &units);
@@ -28,7 +28,7 @@ static gboolean visit_machine(const Machine *machine, gpointer userdata) {
 void targets_visit(
         const Descriptor *descriptor, const FirmwareImages *images, const MachineTable *machines,
         const char *architecture, const char *glob, TargetVisit callback, gpointer userdata) {
-    /* a shallow copy, which lives shorter than what it borrows from */
+    /* a shallow copy, outlived by the original */
     Descriptor bare = *descriptor;
     Visit visit = {
             .descriptor = descriptor,

@@ -6,16 +6,15 @@
 #include "core/machine.h"
 
 /*
- * A firmware on the machines that it targets, by the machine table alone: what its descriptor
- * records counts only for a machine that the table does not know. For those who check and write
- * descriptors.
+ * A firmware on the machines that it targets, by the machine table: the descriptor's record only
+ * counts for a machine that the table does not know.
  */
 
 typedef struct TargetFit {
     const Machine *machine;
     gboolean fits;
-    const GPtrArray *units;   /* of FlashUnit, where it fits and is in flash; else NULL */
-    const GPtrArray *reasons; /* of char*, as flash.h has them; empty where it fits */
+    const GPtrArray *units;   /* of FlashUnit; NULL: it does not fit, or is not in flash */
+    const GPtrArray *reasons; /* of char*, see flash.h; empty if it fits */
 } TargetFit;
 
 /* Calls VISIT for machines that GLOB matches, until it returns FALSE. */
