@@ -14,22 +14,23 @@
 
 #include "base/file.h"
 
-/* The agent closes this one when it is registered: any number that is not a standard stream. */
+/* The agent closes this descriptor when it is registered: any number but those of the standard
+ * streams. */
 #define NOTIFY_FD 3
-/* An agent that cannot register exits, which closes the pipe, too. */
+/* An agent that fails to register exits, which closes the pipe as well. */
 #define START_TIMEOUT_MSEC 10000
 
 struct Agent {
     GPid pid;
 };
 
-/* Between fork and exec: the agent is not to outlive who asks, whatever ends him. */
+/* Runs between fork and exec: the agent must not outlive the client. */
 static void die_with_parent(gpointer userdata) {
     (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
 }
 
-/* Within a session its own agent goes first, as with systemd's tools. polkit looks for an agent that
- * is a fallback in sessions only, so outside of one it is none. */
+/* In a session the session's agent has precedence, as with systemd's tools. polkit looks for
+ * fallback agents in sessions only, so outside of one the agent must not be one. */
 static const char *get_fallback_option(void) {
     char *session = NULL;
 
@@ -74,7 +75,7 @@ void agent_stop(Agent *agent) {
     if (!agent)
         return;
     (void)kill(agent->pid, SIGTERM);
-    /* one that is stopped by the terminal has to run to be ended */
+    /* an agent that the terminal stopped must continue to terminate */
     (void)kill(agent->pid, SIGCONT);
     while (waitpid(agent->pid, NULL, 0) < 0 && errno == EINTR)
         ;

@@ -3,10 +3,10 @@
 
 #include <glib.h>
 
-/* polkit's agent for the terminal, pkttyagent, as systemd's tools start it. */
+/* polkit's terminal agent, pkttyagent, started like systemd's tools do. */
 typedef struct Agent Agent;
 
-/* Returns when the agent is registered. NULL: there is no terminal, or no agent. */
+/* Returns once the agent is registered. NULL: no terminal, or no agent. */
 Agent *agent_start(void) G_GNUC_WARN_UNUSED_RESULT;
 
 void agent_stop(Agent *agent);

@@ -21,7 +21,7 @@ struct Connection {
 
 /* A call that is under way. */
 typedef struct Pending {
-    sd_bus_message *reply; /* NULL until it is there */
+    sd_bus_message *reply; /* NULL: pending */
 } Pending;
 
 static void pending_clear(Pending *pending) {
@@ -85,7 +85,7 @@ static int on_reply(sd_bus_message *message, void *userdata, sd_bus_error *ret_e
     return 0;
 }
 
-/* Not sd_bus_call(): somebody may be watching, and wants to see that it goes on. */
+/* sd_bus_call() would block without showing progress. */
 static int send_and_wait(
         Connection *connection, sd_bus_message *message, guint64 timeout, Progress *progress,
         sd_bus_message **ret_reply) {
@@ -138,8 +138,8 @@ static gboolean wants_person(sd_bus_message *reply) {
             0;
 }
 
-/* Once without a person, which is enough as a rule, and then with one: so no agent is started in
- * vain, and its prompt and the progress do not write over each other. */
+/* Calls without interactive authentication first, which usually suffices, and then with it: so no
+ * agent is started in vain, and its prompt and the progress do not overwrite each other. */
 static int call_with_person(
         Connection *connection, const char *path, const char *interface, const char *method,
         GVariant *arguments, sd_bus_message **ret_reply) {
@@ -196,7 +196,7 @@ gboolean connection_call(
         connection_set_error(connection, what, r, error);
         return FALSE;
     }
-    /* libsystemd's own answer to all that is under way */
+    /* libsystemd answers pending calls itself when the connection breaks */
     if (sd_bus_is_open(connection->bus) <= 0) {
         failure_set_unreachable(connection->options, -ENOTCONN, error);
         return FALSE;

@@ -9,21 +9,21 @@
 #include "service/sd-cleanup.h"
 
 /*
- * The service, on whichever bus was asked for: calls as GVariants, D-Bus errors as CLIENT_ERROR with
- * one line that names what failed and what to do next.
+ * The service on the selected bus: calls as GVariants, D-Bus errors as CLIENT_ERROR with a one-line
+ * message that names the failure and the next step.
  */
 
-/* Calls that change something do file work, or wait for a person's password. */
+/* Calls that change something do file work, or wait for authentication. */
 #define CONNECTION_CHANGE_TIMEOUT_SEC 600
 
 typedef enum CallKind {
-    CALL_READ,   /* libsystemd's own time limit: 25 s, or $SYSTEMD_BUS_TIMEOUT */
-    CALL_CHANGE, /* polkit may ask; CONNECTION_CHANGE_TIMEOUT_SEC */
+    CALL_READ,   /* libsystemd's default: 25 s, or $SYSTEMD_BUS_TIMEOUT */
+    CALL_CHANGE, /* polkit may ask: CONNECTION_CHANGE_TIMEOUT_SEC */
 } CallKind;
 
 typedef struct Connection Connection;
 
-/* OPTIONS stays the caller's, and outlives it. */
+/* OPTIONS is borrowed, and must outlive the connection. */
 Connection *connection_open(const Options *options, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void connection_close(Connection *connection);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Connection, connection_close)
@@ -39,24 +39,24 @@ typedef struct Reply {
 void reply_clear(Reply *reply);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Reply, reply_clear)
 
-/* WHAT is for messages ("reset my-vm"). ARGUMENTS is a tuple, consumed where it is floating, or
- * NULL; a handle in it is a file descriptor, which stays the caller's. TYPE is that of the
- * answer's body. */
+/* WHAT names the call in messages ("reset my-vm"). ARGUMENTS is a tuple or NULL; a floating one is
+ * consumed; a handle in it is a file descriptor, which the caller keeps. TYPE is the expected type
+ * of the reply's body. */
 gboolean connection_call(
         Connection *connection, CallKind kind, const char *what, const char *path,
         const char *interface, const char *method, GVariant *arguments, const char *type,
         Reply *ret_reply, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* The same of the manager. */
+/* The same for the Manager. */
 gboolean connection_call_manager(
         Connection *connection, CallKind kind, const char *what, const char *method,
         GVariant *arguments, const char *type, Reply *ret_reply, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
 
-/* All properties of an object, as value_from_properties() makes them. */
+/* Returns all properties of an object, converted by value_from_properties(). */
 GVariant *connection_get_properties(
         Connection *connection, const char *what, const char *path, const char *interface,
         GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* For what goes wrong on a connection that is open. R is a negative errno. */
+/* Reports an error of an open connection. R is a negative errno. */
 void connection_set_error(Connection *connection, const char *what, int r, GError **error);

@@ -3,8 +3,8 @@
 
 #include <glib.h>
 
-/* What ends the program other than success: the code is its exit status, the message is the one
- * line that is told. */
+/* Errors that end the program: the code is its exit status, the message its line on standard
+ * error. */
 #define CLIENT_ERROR (client_error_quark())
 GQuark client_error_quark(void);
 

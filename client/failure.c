@@ -10,7 +10,7 @@
 typedef struct Hint {
     const char *name;
     ClientError code;
-    const char *text; /* what to do next, or NULL where the service's text says it */
+    const char *text; /* the next step; NULL: the service's message says it */
 } Hint;
 
 #define OURS "org.vmfirmware1."
@@ -53,7 +53,7 @@ static const Hint *find_hint(const char *name) {
     return NULL;
 }
 
-/* What helps, where it is not what helps against this error elsewhere. */
+/* Overrides HINT for some messages. */
 static const char *hint_to_text(const Hint *hint, const char *message) {
     if (g_str_equal(hint->name, SD_BUS_ERROR_INVALID_ARGS) && strstr(message, "nvram-filename"))
         return "say where with --nvram=FILE";
@@ -92,7 +92,7 @@ void failure_set_unreachable(const Options *options, int r, GError **error) {
                 options->is_user ? "session" : "system", reason, user);
 }
 
-/* What a bus answers for a service that is not there, and cannot be started. */
+/* Errors of a bus for a service that is absent and cannot be started. */
 static gboolean is_unreachable(const char *name) {
     static const char *const names[] = {
             SD_BUS_ERROR_SERVICE_UNKNOWN, SD_BUS_ERROR_NAME_HAS_NO_OWNER,
@@ -111,7 +111,7 @@ void failure_set_bus_error(
         failure_set_unreachable(options, 0, error);
         return;
     }
-    /* a sentence's full stop would stand in the middle of ours */
+    /* no full stop in the middle of the line */
     if (g_str_has_suffix(text, "."))
         text[strlen(text) - 1] = '\0';
     if (hint)

@@ -6,11 +6,11 @@
 
 #include "options.h"
 
-/* What went wrong, in one line that says what to do next. */
+/* Failures as one line that names the next step. */
 
-/* No bus, no service on it, or no connection any more. R is a negative errno, or 0. */
+/* No bus, no service on it, or the connection broke. R is a negative errno, or 0. */
 void failure_set_unreachable(const Options *options, int r, GError **error);
 
-/* The service's own word. */
+/* An error reply of the service. */
 void failure_set_bus_error(
         const Options *options, const char *what, const sd_bus_error *bus_error, GError **error);

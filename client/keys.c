@@ -9,7 +9,7 @@
 #include "base/copy.h"
 #include "error.h"
 
-/* The service takes no more. */
+/* The service's limit. */
 #define MAX_CONTENT_SIZE (256 * 1024 * 1024)
 
 GVariant *keys_from_options(

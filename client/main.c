@@ -12,24 +12,24 @@
 
 #define REQUIREMENTS OPTIONS_REQUIREMENTS
 #define ANY G_MAXUINT
-/* columns that a usage has in --help, at most */
+/* width of the usage column in --help */
 #define USAGE_WIDTH 34
 
 typedef enum VerbFlags {
     VERB_PLAIN = 0,
     VERB_OFFLINE = 1 << 0,
-    VERB_NEEDS_FDS = 1 << 1,  /* no use over ssh */
-    VERB_UNPAGED = 1 << 2,    /* it prints as things happen, or bytes, or asks for a password */
-    VERB_NO_OUTPUT = 1 << 3,  /* what it starts has the output */
-    VERB_NAMELESS = 1 << 4,   /* no argument of it names one thing that could fail */
-    VERB_TAKES_FILE = 1 << 5, /* its last argument, which goes out on no bus */
+    VERB_NEEDS_FDS = 1 << 1,  /* not over ssh */
+    VERB_UNPAGED = 1 << 2,    /* prints events or bytes, or asks for a password */
+    VERB_NO_OUTPUT = 1 << 3,  /* the program that it starts owns the output */
+    VERB_NAMELESS = 1 << 4,   /* failures are not about its first argument */
+    VERB_TAKES_FILE = 1 << 5, /* its last argument is not sent on the bus */
 } VerbFlags;
 
 typedef struct Verb {
     const char *name;
     guint min_arguments;
     guint max_arguments;
-    guint n_words; /* how many of them, at the beginning, go out on the bus: UTF-8 */
+    guint n_words; /* number of leading arguments that are sent on the bus, as UTF-8 */
     unsigned options;
     VerbFlags flags;
     VerbFunc func;
@@ -91,7 +91,7 @@ static const Verb verbs[] = {
 static char *describe_verbs(void) {
     g_autoptr(GString) text = g_string_new("Verbs:\n");
 
-    /* not by printf's width, which counts bytes */
+    /* printf's width counts bytes */
     for (guint i = 0; i < G_N_ELEMENTS(verbs); i++)
         g_string_append_printf(
                 text, "  %s%*s %s\n", verbs[i].usage,
@@ -120,7 +120,7 @@ static gboolean check_arguments(const Verb *verb, char **arguments, GError **err
                 verb->usage);
         return FALSE;
     }
-    /* as a script's unset variable leaves it */
+    /* from an unset variable of a script */
     for (guint i = 0; i < MIN(n_arguments, MAX(verb->min_arguments, verb->n_words)); i++)
         if (*arguments[i] == '\0') {
             g_set_error(
@@ -138,7 +138,7 @@ static gboolean check_arguments(const Verb *verb, char **arguments, GError **err
     return TRUE;
 }
 
-/* Told before a password is asked for in vain. */
+/* Checked before a password is asked for in vain. */
 static gboolean check_transport(const Options *options, const Verb *verb, GError **error) {
     gboolean is_template = g_hash_table_contains(options->given, "nvram-template");
 
@@ -231,7 +231,7 @@ int main(int argc, char **argv) {
             return EXIT_SUCCESS;
     }
 
-    /* one line, whatever came from elsewhere */
+    /* one line, whatever text it quotes */
     message = text_make_printable(error->message);
     (void)fprintf(stderr, "vmfirmwarectl: %s\n", message);
     return error->code;

@@ -5,13 +5,12 @@
 #include <systemd/sd-bus.h>
 
 /*
- * D-Bus messages as GVariants. A handle (type h) is the file descriptor itself: one that was read
- * belongs to its message; one that is appended is duplicated. Functions return 0 or a negative
- * errno.
+ * D-Bus messages as GVariants. A handle (type h) is the file descriptor itself: the message owns
+ * one that was read, and duplicates one that is appended. Functions return 0 or a negative errno.
  */
 
-/* The whole body, as a tuple. */
+/* Reads the whole body, as a tuple. */
 int message_read(sd_bus_message *message, GVariant **ret) G_GNUC_WARN_UNUSED_RESULT;
 
-/* The members of TUPLE, as the arguments of a call. */
+/* Appends the members of TUPLE. */
 int message_append(sd_bus_message *message, GVariant *tuple) G_GNUC_WARN_UNUSED_RESULT;

@@ -14,10 +14,10 @@ G_DEFINE_QUARK(vmfirmwarectl - error, client_error)
 typedef enum ValueKind {
     VALUE_FLAG,   /* no argument; b */
     VALUE_WORD,   /* s */
-    VALUE_WORDS,  /* as; may be given again, and holds more than one separated by commas */
+    VALUE_WORDS,  /* as; repeatable, each with values separated by commas */
     VALUE_FILE,   /* s: a file name, made absolute */
     VALUE_OWNER,  /* u: a user's name or uid */
-    VALUE_CLIENT, /* no key of a call: the client does something with it */
+    VALUE_CLIENT, /* not a key of a call: for the client itself */
 } ValueKind;
 
 typedef struct KeyOption {
@@ -109,7 +109,7 @@ static gboolean on_json(const char *option, const char *value, gpointer userdata
     return FALSE;
 }
 
-/* Values of those in key_options[] are in OPTIONS, not behind the entries: one callback serves all. */
+/* Values of key_options[] go to OPTIONS, not to the entries: one callback handles all. */
 static GOptionEntry *make_entries(Options *options) {
     const GOptionEntry plain[] = {
             {"system", 0, 0, G_OPTION_ARG_NONE, &options->is_system,
@@ -137,7 +137,7 @@ static GOptionEntry *make_entries(Options *options) {
     for (guint i = 0; i < G_N_ELEMENTS(key_options); i++)
         entries[G_N_ELEMENTS(plain) + i] = (GOptionEntry){
                 .long_name = key_options[i].name,
-                /* as the bytes are: a file's name may be of no character set */
+                /* raw bytes: a file name has no encoding */
                 .flags = key_options[i].kind == VALUE_FLAG ? G_OPTION_FLAG_NO_ARG
                                                            : G_OPTION_FLAG_FILENAME,
                 .arg = G_OPTION_ARG_CALLBACK,
@@ -172,7 +172,7 @@ static gboolean check_transport(const Options *options, GError **error) {
     return clash == NULL;
 }
 
-/* GLib drops a "--" or keeps it, by what stands behind: so it sees neither. */
+/* GLib drops or keeps "--" depending on its position, so it never sees one. */
 static gboolean parse_words(
         GOptionContext *context, const GOptionEntry *entries, char *const *words, GStrv *ret_words,
         GError **error) {
@@ -227,7 +227,7 @@ void options_clear(Options *options) {
         g_hash_table_unref(options->given);
 }
 
-/* As a script's unset variable leaves it: a requirement must not be dropped in silence. */
+/* An empty value, from an unset variable of a script, must not drop a requirement silently. */
 static gboolean has_empty_word(const KeyOption *option, const GPtrArray *values) {
     for (guint i = 0; i < values->len; i++) {
         const char *value = values->pdata[i];
@@ -325,14 +325,14 @@ static GVariant *make_string(const char *name, const char *value, GError **error
     return NULL;
 }
 
-/* The service has another working directory. */
+/* The service's working directory differs. */
 static GVariant *make_file(const char *name, const char *value, GError **error) {
     g_autofree char *absolute = g_canonicalize_filename(value, NULL);
 
     return make_string(name, absolute, error);
 }
 
-/* "shell" is no form of the service's: it is made here, of what every answer holds. */
+/* The client renders "shell" itself, from keys that every answer has. */
 static GVariant *make_client_value(const char *name, const char *value, GError **error) {
     static const char *const forms[] = {"qemu", "qemu-legacy", "libvirt", "shell", NULL};
 
@@ -346,7 +346,7 @@ static GVariant *make_client_value(const char *name, const char *value, GError *
     return NULL;
 }
 
-/* NULL without an error: it was not given. */
+/* NULL without an error: not given. */
 static GVariant *make_value(const Options *options, const KeyOption *option, GError **error) {
     const char *value = options_get(options, option->name);
 

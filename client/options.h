@@ -4,8 +4,8 @@
 #include <glib.h>
 
 /*
- * What was typed. Options that are keys of a D-Bus call come from one table, which says of each the
- * key, its type and which verbs take it: nothing that was asked for is dropped in silence.
+ * The command line. Options that are D-Bus keys come from one table, which defines each key, its
+ * type, and the verbs that accept it: no option is ignored silently.
  */
 
 typedef enum JsonFormat {
@@ -14,7 +14,7 @@ typedef enum JsonFormat {
     JSON_PRETTY,
 } JsonFormat;
 
-/* Groups of options that go with the same verbs: a bit each. */
+/* Groups of options that the same verbs accept, one bit each. */
 typedef enum OptionGroup {
     OPTIONS_NONE = 0,
     OPTIONS_REQUIREMENTS = 1 << 0,
@@ -44,29 +44,28 @@ typedef struct Options {
     char *host;      /* of --host, or NULL */
     char *container; /* of --machine, or NULL */
     JsonFormat json;
-    GHashTable *given; /* name of an option of the table -> GPtrArray of its values, as typed */
+    GHashTable *given; /* name of an option -> GPtrArray of its values, as typed */
 } Options;
 
 void options_clear(Options *options);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Options, options_clear)
 
-/* Takes the options out of WORDS (the program first), up to a "--", which goes, too; what
- * is left is in RET_WORDS, without the program. Sets CLIENT_ERROR_USAGE. OPTIONS is all zeros before,
- * and to be cleared in any case. VERBS is for --help. */
+/* Parses the options of WORDS (the program first) up to "--", and returns the remaining words,
+ * without the program and "--", in RET_WORDS. Error: CLIENT_ERROR_USAGE. OPTIONS must be all zeros,
+ * and be cleared in any case. VERBS is for --help. */
 gboolean options_parse(
         Options *options, const char *verbs, char *const *words, GStrv *ret_words, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
 
-/* CLIENT_ERROR_USAGE where an option was given that is in no group of ALLOWED. */
+/* CLIENT_ERROR_USAGE: an option was given that is in no group of ALLOWED. */
 gboolean options_check(const Options *options, unsigned allowed, const char *verb, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
 
-/* The last value of an option of the table as it was typed; "" of one that takes none; NULL where
- * it was not given. */
+/* Returns the last value of an option as typed, "" for a flag; NULL: not given. */
 const char *options_get(const Options *options, const char *name);
 
-/* Adds the D-Bus keys of the options in GROUPS, of which --render=shell and --nvram-template are
- * none: the former is the client's own, the latter a file. */
+/* Adds the D-Bus keys of the options in GROUPS, except for --render=shell, which the client
+ * renders, and --nvram-template, a file. */
 gboolean options_add_keys(
         const Options *options, unsigned groups, GVariantDict *dict, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;

@@ -17,7 +17,7 @@ struct Output {
     gboolean is_terminal;
     gboolean has_colour;
     Pager *pager; /* or NULL */
-    int failure;  /* errno of what could not be written, or 0 */
+    int failure;  /* errno of the first failed write, or 0 */
 };
 
 static gboolean is_terminal_dumb(void) {
@@ -34,7 +34,7 @@ Output *output_new(const Options *options) {
     output->options = options;
     output->is_terminal = isatty(STDOUT_FILENO);
     is_able = output->is_terminal && !is_terminal_dumb();
-    /* no-color.org: whatever its value, unless it is empty */
+    /* no-color.org: any value but an empty one */
     output->has_colour = is_able && options->json == JSON_OFF && (!no_colour || !*no_colour);
     if (is_able && !options->no_pager)
         output->pager = pager_start();
@@ -58,7 +58,7 @@ gboolean output_free(Output *output) {
     failure = output->failure;
     if (output->pager) {
         pager_wait(output->pager);
-        /* who leaves a pager early has read enough */
+        /* leaving the pager early is no failure */
         is_written = TRUE;
     }
     g_free(output);
@@ -89,7 +89,7 @@ Table *output_table_new(const Output *output, const char *const *headings) {
 
     if (!table)
         g_error("no memory");
-    /* never cut: a name that is not whole cannot be given to the next command */
+    /* never truncated: the next command needs whole names */
     (void)scols_table_set_termforce(table, SCOLS_TERMFORCE_NEVER);
     (void)scols_table_enable_colors(table, output->has_colour);
     (void)scols_table_set_column_separator(table, "  ");
@@ -127,7 +127,7 @@ void output_table_add(Table *table, const char *const *cells, guint coloured, co
 
 void output_table_print(const Output *output, Table *table) {
     (void)scols_table_enable_noheadings(table, output->options->no_legend);
-    /* libsmartcols prints with no table at all where it has no line */
+    /* libsmartcols prints a message if the table is empty */
     if (scols_table_get_nlines(table) > 0)
         (void)scols_print_table(table);
 }

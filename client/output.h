@@ -7,8 +7,8 @@
 #include "options.h"
 
 /*
- * What goes to standard output: tables, properties, JSON, text. What came from elsewhere is printed
- * so that it cannot steer a terminal.
+ * Standard output: tables, properties, JSON, text. Text of foreign origin is printed so that it
+ * cannot control the terminal.
  */
 
 typedef struct libscols_table Table;
@@ -16,36 +16,35 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Table, scols_unref_table)
 
 typedef struct Output Output;
 
-/* Starts the pager where there is a terminal to page on. OPTIONS stays the caller's, and outlives
- * it. */
+/* Starts the pager on a terminal. OPTIONS is borrowed, and must outlive the output. */
 Output *output_new(const Options *options) G_GNUC_WARN_UNUSED_RESULT;
 
-/* FALSE: not all could be written so far. */
+/* FALSE: writing failed. */
 gboolean output_flush(Output *output);
 
-/* Ends the pager once the reader has left it. FALSE: not all could be written; errno says why. */
+/* Waits until the reader leaves the pager. FALSE: writing failed, with errno. */
 gboolean output_free(Output *output);
 
-/* Whether standard output was a terminal before the pager took it. */
+/* Standard output was a terminal before the pager took it. */
 gboolean output_is_terminal(const Output *output);
 
-/* VALUE is not consumed; a floating one is. */
+/* Consumes VALUE only if it is floating. */
 void output_json(const Output *output, GVariant *value);
 
-/* TEXT: JSON as json-glib writes it, without a line end. */
+/* TEXT is json-glib's output, without a final line feed. */
 void output_json_text(const char *text);
 
-/* Columns are right-aligned where their heading begins with ">". */
+/* A heading that begins with ">" right-aligns its column. */
 Table *output_table_new(const Output *output, const char *const *headings)
         G_GNUC_WARN_UNUSED_RESULT;
 
-/* As many cells as the table has columns. COLOURED: the number of the cell that shows STATE. */
+/* CELLS has one for each column. COLOURED is the index of the cell that shows STATE. */
 void output_table_add(Table *table, const char *const *cells, guint coloured, const char *state);
 
 void output_table_print(const Output *output, Table *table);
 
-/* Names and values of an a{sv}, those named in ORDER first; NULL for as they come. */
+/* Prints an a{sv}, the names in ORDER first; ORDER may be NULL. */
 void output_properties(const Output *output, GVariant *dict, const char *const *order);
 
-/* One line, with whatever is not text escaped. */
+/* Prints one line, made printable. */
 void output_line(const char *format, ...) G_GNUC_PRINTF(1, 2);

@@ -21,8 +21,8 @@ static const char *get_setting(const char *name, const char *fallback) {
     return value ? value : fallback;
 }
 
-/* As for systemd's tools: who is more than the one who logged in gets a pager that runs no commands,
- * unless $SYSTEMD_PAGERSECURE says otherwise. */
+/* As in systemd's tools: a user with raised privileges gets a pager that runs no commands, unless
+ * $SYSTEMD_PAGERSECURE says otherwise. */
 static gboolean is_secure(void) {
     const char *value = g_getenv("SYSTEMD_PAGERSECURE");
     static const char *const no[] = {"0", "no", "n", "false", "f", "off", NULL};
@@ -61,7 +61,7 @@ Pager *pager_start(void) {
     const char *wanted = get_setting("SYSTEMD_PAGER", g_getenv("PAGER"));
     gboolean secure = is_secure();
     g_auto(GStrv) environment = make_environment(secure);
-    /* of all pagers only less knows how to be secure */
+    /* only less has a secure mode */
     const char *const commands[] = {secure ? NULL : wanted, "less", secure ? NULL : "more"};
     GPid pid = 0;
     g_auto(FileFd) input = FILE_FD_NONE;
@@ -79,7 +79,7 @@ Pager *pager_start(void) {
     (void)fflush(stdout);
     if (dup2(input, STDOUT_FILENO) < 0)
         g_error("dup2: %s", g_strerror(errno));
-    /* what the pager does not read any more is no failure, and Ctrl-C is the pager's */
+    /* unread output is no failure, and Ctrl-C is for the pager */
     (void)signal(SIGPIPE, SIG_IGN);
     (void)signal(SIGINT, SIG_IGN);
 
@@ -89,7 +89,7 @@ Pager *pager_start(void) {
 }
 
 void pager_wait(Pager *pager) {
-    /* the pager sees the end only when nobody holds the pipe any more */
+    /* the pager reads EOF once all writers have closed the pipe */
     (void)fclose(stdout);
     while (waitpid(pager->pid, NULL, 0) < 0 && errno == EINTR)
         ;

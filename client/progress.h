@@ -3,7 +3,7 @@
 
 #include <glib.h>
 
-/* Shows on a terminal that something goes on, from its second second on. */
+/* Shows progress on a terminal, after one second. */
 typedef struct Progress {
     const char *what;
     gint64 begin;    /* monotonic, in µs */
@@ -11,12 +11,12 @@ typedef struct Progress {
     gboolean is_terminal;
 } Progress;
 
-/* WHAT stays the caller's, and outlives it. */
+/* WHAT is borrowed, and must outlive the progress. */
 void progress_begin(Progress *progress, const char *what);
 
-/* To be called at least every second. TOTAL 0: it is not known. */
+/* Must be called at least once a second. TOTAL 0: unknown. */
 void progress_update(Progress *progress, guint64 done, guint64 total);
 
-/* Leaves the line as if nothing had been there. */
+/* Erases the line. */
 void progress_clear(Progress *progress);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Progress, progress_clear)

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-/* %s is the detail, what stands behind the code's colon. */
+/* %s is the detail after the code's colon. */
 static const struct {
     const char *code;
     const char *text;
@@ -36,7 +36,7 @@ char *reason_to_text(const char *reason) {
     gsize length = colon ? (gsize)(colon - reason) : strlen(reason);
     const char *detail = colon ? colon + 1 : "";
 
-    /* the pointer to the whole document is empty */
+    /* the JSON pointer to the whole document is empty */
     if (g_str_has_prefix(detail, ": "))
         detail += strlen(": ");
 

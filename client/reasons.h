@@ -3,6 +3,6 @@
 
 #include <glib.h>
 
-/* A reason code of Explain ("feature-missing:secure-boot") in words, as it ends the sentence "it
- * …". What is not known is given back as it is. */
+/* Converts a reason code of Explain ("feature-missing:secure-boot") to text that completes the
+ * sentence "it …". Returns an unknown code unchanged. */
 char *reason_to_text(const char *reason) G_GNUC_WARN_UNUSED_RESULT;

@@ -7,7 +7,7 @@
 
 #include "base/text.h"
 
-/* What a resolution holds; first what a person looks for first. */
+/* The keys of a resolution, the most important first. */
 static const char *const resolution_keys[] = {
         "name",
         "description",
@@ -41,8 +41,7 @@ GStrv render_get_arguments(const Options *options, GVariant *resolution) {
     return arguments;
 }
 
-/* So that a shell reads it back as one word, quoted only where it has to be. Nothing reads back
- * what a terminal shows. */
+/* Quotes a word for a shell if necessary. On a terminal no shell reads it. */
 static char *quote(const Output *output, const char *text) {
     g_autofree char *word = output_is_terminal(output) ? text_make_printable(text) : g_strdup(text);
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
@@ -68,8 +67,8 @@ static gboolean is_key(const char *key) {
             '\0';
 }
 
-/* nvram-template, format: NVRAM_TEMPLATE_FORMAT. What would be no name of a variable is left out: a
- * shell would run it. */
+/* nvram-template, format: NVRAM_TEMPLATE_FORMAT. Skips a key that is not a valid variable name: a
+ * shell would execute it. */
 static void print_variable(
         const Output *output, const char *key, const char *member, const char *value) {
     g_autofree char *joined = member ? g_strjoin("_", key, member, NULL) : g_strdup(key);
@@ -101,7 +100,7 @@ static void print_image(const Output *output, const char *key, GVariant *image) 
     g_variant_iter_init(&iter, image);
     while (g_variant_iter_next(&iter, "{&sv}", &member, &value)) {
         g_autoptr(GVariant) owned = value;
-        /* the file is the image */
+        /* FILENAME has no suffix */
         print_basic(output, key, g_str_equal(member, "filename") ? NULL : member, owned);
     }
 }
@@ -117,8 +116,8 @@ static char *join_pairs(GVariant *dict) {
     return g_string_free(g_steal_pointer(&text), FALSE);
 }
 
-/* All that fits into a variable: lists of structures do not. No key that is not known: the service
- * may be another host's, and PATH a variable. */
+/* Prints each known key that fits into a variable; lists of structures do not. An unknown key may
+ * come from another host's service, and PATH is a variable. */
 static void print_shell(const Output *output, GVariant *resolution) {
     GVariantIter iter;
     const char *key;
@@ -146,7 +145,7 @@ static void print_shell(const Output *output, GVariant *resolution) {
     }
 }
 
-/* Its lines are lines. Here, too, nothing reads back what a terminal shows. */
+/* Keeps line breaks. On a terminal no program reads it. */
 static void print_xml(const Output *output, const char *xml) {
     g_auto(GStrv) lines = g_strsplit(xml, "\n", -1);
 

@@ -6,6 +6,6 @@
 /* Prints a resolution in the form that --render and --json ask for. */
 void render_resolution(const Output *output, const Options *options, GVariant *resolution);
 
-/* The QEMU arguments in RESOLUTION for the form of --render ("qemu", where none was given); NULL
- * where it holds none. */
+/* Returns RESOLUTION's QEMU arguments in the form of --render (default "qemu"); NULL: it has
+ * none. */
 GStrv render_get_arguments(const Options *options, GVariant *resolution) G_GNUC_WARN_UNUSED_RESULT;

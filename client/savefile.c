@@ -14,14 +14,14 @@
 
 struct SaveFile {
     char *filename;  /* as typed */
-    char *target;    /* without links */
+    char *target;    /* links resolved */
     char *temporary; /* NULL once it is published */
     FileFd fd;
 };
 
 static const int ending_signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE};
 
-/* What a signal handler may look at: a program's only one. Empty: nothing is to be removed. */
+/* For the signal handler, so there is one per program. Empty: nothing to remove. */
 static char unfinished[PATH_MAX];
 
 static void on_ending_signal(int number) {
@@ -44,7 +44,7 @@ static void handle_signals(void) {
     for (guint i = 0; i < G_N_ELEMENTS(ending_signals); i++) {
         struct sigaction old;
 
-        /* nohup(1), and the like, stay in force */
+        /* keep ignored signals ignored, as nohup(1) sets them */
         if (sigaction(ending_signals[i], NULL, &old) == 0 && old.sa_handler == SIG_IGN)
             continue;
         (void)signal(ending_signals[i], on_ending_signal);
@@ -56,8 +56,8 @@ static gboolean set_error(const char *filename, GError **error) {
     return FALSE;
 }
 
-/* What a rename may replace: never a device, and not the link instead of the file. The name is followed
- * once, by the kernel, which knows links that must not be followed (fs.protected_symlinks). */
+/* Finds the file that rename() replaces: never a device, and the target of a link. The kernel follows
+ * the name, once: it rejects links that must not be followed (fs.protected_symlinks). */
 static gboolean find_target(SaveFile *file, GError **error) {
     g_auto(FileFd) fd = open(file->filename, O_PATH | O_CLOEXEC);
     g_autofree char *link = g_strdup_printf("/proc/self/fd/%d", fd);
@@ -93,7 +93,7 @@ static gboolean make_temporary(SaveFile *file, GError **error) {
         return set_error(file->filename, error);
     }
 
-    /* between the file and the note of it no signal may come */
+    /* no signal may arrive between creating the file and recording its name */
     block_signals(&old);
     file->fd = mkostemp(name, O_CLOEXEC);
     if (file->fd >= 0)
@@ -123,8 +123,8 @@ int savefile_get_fd(const SaveFile *file) {
     return file->fd;
 }
 
-/* FALSE with errno. A directory that may not be read, or whose file system knows no such thing,
- * cannot be written to disk by itself. */
+/* FALSE with errno. A directory that is unreadable, or whose file system does not support it,
+ * cannot be synced. */
 static gboolean sync_directory(const char *filename) {
     g_autofree char *directory = g_path_get_dirname(filename);
     g_auto(FileFd) fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

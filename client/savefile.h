@@ -4,19 +4,19 @@
 #include <glib.h>
 
 /*
- * A file that is there whole or not at all: written beside its place, renamed when it is complete,
- * and removed again whatever ends the program short of SIGKILL. One at a time.
+ * A file that is written completely or not at all: written to a temporary file, renamed when it is
+ * complete, and removed if the program ends before, except by SIGKILL. One at a time.
  */
 typedef struct SaveFile SaveFile;
 
-/* FILENAME may exist, if it is a regular file or a link to one. Mode 0600. */
+/* An existing FILENAME must be a regular file or a link to one. Mode 0600. */
 SaveFile *savefile_open(const char *filename, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 int savefile_get_fd(const SaveFile *file);
 
-/* Written to disk, and in its place. */
+/* Syncs the file and moves it to its place. */
 gboolean savefile_publish(SaveFile *file, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Removes what was not published. */
+/* Removes the file if it was not published. */
 void savefile_free(SaveFile *file);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(SaveFile, savefile_free)

@@ -2,7 +2,7 @@
 
 #include "value.h"
 
-/* Without an entry an array or structure stays one in JSON. */
+/* Other arrays and structures stay arrays in JSON. */
 static const struct {
     const char *property;
     const char *const *names;
@@ -36,7 +36,7 @@ static char *make_key(const char *property) {
     return g_string_free(key, FALSE);
 }
 
-/* Not by GVariantDict, which has no order: people read JSON, too. */
+/* GVariantDict has no order, and people read JSON, too. */
 static GVariant *name_members(GVariant *tuple, const char *const *names) {
     g_auto(GVariantBuilder) dict = G_VARIANT_BUILDER_INIT(G_VARIANT_TYPE_VARDICT);
 
@@ -174,7 +174,7 @@ static char *dict_to_text(GVariant *dict) {
     return g_strjoinv(", ", (char **)parts->pdata);
 }
 
-/* One element of a list that is none of strings. */
+/* Converts an element of a list, other than a string. */
 static char *element_to_text(GVariant *element) {
     const char *a, *b, *c;
 
@@ -213,7 +213,7 @@ static char *time_to_text(GVariant *value) {
     return time ? g_date_time_format(time, "%a %Y-%m-%d %H:%M:%S %Z") : basic_to_text(value);
 }
 
-/* Lists that a person reads one by one: reasons, and paths. */
+/* Lists that are printed one element a line: reasons and paths. */
 static gboolean is_long_list(const char *name) {
     static const char *const names[] = {
             "problems", "overrides", "search-path", "qemu-arguments", "qemu-legacy-arguments",

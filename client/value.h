@@ -3,15 +3,15 @@
 
 #include <glib.h>
 
-/* Values of the bus as people and JSON want them. */
+/* D-Bus values converted for people and for JSON. */
 
-/* VALUE of the property or key NAME in words, a line each, at least one; "-" for a list of
- * nothing. */
+/* Converts VALUE of the property or key NAME to lines of text, at least one; "-" for an empty
+ * list. */
 GStrv value_to_lines(const char *name, GVariant *value) G_GNUC_WARN_UNUSED_RESULT;
 
-/* The properties of an object (a{sv}) under the names that JSON has: in lower case with hyphens
- * (InterfaceTypes: interface-types), structures with named members. Not floating. */
+/* Converts an object's properties (a{sv}) to the names of JSON, in lower case with hyphens
+ * (InterfaceTypes: interface-types), and structures to named members. Not floating. */
 GVariant *value_from_properties(GVariant *properties) G_GNUC_WARN_UNUSED_RESULT;
 
-/* An a(…) as an array of objects with these member names. Floating. */
+/* Converts an a(…) to an array of objects with these member names. Floating. */
 GVariant *value_name_members(GVariant *array, const char *const *names) G_GNUC_WARN_UNUSED_RESULT;

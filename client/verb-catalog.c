@@ -23,8 +23,8 @@ static int compare_rank(gconstpointer a, gconstpointer b) {
     return rank_a < rank_b ? -1 : rank_a > rank_b;
 }
 
-/* Every firmware as value_from_properties() makes it, in order of priority. One call: between two a
- * catalog could change. */
+/* Returns every firmware, converted by value_from_properties(), by rank. One call, so all are of
+ * one catalog. */
 static GPtrArray *get_firmware(Context *context, GError **error) {
     g_autoptr(GPtrArray) firmware = g_ptr_array_new_with_free_func((GDestroyNotify)g_variant_unref);
     g_auto(Reply) reply = {};

@@ -4,12 +4,12 @@
 #include "value.h"
 #include "verbs.h"
 
-/* monitor: what changes, as it changes, until somebody stops it. An event is an a{sv}: what JSON
- * shows of it, and what the text is made of. */
+/* monitor: prints changes until it is interrupted. An event is an a{sv}, which JSON shows and the
+ * text is made from. */
 
 typedef struct Monitor {
     Context *context;
-    char *service; /* the unique name of who answers; NULL: nobody, or not known yet */
+    char *service; /* the service's unique name; NULL: no service, or not known yet */
 } Monitor;
 
 static void monitor_clear(Monitor *monitor) {
@@ -120,7 +120,7 @@ static void on_vm_properties(Context *context, const char *path, GVariant *body)
             text);
 }
 
-/* The bus hands over what anybody sends to this connection by name, whatever was matched. */
+/* The bus delivers messages that anybody addresses to this connection, matched or not. */
 static gboolean is_from(sd_bus_message *message, const char *sender) {
     return sender && g_strcmp0(sd_bus_message_get_sender(message), sender) == 0;
 }
@@ -193,7 +193,7 @@ static int find_service(Monitor *monitor) {
 
     r = sd_bus_get_name_creds(bus, BUS_NAME, SD_BUS_CREDS_UNIQUE_NAME, &creds);
     if (r == -ENXIO || r == -ESRCH)
-        return 0; /* it has gone since, which will be told */
+        return 0; /* it has gone since: NameOwnerChanged follows */
     if (r < 0)
         return r;
     r = sd_bus_creds_get_unique_name(creds, &name);
@@ -204,7 +204,7 @@ static int find_service(Monitor *monitor) {
     return 0;
 }
 
-/* The first line: from here on nothing is missed. */
+/* Printed first: no change after this line is missed. */
 static gboolean print_begin(Context *context, GError **error) {
     g_autoptr(GVariant) properties = connection_get_properties(
             context->connection, context->what, BUS_MANAGER_PATH, BUS_MANAGER_INTERFACE, error);
@@ -229,10 +229,10 @@ gboolean verb_monitor(Context *context, char **arguments, GError **error) {
     r = add_matches(&monitor);
     if (r >= 0 && !print_begin(context, error))
         return FALSE;
-    /* what came since waits to be processed */
+    /* process messages that arrived meanwhile */
     if (r >= 0)
         r = find_service(&monitor);
-    /* who reads it from a pipe is not to wait for the buffer */
+    /* do not buffer events in a pipe */
     while (r >= 0 && output_flush(context->output)) {
         r = sd_bus_process(bus, NULL);
         if (r == 0)
@@ -242,7 +242,7 @@ gboolean verb_monitor(Context *context, char **arguments, GError **error) {
     }
 
     if (r >= 0)
-        return TRUE; /* output_free() tells that it cannot be written */
+        return TRUE; /* output_free() reports the failed write */
     connection_set_error(context->connection, context->what, r, error);
     return FALSE;
 }

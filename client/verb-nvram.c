@@ -15,7 +15,7 @@
 
 /* Verbs that move NVRAM: export, import. */
 
-/* Waits for data, and shows that it does. */
+/* Waits for data, showing progress. */
 static void wait_for_data(int fd, Progress *progress, guint64 done, guint64 total) {
     struct pollfd wait = {.fd = fd, .events = POLLIN};
 
@@ -24,7 +24,7 @@ static void wait_for_data(int fd, Progress *progress, guint64 done, guint64 tota
     progress_update(progress, done, total);
 }
 
-/* RET_DONE is set in any case. */
+/* Always sets *RET_DONE. */
 static int copy_pipe(int from, int to, Progress *progress, guint64 total, guint64 *ret_done) {
     g_autofree guint8 *chunk = g_malloc(FILE_CHUNK_SIZE);
 
@@ -118,7 +118,7 @@ gboolean verb_export(Context *context, char **arguments, GError **error) {
     return TRUE;
 }
 
-/* ID FILE: the NVRAM of a virtual machine that is there. */
+/* ID FILE: the NVRAM of an existing virtual machine. */
 static gboolean import_nvram(Context *context, char **arguments, GError **error) {
     GVariant *options;
     g_auto(FileFd) fd = FILE_FD_NONE;

@@ -14,7 +14,7 @@
 #include "service/config.h"
 #include "verbs.h"
 
-/* Verbs that need no service: verify, record. They are for who writes and packages descriptors. */
+/* Verbs that need no service: verify and record, for authors and packagers of descriptors. */
 
 static void print_error(const char *text) {
     g_autofree char *line = text_make_printable(text);
@@ -22,7 +22,7 @@ static void print_error(const char *text) {
     (void)fprintf(stderr, "vmfirmwarectl: %s\n", line);
 }
 
-/* The faults that the service logs of its configuration. */
+/* Prints the service's warnings about its configuration. */
 static GLogWriterOutput print_warning(
         GLogLevelFlags level, const GLogField *fields, gsize n_fields, gpointer userdata) {
     if (!(level & G_LOG_LEVEL_WARNING))
@@ -175,7 +175,7 @@ static GBytes *read_document(const char *filename, GError **error) {
     return document;
 }
 
-/* It is JSON already, laid out for people. */
+/* TEXT is JSON, already pretty-printed. */
 static void print_document(Context *context, char *text) {
     g_autoptr(JsonNode) root = NULL;
     g_autofree char *compact = NULL;

@@ -47,7 +47,8 @@ gboolean verb_prepare(Context *context, char **arguments, GError **error) {
     return TRUE;
 }
 
-/* Found before anything is made: a misspelt command must leave no virtual machine behind. */
+/* Checked before anything is created: a misspelt command must not leave a virtual machine
+ * behind. */
 static char *find_command(const char *name, GError **error) {
     char *path = g_find_program_in_path(name);
 
@@ -68,7 +69,7 @@ static GStrv append_words(char **first, char **second) {
     return g_strv_builder_end(builder);
 }
 
-/* A copy of the lease that outlives an exec. */
+/* Returns a copy of the lease that survives exec. */
 static int inherit_lease(GVariant *resolution) {
     gint32 fd;
 
@@ -89,7 +90,7 @@ static void tell_changes(const char *id, GVariant *resolution) {
     }
 }
 
-/* Lets go of everything but the lease. Returns on failure only. */
+/* Releases everything but the lease. Returns on failure only. */
 static void execute(Context *context, const char *path, char **command, GError **error) {
     g_clear_pointer(&context->connection, connection_close);
     (void)execv(path, command);

@@ -52,12 +52,12 @@ gboolean verb_capabilities(Context *context, char **arguments, GError **error) {
     return TRUE;
 }
 
-/* One of Explain's verdicts; strings are those of the answer. */
+/* One of Explain's verdicts. Borrows its strings from the reply. */
 typedef struct Verdict {
     const char *name;
     const char *path;
     const char *verdict;
-    char **reasons; /* container is the verdict's */
+    char **reasons; /* the verdict owns the array */
 } Verdict;
 
 static void verdict_free(Verdict *verdict) {

@@ -9,7 +9,7 @@
 #include "verbs.h"
 #include "vm.h"
 
-/* Verbs on virtual machines but those that move NVRAM. */
+/* Verbs on virtual machines, except those that transfer NVRAM. */
 
 static void print_vms(Context *context, GVariant *vms) {
     static const char *const headings[] = {"ID", "OWNER", "STATE", "FIRMWARE", NULL};

@@ -7,15 +7,15 @@
 #include "options.h"
 #include "output.h"
 
-/* What a verb works with. */
+/* The context of a verb. */
 typedef struct Context {
     const Options *options;
-    Connection *connection; /* NULL for an offline verb */
-    Output *output;         /* NULL for a verb that prints nothing by itself */
+    Connection *connection; /* NULL: an offline verb */
+    Output *output;         /* NULL: the verb prints nothing itself */
     char *what;             /* the verb with its first argument, for messages */
 } Context;
 
-/* ARGUMENTS are those after the verb, NULL-terminated, as many as the table of verbs says. */
+/* ARGUMENTS follow the verb, NULL-terminated; their number is in the table of verbs. */
 typedef gboolean (*VerbFunc)(Context *context, char **arguments, GError **error);
 
 gboolean verb_list(Context *context, char **arguments, GError **error);

@@ -8,7 +8,7 @@
 #include "base/conf-files.h"
 #include "base/text.h"
 
-/* One file; all keys together take less than 1 KiB. */
+/* Limit of one file; all keys together take less than 1 KiB. */
 #define MAX_SIZE (64 * 1024)
 
 #define BYTE_ORDER_MARK "\xef\xbb\xbf"
@@ -51,11 +51,11 @@ static const ConfigKey *find_key(const ConfigKey *keys, const char *section, con
     return NULL;
 }
 
-/* Where in a file. */
+/* A position in a file. */
 typedef struct Position {
     const char *path;
     guint line;
-    const char *section; /* NULL: before the first, or in one that is unknown */
+    const char *section; /* NULL: before the first, or unknown */
 } Position;
 
 static void read_section(Position *position, const char *line, const ConfigKey *keys) {
@@ -108,10 +108,10 @@ static void read_line(Position *position, char *line, const ConfigKey *keys, gpo
 }
 
 static void read_no_text(Position *position, char first) {
-    /* a comment may be in whatever encoding */
+    /* a comment may have any encoding */
     if (first == '#' || first == ';')
         return;
-    /* what follows is not of the section before */
+    /* the following keys do not belong to the previous section */
     if (first == '[')
         position->section = NULL;
     g_warning(
@@ -119,7 +119,7 @@ static void read_no_text(Position *position, char first) {
             position->path, position->line);
 }
 
-/* GKeyFile keeps no line numbers, and refuses all of a file for one line. */
+/* GKeyFile has no line numbers, and rejects a whole file for one line. */
 static void read_lines(
         const char *path, const char *text, gsize size, const ConfigKey *keys, gpointer data) {
     Position position = {.path = path};

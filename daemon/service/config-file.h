@@ -4,29 +4,29 @@
 #include <glib.h>
 
 /*
- * Configuration files in the manner of systemd's daemons: a main file, and drop-ins *.conf in the
- * directories NAME.d, all in the order of their file names, each overriding what came before. A
- * drop-in hides those of the same name in directories of less weight; /dev/null or an empty file
- * hides them for nothing.
+ * Configuration files in the manner of systemd's daemons: a main file, then drop-ins *.conf from
+ * the directories NAME.d in the order of their file names, each overriding the files before. A
+ * drop-in overrides files of the same name in lower-priority directories; /dev/null or an empty
+ * file masks them.
  */
 
-/* A key that may be there. */
+/* A known key. */
 typedef struct ConfigKey {
     const char *section;
     const char *name;
-    /* Returns FALSE where VALUE is none of this key; DATA is as given to config_files_read(). */
+    /* Returns FALSE if VALUE is invalid. DATA is that of config_files_read(). */
     gboolean (*parse)(const struct ConfigKey *key, const char *value, gpointer data);
     gsize offset; /* for parse() */
     guint64 min;
     guint64 max;
-    const char *expected; /* what a value is, for the warning */
+    const char *expected; /* description of a valid value, for the warning */
 } ConfigKey;
 
-/* PATHS: of files, those of greater weight last. One that is not there is none. KEYS ends with one
- * whose name is NULL. Warns of each fault with file and line. */
+/* Reads PATHS, lowest priority first; a missing file is skipped with a warning. KEYS ends with a
+ * key whose name is NULL. Logs a warning with file and line for each fault. */
 void config_files_read(const GPtrArray *paths, const ConfigKey *keys, gpointer data);
 
-/* The main file (that of greatest weight of DIRECTORIES, which come with the least weight first) and
- * the drop-ins: full paths (char*, owned) for config_files_read(). */
+/* Returns the paths (char*, owned) of the main file, from the highest-priority directory of
+ * DIRECTORIES (lowest priority first) that has one, and of the drop-ins. */
 GPtrArray *config_files_find(const char *const *directories, const char *name)
         G_GNUC_WARN_UNUSED_RESULT;

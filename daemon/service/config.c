@@ -19,7 +19,7 @@
 
 #define MAX_MSEC (3600 * 1000)
 
-/* What the files say. */
+/* The values in the files. */
 typedef struct Settings {
     char *search_path;
     char *machines;
@@ -50,7 +50,7 @@ static gboolean is_directory_name(const char *directory) {
     return directory[0] == '/' && text_is_valid(directory);
 }
 
-/* An absolute directory, without a slash at its end. */
+/* Returns an absolute directory without a trailing slash. */
 static char *read_directory(const char *option, const char *directory, GError **error) {
     if (!is_directory_name(directory)) {
         g_autofree char *safe = text_escape(directory);
@@ -94,8 +94,9 @@ static FirmwareLayer classify_directory(const char *directory, const char *user_
     return FIRMWARE_LAYER_CUSTOM;
 }
 
-/* Below DIRECTORY of the XDG Base Directory Specification, or BY_DEFAULT of the user's home: "If an
- * implementation encounters a relative path ... it should consider the path invalid and ignore it." */
+/* Builds a path in DIRECTORY of the XDG Base Directory Specification, or in BY_DEFAULT of the
+ * user's home: "If an implementation encounters a relative path ... it should consider the path
+ * invalid and ignore it." */
 static char *build_user_path(const char *directory, const char *by_default, const char *name) {
     g_autofree char *path = g_path_is_absolute(directory)
             ? g_build_filename(directory, name, NULL)
@@ -158,7 +159,7 @@ static gboolean parse_number(const ConfigKey *key, const char *value, gpointer d
             value, 10, key->min, key->max, (guint64 *)((char *)data + key->offset), NULL);
 }
 
-/* With the suffixes K, M, G, T of systemd's files, each 1024 times the one before. */
+/* Accepts systemd's suffixes K, M, G, T, each 1024 times the previous one. */
 static gboolean parse_size(const ConfigKey *key, const char *value, gpointer data) {
     static const char suffixes[] = "KMGT";
     g_autofree char *digits = g_strdup(value);
@@ -179,7 +180,7 @@ static void replace_string(const ConfigKey *key, const char *value, gpointer dat
     char **field = (char **)((char *)data + key->offset);
 
     g_free(*field);
-    /* as in systemd's files, an empty value goes back to the default */
+    /* as in systemd's files, an empty value resets to the default */
     *field = value[0] ? g_strdup(value) : NULL;
 }
 
@@ -230,7 +231,7 @@ static const ConfigKey keys[] = {
 
 /* -- all together ------------------------------------------------------------------------- */
 
-/* For the system as systemd's daemons have it; for a user below his own directory. */
+/* The system's directories are those of systemd's daemons; a user's is below the user's own. */
 static GPtrArray *find_files(const ConfigOptions *options) {
     static const char *const system[] = {
             "/usr/lib/vmfirmwared", "/run/vmfirmwared", "/etc/vmfirmwared", NULL};
@@ -249,14 +250,14 @@ static GPtrArray *find_files(const ConfigOptions *options) {
     return config_files_find((const char *const[]){directory, NULL}, name);
 }
 
-/* One that is named has to be there. */
+/* A named file must exist. */
 static gboolean check_config_file(const ConfigOptions *options, GError **error) {
     g_auto(FileFd) fd = FILE_FD_NONE;
     int r;
 
     if (!options->config_file || file_is_null_device(AT_FDCWD, options->config_file))
         return TRUE;
-    /* access(2) would not count the capabilities of the unit */
+    /* access(2) ignores the unit's capabilities */
     r = file_open_regular(AT_FDCWD, options->config_file, &fd, NULL);
     if (r < 0)
         g_set_error(

@@ -5,12 +5,12 @@
 #include "service/watch.h"
 
 /*
- * What the service is told to do: by its command line, which stays, and by its configuration file
- * and drop-ins, which are read again at each reload. The command line has the last word. Logs what is
- * wrong in a file, with line and key, and goes on with the default.
+ * The service's configuration: the command line, which is fixed, then the configuration file and
+ * drop-ins, which are read again at each reload. The command line has precedence. Logs a fault in a
+ * file with its line and key, and uses the default.
  */
 
-/* What the command line says; NULL where it does not. */
+/* The command line; NULL: not given. */
 typedef struct ConfigOptions {
     gboolean is_user;
     char *search_path;
@@ -22,7 +22,7 @@ typedef struct ConfigOptions {
 void config_options_clear(ConfigOptions *options);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ConfigOptions, config_options_clear)
 
-/* Each is a key of the section [Limits], with its default. */
+/* The keys of the section [Limits], with their defaults. */
 typedef struct ConfigLimits {
     guint64 calls_per_user;   /* CallsPerUser=16: unfinished calls of a uid but 0; 1 to 65536 */
     guint64 calls;            /* Calls=256: unfinished calls in all; 1 to 65536 */
@@ -34,14 +34,15 @@ typedef struct ConfigLimits {
 typedef struct Config {
     GPtrArray *layers;         /* of CatalogLayer, least specific first. [Catalog] SearchPath= */
     GStrv machine_directories; /* least specific first. [Catalog] MachineDirectories= */
-    char *state_directory;     /* of the command line alone */
+    char *state_directory;     /* command line only */
     WatchTimes watch_times;    /* [Catalog] QuietMSec=50, MaxQuietMSec=500, RescanSec=30 */
     ConfigLimits limits;
     int log_level; /* [Log] LogLevel=info: LOG_EMERG to LOG_DEBUG, by the words of log.h */
 } Config;
 
-/* NULL: OPTIONS are wrong, or the file that they name cannot be read. What is wrong in a file is no
- * error. Reads files: not on the event loop. Shared between threads, never changed. */
+/* Returns NULL if OPTIONS are invalid, or name a file that cannot be read. A fault in a file is no
+ * error. Reads files, so it must not run on the event loop. Immutable, and shared between
+ * threads. */
 Config *config_load(const ConfigOptions *options, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 Config *config_ref(Config *config);
 void config_unref(Config *config);
