@@ -90,8 +90,7 @@ static int classify_failure(
         file->is_mask = file_is_null_device(dir_fd, file_name);
         *ret_is_none = !file->is_mask;
     } else if (r == -EFBIG) {
-        file->fault = g_strdup_printf(
-                "parse-error:1:1: the file is larger than %d bytes", PARSE_MAX_SIZE);
+        file->fault = g_strdup(PARSE_TOO_LARGE);
     } else if (r == -ENOENT || r == -ENOTDIR) {
         /* a link that leads nowhere is a descriptor; what went away since readdir() is none */
         *ret_is_none = fstatat(dir_fd, file_name, &st, AT_SYMLINK_NOFOLLOW) < 0;

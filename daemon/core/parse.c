@@ -100,8 +100,10 @@ static gboolean load_object(GBytes *document, JsonParser *parser, GError **error
     gsize size;
     const char *text = g_bytes_get_data(document, &size);
 
-    if (size > PARSE_MAX_SIZE)
-        return syntax_error(error, 1, 1, "the file is larger than 65536 bytes");
+    if (size > PARSE_MAX_SIZE) {
+        g_set_error_literal(error, PARSE_ERROR, PARSE_ERROR_SYNTAX, PARSE_TOO_LARGE);
+        return FALSE;
+    }
     if (size == 0)
         return syntax_error(error, 1, 1, "the file is empty");
     if (!check_words(text, size, error))

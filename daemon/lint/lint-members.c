@@ -149,45 +149,47 @@ static void add_ignored(const Members *members, const char *pointer, const char 
             why);
 }
 
-/* Members that are valid, but ignored because of others. */
-static void check_ignored(
-        const Members *members, JsonObject *mapping, const Descriptor *descriptor) {
-    gboolean has_template = json_object_has_member(mapping, "nvram-template");
-    gboolean is_extended = json_object_has_member(mapping, "executable");
-
-    if (descriptor->device == FIRMWARE_DEVICE_FLASH) {
-        if (has_template && descriptor->mode != FIRMWARE_MODE_SPLIT)
-            add_ignored(members, "/mapping/nvram-template", "only mode split has a template");
-    } else if (descriptor->device == FIRMWARE_DEVICE_MEMORY && is_extended) {
-        if (has_template && descriptor->mode != FIRMWARE_MODE_SPLIT)
-            add_ignored(members, "/mapping/nvram-template", "only mode split has a template");
-        if (json_object_has_member(mapping, "filename"))
-            add_ignored(members, "/mapping/filename", "there is an executable, too");
-        if (json_object_has_member(mapping, "uefi-vars"))
-            add_ignored(members, "/mapping/uefi-vars", "there is an executable, too");
-    } else if (descriptor->device == FIRMWARE_DEVICE_MEMORY && has_template) {
-        add_ignored(members, "/mapping/nvram-template", "there is no executable");
-    }
-}
-
-static void check_mapping(
-        const Members *members, JsonObject *mapping, const Descriptor *descriptor) {
-    JsonObject *store = get_object(mapping, "uefi-vars");
-
-    check_object(members, mapping, "/mapping", device_members[descriptor->device]);
-    check_ignored(members, mapping, descriptor);
-    check_image(members, mapping, "executable");
-    check_image(members, mapping, "nvram-template");
-    if (store)
-        check_object(members, store, "/mapping/uefi-vars", store_members);
-}
-
 static LintSpelling find_spelling(JsonObject *mapping, const Descriptor *descriptor) {
     gboolean is_extended = descriptor->device == FIRMWARE_DEVICE_FLASH ||
             (descriptor->device == FIRMWARE_DEVICE_MEMORY &&
              json_object_has_member(mapping, "executable"));
 
     return is_extended ? LINT_SPELLING_EXTENDED : LINT_SPELLING_PLAIN;
+}
+
+/* Members that are valid, but ignored because of others. */
+static void check_ignored(
+        const Members *members, JsonObject *mapping, const Descriptor *descriptor,
+        LintSpelling spelling) {
+    gboolean has_template = json_object_has_member(mapping, "nvram-template");
+
+    if (spelling == LINT_SPELLING_EXTENDED && has_template &&
+        descriptor->mode != FIRMWARE_MODE_SPLIT)
+        add_ignored(members, "/mapping/nvram-template", "only mode split has a template");
+    if (descriptor->device != FIRMWARE_DEVICE_MEMORY)
+        return;
+    if (spelling == LINT_SPELLING_EXTENDED) {
+        if (json_object_has_member(mapping, "filename"))
+            add_ignored(members, "/mapping/filename", "there is an executable, too");
+        if (json_object_has_member(mapping, "uefi-vars"))
+            add_ignored(members, "/mapping/uefi-vars", "there is an executable, too");
+    } else if (has_template) {
+        add_ignored(members, "/mapping/nvram-template", "there is no executable");
+    }
+}
+
+static LintSpelling check_mapping(
+        const Members *members, JsonObject *mapping, const Descriptor *descriptor) {
+    LintSpelling spelling = find_spelling(mapping, descriptor);
+    JsonObject *store = get_object(mapping, "uefi-vars");
+
+    check_object(members, mapping, "/mapping", device_members[descriptor->device]);
+    check_ignored(members, mapping, descriptor, spelling);
+    check_image(members, mapping, "executable");
+    check_image(members, mapping, "nvram-template");
+    if (store)
+        check_object(members, store, "/mapping/uefi-vars", store_members);
+    return spelling;
 }
 
 LintSpelling lint_members(GPtrArray *findings, const char *path, const Descriptor *descriptor) {
@@ -199,6 +201,7 @@ LintSpelling lint_members(GPtrArray *findings, const char *path, const Descripto
     JsonObject *root;
     JsonObject *mapping;
     JsonArray *targets;
+    LintSpelling spelling;
 
     g_assert(is_loaded);
     root = json_node_get_object(json_parser_get_root(parser));
@@ -206,12 +209,12 @@ LintSpelling lint_members(GPtrArray *findings, const char *path, const Descripto
     targets = json_object_get_array_member(root, "targets");
 
     check_object(&members, root, "", root_members);
-    check_mapping(&members, mapping, descriptor);
+    spelling = check_mapping(&members, mapping, descriptor);
     for (guint i = 0; i < json_array_get_length(targets); i++) {
         g_autofree char *pointer = g_strdup_printf("/targets/%u", i);
 
         check_object(&members, json_array_get_object_element(targets, i), pointer, target_members);
     }
     check_words(&members, descriptor);
-    return find_spelling(mapping, descriptor);
+    return spelling;
 }

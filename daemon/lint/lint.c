@@ -99,15 +99,11 @@ static gboolean check_failure(
     if (!file_is_at_fault(r))
         return firmware_error_set_unreadable(error, path, r);
 
-    if (r == -ENOTSUP && file_is_null_device(AT_FDCWD, path))
-        return TRUE;
     if (r == -ENOTSUP) {
-        if (is_named)
+        if (is_named && !file_is_null_device(AT_FDCWD, path))
             lint_add(lint->findings, LINT_SEVERITY_ERROR, "file", path, NULL, "not a regular file");
     } else if (r == -EFBIG) {
-        g_autofree char *reason = g_strdup_printf(
-                "parse-error:1:1: the file is larger than %d bytes", PARSE_MAX_SIZE);
-        lint_add_parse_error(lint->findings, path, reason);
+        lint_add_parse_error(lint->findings, path, PARSE_TOO_LARGE);
     } else if (is_named || is_there) {
         lint_add(
                 lint->findings, LINT_SEVERITY_ERROR, "file", path, NULL, "%s%s",
@@ -120,9 +116,6 @@ static gboolean check_file(Lint *lint, const char *path, gboolean is_named, GErr
     g_autofree char *name = g_path_get_basename(path);
     g_autoptr(GBytes) document = NULL;
     int r = file_read(AT_FDCWD, path, PARSE_MAX_SIZE, &document);
-
-    if (r == -ENOTSUP && !is_named)
-        return TRUE;
 
     if (r < 0)
         return check_failure(lint, path, is_named, r, error);
@@ -174,14 +167,12 @@ static gboolean check_directory(Lint *lint, const char *path, GError **error) {
         return TRUE;
     }
 
-    g_hash_table_remove_all(lint->firmware);
     for (guint i = 0; i < names->len; i++) {
         g_autofree char *file = g_build_filename(path, names->pdata[i], NULL);
 
         if (!check_file(lint, file, FALSE, error))
             return FALSE;
     }
-    g_hash_table_remove_all(lint->firmware);
     return TRUE;
 }
 
@@ -220,8 +211,7 @@ GPtrArray *lint_paths(
         g_hash_table_remove_all(lint.firmware);
     }
 
-    if (ret_n_files)
-        *ret_n_files = lint.n_files;
+    *ret_n_files = lint.n_files;
     return g_steal_pointer(&lint.findings);
 }
 

@@ -12,7 +12,7 @@
 /* Returns an array of LintFinding in the order of PATHS (NULL-terminated, may be relative), and of
  * file names in a directory. A directory stands for all its descriptors, as one layer; other files
  * (hidden, another suffix, masked) are skipped. A path that cannot be read is a finding.
- * *RET_N_FILES (may be NULL): the number of descriptor files that were read.
+ * *RET_N_FILES: the number of descriptor files that were read.
  * Error: FIRMWARE_ERROR_IO if the system failed. */
 GPtrArray *lint_paths(
         const char *const *paths, const MachineTable *machines, guint *ret_n_files, GError **error)

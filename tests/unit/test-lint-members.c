@@ -107,6 +107,12 @@ static void a_template_that_the_mode_ignores(void) {
             " 'executable': {'filename': '/code.fd', 'format': 'raw'},"
             " 'nvram-template': {'filename': '/none', 'format': 'raw'}}",
             "a:/mapping/nvram-template: warning: ignored: only mode split has a template");
+    test_write_sparse(root, "rom", 65536);
+    test_assert_lint(
+            root, "mapping",
+            "{'device': 'memory', 'mode': 'stateless', 'executable': {'filename': '/rom'},"
+            " 'nvram-template': {'filename': '/none'}}",
+            "a:/mapping/nvram-template: warning: ignored: only mode split has a template");
 }
 
 int main(int argc, char **argv) {

@@ -134,7 +134,7 @@ static void findings_have_an_end(void) {
     g_string_append_c(features, ']');
     test_describe(root, "vendor/a.json", "features", features->str, NULL);
     test_describe(root, "vendor/b.json", "features", features->str, NULL);
-    findings = lint_paths(paths, machines, NULL, NULL);
+    findings = lint_paths(paths, machines, &(guint){0}, NULL);
     g_assert_cmpuint(findings->len, ==, LINT_MAX_FINDINGS + 1);
     last = findings->pdata[LINT_MAX_FINDINGS];
     g_assert_cmpstr(last->code, ==, "limit");
