@@ -2,95 +2,421 @@
 
 #include "bus/admission.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <syslog.h>
 #include <unistd.h>
 
-#include "bus/state.h"
-#include "base/error.h"
+#include "base/file.h"
+#include "bus/place.h"
+#include "bus/senders.h"
+#include "service/log.h"
 
-/* Calls that take time: each holds its message, and whatever came with it. */
+/* Calls that wait until they are served: each holds its message, and up to 16 descriptors. */
+#define MAX_WAITING 256
+#define MAX_WAITING_SIZE (16 * 1024 * 1024)
+#define MAX_WAITING_OF_UID 32
+#define MAX_WAITING_SIZE_OF_UID (4 * 1024 * 1024)
+/* Of MAX_WAITING, those that nobody but uid 0 and the service's own uid can take. */
+#define RESERVED_WAITING 32
 
-int bus_get_sender_uid(sd_bus_message *message, uid_t *ret) {
-    g_autoptr(sd_bus_creds) creds = NULL;
-    int r;
+/* The same for senders whose uid is not known yet. */
+#define MAX_UNKNOWN_OF_SENDER 128
 
-    r = sd_bus_query_sender_creds(message, SD_BUS_CREDS_EUID, &creds);
-    if (r < 0)
-        return r;
-    return sd_bus_creds_get_euid(creds, ret);
+/* One call is served for each of as many that are read. */
+#define READ_PER_TURN 64
+
+/* What an element of a message costs, besides the bytes of a string: libsystemd takes more time than
+ * memory for it. */
+#define ELEMENT_SIZE 1024
+
+/* Also the longest name that the contract has; the length of the longest argument that is no option. */
+#define MAX_ARGUMENT 1024
+
+/* Refusals that the bus has not taken yet. */
+#define MAX_QUEUED_REFUSALS 1024
+
+/* After the connection and all else: the socket is empty, or congested, when work is done. */
+#define WORK_PRIORITY (SD_EVENT_PRIORITY_NORMAL + 10)
+
+typedef struct Waiting {
+    sd_bus_message *message;
+    gsize size;
+} Waiting;
+
+typedef struct Pool {
+    GQueue calls; /* of Waiting */
+    gsize size;
+} Pool;
+
+typedef struct User {
+    uid_t uid;
+    Pool waiting; /* never empty */
+} User;
+
+struct Admission {
+    Bus *bus;
+    sd_bus *connection; /* of BUS */
+    Senders *senders;
+    sd_bus_slot *filter;
+    sd_event_source *work; /* when there is work, and the bus takes replies */
+    FileFd work_fd;
+
+    Pool unknown;      /* calls whose sender's uid is asked for */
+    GHashTable *users; /* uid -> User */
+    GQueue turns;      /* of User, the next one first */
+    guint n_waiting;   /* calls of all users */
+    gsize size;        /* of these */
+    guint n_read;      /* since a call was served */
+
+    sd_bus_message *turn; /* the call in the read queue of CONNECTION that is served next */
+    uid_t turn_uid;
+};
+
+/* -- calls that wait --------------------------------------------------------------------- */
+
+static void waiting_free(gpointer data) {
+    Waiting *waiting = data;
+
+    sd_bus_message_unref(waiting->message);
+    g_free(waiting);
 }
 
-int bus_message_detach(sd_bus_message *message, sd_bus_message **ret) {
-    g_autoptr(sd_bus_message) copy = NULL;
-    uint64_t cookie;
+static void pool_push(Pool *pool, Waiting *waiting) {
+    g_queue_push_tail(&pool->calls, waiting);
+    pool->size += waiting->size;
+}
+
+static Waiting *pool_take(Pool *pool, GList *link) {
+    Waiting *waiting = link->data;
+
+    g_queue_delete_link(&pool->calls, link);
+    pool->size -= waiting->size;
+    return waiting;
+}
+
+static gboolean is_from(const Waiting *waiting, const char *sender) {
+    return g_str_equal(sd_bus_message_get_sender(waiting->message), sender);
+}
+
+static void user_free(gpointer data) {
+    User *user = data;
+
+    g_queue_clear_full(&user->waiting.calls, waiting_free);
+    g_free(user);
+}
+
+static Waiting *user_take(Admission *admission, User *user, GList *link) {
+    Waiting *waiting = pool_take(&user->waiting, link);
+
+    admission->n_waiting--;
+    admission->size -= waiting->size;
+    if (g_queue_is_empty(&user->waiting.calls)) {
+        g_queue_remove(&admission->turns, user);
+        g_hash_table_remove(admission->users, GUINT_TO_POINTER(user->uid));
+    }
+    return waiting;
+}
+
+/* Adds about the memory that MESSAGE needs from its position on to *SIZE, up to LIMIT. Returns 1, 0
+ * where it is more, or a negative errno. libsystemd does not tell the size of a message. */
+static int measure(sd_bus_message *message, gsize limit, gsize *size) {
+    const char *contents;
+    const char *string;
+    char type;
     int r;
 
-    r = sd_bus_message_new_method_call(
-            sd_bus_message_get_bus(message), &copy, sd_bus_message_get_destination(message),
-            sd_bus_message_get_path(message), sd_bus_message_get_interface(message),
-            sd_bus_message_get_member(message));
-    if (r < 0)
-        return r;
-    r = sd_bus_message_set_sender(copy, sd_bus_message_get_sender(message));
-    if (r < 0)
-        return r;
-    r = sd_bus_message_set_expect_reply(copy, sd_bus_message_get_expect_reply(message));
-    if (r < 0)
-        return r;
-    r = sd_bus_message_set_allow_interactive_authorization(
-            copy, sd_bus_message_get_allow_interactive_authorization(message));
-    if (r < 0)
-        return r;
-    r = sd_bus_message_get_cookie(message, &cookie);
-    if (r < 0)
-        return r;
-    r = sd_bus_message_seal(copy, cookie, 0);
-    if (r < 0)
-        return r;
+    while ((r = sd_bus_message_peek_type(message, &type, &contents)) > 0) {
+        *size += ELEMENT_SIZE;
+        if (contents) {
+            r = sd_bus_message_enter_container(message, type, contents);
+            if (r < 0)
+                return r;
+            r = measure(message, limit, size);
+            if (r <= 0)
+                return r;
+            r = sd_bus_message_exit_container(message);
+        } else if (strchr("sog", type)) {
+            r = sd_bus_message_read_basic(message, type, &string);
+            if (r >= 0)
+                *size += strlen(string);
+        } else {
+            r = sd_bus_message_skip(message, (const char[]){type, '\0'});
+        }
+        if (r < 0)
+            return r;
+        if (*size > limit)
+            return 0;
+    }
+    return r < 0 ? r : 1;
+}
 
-    *ret = g_steal_pointer(&copy);
+static void refuse(
+        Admission *admission, sd_bus_message *message, const char *name, const char *text) {
+    const sd_bus_error error = SD_BUS_ERROR_MAKE_CONST(name, text);
+    uint64_t n;
+
+    g_debug("%s: %s", sd_bus_message_get_sender(message), text);
+    if (sd_bus_get_n_queued_write(admission->connection, &n) >= 0 && n < MAX_QUEUED_REFUSALS)
+        (void)sd_bus_reply_method_error(message, &error);
+}
+
+static void refuse_as_too_many(Admission *admission, sd_bus_message *message) {
+    refuse(admission, message, SD_BUS_ERROR_LIMITS_EXCEEDED,
+           "too many calls that have not been served yet, or too large ones");
+}
+
+/* A call that can wait, or NULL where it is too large: then it is answered. */
+static Waiting *waiting_new(Admission *admission, sd_bus_message *message) {
+    Waiting *waiting;
+    gsize size = 0;
+    int r;
+
+    r = measure(message, MAX_WAITING_SIZE_OF_UID, &size);
+    if (r == 0 || sd_bus_message_rewind(message, TRUE) < 0) {
+        refuse_as_too_many(admission, message);
+        return NULL;
+    }
+    /* its method finds the same, and says so; nobody knows the size of the rest */
+    if (r < 0)
+        size = MAX_WAITING_SIZE_OF_UID;
+
+    waiting = g_new(Waiting, 1);
+    *waiting = (Waiting){.message = sd_bus_message_ref(message), .size = size};
+    return waiting;
+}
+
+static void keep_of_user(Admission *admission, uid_t uid, Waiting *waiting) {
+    User *user = g_hash_table_lookup(admission->users, GUINT_TO_POINTER(uid));
+    gboolean is_privileged = bus_is_privileged(uid);
+    guint n = is_privileged ? MAX_WAITING : MAX_WAITING - RESERVED_WAITING;
+    gsize size = user ? user->waiting.size : 0;
+
+    if (admission->n_waiting >= n || admission->size + waiting->size > MAX_WAITING_SIZE ||
+        (user && !is_privileged && user->waiting.calls.length >= MAX_WAITING_OF_UID) ||
+        size + waiting->size > MAX_WAITING_SIZE_OF_UID) {
+        refuse_as_too_many(admission, waiting->message);
+        waiting_free(waiting);
+        return;
+    }
+
+    if (!user) {
+        user = g_new0(User, 1);
+        user->uid = uid;
+        g_hash_table_insert(admission->users, GUINT_TO_POINTER(uid), user);
+        g_queue_push_tail(&admission->turns, user);
+    }
+    pool_push(&user->waiting, waiting);
+    admission->n_waiting++;
+    admission->size += waiting->size;
+    (void)sd_event_source_set_enabled(admission->work, SD_EVENT_ONESHOT);
+}
+
+static void keep_of_unknown(Admission *admission, const char *sender, Waiting *waiting) {
+    Pool *unknown = &admission->unknown;
+    guint n = 0;
+
+    for (const GList *l = unknown->calls.head; l; l = l->next)
+        n += is_from(l->data, sender);
+    if (n >= MAX_UNKNOWN_OF_SENDER || unknown->calls.length >= MAX_WAITING ||
+        unknown->size + waiting->size > MAX_WAITING_SIZE) {
+        refuse_as_too_many(admission, waiting->message);
+        waiting_free(waiting);
+        return;
+    }
+    pool_push(unknown, waiting);
+}
+
+static void on_known(const char *name, uid_t uid, gpointer userdata) {
+    Admission *admission = userdata;
+
+    for (GList *l = admission->unknown.calls.head, *next; l; l = next) {
+        next = l->next;
+        if (is_from(l->data, name))
+            keep_of_user(admission, uid, pool_take(&admission->unknown, l));
+    }
+}
+
+/* Who has gone holds no place. */
+static void on_gone(const char *name, gpointer userdata) {
+    Admission *admission = userdata;
+
+    for (GList *l = admission->unknown.calls.head, *next; l; l = next) {
+        next = l->next;
+        if (is_from(l->data, name))
+            waiting_free(pool_take(&admission->unknown, l));
+    }
+    for (GList *u = admission->turns.head, *next_user; u; u = next_user) {
+        User *user = u->data;
+
+        next_user = u->next;
+        for (GList *l = user->waiting.calls.head, *next; l; l = next) {
+            next = l->next;
+            if (is_from(l->data, name))
+                waiting_free(user_take(admission, user, l));
+        }
+    }
+    bus_places_leave(admission->bus, name);
+}
+
+/* -- turns ------------------------------------------------------------------------------- */
+
+/* Puts the next call at the end of the connection's read queue, which is empty: nothing else puts calls
+ * there, and no call is synchronous. */
+static void take_turn(Admission *admission) {
+    User *user = g_queue_pop_head(&admission->turns);
+    Waiting *waiting;
+
+    g_queue_push_tail(&admission->turns, user);
+    admission->n_read = 0;
+    admission->turn_uid = user->uid;
+    waiting = user_take(admission, user, user->waiting.calls.head);
+    admission->turn = g_steal_pointer(&waiting->message);
+    waiting_free(waiting);
+    /* otherwise the connection is lost */
+    (void)sd_bus_enqueue_for_read(admission->connection, admission->turn);
+}
+
+static gboolean is_congested(const Admission *admission) {
+    uint64_t n;
+
+    return sd_bus_get_n_queued_write(admission->connection, &n) < 0 || n > 0;
+}
+
+static int on_work(sd_event_source *source, int fd, uint32_t events, void *userdata) {
+    Admission *admission = userdata;
+
+    if (admission->n_waiting > 0 && !admission->turn && !is_congested(admission)) {
+        take_turn(admission);
+        /* a failure is the connection's end, which its own event source sees, too */
+        (void)sd_bus_process(admission->connection, NULL);
+    }
+    if (admission->n_waiting > 0)
+        (void)sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
     return 0;
 }
 
-int bus_track_sender(
-        sd_bus_message *message, sd_bus_track_handler_t on_gone, void *userdata,
-        sd_bus_track **ret) {
-    int r;
+/* libsystemd reads no more than one message at a time from the socket. */
+static gboolean is_all_read(const Admission *admission) {
+    int n;
 
-    r = sd_bus_track_new(sd_bus_message_get_bus(message), ret, on_gone, userdata);
-    if (r < 0)
-        return r;
-    return sd_bus_track_add_sender(*ret, message);
+    return ioctl(sd_bus_get_fd(admission->connection), FIONREAD, &n) >= 0 && n == 0;
 }
 
-gboolean bus_is_privileged(uid_t uid) {
-    return uid == 0 || uid == geteuid();
+static gboolean has_long_argument(sd_bus_message *message) {
+    const char *argument;
+    char type;
+
+    while (sd_bus_message_peek_type(message, &type, NULL) > 0 && strchr("sog", type)) {
+        if (sd_bus_message_read_basic(message, type, &argument) < 0)
+            return FALSE;
+        if (strlen(argument) > MAX_ARGUMENT)
+            return TRUE;
+    }
+    return sd_bus_message_rewind(message, TRUE) < 0;
 }
 
-gboolean bus_admit(Bus *bus, uid_t uid, GError **error) {
-    const ConfigLimits *limits = &live_catalog_get_config(bus->live)->limits;
-    guint n = GPOINTER_TO_UINT(g_hash_table_lookup(bus->unfinished, GUINT_TO_POINTER(uid)));
+/* Lets libsystemd look for the object of MESSAGE. */
+static int serve(Admission *admission, sd_bus_message *message, uid_t uid) {
+    const char *interface = sd_bus_message_get_interface(message);
 
-    /* uid 0 acts for many */
-    if (bus->n_unfinished >= limits->calls || (n >= limits->calls_per_user && uid != 0)) {
-        g_set_error(
-                error, FIRMWARE_ERROR, FIRMWARE_ERROR_LIMITS_EXCEEDED,
-                "%u calls are not finished yet, %u of them of uid %u", bus->n_unfinished, n,
-                (unsigned)uid);
-        return FALSE;
+    if (log_get_max_level() >= LOG_DEBUG)
+        /* a call need not name an interface */
+        g_debug("%s calls %s.%s of %s", sd_bus_message_get_sender(message),
+                interface ? interface : "*", sd_bus_message_get_member(message),
+                sd_bus_message_get_path(message));
+    admission->bus->caller = uid;
+    return 0;
+}
+
+static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {
+    Admission *admission = userdata;
+    const char *sender = sd_bus_message_get_sender(message);
+    Waiting *waiting;
+    uid_t uid;
+    int is_known;
+
+    if (!sd_bus_message_is_method_call(message, NULL, NULL))
+        return 0;
+    if (message == admission->turn) {
+        admission->turn = sd_bus_message_unref(admission->turn);
+        return serve(admission, message, admission->turn_uid);
     }
 
-    g_hash_table_insert(bus->unfinished, GUINT_TO_POINTER(uid), GUINT_TO_POINTER(n + 1));
-    bus->n_unfinished++;
-    return TRUE;
+    if (++admission->n_read >= READ_PER_TURN && admission->n_waiting > 0 && !admission->turn &&
+        !is_congested(admission))
+        take_turn(admission);
+
+    if (has_long_argument(message)) {
+        refuse(admission, message, SD_BUS_ERROR_INVALID_ARGS, "an argument is too long");
+        return 1;
+    }
+    is_known = senders_find(admission->senders, sender, &uid);
+    if (is_known < 0) {
+        refuse_as_too_many(admission, message);
+        return 1;
+    }
+    if (is_known && admission->n_waiting == 0 && !admission->turn && !is_congested(admission) &&
+        is_all_read(admission))
+        return serve(admission, message, uid);
+
+    waiting = waiting_new(admission, message);
+    if (!waiting)
+        return 1;
+    if (is_known)
+        keep_of_user(admission, uid, waiting);
+    else
+        keep_of_unknown(admission, sender, waiting);
+    return 1;
 }
 
-void bus_release(Bus *bus, uid_t uid) {
-    guint n = GPOINTER_TO_UINT(g_hash_table_lookup(bus->unfinished, GUINT_TO_POINTER(uid)));
+int admission_new(Bus *bus, Admission **ret) {
+    g_autoptr(Admission) admission = g_new0(Admission, 1);
+    const SendersObserver observer = {.known = on_known, .gone = on_gone, .userdata = admission};
+    int r;
 
-    g_assert(n > 0);
-    bus->n_unfinished--;
-    if (n > 1)
-        g_hash_table_insert(bus->unfinished, GUINT_TO_POINTER(uid), GUINT_TO_POINTER(n - 1));
-    else
-        g_hash_table_remove(bus->unfinished, GUINT_TO_POINTER(uid));
+    admission->bus = bus;
+    admission->connection = bus->connection;
+    admission->users = g_hash_table_new_full(NULL, NULL, NULL, user_free);
+    /* a file that is in the event loop already */
+    admission->work_fd = fcntl(sd_bus_get_fd(bus->connection), F_DUPFD_CLOEXEC, 3);
+    if (admission->work_fd < 0)
+        return -errno;
+    r = sd_event_add_io(
+            sd_bus_get_event(bus->connection), &admission->work, admission->work_fd, EPOLLOUT,
+            on_work, admission);
+    if (r < 0)
+        return r;
+    r = sd_event_source_set_priority(admission->work, WORK_PRIORITY);
+    if (r < 0)
+        return r;
+    r = sd_event_source_set_enabled(admission->work, SD_EVENT_OFF);
+    if (r < 0)
+        return r;
+    r = senders_new(bus->connection, &observer, &admission->senders);
+    if (r < 0)
+        return r;
+    r = sd_bus_add_filter(bus->connection, &admission->filter, on_message, admission);
+    if (r < 0)
+        return r;
+
+    *ret = g_steal_pointer(&admission);
+    return 0;
+}
+
+void admission_free(Admission *admission) {
+    if (!admission)
+        return;
+
+    sd_bus_slot_unref(admission->filter);
+    senders_free(admission->senders);
+    sd_event_source_unref(admission->work);
+    file_fd_close(admission->work_fd);
+    g_queue_clear_full(&admission->unknown.calls, waiting_free);
+    g_queue_clear(&admission->turns);
+    g_hash_table_unref(admission->users);
+    sd_bus_message_unref(admission->turn);
+    g_free(admission);
 }

@@ -3,18 +3,16 @@
 
 #include "bus/state.h"
 
-/* Who calls, and may this caller have another unfinished call? FIRMWARE_ERROR_LIMITS_EXCEEDED at
- * once where not. */
-int bus_get_sender_uid(sd_bus_message *message, uid_t *ret);
-gboolean bus_admit(Bus *bus, uid_t uid, GError **error) G_GNUC_WARN_UNUSED_RESULT;
-void bus_release(Bus *bus, uid_t uid);
-/* What is needed of a call to answer it later, without the descriptors that came with it: a caller
- * can send 16 with each, and a call that waits would hold them all. */
-int bus_message_detach(sd_bus_message *message, sd_bus_message **ret);
-/* ON_GONE is called when who sent MESSAGE has left the bus, and again and again as long as it returns
- * 0. *RET is the caller's even on failure. */
-int bus_track_sender(
-        sd_bus_message *message, sd_bus_track_handler_t on_gone, void *userdata,
-        sd_bus_track **ret);
-/* uid 0 and the service's own uid (on his own bus: the user) need not be asked about. */
-gboolean bus_is_privileged(uid_t uid);
+/*
+ * Which call is served when. Every method call passes here before libsystemd looks for its object, so
+ * that the standard interfaces count, too. The socket is read before work is done; a call that has to
+ * wait takes one of the places of its uid, and uids are served round robin. A call that finds no place
+ * is answered with LimitsExceeded at once, or dropped where no reply is wanted.
+ *
+ * Sets BUS->caller for each call that is served.
+ */
+
+/* The connection of BUS must be attached to an event loop. Returns 0 or a negative errno. */
+int admission_new(Bus *bus, Admission **ret);
+void admission_free(Admission *admission);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Admission, admission_free)

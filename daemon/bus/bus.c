@@ -2,8 +2,7 @@
 
 #include "bus/bus.h"
 
-#include <syslog.h>
-
+#include "bus/admission.h"
 #include "bus/export.h"
 #include "bus/firmware.h"
 #include "bus/log-control.h"
@@ -12,23 +11,10 @@
 #include "bus/state.h"
 #include "bus/vm.h"
 #include "bus/vm-call.h"
-#include "service/log.h"
 
 static void log_failure(int r) {
     if (r < 0)
         g_warning("cannot tell the bus about the new catalog: %s", g_strerror(-r));
-}
-
-/* Who asks what, for those who look closely. Takes no message from its handler. */
-static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {
-    const char *interface = sd_bus_message_get_interface(message);
-
-    if (log_get_max_level() >= LOG_DEBUG && sd_bus_message_is_method_call(message, NULL, NULL))
-        /* a call need not name an interface */
-        g_debug("%s calls %s.%s of %s", sd_bus_message_get_sender(message),
-                interface ? interface : "*", sd_bus_message_get_member(message),
-                sd_bus_message_get_path(message));
-    return 0;
 }
 
 static void on_vm_changed(const VM *vm, VMChange change, guint properties, gpointer userdata) {
@@ -64,12 +50,12 @@ int bus_new(sd_bus *connection, LiveCatalog *live, VMs *vms, Bus **ret) {
     bus->connection = sd_bus_ref(connection);
     bus->live = live;
     bus->vms = vms;
-    bus->unfinished = g_hash_table_new(NULL, NULL);
+    bus->places = g_ptr_array_new();
     bus->reloads = bus_reloads_new();
     bus->calls = g_ptr_array_new_with_free_func((GDestroyNotify)bus_vm_call_free);
     bus->exports = bus_exports_new();
 
-    r = sd_bus_add_filter(connection, NULL, on_message, NULL);
+    r = admission_new(bus, &bus->admission);
     if (r < 0)
         return r;
     r = bus_manager_add(bus);
@@ -99,7 +85,8 @@ void bus_free(Bus *bus) {
     g_ptr_array_unref(bus->exports);
     g_ptr_array_unref(bus->calls);
     g_ptr_array_unref(bus->reloads);
-    g_hash_table_unref(bus->unfinished);
+    g_ptr_array_unref(bus->places);
+    admission_free(bus->admission);
     sd_bus_unref(bus->connection);
     g_free(bus);
 }

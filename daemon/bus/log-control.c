@@ -2,17 +2,24 @@
 
 #include "bus/log-control.h"
 
-#include "bus/state.h"
 #include "bus/names.h"
+#include "bus/place.h"
 #include "service/log.h"
 
-/* org.freedesktop.LogControl1: `systemctl service-log-level`. Whoever reads it may; sd-bus lets
- * nobody write to what is not SD_BUS_VTABLE_UNPRIVILEGED but uid 0 and the service's own uid. */
+/* org.freedesktop.LogControl1: `systemctl service-log-level`. Everybody may read it. Only uid 0
+ * and the service's own uid may write. libsystemd would check that by a synchronous call. */
 
 static int get_level(
         sd_bus *connection, const char *path, const char *interface, const char *property,
         sd_bus_message *reply, void *userdata, sd_bus_error *ret_error) {
     return sd_bus_message_append(reply, "s", log_level_to_string(log_get_max_level()));
+}
+
+static int check_caller(const Bus *bus, sd_bus_error *ret_error) {
+    if (bus_is_privileged(bus->caller))
+        return 0;
+    return sd_bus_error_set(
+            ret_error, SD_BUS_ERROR_ACCESS_DENIED, "only root and the service's own user may");
 }
 
 static int set_level(
@@ -21,6 +28,9 @@ static int set_level(
     const char *word;
     int r;
 
+    r = check_caller(userdata, ret_error);
+    if (r < 0)
+        return r;
     r = sd_bus_message_read(value, "s", &word);
     if (r < 0)
         return r;
@@ -48,6 +58,9 @@ static int set_target(
     LogTarget target;
     int r;
 
+    r = check_caller(userdata, ret_error);
+    if (r < 0)
+        return r;
     r = sd_bus_message_read(value, "s", &word);
     if (r < 0)
         return r;
@@ -68,8 +81,10 @@ static int get_identifier(
 
 static const sd_bus_vtable bus_log_control_vtable[] = {
         SD_BUS_VTABLE_START(0),
-        SD_BUS_WRITABLE_PROPERTY("LogLevel", "s", get_level, set_level, 0, 0),
-        SD_BUS_WRITABLE_PROPERTY("LogTarget", "s", get_target, set_target, 0, 0),
+        SD_BUS_WRITABLE_PROPERTY(
+                "LogLevel", "s", get_level, set_level, 0, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_WRITABLE_PROPERTY(
+                "LogTarget", "s", get_target, set_target, 0, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_PROPERTY("SyslogIdentifier", "s", get_identifier, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_VTABLE_END,
 };

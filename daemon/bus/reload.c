@@ -2,8 +2,8 @@
 
 #include "bus/reload.h"
 
-#include "bus/admission.h"
 #include "bus/error.h"
+#include "bus/place.h"
 #include "bus/state.h"
 #include "base/error.h"
 #include "service/polkit.h"
@@ -12,33 +12,33 @@
 
 typedef struct PendingReload {
     Bus *bus;
-    sd_bus_message *message;
-    sd_bus_track *track;
+    sd_bus_message *message; /* NULL: its sender has left the bus */
+    Place *place;
     sd_bus_slot *authorisation; /* while polkit is asked */
-    uid_t uid;
 } PendingReload;
 
 static void pending_reload_free(gpointer data) {
     PendingReload *reload = data;
 
-    bus_release(reload->bus, reload->uid);
-    sd_bus_track_unref(reload->track);
+    bus_place_free(reload->place);
     sd_bus_slot_unref(reload->authorisation);
     sd_bus_message_unref(reload->message);
     g_free(reload);
 }
 
+static int reply(const PendingReload *reload, const GError *error) {
+    g_auto(sd_bus_error) bus_error = SD_BUS_ERROR_NULL;
+
+    if (!error)
+        return sd_bus_reply_method_return(reload->message, NULL);
+    (void)bus_error_set(&bus_error, error);
+    return sd_bus_reply_method_error(reload->message, &bus_error);
+}
+
 static void finish_reload(const GError *error, gpointer userdata) {
     PendingReload *reload = userdata;
-    g_auto(sd_bus_error) bus_error = SD_BUS_ERROR_NULL;
-    int r;
+    int r = reload->message ? reply(reload, error) : 0;
 
-    if (error) {
-        (void)bus_error_set(&bus_error, error);
-        r = sd_bus_reply_method_error(reload->message, &bus_error);
-    } else {
-        r = sd_bus_reply_method_return(reload->message, NULL);
-    }
     if (r < 0)
         g_debug("Reload is done, but its reply cannot be sent: %s", g_strerror(-r));
 
@@ -64,43 +64,37 @@ static void begin_reload(const GError *refusal, gpointer userdata) {
     finish_reload(error, reload);
 }
 
-/* Nobody waits for this one any more. What has begun goes on. */
-static int on_caller_gone(sd_bus_track *track, void *userdata) {
+/* A build that has begun goes on, but holds no place: it may wait for a disk. */
+static void on_caller_gone(gpointer userdata) {
     PendingReload *reload = userdata;
 
-    if (reload->authorisation)
+    if (reload->authorisation) {
         g_ptr_array_remove_fast(reload->bus->reloads, reload);
-    return 1;
+        return;
+    }
+    reload->message = sd_bus_message_unref(reload->message);
+    g_clear_pointer(&reload->place, bus_place_free);
 }
 
 int bus_method_reload(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {
     Bus *bus = userdata;
     g_autoptr(GError) error = NULL;
-    PendingReload *reload;
-    uid_t uid;
+    PendingReload *reload = g_new0(PendingReload, 1);
     int r;
 
-    r = bus_get_sender_uid(message, &uid);
-    if (r < 0)
-        return r;
-    if (!bus_admit(bus, uid, &error))
-        return bus_error_set(ret_error, error);
-
-    reload = g_new0(PendingReload, 1);
-    reload->bus = bus;
-    r = bus_message_detach(message, &reload->message);
-    reload->uid = uid;
     g_ptr_array_add(bus->reloads, reload);
-    if (r < 0) {
+    reload->bus = bus;
+    reload->place = bus_admit(bus, message, on_caller_gone, reload, &error);
+    if (!reload->place) {
         g_ptr_array_remove_fast(bus->reloads, reload);
-        return r;
+        return bus_error_set(ret_error, error);
     }
 
-    if (bus_is_privileged(uid)) {
+    r = bus_message_detach(message, &reload->message);
+    if (r >= 0 && bus_is_privileged(bus->caller)) {
         begin_reload(NULL, reload);
         return 1;
     }
-    r = bus_track_sender(message, on_caller_gone, reload, &reload->track);
     if (r >= 0)
         r = polkit_check(
                 message, POLKIT_ACTION_RELOAD, begin_reload, reload, &reload->authorisation);

@@ -5,13 +5,16 @@
 #include "service/sd-cleanup.h"
 #include "service/vms.h"
 
+typedef struct Admission Admission;
+
 /* What the modules of this floor share. */
 typedef struct Bus {
     sd_bus *connection;
     LiveCatalog *live;
     VMs *vms;
-    GHashTable *unfinished; /* uid -> number of its calls: see admission.c */
-    guint n_unfinished;
+    Admission *admission;
+    uid_t caller;       /* of the call that is being served: see admission.h */
+    GPtrArray *places;  /* of Place, of calls that are answered later */
     GPtrArray *reloads; /* calls of Reload that wait: see reload.c */
     GPtrArray *calls;   /* of VMCall that wait for polkit: see vm-call.c */
     GPtrArray *exports; /* running ones: see export.c */

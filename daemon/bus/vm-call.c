@@ -2,8 +2,8 @@
 
 #include "bus/vm-call.h"
 
-#include "bus/admission.h"
 #include "bus/error.h"
+#include "bus/place.h"
 #include "bus/state.h"
 #include "base/error.h"
 #include "service/polkit.h"
@@ -32,9 +32,7 @@ void bus_vm_call_free(VMCall *call) {
     if (!call)
         return;
 
-    if (call->is_admitted)
-        bus_release(call->bus, call->caller);
-    sd_bus_track_unref(call->track);
+    bus_place_free(call->place);
     sd_bus_slot_unref(call->authorisation);
     sd_bus_message_unref(call->message);
     vm_op_clear(&call->op);
@@ -145,14 +143,13 @@ static void queue_call(VMCall *call) {
 }
 
 /* Nobody waits for this one any more: it is dropped if it has not begun. */
-static int on_caller_gone(sd_bus_track *track, void *userdata) {
+static void on_caller_gone(gpointer userdata) {
     VMCall *call = userdata;
     guint index;
 
     call->is_abandoned = TRUE;
     if (g_ptr_array_find(call->bus->calls, call, &index))
         g_ptr_array_remove_index_fast(call->bus->calls, index);
-    return 1;
 }
 
 static void on_authorised(const GError *refusal, gpointer userdata) {
@@ -177,19 +174,15 @@ int bus_vm_call_begin(VMCall *call, sd_bus_error *ret_error) {
     gboolean is_own = call->caller == call->op.owner && call->caller == call->op.new_owner;
     int r;
 
-    if (!bus_admit(call->bus, call->caller, &error))
+    call->place = bus_admit(call->bus, call->message, on_caller_gone, call, &error);
+    if (!call->place)
         return bus_error_set(ret_error, error);
-    call->is_admitted = TRUE;
 
     r = bus_message_detach(call->message, &detached);
     if (r < 0)
         return r;
     sd_bus_message_unref(call->message);
     call->message = g_steal_pointer(&detached);
-
-    r = bus_track_sender(call->message, on_caller_gone, call, &call->track);
-    if (r < 0)
-        return r;
 
     /* a user's own service cannot make files for anybody else */
     if (call->caller == 0 || (is_own && bus_is_privileged(call->caller))) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "bus/state.h"
+#include "bus/place.h"
 #include "vm/policy.h"
 #include "vm/vm-ops.h"
 
@@ -23,9 +23,8 @@ struct VMCall {
     sd_bus_message *message;
     uid_t caller;
 
-    gboolean is_admitted;
+    Place *place;
     gboolean is_abandoned; /* the caller has left the bus */
-    sd_bus_track *track;
     sd_bus_slot *authorisation;
     VMOp op;
     VMResult result;

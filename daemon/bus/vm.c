@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "bus/admission.h"
 #include "bus/error.h"
 #include "bus/export.h"
 #include "bus/message-sink.h"
@@ -195,18 +194,14 @@ static const VMMethod remove_vm = {policy_use, vm_op_remove, finish_remove};
 static int begin(
         sd_bus_message *message, const VM *vm, const VMMethod *method, RequestCall kind,
         gboolean has_id, gboolean has_fd, sd_bus_error *ret_error) {
+    Bus *bus = get_bus(sd_bus_message_get_bus(message));
     g_autoptr(VMCall) call = NULL;
     g_autoptr(GError) error = NULL;
     const char *new_id;
-    uid_t caller;
     int fd;
     int r;
 
-    r = bus_get_sender_uid(message, &caller);
-    if (r < 0)
-        return r;
-    call = bus_vm_call_new(
-            get_bus(sd_bus_message_get_bus(message)), method, message, caller, vm->owner, vm->id);
+    call = bus_vm_call_new(bus, method, message, bus->caller, vm->owner, vm->id);
 
     if (has_id) {
         r = sd_bus_message_read(message, "s", &new_id);

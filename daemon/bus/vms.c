@@ -4,7 +4,6 @@
 
 #include <fcntl.h>
 
-#include "bus/admission.h"
 #include "bus/error.h"
 #include "bus/message-sink.h"
 #include "bus/request.h"
@@ -48,9 +47,9 @@ int bus_method_prepare_vm(sd_bus_message *message, void *userdata, sd_bus_error 
     static const VMMethod method = {policy_prepare, run_prepare, finish_prepare};
     g_autoptr(Request) request = NULL;
     g_autoptr(GError) error = NULL;
+    uid_t caller = ((const Bus *)userdata)->caller;
     VMCall *call;
     const char *id;
-    uid_t caller;
     int r;
 
     r = sd_bus_message_read(message, "s", &id);
@@ -65,9 +64,6 @@ int bus_method_prepare_vm(sd_bus_message *message, void *userdata, sd_bus_error 
     if (request->nvram_template >= 0 &&
         !nvram_check_memfd("nvram-template", request->nvram_template, &error))
         return bus_error_set(ret_error, error);
-    r = bus_get_sender_uid(message, &caller);
-    if (r < 0)
-        return r;
 
     call = bus_vm_call_new(userdata, &method, message, caller, get_owner(request, caller), id);
     call->op.source = request->nvram_template;
@@ -82,11 +78,11 @@ int bus_method_import_vm(sd_bus_message *message, void *userdata, sd_bus_error *
     static const VMMethod method = {policy_import_vm, vm_op_create, finish_prepare};
     g_autoptr(Request) request = NULL;
     g_autoptr(GError) error = NULL;
+    uid_t caller = ((const Bus *)userdata)->caller;
     const char *architecture;
     const char *machine;
     const char *id;
     VMCall *call;
-    uid_t caller;
     int nvram;
     int r;
 
@@ -107,9 +103,6 @@ int bus_method_import_vm(sd_bus_message *message, void *userdata, sd_bus_error *
         return r;
     if (!nvram_check_memfd("nvram", nvram, &error))
         return bus_error_set(ret_error, error);
-    r = bus_get_sender_uid(message, &caller);
-    if (r < 0)
-        return r;
 
     call = bus_vm_call_new(userdata, &method, message, caller, get_owner(request, caller), id);
     call->op.request = g_steal_pointer(&request);
@@ -152,11 +145,8 @@ int bus_method_get_vm(sd_bus_message *message, void *userdata, sd_bus_error *ret
     r = read_bare_options(message, REQUEST_CALL_GET_VM, &request, ret_error);
     if (r < 0)
         return r;
-    r = bus_get_sender_uid(message, &owner);
-    if (r < 0)
-        return r;
 
-    owner = get_owner(request, owner);
+    owner = get_owner(request, bus->caller);
     if (!bus_find_vm(bus, owner, id, &error))
         return bus_error_set(ret_error, error);
     path = bus_vm_path(owner, id);
@@ -181,10 +171,7 @@ int bus_method_list_vms(sd_bus_message *message, void *userdata, sd_bus_error *r
     r = read_bare_options(message, REQUEST_CALL_LIST_VMS, &request, ret_error);
     if (r < 0)
         return r;
-    r = bus_get_sender_uid(message, &owner);
-    if (r < 0)
-        return r;
-    owner = get_owner(request, owner);
+    owner = get_owner(request, bus->caller);
 
     r = sd_bus_message_new_method_return(message, &reply);
     if (r < 0)

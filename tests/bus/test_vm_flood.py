@@ -12,9 +12,10 @@ from gi.repository import Gio, GLib
 from lib import wait
 from lib.bus import has_owner
 from lib.client import MANAGER, MANAGER_PATH, NAME, Client
+from lib.config import write_config
 from lib.fakepolkit import NEVER, NO, YES, FakePolkit
 from lib.idle import assert_rests
-from lib.vms import SIXTEEN_CALLS, VMs, start_as
+from lib.vms import SIXTEEN_CALLS, VMs, run_as, start_as
 
 OWN = "org.vmfirmware1.manage-own-vms"
 
@@ -224,11 +225,12 @@ def test_service_sleeps_while_it_works_for_a_caller_that_has_gone(bus, service):
         assert_rests_while_held(service, holder)
 
 
-def test_service_sleeps_while_it_reloads_for_a_caller_that_has_gone(bus, service):
+def test_reload_for_a_caller_that_has_gone_keeps_nothing_busy(bus, service):
     polkit = FakePolkit(bus, {"org.vmfirmware1.reload": YES})
     holder = Holder(service, "qemu-system-x86_64")
     service.ovmf()
-    service.start(path=holder.path)
+    service.start(path=holder.path, arguments=[
+        write_config(service.directory, section="Limits", CallsPerUser=1)])
     with holder:
         child = start_as(1, """
 client.connection.call(NAME, MANAGER_PATH, MANAGER, "Reload", None, None,
@@ -240,4 +242,7 @@ sys.stdin.readline()
         child.kill()
         child.wait()
         assert_rests_while_held(service, holder)
+        # the one place of this uid is free
+        assert run_as(1, "print(vms.prepare('mine')['name'])", bus) == ["ovmf"]
+        assert holder.holds()
     polkit.close()
