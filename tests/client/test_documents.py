@@ -114,3 +114,24 @@ def test_a_floor_uses_those_above_it(floor):
         if floor not in ("service", "bus"):
             text = file.read_text(encoding="utf-8")
             assert "<systemd/" not in text, f"{file} has no systemd header"
+
+
+# libsystemd takes everything that arrives into a queue of the process while one of these waits
+SYNCHRONOUS = re.compile(
+    r"\b(sd_bus_call|sd_bus_call_method|sd_bus_(get|set)_property\w*|sd_bus_query_sender_\w+|"
+    r"sd_bus_get_name_creds|sd_bus_get_owner_creds|sd_bus_track_add_\w+|sd_bus_add_match|"
+    r"sd_bus_match_signal|sd_bus_request_name|sd_bus_release_name|sd_bus_list_names)\(")
+# and it asks by itself who calls, where an entry does not say that everybody may
+CHECKED_ENTRY = re.compile(r"^ {8}(SD_BUS_(?:METHOD|WRITABLE_PROPERTY).*?)(?=^ {8}SD_BUS_)",
+                           re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("floor", ["service", "bus"])
+def test_no_handler_waits_for_the_bus(floor):
+    for file in sorted((paths.REPOSITORY / "daemon" / floor).glob("*.c")):
+        text = file.read_text(encoding="utf-8")
+        assert not SYNCHRONOUS.search(text), f"{file} calls {SYNCHRONOUS.search(text)[0]}"
+        entries = CHECKED_ENTRY.findall(text)
+        assert len(entries) == len(re.findall("SD_BUS_(?:METHOD|WRITABLE_PROPERTY)", text)), file
+        for entry in entries:
+            assert "SD_BUS_VTABLE_UNPRIVILEGED" in entry, f"{file}: {entry}"
