@@ -190,6 +190,8 @@ gboolean request_set(
     gpointer field;
     guint64 bit;
 
+    if (!key && strlen(name) > REQUEST_MAX_STRING)
+        return invalid(error, "a key is longer than %d bytes", REQUEST_MAX_STRING);
     if (!key)
         return invalid(error, "%s: unknown key", name);
 

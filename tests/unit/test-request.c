@@ -149,11 +149,14 @@ static void one_wrong_word_spoils_a_list(void) {
 }
 
 static void unknown_keys_are_refused(void) {
+    g_autofree char *longest = g_strnfill(REQUEST_MAX_STRING + 1, 'x');
+
     assert_refused("feature", strings_value(no_strings), "feature: unknown key");
     assert_refused("Features", strings_value(no_strings), "Features: unknown key");
     assert_refused("without_features", strings_value(no_strings), "without_features: unknown key");
     assert_refused("", string_value(""), ": unknown key");
     assert_refused("create", string_value("auto"), "create: unknown key");
+    assert_refused(longest, string_value(""), "a key is longer than 255 bytes");
 }
 
 static void a_key_given_twice_is_refused(void) {
