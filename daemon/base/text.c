@@ -27,14 +27,31 @@ int text_compare(gconstpointer a, gconstpointer b) {
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+/* Control characters steer terminals; format characters and separators make one text look like
+ * another, as U+202E does, which turns the direction. */
+static gboolean is_visible(gunichar c) {
+    GUnicodeType type = g_unichar_type(c);
+
+    return type != G_UNICODE_CONTROL && type != G_UNICODE_FORMAT &&
+            type != G_UNICODE_LINE_SEPARATOR && type != G_UNICODE_PARAGRAPH_SEPARATOR;
+}
+
+gboolean text_is_printable(const char *text) {
+    if (!text_is_valid(text))
+        return FALSE;
+    for (const char *p = text; *p; p = g_utf8_next_char(p))
+        if (!is_visible(g_utf8_get_char(p)))
+            return FALSE;
+    return TRUE;
+}
+
 char *text_escape(const char *text) {
     g_autoptr(GString) escaped = g_string_new(NULL);
     const char *end = text + strlen(text);
     const char *invalid = text_find_invalid(text, end - text);
 
     for (gsize size; text < end; text += size) {
-        gboolean is_shown =
-                text != invalid && *text != '\\' && !g_unichar_iscntrl(g_utf8_get_char(text));
+        gboolean is_shown = text != invalid && *text != '\\' && is_visible(g_utf8_get_char(text));
 
         /* skip one invalid byte: valid text may follow */
         size = text != invalid ? (gsize)(g_utf8_next_char(text) - text) : 1;
@@ -55,9 +72,5 @@ char *text_make_valid(const char *text) {
 }
 
 char *text_make_printable(const char *text) {
-    gboolean is_printable = text_is_valid(text);
-
-    for (const char *p = text; is_printable && *p; p = g_utf8_next_char(p))
-        is_printable = !g_unichar_iscntrl(g_utf8_get_char(p));
-    return is_printable ? g_strdup(text) : text_escape(text);
+    return text_is_printable(text) ? g_strdup(text) : text_escape(text);
 }

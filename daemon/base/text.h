@@ -18,13 +18,17 @@ gboolean text_is_valid(const char *text);
 /* Compares strings bytewise, for g_ptr_array_sort(). */
 int text_compare(gconstpointer a, gconstpointer b);
 
-/* Returns TEXT with each invalid byte, backslash and control character (also U+0080 to U+009F,
- * which terminals interpret) written as \xNN. */
+/* Whether TEXT is valid and has no control character, no format character (Unicode's Cf), and no
+ * separator of lines or paragraphs. */
+gboolean text_is_printable(const char *text);
+
+/* Returns TEXT with each invalid byte, backslash, and byte of a character that is not printable
+ * written as \xNN. */
 char *text_escape(const char *text) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Returns a copy of TEXT, escaped only if it is not valid. */
 char *text_make_valid(const char *text) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Returns a copy of TEXT, escaped only if it is not valid or contains a control character. Output
- * of this function passes through it unchanged. */
+/* Returns a copy of TEXT for a terminal or a log, escaped only if it is not printable. Output of this
+ * function passes through it unchanged. */
 char *text_make_printable(const char *text) G_GNUC_WARN_UNUSED_RESULT;

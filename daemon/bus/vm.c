@@ -186,7 +186,7 @@ static const VMMethod open_nvram = {policy_use, vm_op_open_nvram, finish_open_nv
 static const VMMethod replace_nvram = {policy_replace_nvram, vm_op_replace_nvram, finish_plain};
 static const VMMethod rebind = {policy_rebind, vm_op_rebind, finish_rebind};
 static const VMMethod clone_vm = {policy_clone, vm_op_clone, finish_clone};
-static const VMMethod rename_vm = {policy_use, vm_op_rename, finish_rename};
+static const VMMethod rename_vm = {policy_rename, vm_op_rename, finish_rename};
 static const VMMethod export_nvram = {policy_use, vm_op_export, finish_export};
 static const VMMethod remove_vm = {policy_use, vm_op_remove, finish_remove};
 

@@ -3,6 +3,7 @@
 #include "vm/policy.h"
 
 #include "base/error.h"
+#include "base/text.h"
 #include "core/render.h"
 
 /* -- existence and limits ---------------------------------------------------------------- */
@@ -26,6 +27,16 @@ static gboolean check_is_new(gboolean exists, uid_t owner, const char *id, GErro
     g_set_error(
             error, FIRMWARE_ERROR, FIRMWARE_ERROR_VM_EXISTS, "uid %u has a VM \"%s\" already",
             (unsigned)owner, id);
+    return FALSE;
+}
+
+/* A VM that is there keeps its id, whatever it is. */
+static gboolean check_new_id(const char *id, GError **error) {
+    if (text_is_printable(id))
+        return TRUE;
+    g_set_error_literal(
+            error, FIRMWARE_ERROR, FIRMWARE_ERROR_INVALID_ARGS,
+            "id: has a format character or a separator of lines, which nobody sees");
     return FALSE;
 }
 
@@ -101,7 +112,8 @@ static gboolean check_choice(const VMOp *op, GError **error) {
 }
 
 static gboolean create(VMOp *op, const PolicyFacts *facts, GError **error) {
-    return check_limits(op, facts, TRUE, error) && choose(op, error) && check_choice(op, error);
+    return check_new_id(op->id, error) && check_limits(op, facts, TRUE, error) &&
+            choose(op, error) && check_choice(op, error);
 }
 
 /* -- a pin that is there ----------------------------------------------------------------- */
@@ -192,8 +204,12 @@ gboolean policy_rebind(VMOp *op, const PolicyFacts *facts, GError **error) {
     return choose(op, error);
 }
 
+gboolean policy_rename(VMOp *op, const PolicyFacts *facts, GError **error) {
+    return check_exists(op, error) && check_new_id(op->new_id, error);
+}
+
 gboolean policy_clone(VMOp *op, const PolicyFacts *facts, GError **error) {
-    return check_exists(op, error) && check_limits(op, facts, TRUE, error) &&
+    return policy_rename(op, facts, error) && check_limits(op, facts, TRUE, error) &&
             check_is_new(facts->is_new_id_taken, op->new_owner, op->new_id, error);
 }
 

@@ -33,6 +33,8 @@ gboolean policy_import_vm(VMOp *op, const PolicyFacts *facts, GError **error)
 gboolean policy_rebind(VMOp *op, const PolicyFacts *facts, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
 gboolean policy_clone(VMOp *op, const PolicyFacts *facts, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean policy_rename(VMOp *op, const PolicyFacts *facts, GError **error)
+        G_GNUC_WARN_UNUSED_RESULT;
 /* Whatever replaces the NVRAM, and all else. */
 gboolean policy_replace_nvram(VMOp *op, const PolicyFacts *facts, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;

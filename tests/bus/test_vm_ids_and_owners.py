@@ -10,10 +10,9 @@ from lib.client import ACCESS_DENIED
 from lib.vms import NO_SUCH_VM, NOBODY, OTHER, OWNER, GLib, VMs, memfd, run_as, vm_path
 
 GOOD_IDS = ["a", "libvirt:my guest", "ünïcödé ✓", "x" * 200, "ü" * 100, "-rf", "a.b", "~", "lock",
-            "%s%n", "\\", "'; rm", "_20", " leading", "pin.json", "a..", "\u202e",
-            "…"]
+            "%s%n", "\\", "'; rm", "_20", " leading", "pin.json", "a..", "…"]
 BAD_IDS = ["", ".", "..", ".hidden", ".new-00000000", "a/b", "/", "../1/x", "a\nb", "\x7f", "\x01",
-           "tab\t", "\u0085", "x" * 201, "ü" * 100 + "x"]
+           "tab\t", "\u0085", "\u202e", "x" * 201, "ü" * 100 + "x"]
 
 
 @pytest.fixture

@@ -233,7 +233,8 @@ static void what_cannot_be_rendered_is_refused(void) {
 /* -- the other methods ------------------------------------------------------------------- */
 
 static void what_uses_a_vm_needs_one(void) {
-    static const Policy all[] = {policy_use, policy_replace_nvram, policy_rebind, policy_clone};
+    static const Policy all[] = {
+            policy_use, policy_replace_nvram, policy_rebind, policy_rename, policy_clone};
     g_auto(TestVM) f = fixture();
 
     f.op.new_id = g_strdup("b");
@@ -246,6 +247,26 @@ static void what_uses_a_vm_needs_one(void) {
     assert_passes(&f, policy_use, NULL);
     assert_passes(&f, policy_replace_nvram, NULL);
     assert_passes(&f, policy_clone, NULL);
+}
+
+/* U+202E makes it look like "gnp.a" */
+#define INVISIBLE "\xe2\x80\xaeng.a"
+
+static void a_new_id_can_be_seen(void) {
+    g_auto(TestVM) f = fixture();
+
+    g_free(f.op.id);
+    f.op.id = g_strdup(INVISIBLE);
+    ask_to_prepare(&f, "q35");
+    assert_refused(&f, policy_prepare, FIRMWARE_ERROR_INVALID_ARGS, "format character");
+    pin_to(&f, "10-split", "q35");
+    assert_passes(&f, policy_prepare, NULL);
+    f.op.new_id = g_strdup("b");
+    assert_passes(&f, policy_rename, NULL);
+    g_free(f.op.new_id);
+    f.op.new_id = g_strdup(INVISIBLE);
+    assert_refused(&f, policy_rename, FIRMWARE_ERROR_INVALID_ARGS, "format character");
+    assert_refused(&f, policy_clone, FIRMWARE_ERROR_INVALID_ARGS, "format character");
 }
 
 static void an_id_is_given_once(void) {
@@ -342,6 +363,7 @@ int main(int argc, char **argv) {
             TEST_CASE(nvram_needs_firmware_that_keeps_it),
             TEST_CASE(what_cannot_be_rendered_is_refused),
             TEST_CASE(what_uses_a_vm_needs_one),
+            TEST_CASE(a_new_id_can_be_seen),
             TEST_CASE(an_id_is_given_once),
             TEST_CASE(rebind_begins_with_the_pin),
             TEST_CASE(limits_are_those_of_the_new_owner),

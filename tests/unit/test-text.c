@@ -121,12 +121,18 @@ static void a_terminal_gets_no_controls(void) {
              "1m \xc2\xa0",
              "\\xc2\\x9b1m \xc2\xa0"},
             {"\xff", "\\xff"},
+            /* U+202E, U+2028, U+2029, U+FEFF */
+            {"a\xe2\x80\xae", "a\\xe2\\x80\\xae"},
+            {"\xe2\x80\xa8", "\\xe2\\x80\\xa8"},
+            {"\xe2\x80\xa9", "\\xe2\\x80\\xa9"},
+            {"\xef\xbb\xbf", "\\xef\\xbb\\xbf"},
     };
 
     for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
         g_autofree char *printable = text_make_printable(texts[i][0]);
 
         g_assert_cmpstr(printable, ==, texts[i][1]);
+        g_assert_cmpint(text_is_printable(texts[i][0]), ==, g_str_equal(texts[i][0], texts[i][1]));
     }
 }
 
