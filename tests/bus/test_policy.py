@@ -9,6 +9,7 @@ import pytest
 from lib import bus as buses
 from lib import paths
 from lib.service import Service
+from lib.vms import run_as
 
 from test_access import NOBODY, as_uid
 
@@ -72,3 +73,20 @@ def test_the_policy_names_each_method_of_the_contract():
         for interface in ElementTree.parse(paths.INTERFACES / name).iter("interface"):
             for method in interface.iter("method"):
                 assert (interface.get("name"), method.get("name")) in allowed
+
+
+def test_no_call_brings_two_file_descriptors(system):
+    lines = run_as(NOBODY, """
+for count in (1, 2):
+    fds = Gio.UnixFDList.new()
+    for _ in range(count):
+        fds.append(0)
+    try:
+        client.connection.call_with_unix_fd_list_sync(
+            NAME, MANAGER_PATH, 'org.freedesktop.DBus.Peer', 'Ping', None, None,
+            Gio.DBusCallFlags.NONE, 60000, fds, None)
+        print('ok')
+    except GLib.Error as error:
+        print(Gio.DBusError.get_remote_error(error))
+""", system)
+    assert lines == ["ok", DENIED]

@@ -172,9 +172,9 @@ def flood(count):
         except GLib.Error as error:
             outcomes.append(Gio.DBusError.get_remote_error(error) or str(error))
     for index in range(count):
+        # as many as the bus policy lets through
         fds = Gio.UnixFDList.new()
-        for _ in range(16):
-            fds.append(0)
+        fds.append(0)
         client.connection.call_with_unix_fd_list(
             NAME, MANAGER_PATH, MANAGER, 'PrepareVM',
             GLib.Variant('(sssa{sv})', (f'vm{index}', 'x86_64', 'q35', {})), None,
