@@ -77,7 +77,7 @@ static MachineTable *load_machines(Context *context, GError **error) {
         return NULL;
     }
     for (guint i = 0; i < machine_table_get_problems(machines)->len; i++) {
-        const MachineProblem *problem = machine_table_get_problems(machines)->pdata[i];
+        const ConfProblem *problem = machine_table_get_problems(machines)->pdata[i];
         g_autofree char *text =
                 g_strdup_printf("%s: %s; it is left out", problem->path, problem->text);
 

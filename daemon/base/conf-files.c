@@ -2,9 +2,14 @@
 
 #include "base/conf-files.h"
 
+#include <fcntl.h>
 #include <string.h>
 
 #include "base/error.h"
+#include "base/text.h"
+
+/* Limit of one table file; the largest that is shipped has 3 KiB. */
+#define TABLE_MAX_SIZE (64 * 1024)
 
 /* Adds the files of DIRECTORY to PATHS (file name -> path). */
 static gboolean add_files(GHashTable *paths, const char *directory, GError **error) {
@@ -39,4 +44,74 @@ GPtrArray *conf_files_list(
     for (const GList *name = names; name; name = name->next)
         g_ptr_array_add(sorted, g_strdup(g_hash_table_lookup(paths, name->data)));
     return sorted;
+}
+
+/* -- tables ------------------------------------------------------------------------------ */
+
+void conf_problem_free(ConfProblem *problem) {
+    g_free(problem->path);
+    g_free(problem->text);
+    g_free(problem);
+}
+
+static void add_problem(GPtrArray *problems, const char *path, const char *text) {
+    ConfProblem *problem = g_new0(ConfProblem, 1);
+
+    problem->path = text_make_valid(path);
+    problem->text = text_make_valid(text);
+    g_ptr_array_add(problems, problem);
+}
+
+/* Returns NULL, or the fault. */
+static char *read_table(const char *text, gsize size, ConfFunc func, gpointer userdata) {
+    g_autoptr(GKeyFile) file = g_key_file_new();
+    g_autoptr(GError) error = NULL;
+
+    if (text_find_invalid(text, size))
+        return g_strdup("not UTF-8, or a character that no text may hold");
+    if (!g_key_file_load_from_data(file, text, size, G_KEY_FILE_NONE, &error))
+        return g_strdup(error->message);
+    return func(file, userdata);
+}
+
+/* Returns FALSE if the system failed. A fault of the file becomes a problem. */
+static gboolean load_table(
+        const char *path, ConfFunc func, gpointer userdata, GPtrArray *problems, GError **error) {
+    g_autoptr(GBytes) bytes = NULL;
+    g_autofree char *fault = NULL;
+    const char *text;
+    gsize size;
+    int r;
+
+    r = file_read(AT_FDCWD, path, TABLE_MAX_SIZE, &bytes);
+    if (r < 0 && !file_is_at_fault(r))
+        return firmware_error_set_unreadable(error, path, r);
+    if (r < 0) {
+        if (!file_is_null_device(AT_FDCWD, path))
+            add_problem(problems, path, g_strerror(-r));
+        return TRUE;
+    }
+
+    text = g_bytes_get_data(bytes, &size);
+    if (size == 0)
+        return TRUE;
+    fault = read_table(text, size, func, userdata);
+    if (fault)
+        add_problem(problems, path, fault);
+    return TRUE;
+}
+
+gboolean conf_files_load(
+        const char *const *directories, const FileVisitor *visitor, ConfFunc func,
+        gpointer userdata, GPtrArray *problems, GError **error) {
+    g_autoptr(GPtrArray) paths = conf_files_list(directories, visitor, error);
+
+    if (!paths)
+        return FALSE;
+    for (guint i = 0; i < paths->len; i++) {
+        file_visit(visitor, paths->pdata[i]); /* it may be a link */
+        if (!load_table(paths->pdata[i], func, userdata, problems, error))
+            return FALSE;
+    }
+    return TRUE;
 }

@@ -12,3 +12,19 @@
 GPtrArray *conf_files_list(
         const char *const *directories, const FileVisitor *visitor, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
+
+/* A table file that was rejected as a whole. */
+typedef struct ConfProblem {
+    char *path;
+    char *text; /* valid text, and so is the path */
+} ConfProblem;
+void conf_problem_free(ConfProblem *problem);
+
+/* Takes the content of one table file. Returns NULL, or the fault. */
+typedef char *(*ConfFunc)(GKeyFile *file, gpointer userdata);
+
+/* Calls FUNC for each file of conf_files_list(); an empty file masks those that it overrides. A fault
+ * of a file is added to PROBLEMS (of ConfProblem). Error: FIRMWARE_ERROR_IO where the system failed. */
+gboolean conf_files_load(
+        const char *const *directories, const FileVisitor *visitor, ConfFunc func,
+        gpointer userdata, GPtrArray *problems, GError **error) G_GNUC_WARN_UNUSED_RESULT;

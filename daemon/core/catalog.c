@@ -276,7 +276,7 @@ static gboolean fill(const Build *build, GError **error) {
         return FALSE;
 
     for (guint i = 0; i < machine_problems->len; i++) {
-        const MachineProblem *problem = machine_problems->pdata[i];
+        const ConfProblem *problem = machine_problems->pdata[i];
         catalog_add_problem(catalog, problem->path, problem->text);
     }
     collect_architectures(catalog);

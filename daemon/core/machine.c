@@ -2,17 +2,10 @@
 
 #include "core/machine.h"
 
-#include <fcntl.h>
 #include <fnmatch.h>
 #include <string.h>
 
-#include "base/conf-files.h"
-#include "base/error.h"
-#include "base/file.h"
 #include "base/text.h"
-
-/* Limit of one table file; the shipped one has 3 KiB. */
-#define TABLE_MAX_SIZE (64 * 1024)
 
 struct MachineTable {
     GPtrArray *boards;   /* of Board, in order of precedence */
@@ -21,12 +14,6 @@ struct MachineTable {
     GPtrArray *architectures; /* of char*, NULL-terminated */
     GChecksum *digest;        /* over everything that was read and added */
 };
-
-static void problem_free(MachineProblem *problem) {
-    g_free(problem->path);
-    g_free(problem->text);
-    g_free(problem);
-}
 
 /* -- files ------------------------------------------------------------------------------- */
 
@@ -43,73 +30,24 @@ static void digest_section(GKeyFile *file, const char *section, GChecksum *diges
     }
 }
 
-/* Returns all boards of a file, or NULL with *RET_FAULT. */
-static GPtrArray *read_boards(const char *text, gsize size, GChecksum *digest, char **ret_fault) {
+/* Adds the boards of a file. Returns NULL, or the fault. */
+static char *read_file(GKeyFile *file, gpointer userdata) {
+    MachineTable *table = userdata;
     g_autoptr(GPtrArray) boards = g_ptr_array_new_with_free_func((GDestroyNotify)board_free);
-    g_autoptr(GKeyFile) file = g_key_file_new();
-    g_autoptr(GError) error = NULL;
-    g_auto(GStrv) sections = NULL;
+    g_auto(GStrv) sections = g_key_file_get_groups(file, NULL);
 
-    if (text_find_invalid(text, size)) {
-        *ret_fault = g_strdup("not UTF-8, or a character that no text may hold");
-        return NULL;
-    }
-    if (!g_key_file_load_from_data(file, text, size, G_KEY_FILE_NONE, &error)) {
-        *ret_fault = g_strdup(error->message);
-        return NULL;
-    }
-
-    sections = g_key_file_get_groups(file, NULL);
     for (char **section = sections; *section; section++) {
-        Board *board = board_read(file, *section, ret_fault);
+        char *fault = NULL;
+        Board *board = board_read(file, *section, &fault);
 
         if (!board)
-            return NULL;
+            return fault;
         g_ptr_array_add(boards, board);
     }
     for (char **section = sections; *section; section++)
-        digest_section(file, *section, digest);
-    return g_steal_pointer(&boards);
-}
-
-static void add_problem(MachineTable *table, const char *path, const char *text) {
-    MachineProblem *problem = g_new0(MachineProblem, 1);
-
-    problem->path = text_make_valid(path);
-    problem->text = text_make_valid(text);
-    g_ptr_array_add(table->problems, problem);
-}
-
-/* Returns FALSE if the system failed. A fault of the file becomes a problem. */
-static gboolean load_file(MachineTable *table, const char *path, GError **error) {
-    g_autoptr(GBytes) bytes = NULL;
-    g_autoptr(GPtrArray) boards = NULL;
-    g_autofree char *fault = NULL;
-    const char *text;
-    gsize size;
-    int r;
-
-    r = file_read(AT_FDCWD, path, TABLE_MAX_SIZE, &bytes);
-    if (r < 0 && !file_is_at_fault(r))
-        return firmware_error_set_unreadable(error, path, r);
-    if (r < 0) {
-        if (!file_is_null_device(AT_FDCWD, path))
-            add_problem(table, path, g_strerror(-r));
-        return TRUE;
-    }
-
-    text = g_bytes_get_data(bytes, &size);
-    if (size == 0)
-        return TRUE;
-
-    boards = read_boards(text, size, table->digest, &fault);
-    if (!boards) {
-        add_problem(table, path, fault);
-        return TRUE;
-    }
-
+        digest_section(file, *section, table->digest);
     g_ptr_array_extend_and_steal(table->boards, g_steal_pointer(&boards));
-    return TRUE;
+    return NULL;
 }
 
 static void collect_architectures(MachineTable *table) {
@@ -130,22 +68,15 @@ static void collect_architectures(MachineTable *table) {
 MachineTable *machine_table_load(
         const char *const *directories, const FileVisitor *visitor, GError **error) {
     g_autoptr(MachineTable) table = g_atomic_rc_box_new0(MachineTable);
-    g_autoptr(GPtrArray) paths = NULL;
 
     table->boards = g_ptr_array_new_with_free_func((GDestroyNotify)board_free);
     table->aliases = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-    table->problems = g_ptr_array_new_with_free_func((GDestroyNotify)problem_free);
+    table->problems = g_ptr_array_new_with_free_func((GDestroyNotify)conf_problem_free);
     table->architectures = g_ptr_array_new_with_free_func(g_free);
     table->digest = g_checksum_new(G_CHECKSUM_SHA256);
 
-    paths = conf_files_list(directories, visitor, error);
-    if (!paths)
+    if (!conf_files_load(directories, visitor, read_file, table, table->problems, error))
         return NULL;
-    for (guint i = 0; i < paths->len; i++) {
-        file_visit(visitor, paths->pdata[i]); /* it may be a link */
-        if (!load_file(table, paths->pdata[i], error))
-            return NULL;
-    }
     collect_architectures(table);
     return g_steal_pointer(&table);
 }

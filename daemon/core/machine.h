@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "base/conf-files.h"
 #include "core/board.h"
-#include "base/file.h"
 
 /*
  * The machine table: all boards, and lookup by machine type or alias. Immutable once it is
@@ -19,16 +19,7 @@ typedef struct Machine {
 
 typedef struct MachineTable MachineTable;
 
-/* A table file that was rejected as a whole. */
-typedef struct MachineProblem {
-    char *path;
-    char *text; /* names the section and the key */
-} MachineProblem;
-
-/* Reads all *.conf of DIRECTORIES (lowest priority first), in the order of their file names. A file
- * overrides a file of the same name in a lower-priority directory; an empty one masks it. A missing
- * or unreadable directory counts as empty. A faulty file becomes a problem. VISITOR may be NULL.
- * Error: FIRMWARE_ERROR_IO if the system failed. */
+/* Reads the files of DIRECTORIES as conf_files_load() does. Error: FIRMWARE_ERROR_IO. */
 MachineTable *machine_table_load(
         const char *const *directories, const FileVisitor *visitor, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
@@ -41,7 +32,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(MachineTable, machine_table_unref)
 void machine_table_add_alias(
         MachineTable *table, const char *architecture, const char *alias, const char *canonical);
 
-/* Of MachineProblem; owned by the table. */
+/* Of ConfProblem; owned by the table. */
 const GPtrArray *machine_table_get_problems(const MachineTable *table);
 /* Sorted, without duplicates; owned by the table. */
 const char *const *machine_table_get_architectures(const MachineTable *table);

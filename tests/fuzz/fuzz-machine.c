@@ -87,7 +87,7 @@ static void check_table(const MachineTable *table, const Descriptor *descriptor)
     const char *const *architecture = machine_table_get_architectures(table);
 
     for (guint i = 0; i < problems->len; i++)
-        g_assert_true(text_is_valid(((const MachineProblem *)problems->pdata[i])->text));
+        g_assert_true(text_is_valid(((const ConfProblem *)problems->pdata[i])->text));
 
     for (; *architecture; architecture++) {
         Machine machine = machine_table_resolve(table, *architecture, "virt");

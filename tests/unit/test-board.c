@@ -34,7 +34,7 @@ static void assert_no_problem(const MachineTable *table) {
     const GPtrArray *problems = machine_table_get_problems(table);
 
     if (problems->len > 0)
-        g_test_message("%s", ((const MachineProblem *)problems->pdata[0])->text);
+        g_test_message("%s", ((const ConfProblem *)problems->pdata[0])->text);
     g_assert_cmpuint(problems->len, ==, 0);
 }
 
@@ -42,7 +42,7 @@ static void assert_no_problem(const MachineTable *table) {
 static void assert_problem(const char *text, const char *problem_text) {
     g_autoptr(MachineTable) table = load_text(text);
     const GPtrArray *problems = machine_table_get_problems(table);
-    const MachineProblem *problem;
+    const ConfProblem *problem;
 
     g_assert_cmpuint(problems->len, ==, 1);
     problem = problems->pdata[0];
