@@ -3,41 +3,14 @@
 #include "uefi/content.h"
 
 #include <fcntl.h>
-#include <string.h>
 
 #include "base/file.h"
+#include "uefi/volume.h"
 
-/* EFI_FIRMWARE_VOLUME_HEADER, little-endian: ZeroVector[16], FileSystemGuid, FvLength, "_FVH", … */
-#define VOLUME_GUID_OFFSET 16
-#define VOLUME_LENGTH_OFFSET 32
-#define VOLUME_SIGNATURE_OFFSET 40
-#define VOLUME_SIGNATURE "_FVH"
-#define VOLUME_HEADER_SIZE 56
 /* volumes begin at flash blocks; Arm's images have one block of other things first */
 #define VOLUME_ALIGNMENT 4096
 
-/* EFI_SYSTEM_NV_DATA_FV_GUID, fff12b8d-7696-4c8b-a985-2747075b4f50 */
-static const guint8 variables_guid[16] = {
-        0x8d, 0x2b, 0xf1, 0xff, 0x96, 0x76, 0x8b, 0x4c,
-        0xa9, 0x85, 0x27, 0x47, 0x07, 0x5b, 0x4f, 0x50,
-};
-
 #define HEAD_SIZE (64 * 1024)
-
-static gboolean is_volume(const guint8 *header) {
-    return memcmp(header + VOLUME_SIGNATURE_OFFSET, VOLUME_SIGNATURE, 4) == 0;
-}
-
-static gboolean is_variables(const guint8 *header) {
-    return memcmp(header + VOLUME_GUID_OFFSET, variables_guid, sizeof variables_guid) == 0;
-}
-
-static guint64 volume_length(const guint8 *header) {
-    guint64 length;
-
-    memcpy(&length, header + VOLUME_LENGTH_OFFSET, sizeof length);
-    return GUINT64_FROM_LE(length);
-}
 
 static gboolean is_blank(const guint8 *head, gsize size) {
     if (size == 0 || (head[0] != 0 && head[0] != 0xff))
@@ -60,7 +33,7 @@ static int probe_next(int fd, guint64 offset, guint64 length, Content *ret) {
     r = file_read_at(fd, offset + length, header, sizeof header, &size);
     if (r < 0)
         return r;
-    if (size == sizeof header && is_volume(header) && !is_variables(header))
+    if (size == sizeof header && volume_has_signature(header) && !volume_is_of_variables(header))
         *ret = CONTENT_CODE;
     return 0;
 }
@@ -76,10 +49,10 @@ static int probe_fd(int fd, Content *ret) {
     for (gsize offset = 0; offset + VOLUME_HEADER_SIZE <= size; offset += VOLUME_ALIGNMENT) {
         const guint8 *header = head + offset;
 
-        if (!is_volume(header))
+        if (!volume_has_signature(header))
             continue;
-        if (is_variables(header))
-            return probe_next(fd, offset, volume_length(header), ret);
+        if (volume_is_of_variables(header))
+            return probe_next(fd, offset, volume_get_length(header), ret);
         *ret = CONTENT_CODE;
         return 0;
     }

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* A flash store: the first byte of the input says which layout and which part of it the rest is. What is
+ * read is within the store, and has one variable of each identity. */
+
+#include <string.h>
+
+#include "../unit/util-uefi.h"
+#include "base/text.h"
+#include "fuzz.h"
+
+typedef enum Place {
+    PLACE_ALL,
+    PLACE_STORE_HEADER,
+    PLACE_RECORDS,
+    PLACE_QUEUE,
+} Place;
+
+#define SIZE 0x1000
+
+/* One of each layout, made once: the input is written into it and taken back, which is much faster. */
+static TestStore *get_store(guint layout, gboolean is_authenticated) {
+    static TestStore *stores[VOLUME_N_LAYOUTS][2];
+    TestStore **store = &stores[layout][is_authenticated];
+
+    if (!*store) {
+        *store = test_store_new(volume_layouts[layout].length, is_authenticated);
+        memcpy((*store)->bytes + (*store)->layout->spare, (*store)->bytes, SIZE);
+    }
+    return *store;
+}
+
+static guint32 find_place(const TestStore *store, Place place) {
+    switch (place) {
+    case PLACE_ALL:
+        return 0;
+    case PLACE_STORE_HEADER:
+        return VOLUME_HEADER_SIZE;
+    case PLACE_RECORDS:
+        return store->layout->variables - SIZE;
+    case PLACE_QUEUE:
+        return store->layout->working + 32;
+    }
+    g_assert_not_reached();
+}
+
+static void check(const Store *store) {
+    gsize data_size = 0;
+
+    g_assert_true((store->health == STORE_HEALTH_OK) == (store->detail == NULL));
+    g_assert_true(!store->detail || text_is_valid(store->detail));
+    g_assert_true(store->is_readable || store->variables->len == 0);
+    g_assert_cmpuint(store->live + store->dead + store->free, <=, STORE_MAX_LENGTH);
+    for (guint i = 0; i < store->variables->len; i++) {
+        const StoreVariable *variable = store->variables->pdata[i];
+
+        g_assert_true(text_is_valid(variable->name));
+        g_assert_cmpstr(variable->name, !=, "");
+        data_size += g_bytes_get_size(variable->data);
+    }
+    g_assert_cmpuint(data_size, <=, store->live);
+}
+
+static void read_store(const TestStore *test) {
+    g_autoptr(GBytes) bytes = g_bytes_new_static(test->bytes, test->layout->length);
+    g_autoptr(Store) store = store_read_flash(bytes, test->layout->length);
+
+    check(store);
+}
+
+/* PLACE_RECORDS: behind one large dead record, near the end of the store. */
+static void fill_store(TestStore *test, guint32 end) {
+    const guint32 at = test_store_add(test, 0x3c, TEST_OTHER, "x", "", 0);
+
+    test_store_set_u32(test, at + (test->is_authenticated ? 40 : 12), end - test->end);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    const guint8 mode = size > 0 ? data[0] : 0;
+    TestStore *test = get_store((mode >> 2) % VOLUME_N_LAYOUTS, (mode & 0x80) == 0);
+    const guint32 place = find_place(test, (Place)(mode & 3));
+    const guint32 first = test->end;
+    g_autofree guint8 *head = g_memdup2(test->bytes, SIZE);
+    g_autofree guint8 *there = g_memdup2(test->bytes + place, SIZE);
+
+    if ((mode & 3) == PLACE_RECORDS)
+        fill_store(test, place);
+    if (size > 1)
+        memcpy(test->bytes + place, data + 1, MIN(size - 1, SIZE));
+    read_store(test);
+
+    memcpy(test->bytes + place, there, SIZE);
+    memcpy(test->bytes, head, SIZE);
+    test->end = first;
+    return 0;
+}
