@@ -58,6 +58,9 @@ typedef struct Store {
  * guest sees of it. */
 Store *store_read_flash(GBytes *head, guint64 size) G_GNUC_WARN_UNUSED_RESULT;
 
+/* All of a JSON store. Its size is the caller's to limit. */
+Store *store_read_json(GBytes *json) G_GNUC_WARN_UNUSED_RESULT;
+
 void store_free(Store *store);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Store, store_free)
 
