@@ -123,6 +123,16 @@ def test_every_key_is_in_the_page_of_the_machine_table():
         "EXAMPLES")[0]))
 
 
+def test_every_key_is_in_the_page_of_the_certificates():
+    source = (paths.REPOSITORY / "daemon" / "uefi" / "known-certificates.c").read_text(
+        encoding="utf-8")
+    known = re.search(r"known\[\] = \{(.*?), NULL\}", source, re.DOTALL)[1]
+    keys = set(re.findall(r'"([a-z0-9-]+)"', known))
+    assert "sha256" in keys
+    assert keys == set(re.findall(r"\b([a-z0-9-]+)=,? ", words("vmfirmware-certificates.5").partition(
+        "EXAMPLES")[0]))
+
+
 def test_every_key_is_in_the_page_of_the_configuration():
     source = (paths.REPOSITORY / "daemon" / "service" / "config.c").read_text(encoding="utf-8")
     keys = set(re.findall(r'\{"(?:Catalog|Log|Limits)", "(\w+)"|LIMIT\("(\w+)"', source))

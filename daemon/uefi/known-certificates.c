@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "uefi/known-certificates.h"
+
+#include <string.h>
+
+#include "base/conf-files.h"
+
+struct KnownCertificates {
+    GPtrArray *list; /* of KnownCertificate, in order of precedence */
+};
+
+static const char *const purposes[] = {
+        [CERTIFICATE_PURPOSE_KEK] = "kek",
+        [CERTIFICATE_PURPOSE_WINDOWS] = "windows",
+        [CERTIFICATE_PURPOSE_THIRD_PARTY] = "third-party",
+        [CERTIFICATE_PURPOSE_OPTION_ROM] = "option-rom",
+        [CERTIFICATE_PURPOSE_PLATFORM] = "platform",
+};
+G_STATIC_ASSERT(G_N_ELEMENTS(purposes) == CERTIFICATE_N_PURPOSES);
+
+const char *certificate_purpose_to_string(CertificatePurpose purpose) {
+    return purposes[purpose];
+}
+
+static void known_certificate_free(KnownCertificate *certificate) {
+    if (!certificate)
+        return;
+    g_free(certificate->name);
+    g_free(certificate->sha256);
+    g_free(certificate->generation);
+    g_free(certificate);
+}
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(KnownCertificate, known_certificate_free)
+
+static gboolean is_sha256(const char *text) {
+    gsize length = strspn(text, "0123456789abcdef");
+
+    return length == 64 && text[length] == '\0';
+}
+
+/* NULL with *RET_FAULT. */
+static char *read_word(GKeyFile *file, const char *section, const char *key, char **ret_fault) {
+    g_autofree char *value = g_key_file_get_string(file, section, key, NULL);
+
+    if (value && *value)
+        return g_steal_pointer(&value);
+    *ret_fault = g_strdup_printf("[%s]: %s is missing", section, key);
+    return NULL;
+}
+
+static gboolean read_purpose(
+        GKeyFile *file, const char *section, CertificatePurpose *ret, char **ret_fault) {
+    g_autofree char *word = read_word(file, section, "purpose", ret_fault);
+
+    if (!word)
+        return FALSE;
+    for (guint i = 0; i < G_N_ELEMENTS(purposes); i++)
+        if (g_str_equal(purposes[i], word)) {
+            *ret = (CertificatePurpose)i;
+            return TRUE;
+        }
+    *ret_fault = g_strdup_printf("[%s]: purpose=%s is not known", section, word);
+    return FALSE;
+}
+
+/* A key that nobody knows is an error: it may be a misspelt one. */
+static gboolean check_keys(GKeyFile *file, const char *section, char **ret_fault) {
+    static const char *const known[] = {"sha256", "purpose", "generation", "updates-kek", NULL};
+    g_auto(GStrv) keys = g_key_file_get_keys(file, section, NULL, NULL);
+
+    for (char **key = keys; *key; key++)
+        if (!g_strv_contains(known, *key)) {
+            *ret_fault = g_strdup_printf("[%s]: %s is not known", section, *key);
+            return FALSE;
+        }
+    return TRUE;
+}
+
+/* What only a platform's certificate has, and what only the others have. */
+static gboolean read_rest(
+        GKeyFile *file, const char *section, KnownCertificate *certificate, char **ret_fault) {
+    g_autoptr(GError) error = NULL;
+
+    if (certificate->purpose != CERTIFICATE_PURPOSE_PLATFORM) {
+        certificate->generation = read_word(file, section, "generation", ret_fault);
+        return certificate->generation != NULL;
+    }
+    certificate->updates_kek = g_key_file_get_boolean(file, section, "updates-kek", &error);
+    if (!error)
+        return TRUE;
+    *ret_fault = g_strdup_printf("[%s]: updates-kek is neither true nor false", section);
+    return FALSE;
+}
+
+static KnownCertificate *read_section(GKeyFile *file, const char *section, char **ret_fault) {
+    g_autoptr(KnownCertificate) certificate = g_new0(KnownCertificate, 1);
+
+    certificate->name = g_strdup(section);
+    certificate->sha256 = read_word(file, section, "sha256", ret_fault);
+    if (!certificate->sha256)
+        return NULL;
+    if (!is_sha256(certificate->sha256)) {
+        *ret_fault = g_strdup_printf("[%s]: sha256 has not 64 lower-case digits", section);
+        return NULL;
+    }
+    if (!check_keys(file, section, ret_fault) ||
+        !read_purpose(file, section, &certificate->purpose, ret_fault) ||
+        !read_rest(file, section, certificate, ret_fault))
+        return NULL;
+    return g_steal_pointer(&certificate);
+}
+
+static char *read_file(GKeyFile *file, gpointer userdata) {
+    KnownCertificates *known = userdata;
+    g_autoptr(GPtrArray) list =
+            g_ptr_array_new_with_free_func((GDestroyNotify)known_certificate_free);
+    g_auto(GStrv) sections = g_key_file_get_groups(file, NULL);
+
+    for (char **section = sections; *section; section++) {
+        char *fault = NULL;
+        KnownCertificate *certificate = read_section(file, *section, &fault);
+
+        if (!certificate)
+            return fault;
+        g_ptr_array_add(list, certificate);
+    }
+    g_ptr_array_extend_and_steal(known->list, g_steal_pointer(&list));
+    return NULL;
+}
+
+KnownCertificates *known_certificates_load(
+        const char *const *directories, GPtrArray *problems, GError **error) {
+    g_autoptr(KnownCertificates) known = g_new0(KnownCertificates, 1);
+
+    known->list = g_ptr_array_new_with_free_func((GDestroyNotify)known_certificate_free);
+    if (!conf_files_load(directories, NULL, read_file, known, problems, error))
+        return NULL;
+    return g_steal_pointer(&known);
+}
+
+void known_certificates_free(KnownCertificates *known) {
+    if (!known)
+        return;
+    g_ptr_array_unref(known->list);
+    g_free(known);
+}
+
+const KnownCertificate *known_certificates_find(
+        const KnownCertificates *known, const char *sha256) {
+    for (guint i = 0; i < known->list->len; i++) {
+        const KnownCertificate *certificate = known->list->pdata[i];
+
+        if (g_str_equal(certificate->sha256, sha256))
+            return certificate;
+    }
+    return NULL;
+}

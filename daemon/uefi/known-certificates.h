@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <glib.h>
+
+/*
+ * The certificates that this host knows by name, and what each is for: one section a certificate in the
+ * files of data/certificates and of the administrator, vmfirmware-certificates(5).
+ */
+
+typedef enum CertificatePurpose {
+    CERTIFICATE_PURPOSE_KEK,         /* in KEK: signs changes of db and dbx */
+    CERTIFICATE_PURPOSE_WINDOWS,     /* in db: signs Windows' boot loaders */
+    CERTIFICATE_PURPOSE_THIRD_PARTY, /* in db: signs other boot loaders, shim first */
+    CERTIFICATE_PURPOSE_OPTION_ROM,  /* in db: signs drivers of cards */
+    CERTIFICATE_PURPOSE_PLATFORM,    /* in PK */
+} CertificatePurpose;
+#define CERTIFICATE_N_PURPOSES 5
+const char *certificate_purpose_to_string(CertificatePurpose purpose);
+
+typedef struct KnownCertificate {
+    char *name; /* of the section: "microsoft-kek-2023" */
+    char *sha256;
+    CertificatePurpose purpose;
+    char *generation;     /* "2023"; NULL for one of a platform */
+    gboolean updates_kek; /* of a platform: its owner has signed an update of KEK */
+} KnownCertificate;
+
+/* Known certificates never change once they are loaded. */
+typedef struct KnownCertificates KnownCertificates;
+
+/* Reads *.conf of DIRECTORIES, lowest layer first; a file overrides files of the same name in directories
+ * before. What is wrong with a file is in PROBLEMS (of ConfProblem), and none of its sections counts.
+ * NULL where the system failed: FIRMWARE_ERROR_IO. */
+KnownCertificates *known_certificates_load(
+        const char *const *directories, GPtrArray *problems, GError **error)
+        G_GNUC_WARN_UNUSED_RESULT;
+void known_certificates_free(KnownCertificates *known);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(KnownCertificates, known_certificates_free)
+
+/* The first with this digest in hexadecimal digits, or NULL. */
+const KnownCertificate *known_certificates_find(const KnownCertificates *known, const char *sha256);
