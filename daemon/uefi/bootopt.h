@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "uefi/devicepath.h"
+
+/* A boot entry: EFI_LOAD_OPTION in the UEFI specification, section 3.1.3. */
+typedef struct BootEntry {
+    guint16 number; /* of Boot#### */
+    char *title;
+    gboolean is_active;
+    char *path; /* where it leads to, as text */
+    DevicePathBinding binding;
+} BootEntry;
+
+/* FALSE: NAME is not that of a boot entry: "Boot" and four hexadecimal digits in upper case. */
+gboolean boot_entry_parse_name(const char *name, guint16 *ret_number) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Never NULL. What cannot be read of a malformed entry is missing: no title, a path that is "…". */
+BootEntry *boot_entry_new(guint16 number, const guint8 *bytes, gsize size)
+        G_GNUC_WARN_UNUSED_RESULT;
+void boot_entry_free(BootEntry *entry);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(BootEntry, boot_entry_free)
