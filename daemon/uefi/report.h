@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "base/sink.h"
+#include "uefi/bootopt.h"
+#include "uefi/certificate.h"
+#include "uefi/known-certificates.h"
+#include "uefi/store.h"
+
+/* What a variable store means: for Secure Boot, for its certificates, for booting. */
+
+typedef enum SecureBoot {
+    SECURE_BOOT_NONE, /* the firmware cannot; no store says so by itself */
+    SECURE_BOOT_SETUP,
+    SECURE_BOOT_OFF,
+    SECURE_BOOT_ENFORCED,
+} SecureBoot;
+const char *secure_boot_to_string(SecureBoot secure_boot);
+
+/* Whether a guest can add a certificate to KEK by itself. */
+typedef enum KekUpdate {
+    KEK_UPDATE_UNKNOWN,
+    KEK_UPDATE_NO,
+    KEK_UPDATE_YES,
+} KekUpdate;
+
+/* A certificate of PK, KEK, db or dbx. */
+typedef struct EnrolledCertificate {
+    Certificate *certificate;
+    EfiGuid owner;
+    const KnownCertificate *known; /* or NULL */
+} EnrolledCertificate;
+
+typedef struct StoreReport {
+    const Store *store;
+    SecureBoot secure_boot;
+    const char *secure_boot_reason;
+    GPtrArray *platform_key, *key_exchange_keys, *signatures, *forbidden; /* EnrolledCertificate */
+    guint forbidden_hashes, forbidden_room;
+    /* By CertificatePurpose, but that of platforms: "2011", "2011+2023", "none". */
+    char *generations[CERTIFICATE_N_PURPOSES - 1];
+    gint64 expires; /* seconds since the epoch; 0: no purpose is served */
+    KekUpdate kek_update;
+    GArray *boot_order;      /* of guint16 */
+    GPtrArray *boot_entries; /* of BootEntry, by number */
+} StoreReport;
+
+/* STORE and KNOWN have to outlive the report. */
+StoreReport *store_report_new(const Store *store, const KnownCertificates *known)
+        G_GNUC_WARN_UNUSED_RESULT;
+void store_report_free(StoreReport *report);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(StoreReport, store_report_free)
+
+/* Writes REPORT as an a{sv}, the keys of ReadVariables. FORMAT is that of the file. Of a store that could not
+ * be read there are only the keys up to health-detail. WITH_LIST: all variables, too. */
+void store_report_write(
+        const StoreReport *report, const char *format, gboolean with_list, Sink *sink);
