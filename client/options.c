@@ -66,7 +66,7 @@ static const KeyOption key_options[] = {
         {"nvram-template", NULL, VALUE_CLIENT, OPTIONS_TEMPLATE, "FILE",
          "Make the NVRAM from this file"},
         {"source-format", "format", VALUE_WORD, OPTIONS_SOURCE_FORMAT, "FORMAT",
-         "With import: the format of FILE (raw, qcow2, json)"},
+         "With import, variables, boot: the format of FILE (raw, qcow2, json)"},
         {"reset", "reset", VALUE_FLAG, OPTIONS_RESET, NULL,
          "With rebind: fresh NVRAM where the old one does not fit"},
         {"live", "live", VALUE_FLAG, OPTIONS_LIVE, NULL,
@@ -74,6 +74,7 @@ static const KeyOption key_options[] = {
         {"backup", "backup", VALUE_FLAG, OPTIONS_BACKUP, NULL, "With export: the backup"},
         {"names", NULL, VALUE_FLAG, OPTIONS_NAMES, NULL,
          "With list, vms: only the names, one a line"},
+        {"list", NULL, VALUE_FLAG, OPTIONS_LIST, NULL, "With variables: each variable, one a line"},
         {"machines", NULL, VALUE_CLIENT, OPTIONS_MACHINES, "DIR:DIR…",
          "With verify, record: directories of the machine table"},
 };

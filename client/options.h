@@ -32,6 +32,7 @@ typedef enum OptionGroup {
     OPTIONS_BACKUP = 1 << 12,
     OPTIONS_NAMES = 1 << 13,
     OPTIONS_MACHINES = 1 << 14,
+    OPTIONS_LIST = 1 << 15,
 } OptionGroup;
 
 typedef struct Options {

@@ -172,6 +172,14 @@ void output_properties(const Output *output, GVariant *dict, const char *const *
         (void)scols_print_table(table);
 }
 
+void output_problem(const ConfProblem *problem) {
+    g_autofree char *line =
+            g_strdup_printf("vmfirmwarectl: %s: %s; it is left out", problem->path, problem->text);
+    g_autofree char *safe = text_make_printable(line);
+
+    (void)fprintf(stderr, "%s\n", safe);
+}
+
 void output_line(const char *format, ...) {
     g_autofree char *text = NULL;
     g_autofree char *safe = NULL;

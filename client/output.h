@@ -4,6 +4,7 @@
 #include <glib.h>
 #include <libsmartcols/libsmartcols.h>
 
+#include "base/conf-files.h"
 #include "options.h"
 
 /*
@@ -45,6 +46,9 @@ void output_table_print(const Output *output, Table *table);
 
 /* Prints an a{sv}, the names in ORDER first; ORDER may be NULL. */
 void output_properties(const Output *output, GVariant *dict, const char *const *order);
+
+/* Reports on standard error that a file of a table was left out. */
+void output_problem(const ConfProblem *problem);
 
 /* Prints one line, made printable. */
 void output_line(const char *format, ...) G_GNUC_PRINTF(1, 2);

@@ -174,6 +174,23 @@ static char *dict_to_text(GVariant *dict) {
     return g_strjoinv(", ", (char **)parts->pdata);
 }
 
+/* "CN=Microsoft Corporation KEK CA 2011,… (microsoft-kek-2011), valid until 2026-06-24" */
+static char *certificate_to_text(GVariant *certificate) {
+    const char *subject = "", *name = "";
+    gint64 not_after = 0;
+    g_autoptr(GDateTime) time = NULL;
+    g_autofree char *until = NULL;
+
+    (void)g_variant_lookup(certificate, "subject", "&s", &subject);
+    (void)g_variant_lookup(certificate, "name", "&s", &name);
+    (void)g_variant_lookup(certificate, "not-after", "x", &not_after);
+    time = g_date_time_new_from_unix_utc(not_after);
+    until = time ? g_date_time_format(time, "%Y-%m-%d") : g_strdup("?");
+    return g_strdup_printf(
+            "%s%s%s%s, valid until %s", *subject ? subject : "no certificate", *name ? " (" : "",
+            name, *name ? ")" : "", until);
+}
+
 /* Converts an element of a list, other than a string. */
 static char *element_to_text(GVariant *element) {
     const char *a, *b, *c;
@@ -192,6 +209,8 @@ static char *element_to_text(GVariant *element) {
     }
     if (g_variant_lookup(element, "path", "&s", &a) && g_variant_lookup(element, "text", "&s", &b))
         return g_strdup_printf("%s: %s", a, b);
+    if (g_variant_lookup(element, "subject", "&s", &a))
+        return certificate_to_text(element);
     return unit_to_text(element);
 }
 
@@ -211,6 +230,15 @@ static char *time_to_text(GVariant *value) {
             g_date_time_new_from_unix_local((gint64)(g_variant_get_uint64(value) / G_USEC_PER_SEC));
 
     return time ? g_date_time_format(time, "%a %Y-%m-%d %H:%M:%S %Z") : basic_to_text(value);
+}
+
+/* Converts seconds since the epoch to a day; 0 is never. */
+static char *expiry_to_text(GVariant *value) {
+    g_autoptr(GDateTime) time = g_date_time_new_from_unix_utc(g_variant_get_int64(value));
+
+    if (g_variant_get_int64(value) == 0)
+        return g_strdup("-");
+    return time ? g_date_time_format(time, "%Y-%m-%d") : basic_to_text(value);
 }
 
 /* Lists that are printed one element a line: reasons and paths. */
@@ -241,6 +269,8 @@ GStrv value_to_lines(const char *name, GVariant *value) {
         return list_to_lines(value);
     } else if (g_str_equal(name, "created") && g_variant_is_of_type(value, G_VARIANT_TYPE_UINT64)) {
         text = time_to_text(value);
+    } else if (g_str_equal(name, "expires") && g_variant_is_of_type(value, G_VARIANT_TYPE_INT64)) {
+        text = expiry_to_text(value);
     } else {
         text = basic_to_text(value);
     }

@@ -76,13 +76,8 @@ static MachineTable *load_machines(Context *context, GError **error) {
                 failure->message);
         return NULL;
     }
-    for (guint i = 0; i < machine_table_get_problems(machines)->len; i++) {
-        const ConfProblem *problem = machine_table_get_problems(machines)->pdata[i];
-        g_autofree char *text =
-                g_strdup_printf("%s: %s; it is left out", problem->path, problem->text);
-
-        print_error(text);
-    }
+    for (guint i = 0; i < machine_table_get_problems(machines)->len; i++)
+        output_problem(machine_table_get_problems(machines)->pdata[i]);
     return machines;
 }
 

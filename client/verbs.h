@@ -44,4 +44,7 @@ gboolean verb_import(Context *context, char **arguments, GError **error);
 gboolean verb_verify(Context *context, char **arguments, GError **error);
 gboolean verb_record(Context *context, char **arguments, GError **error);
 
+gboolean verb_variables(Context *context, char **arguments, GError **error);
+gboolean verb_boot(Context *context, char **arguments, GError **error);
+
 gboolean verb_monitor(Context *context, char **arguments, GError **error);

@@ -41,12 +41,12 @@ _vmfirmwarectl() {
     _init_completion -s -n : || return
 
     local verbs='list show select explain capabilities prepare run vms vm reset rebind clone rename
-        export import remove verify record host monitor reload'
+        export import remove verify record variables boot host monitor reload'
     local options='--help --version --system --user --host= --machine= --json= --no-legend --no-pager
         --no-ask-password --interface= --feature= --without-feature= --secure-boot --device= --mode=
         --format= --firmware= --executable= --host-supported --nvram= --render= --owner= --all
         --new-owner= --create= --nvram-format= --nvram-template= --source-format= --reset --live
-        --backup --names --machines='
+        --backup --names --list --machines='
     local features='acpi-s3 acpi-s4 amd-sev amd-sev-es amd-sev-snp enrolled-keys host-uefi-vars
         intel-tdx requires-smm secure-boot verbose-dynamic verbose-static'
     local values
@@ -117,7 +117,7 @@ _vmfirmwarectl() {
     prepare:0 | run:0 | vm:0 | reset:0 | rebind:0 | clone:0 | rename:0 | export:0 | import:0 | remove:0)
         kind=vm
         ;;
-    export:1 | import:3 | verify:* | record:0) kind=file ;;
+    export:1 | import:3 | verify:* | record:0 | variables:0 | boot:0) kind=file ;;
     esac
     [[ $prev == --firmware ]] && kind=firmware
     case $kind in

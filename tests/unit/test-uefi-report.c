@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "base/conf.h"
+#include "base/conf-files.h"
 #include "util-certificate.h"
 #include "util-uefi.h"
 #include "util.h"

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "core/image.h"
+#include "error.h"
+#include "uefi/report.h"
+#include "verbs.h"
+
+/* Verbs about a variable store in a file of this host: variables, boot. They need no service. */
+
+static const char *const certificate_directories[] = {
+        DATADIR "/certificates", "/etc/vmfirmwared/certificates", NULL};
+
+static gboolean failed(const char *path, const char *reason, GError **error) {
+    g_set_error(error, CLIENT_ERROR, CLIENT_ERROR_FAILURE, "%s: %s", path, reason);
+    return FALSE;
+}
+
+/* -- reading ------------------------------------------------------------------------------------ */
+
+/* --source-format, else what the file's first bytes say. */
+static gboolean find_format(
+        const Options *options, const char *path, int fd, ImageFormat *ret, GError **error) {
+    const char *given = options_get(options, "source-format");
+    char head[64] = "";
+    gsize size;
+    int r;
+
+    if (given && !image_format_from_string(given, ret)) {
+        g_set_error(
+                error, CLIENT_ERROR, CLIENT_ERROR_USAGE,
+                "--source-format=%s: it is one of raw, qcow2, json", given);
+        return FALSE;
+    }
+    if (given)
+        return TRUE;
+
+    r = file_read_at(fd, 0, head, sizeof head - 1, &size);
+    if (r < 0)
+        return failed(path, g_strerror(-r), error);
+    if (memcmp(head, "QFI\xfb", 4) == 0)
+        *ret = IMAGE_FORMAT_QCOW2;
+    else
+        *ret = head[strspn(head, " \t\r\n")] == '{' ? IMAGE_FORMAT_JSON : IMAGE_FORMAT_RAW;
+    return TRUE;
+}
+
+static Store *read_flash(const char *path, int fd, guint64 file_size, GError **error) {
+    g_autofree guint8 *head = g_malloc(STORE_MAX_LENGTH);
+    g_autoptr(GBytes) bytes = NULL;
+    gsize size;
+    int r = file_read_at(fd, 0, head, STORE_MAX_LENGTH, &size);
+
+    if (r < 0) {
+        (void)failed(path, g_strerror(-r), error);
+        return NULL;
+    }
+    bytes = g_bytes_new_take(g_steal_pointer(&head), size);
+    /* it can have become shorter */
+    return store_read_flash(bytes, size < STORE_MAX_LENGTH ? size : MAX(file_size, size));
+}
+
+static Store *read_json(const char *path, int fd, GError **error) {
+    g_autoptr(GBytes) bytes = NULL;
+    int r = file_read_all(fd, IMAGE_JSON_MAX_SIZE, &bytes);
+
+    if (r < 0) {
+        (void)failed(path, r == -EFBIG ? "too large to be a JSON store" : g_strerror(-r), error);
+        return NULL;
+    }
+    return store_read_json(bytes);
+}
+
+static Store *read_store(
+        const Options *options, const char *path, ImageFormat *ret_format, GError **error) {
+    g_auto(FileFd) fd = FILE_FD_NONE;
+    struct stat st;
+    int r = file_open_regular(AT_FDCWD, path, &fd, &st);
+
+    if (r < 0) {
+        (void)failed(path, r == -ENOTSUP ? "it is no regular file" : g_strerror(-r), error);
+        return NULL;
+    }
+    if (!find_format(options, path, fd, ret_format, error))
+        return NULL;
+    switch (*ret_format) {
+    case IMAGE_FORMAT_RAW:
+        return read_flash(path, fd, (guint64)st.st_size, error);
+    case IMAGE_FORMAT_JSON:
+        return read_json(path, fd, error);
+    case IMAGE_FORMAT_QCOW2:
+        (void)failed(path, "it is a qcow2; 'qemu-img convert -O raw' makes one to look at", error);
+        return NULL;
+    }
+    g_assert_not_reached();
+}
+
+static KnownCertificates *load_known(const Context *context, GError **error) {
+    g_autoptr(GPtrArray) problems =
+            g_ptr_array_new_with_free_func((GDestroyNotify)conf_problem_free);
+    g_autoptr(GError) failure = NULL;
+    KnownCertificates *known = known_certificates_load(certificate_directories, problems, &failure);
+
+    if (!known)
+        (void)failed(context->what, failure->message, error);
+    for (guint i = 0; i < problems->len; i++)
+        output_problem(problems->pdata[i]);
+    return known;
+}
+
+/* The report on the store in the file PATH; an a{sv}. */
+static GVariant *make_report(
+        const Context *context, const char *path, gboolean with_list, GError **error) {
+    g_autoptr(KnownCertificates) known = load_known(context, error);
+    ImageFormat format;
+    g_autoptr(Store) store = known ? read_store(context->options, path, &format, error) : NULL;
+    g_autoptr(StoreReport) report = NULL;
+    VariantSink *sink;
+
+    if (!store)
+        return NULL;
+    report = store_report_new(store, known);
+    sink = variant_sink_new();
+    store_report_write(
+            report, image_format_to_string(format), with_list, variant_sink_get_sink(sink));
+    return variant_sink_end(sink);
+}
+
+/* -- variables ------------------------------------------------------------------------------------ */
+
+static void print_summary(Context *context, GVariant *report) {
+    static const char *const order[] = {
+            "kind",
+            "format",
+            "size",
+            "sha256",
+            "health",
+            "health-detail",
+            "secure-boot",
+            "secure-boot-reason",
+            "certificates",
+            "expires",
+            "guest-can-update-kek",
+            "platform-key",
+            "key-exchange-keys",
+            "signatures",
+            "forbidden-certificates",
+            "forbidden-hashes",
+            "forbidden-room",
+            "variables",
+            "bytes-live",
+            "bytes-dead",
+            "bytes-free",
+            "largest",
+            NULL};
+    g_auto(GVariantDict) dict = G_VARIANT_DICT_INIT(report);
+    g_autoptr(GVariant) summary = NULL;
+
+    /* secure-boot says so, and 'boot' shows these */
+    (void)g_variant_dict_remove(&dict, "setup-mode");
+    (void)g_variant_dict_remove(&dict, "boot-order");
+    (void)g_variant_dict_remove(&dict, "boot-entries");
+    summary = g_variant_ref_sink(g_variant_dict_end(&dict));
+    output_properties(context->output, summary, order);
+}
+
+static void print_list(Context *context, GVariant *list) {
+    static const char *const headings[] = {"GUID", "NAME", ">ATTRIBUTES", ">SIZE", "TIME", NULL};
+    g_autoptr(Table) table = output_table_new(context->output, headings);
+    const gsize n_variables = g_variant_n_children(list);
+
+    for (gsize i = 0; i < n_variables; i++) {
+        g_autoptr(GVariant) variable = g_variant_get_child_value(list, i);
+        const char *guid = "", *name = "", *time = "";
+        guint32 attributes = 0;
+        guint64 size = 0;
+        g_autofree char *attributes_text = NULL, *size_text = NULL;
+
+        (void)g_variant_lookup(variable, "guid", "&s", &guid);
+        (void)g_variant_lookup(variable, "name", "&s", &name);
+        (void)g_variant_lookup(variable, "time", "&s", &time);
+        (void)g_variant_lookup(variable, "attributes", "u", &attributes);
+        (void)g_variant_lookup(variable, "size", "t", &size);
+        attributes_text = g_strdup_printf("%#x", attributes);
+        size_text = g_strdup_printf("%" G_GUINT64_FORMAT, size);
+        output_table_add(
+                table, (const char *[]){guid, name, attributes_text, size_text, *time ? time : "-"},
+                0, NULL);
+    }
+    output_table_print(context->output, table);
+    if (!context->options->no_legend)
+        (void)printf(
+                "%s%zu variable%s listed.\n", n_variables > 0 ? "\n" : "", n_variables,
+                n_variables == 1 ? "" : "s");
+}
+
+/* NULL with the error that says why: nothing of the store could be read. */
+static GVariant *lookup_list(GVariant *report, const char *path, const char *key, GError **error) {
+    GVariant *list = g_variant_lookup_value(report, key, NULL);
+    const char *health = "", *detail = "";
+
+    if (list)
+        return list;
+    (void)g_variant_lookup(report, "health", "&s", &health);
+    (void)g_variant_lookup(report, "health-detail", "&s", &detail);
+    g_set_error(
+            error, CLIENT_ERROR, CLIENT_ERROR_FAILURE, "%s: the store is %s: %s", path, health,
+            detail);
+    return NULL;
+}
+
+gboolean verb_variables(Context *context, char **arguments, GError **error) {
+    const gboolean with_list = options_get(context->options, "list") != NULL;
+    g_autoptr(GVariant) report = make_report(context, arguments[0], with_list, error);
+    g_autoptr(GVariant) list = NULL;
+
+    if (!report)
+        return FALSE;
+    if (context->options->json != JSON_OFF) {
+        output_json(context->output, report);
+    } else if (!with_list) {
+        print_summary(context, report);
+    } else {
+        list = lookup_list(report, arguments[0], "list", error);
+        if (!list)
+            return FALSE;
+        print_list(context, list);
+    }
+    return TRUE;
+}
+
+/* -- boot ------------------------------------------------------------------------------------------ */
+
+/* NULL: there is no entry of this number. */
+static GVariant *find_entry(GVariant *entries, guint16 number) {
+    for (gsize i = 0; i < g_variant_n_children(entries); i++) {
+        g_autoptr(GVariant) entry = g_variant_get_child_value(entries, i);
+        guint16 found;
+
+        if (g_variant_lookup(entry, "number", "q", &found) && found == number)
+            return g_steal_pointer(&entry);
+    }
+    return NULL;
+}
+
+static void add_entry(Table *table, const char *place, guint16 number, GVariant *entry) {
+    const char *title = "", *path = "", *bound_to = "";
+    g_autofree char *number_text = g_strdup_printf("%04X", number);
+    gboolean is_active = FALSE;
+
+    if (entry) {
+        (void)g_variant_lookup(entry, "title", "&s", &title);
+        (void)g_variant_lookup(entry, "path", "&s", &path);
+        (void)g_variant_lookup(entry, "bound-to", "&s", &bound_to);
+        (void)g_variant_lookup(entry, "active", "b", &is_active);
+    }
+    output_table_add(
+            table,
+            (const char *[]){
+                    place, number_text, entry ? (is_active ? "yes" : "no") : "missing",
+                    *bound_to ? bound_to : "-", title, path},
+            0, NULL);
+}
+
+/* The entries in the boot order, then those that are in none. */
+static void print_entries(
+        Context *context, const guint16 *order, gsize n_order, GVariant *entries) {
+    static const char *const headings[] = {">ORDER", "NUMBER", "ACTIVE", "BOUND-TO",
+                                           "TITLE",  "PATH",   NULL};
+    g_autoptr(Table) table = output_table_new(context->output, headings);
+    g_autoptr(GHashTable) seen = g_hash_table_new(NULL, NULL);
+
+    for (gsize i = 0; i < n_order; i++) {
+        g_autoptr(GVariant) entry = find_entry(entries, order[i]);
+        g_autofree char *place = g_strdup_printf("%zu", i + 1);
+
+        add_entry(table, place, order[i], entry);
+        (void)g_hash_table_add(seen, GUINT_TO_POINTER(order[i]));
+    }
+    for (gsize i = 0; i < g_variant_n_children(entries); i++) {
+        g_autoptr(GVariant) entry = g_variant_get_child_value(entries, i);
+        guint16 number = 0;
+
+        (void)g_variant_lookup(entry, "number", "q", &number);
+        if (!g_hash_table_contains(seen, GUINT_TO_POINTER(number)))
+            add_entry(table, "-", number, entry);
+    }
+    output_table_print(context->output, table);
+}
+
+gboolean verb_boot(Context *context, char **arguments, GError **error) {
+    g_autoptr(GVariant) report = make_report(context, arguments[0], FALSE, error);
+    g_autoptr(GVariant) entries =
+            report ? lookup_list(report, arguments[0], "boot-entries", error) : NULL;
+    g_autoptr(GVariant) order = NULL;
+    const guint16 *numbers;
+    gsize n_numbers;
+
+    if (!entries)
+        return FALSE;
+    order = g_variant_lookup_value(report, "boot-order", G_VARIANT_TYPE("aq"));
+    g_assert(order);
+    if (context->options->json != JSON_OFF) {
+        g_auto(GVariantBuilder) dict = G_VARIANT_BUILDER_INIT(G_VARIANT_TYPE_VARDICT);
+
+        g_variant_builder_add(&dict, "{sv}", "boot-order", order);
+        g_variant_builder_add(&dict, "{sv}", "boot-entries", entries);
+        output_json(context->output, g_variant_builder_end(&dict));
+        return TRUE;
+    }
+    numbers = g_variant_get_fixed_array(order, &n_numbers, sizeof *numbers);
+    print_entries(context, numbers, n_numbers, entries);
+    return TRUE;
+}

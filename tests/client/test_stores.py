@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""variables and boot: what a variable store in a file holds. They need no service, and no bus."""
+
+import glob
+import hashlib
+import json
+import re
+
+import pytest
+
+from lib import edk2
+from lib.cli import FAILURE, USAGE, properties_of
+
+OVMF = "/usr/share/OVMF/OVMF_VARS_4M.ms.fd"
+CODE = "/usr/share/OVMF/OVMF_CODE_4M.fd"
+TEMPLATES = sorted(path for directory in ("OVMF", "AAVMF")
+                   for path in glob.glob(f"/usr/share/{directory}/*VARS*.fd")
+                   if edk2.is_formatted(path))
+JSON_STORE = {"version": 2, "variables": [
+    {"guid": edk2.GLOBAL, "name": "Lang", "attr": 7, "data": b"eng".hex()},
+    {"guid": edk2.GLOBAL, "name": "PK", "attr": 39, "data": "00",
+     "time": "da070101000000000000000000000000"}]}
+
+
+@pytest.fixture(autouse=True)
+def no_bus(cli):
+    cli.environment["DBUS_SYSTEM_BUS_ADDRESS"] = "unix:path=/nonexistent"
+
+
+@pytest.mark.parametrize("path", TEMPLATES)
+def test_debians_templates(cli, path):
+    """Variable by variable what another reader finds."""
+    store = edk2.read(path)
+    report = cli.json("variables", "--list", path)
+    assert (report["kind"], report["health"], report["format"]) == ("edk2", "ok", "raw")
+    assert report["sha256"] == hashlib.sha256(store.volume).hexdigest()
+    assert [(one["guid"], one["name"], one["attributes"], one["size"], one["time"])
+            for one in report["list"]] == [
+        (one.guid, one.name, one.attributes, len(one.data), one.time) for one in store.variables]
+    assert report["variables"] == len(store.variables)
+    assert report["bytes-free"] == store.free
+    assert report["bytes-live"] + report["bytes-dead"] + report["bytes-free"] == store.room
+    is_enrolled = any(one.name == "PK" for one in store.variables)
+    assert report["setup-mode"] == (not is_enrolled)
+    assert report["secure-boot"] == ("enforced" if is_enrolled else "setup")
+
+
+def test_certificates_of_2011(cli):
+    """Each release of Debian enrols these; later ones more."""
+    report = cli.json("variables", OVMF)
+    assert report["certificates"].keys() == {"kek", "windows", "third-party", "option-rom"}
+    for purpose in ("kek", "windows", "third-party"):
+        assert report["certificates"][purpose].split("+")[0] == "2011"
+    named = {one["name"]: one for key in ("platform-key", "key-exchange-keys", "signatures")
+             for one in report[key]}
+    assert {"debian-platform", "microsoft-kek-2011", "microsoft-windows-2011",
+            "microsoft-uefi-2011"} <= named.keys()
+    assert named["microsoft-kek-2011"]["not-after"] == 1782334289  # 2026-06-24 20:51:29
+    windows = named["microsoft-windows-2011"]
+    assert windows["owner"] == "77fa9abd-0359-4d32-bd60-28f4e78f784b"
+    assert windows["subject"].startswith("CN=Microsoft Windows Production PCA 2011,O=Microsoft")
+    is_current = "2023" in report["certificates"]["kek"]
+    assert report["guest-can-update-kek"] == ("yes" if is_current else "no")
+    assert is_current or report["expires"] == 1782334289
+    assert report["forbidden-hashes"] + report["forbidden-room"] <= 702
+    assert "list" not in report
+
+
+def test_words(cli):
+    found = properties_of(cli("variables", OVMF))
+    assert found["secure-boot"] == ["enforced"]
+    assert len(found["expires"][0]) == len("2026-06-24")
+    assert any(line.endswith(" (microsoft-kek-2011), valid until 2026-06-24")
+               for line in found["key-exchange-keys"])
+    assert "boot-order" not in found and "boot-entries" not in found
+    output = cli("variables", "--list", OVMF)
+    assert output.splitlines()[0].split() == ["GUID", "NAME", "ATTRIBUTES", "SIZE", "TIME"]
+    assert output.endswith(f"\n{len(edk2.read(OVMF).variables)} variables listed.\n")
+    assert "listed" not in cli("variables", "--list", "--no-legend", OVMF)
+
+
+@pytest.mark.parametrize("path", TEMPLATES)
+def test_boot_entries(cli, path):
+    numbers = sorted(int(one.name[4:], 16) for one in edk2.read(path).variables
+                     if one.guid == edk2.GLOBAL and re.fullmatch("Boot[0-9A-F]{4}", one.name))
+    entries = cli.json("boot", path)["boot-entries"]
+    assert [entry["number"] for entry in entries] == numbers
+    assert all(entry["title"] and "Path(" not in entry["path"] and "…" not in entry["path"]
+               for entry in entries)
+    if numbers:
+        assert cli("boot", path).splitlines()[0].split() == [
+            "ORDER", "NUMBER", "ACTIVE", "BOUND-TO", "TITLE", "PATH"]
+
+
+def test_boot_order(cli, service):
+    entry = "0100000004004100000" + "0" + "7fff0400"
+    store = {"version": 2, "variables": [
+        {"guid": edk2.GLOBAL, "name": name, "attr": 7, "data": data}
+        for name, data in (("Boot0001", entry), ("Boot000B", entry), ("BootOrder", "0b00aa00"))]}
+    path = service.directory / "store.json"
+    path.write_text(json.dumps(store))
+    rows = [line.split() for line in cli("boot", "--no-legend", path).splitlines()]
+    assert rows == [["1", "000B", "yes", "-", "A"], ["2", "00AA", "missing", "-"],
+                    ["-", "0001", "yes", "-", "A"]]
+
+
+def test_json_store(cli, service):
+    path = service.directory / "store"
+    path.write_text("\n " + json.dumps(JSON_STORE))
+    report = cli.json("variables", "--list", path)
+    assert (report["kind"], report["format"], report["health"]) == ("qemu-json", "json", "ok")
+    assert [one["name"] for one in report["list"]] == ["Lang", "PK"]
+    assert report["list"][1]["time"] == "2010-01-01T00:00:00Z"
+    path.write_text(json.dumps(JSON_STORE)[:-1])
+    report = cli.json("variables", path)
+    assert report["health"] == "damaged" and "secure-boot" not in report
+    # what an empty file is cannot be told from its content
+    path.write_text("")
+    assert cli.json("variables", path)["kind"] == "blank"
+    assert cli.json("variables", path, "--source-format=json")["kind"] == "qemu-json"
+
+
+def test_blank(cli, service):
+    path = service.directory / "vars.fd"
+    with open(path, "wb") as file:
+        file.truncate(64 * 1024 * 1024)
+    report = cli.json("variables", path)
+    assert (report["kind"], report["health"], report["secure-boot"]) == ("blank", "empty", "setup")
+    assert report["size"] == 64 * 1024 * 1024
+
+
+def test_what_is_no_store(cli, service):
+    report = cli.json("variables", CODE)
+    assert (report["kind"], report["health"]) == ("unknown", "damaged")
+    assert properties_of(cli("variables", CODE))["health-detail"] == [
+        "byte 16: the volume is not one of variables"]
+    line = cli.fails(FAILURE, "boot", CODE)
+    assert line == f"{CODE}: the store is damaged: byte 16: the volume is not one of variables"
+    assert "the store is damaged" in cli.fails(FAILURE, "variables", "--list", CODE)
+    qcow2 = service.directory / "store.qcow2"
+    qcow2.write_bytes(b"QFI\xfb" + bytes(100))
+    assert "qemu-img convert" in cli.fails(FAILURE, "variables", qcow2)
+
+
+def test_what_cannot_be_read(cli, service):
+    large = service.directory / "large.json"
+    with open(large, "wb") as file:
+        file.write(b"{")
+        file.truncate(1024 * 1024 + 1)
+    for path, text in (("nonesuch", "No such file"), (str(service.directory), "no regular file"),
+                       ("/dev/zero", "no regular file"), (large, "too large")):
+        for verb in ("variables", "boot"):
+            line = cli.fails(FAILURE, verb, path)
+            assert line.startswith(f"{path}: ") and text in line
+    assert "raw, qcow2, json" in cli.fails(USAGE, "variables", OVMF, "--source-format=x")
+    assert "files here" in cli.fails(USAGE, "boot", OVMF, "-H", "there")
+
+
+def test_truncated(cli, service):
+    path = service.directory / "vars.fd"
+    with open(OVMF, "rb") as file:
+        path.write_bytes(file.read(100000))
+    assert cli.json("variables", path)["health"] == "truncated"

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""edk2's variable stores in flash, read the plain way: sound stores with authenticated records."""
+
+import struct
+import uuid
+from dataclasses import dataclass
+
+GLOBAL = "8be4df61-93ca-11d2-aa0d-00e098032b8c"
+VOLUME_HEADER, STORE_HEADER, RECORD_HEADER = 72, 28, 60
+START = b"\xaa\x55"
+LIVE = 0x3f
+
+
+@dataclass
+class Variable:
+    guid: str
+    name: str
+    attributes: int
+    time: str
+    data: bytes
+
+
+@dataclass
+class Store:
+    volume: bytes
+    variables: list
+    room: int  # bytes for records
+    free: int  # bytes that none was written to
+
+
+def time_text(fields):
+    year, month, day, hour, minute, second = struct.unpack_from("<HBBBBB", fields)
+    return (f"{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z" if any(fields)
+            else "")
+
+
+def is_formatted(path):
+    with open(path, "rb") as file:
+        return file.read(VOLUME_HEADER)[40:44] == b"_FVH"
+
+
+def read(path):
+    with open(path, "rb") as file:
+        head = file.read(VOLUME_HEADER)
+        length, = struct.unpack_from("<Q", head, 32)
+        volume = head + file.read(length - VOLUME_HEADER)
+    size, = struct.unpack_from("<I", volume, VOLUME_HEADER + 16)
+    at, variables = VOLUME_HEADER + STORE_HEADER, []
+    while volume[at:at + 2] == START:
+        state, = struct.unpack_from("<2xB", volume, at)
+        attributes, = struct.unpack_from("<I", volume, at + 4)
+        name_size, data_size = struct.unpack_from("<II", volume, at + 36)
+        guid = str(uuid.UUID(bytes_le=volume[at + 44:at + 60]))
+        data = at + RECORD_HEADER + name_size
+        if state == LIVE:
+            variables.append(Variable(
+                guid, volume[at + RECORD_HEADER:data - 2].decode("utf-16-le"), attributes,
+                time_text(volume[at + 16:at + 32]), volume[data:data + data_size]))
+        at = (data + data_size + 3) // 4 * 4
+    end = VOLUME_HEADER + size
+    return Store(volume, variables, end - VOLUME_HEADER - STORE_HEADER, end - at)
