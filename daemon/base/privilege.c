@@ -59,9 +59,12 @@ static gboolean may_change_uid(void) {
     return get_capabilities(sets) >= 0 && (sets[0].effective & (1U << CAP_SETUID)) != 0;
 }
 
+/* Only root's is changed here, and units forbid even to ask for it. */
 uid_t privilege_get_uid(void) {
     /* no uid: the call changes nothing, and returns the one in force */
-    return (uid_t)setfsuid((uid_t)-1);
+    int uid = geteuid() == 0 ? setfsuid((uid_t)-1) : -EPERM;
+
+    return uid < 0 ? geteuid() : (uid_t)uid;
 }
 
 /* With another uid than 0 the kernel takes the capabilities that concern files from the effective set,
