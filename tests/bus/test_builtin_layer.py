@@ -13,10 +13,13 @@ BUILTIN = sorted(paths.builtin_directory().glob("*.json"))
 
 @pytest.fixture
 def client(service):
-    return service.start(default_layers=True)
+    """Of root's own service: the system's reads as nobody, who may not enter a checkout in a home."""
+    return service.start(default_layers=True, kind="user",
+                         environment={"XDG_CONFIG_HOME": str(service.directory / "config")})
 
 
-def test_default_layers_of_the_system(client):
+def test_default_layers_of_the_system(service):
+    client = service.start(default_layers=True)
     search_path = client.manager_property("SearchPath")
     assert len(search_path) == 3
     assert search_path[1:] == ["/usr/share/qemu/firmware", "/etc/qemu/firmware"]

@@ -3,7 +3,7 @@
 
 import pytest
 
-from lib import descriptors
+from lib import descriptors, paths
 from lib.checks import raises
 from lib.descriptors import target
 from lib.distributions import STYLES, install
@@ -40,7 +40,7 @@ def test_every_firmware_of_the_distributions_is_valid(service, style):
 
 
 def test_debians_own_firmware_is_valid(service):
-    client = service.start(default_layers=True)
+    client = service.start(search_path=[paths.builtin_directory(), "/usr/share/qemu/firmware"])
     for architecture, machine in (("x86_64", "q35"), ("x86_64", "pc"), ("x86_64", "isapc"),
                                   ("x86_64", "microvm"), ("aarch64", "virt"), ("arm", "virt")):
         names = client.capabilities(architecture, machine)["firmware"]
