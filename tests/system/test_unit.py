@@ -66,6 +66,51 @@ def test_its_sandbox_holds(started):
         assert own != systems, kind
 
 
+def test_its_sandbox_hides_what_it_does_not_need(started):
+    pid = started.main_pid()
+    inside = ("nsenter", f"--target={pid}", "--mount", "sh", "-euc")
+    assert set(started.output(*inside, "ls -A /run").split()) <= {
+        "dbus", "nscd", "systemd", "udev", "vmfirmwared"}
+    assert set(started.output(*inside, "ls -A /run/systemd").split()) <= {
+        "incoming", "inaccessible", "journal", "notify", "system", "userdb"}
+    # seen by root, to whom modes say nothing
+    assert started.output(*inside, "ls -A /dev/pts /dev/shm /root /etc/ssh | grep -v : || :") == ""
+    assert started.output(*inside, "cat /etc/shadow /etc/gshadow") == ""
+    assert started.output("cat", "/etc/shadow") != ""
+
+
+def test_configuration_below_run_is_seen(stopped):
+    stopped.shell("mkdir /run/vmfirmwared/vmfirmwared.conf.d; printf '[Log]\nLogLevel=debug\n' "
+                  ">/run/vmfirmwared/vmfirmwared.conf.d/test.conf")
+    try:
+        stopped.run("systemctl", "start", UNIT)
+        level = busctl(stopped, "get-property", NAME, "/org/freedesktop/LogControl1",
+                       "org.freedesktop.LogControl1", "LogLevel")
+        assert level["data"] == "debug"
+    finally:
+        stopped.run("rm", "-r", "/run/vmfirmwared/vmfirmwared.conf.d")
+
+
+def test_no_number_of_crashes_ends_it_for_good(started):
+    for number in range(1, 8):
+        pid = started.main_pid()
+        started.kill(UNIT)
+        wait.until(lambda: started.show("ActiveState") == "active" and
+                   started.main_pid() not in (0, pid), f"it is started again: {number}")
+    assert names(started)
+
+
+def test_a_wrong_command_line_is_not_tried_again(stopped):
+    stopped.shell("mkdir -p /run/systemd/system/vmfirmwared.service.d; printf "
+                  "'[Service]\nExecStart=\nExecStart=/usr/libexec/vmfirmwared --nonsense\n' "
+                  ">/run/systemd/system/vmfirmwared.service.d/test.conf; systemctl daemon-reload")
+    try:
+        stopped.run("systemctl", "start", UNIT, check=False)
+        assert (stopped.show("ActiveState"), stopped.show("NRestarts")) == ("failed", "0")
+    finally:
+        stopped.shell("rm -r /run/systemd/system/vmfirmwared.service.d; systemctl daemon-reload")
+
+
 def test_only_its_own_directories_may_be_written_to(started):
     """Of all that is mounted there; and nothing that may be written to is executed."""
     pid = started.main_pid()
