@@ -40,6 +40,7 @@ typedef struct Emulator {
 
     /* while it is asked */
     GPid pid;
+    FileFd input; /* kept open: QEMU 10 may drop commands that it has not read when this closes */
     FileFd output;
     GByteArray *answer;
 } Emulator;
@@ -59,6 +60,8 @@ static void stop_asking(Emulator *emulator) {
         (void)confine_end(emulator->pid);
         emulator->pid = 0;
     }
+    file_fd_close(emulator->input);
+    emulator->input = FILE_FD_NONE;
     file_fd_close(emulator->output);
     emulator->output = FILE_FD_NONE;
     g_clear_pointer(&emulator->answer, g_byte_array_unref);
@@ -160,20 +163,19 @@ static void start_asking(Emulator *emulator) {
             .output = FILE_FD_NONE,
     };
     g_autoptr(GError) error = NULL;
-    int input;
 
-    if (!confine_spawn(&program, &emulator->pid, &input, &emulator->output, NULL, &error)) {
+    if (!confine_spawn(
+                &program, &emulator->pid, &emulator->input, &emulator->output, NULL, &error)) {
         complain(emulator, error->message);
         emulator->pid = 0;
-        emulator->output = FILE_FD_NONE;
+        emulator->input = emulator->output = FILE_FD_NONE;
         return;
     }
 
     emulator->answer = g_byte_array_new();
     /* shorter than any pipe is deep; SIGPIPE is ignored, and no answer tells enough */
-    if (write(input, question, sizeof question - 1) < 0)
+    if (write(emulator->input, question, sizeof question - 1) < 0)
         g_debug("%s takes no question: %s", emulator->path, g_strerror(errno));
-    (void)close(input);
 }
 
 /* query-machines answers with [{"name": "pc-q35-7.2", "alias": "q35", …}, …]. */
@@ -273,7 +275,7 @@ static GPtrArray *find_unasked(
         g_autoptr(Emulator) emulator = g_new0(Emulator, 1);
         struct stat st;
 
-        emulator->output = FILE_FD_NONE;
+        emulator->input = emulator->output = FILE_FD_NONE;
         emulator->architecture = g_strdup(*architectures);
         emulator->path = find_program(*architectures, visitor);
         if (!emulator->path || stat(emulator->path, &st) < 0) {

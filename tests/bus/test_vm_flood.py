@@ -225,6 +225,22 @@ def test_service_sleeps_while_it_works_for_a_caller_that_has_gone(bus, service):
         assert_rests_while_held(service, holder)
 
 
+def test_emulator_keeps_its_input_until_it_has_answered(service):
+    """QEMU 10 may drop commands that it has not read when the other end closes."""
+    holder = Holder(service, "qemu-system-x86_64")
+    connection = service.start(path=holder.path).connection
+    with holder:
+        connection.call(NAME, MANAGER_PATH, MANAGER, "Reload", None, None, Gio.DBusCallFlags.NONE,
+                        60000, None, None)
+        connection.flush_sync(None)
+        wait.until(holder.holds, "the emulator is asked")
+        (child,) = filter(holder.is_run_by, service.daemon.children())
+        question = os.readlink(f"/proc/{child}/fd/0")
+        descriptors = f"/proc/{service.daemon.process.pid}/fd"
+        assert question.startswith("pipe:")
+        assert question in [os.readlink(f"{descriptors}/{fd}") for fd in os.listdir(descriptors)]
+
+
 def test_reload_for_a_caller_that_has_gone_keeps_nothing_busy(bus, service):
     polkit = FakePolkit(bus, {"org.vmfirmware1.reload": YES})
     holder = Holder(service, "qemu-system-x86_64")
