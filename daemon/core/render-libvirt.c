@@ -9,8 +9,8 @@
 
 /*
  * The elements <os> and <features> as libvirt's formatdomain documents them. Uses attributes of
- * libvirt 9.0, except for two that firmware may need: format (libvirt 9.2), unless it is raw, and
- * the element varstore (12.1).
+ * libvirt 9.0, except for three that firmware may need: format (libvirt 9.2), unless it is raw, the
+ * architecture loongarch64 (10.1), and the element varstore (12.1).
  */
 
 G_GNUC_PRINTF(2, 3)
@@ -59,8 +59,7 @@ static const struct {
         {"x86_64"},
         {"xtensa"},
         {"xtensaeb"},
-        /* libvirt knows the architecture since 10.1; without it, libvirt uses the host's */
-        {"loongarch64", ""},
+        {"loongarch64"}, /* since libvirt 10.1; without a name libvirt uses the host's */
 };
 
 static const char *find_architecture(const char *target) {
@@ -72,17 +71,18 @@ static const char *find_architecture(const char *target) {
 
 static gboolean add_type(GString *xml, const Resolution *resolution, GError **error) {
     const char *architecture = find_architecture(resolution->architecture);
-    g_autofree char *attribute = NULL;
-
     if (!architecture)
         return not_supported(error, "architecture %s", resolution->architecture);
     for (const char *p = resolution->machine; *p; p++)
         if (!g_ascii_isalnum(*p) && !strchr("_.-", *p))
             return not_supported(error, "machine \"%s\"", resolution->machine);
+    /* libvirt knows secure='yes' for x86_64 alone */
+    if (resolution_needs_secure_flash(resolution) &&
+        !g_str_equal(resolution->architecture, "x86_64"))
+        return not_supported(error, "Secure Boot for architecture %s", resolution->architecture);
 
-    attribute = architecture[0] ? g_strdup_printf(" arch='%s'", architecture) : g_strdup("");
     g_string_append_printf(
-            xml, "  <type%s machine='%s'>hvm</type>\n", attribute, resolution->machine);
+            xml, "  <type arch='%s' machine='%s'>hvm</type>\n", architecture, resolution->machine);
     return TRUE;
 }
 

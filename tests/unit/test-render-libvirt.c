@@ -144,7 +144,7 @@ static void architectures_have_libvirts_names(void) {
             {"aarch64", "virt", " arch='aarch64' machine='virt'"},
             {"riscv64", "virt", " arch='riscv64' machine='virt'"},
             {"ppc64", "pseries-9.0", " arch='ppc64' machine='pseries-9.0'"},
-            {"loongarch64", "virt", " machine='virt'"},
+            {"loongarch64", "virt", " arch='loongarch64' machine='virt'"},
     };
 
     for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
@@ -228,6 +228,13 @@ static void what_has_no_words_is_refused(void) {
         test_answer_describe(&f, "{'device': 'memory', 'filename': '/rom'}", NULL, NULL);
         test_answer_resolve(&f, "tricore", "x", NULL);
         assert_refused(&f, FIRMWARE_ERROR_NOT_SUPPORTED, "architecture tricore");
+    }
+    {
+        g_auto(TestAnswer) f = {};
+
+        test_answer_describe(&f, NULL, "features", "['requires-smm', 'secure-boot']");
+        test_answer_resolve(&f, "i386", "q35", "/vm/vars.fd");
+        assert_refused(&f, FIRMWARE_ERROR_NOT_SUPPORTED, "Secure Boot for architecture i386");
     }
 }
 
