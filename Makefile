@@ -50,7 +50,7 @@ uninstall:
 	ninja -C build/package uninstall
 
 format:
-	find client daemon tests -name '*.[ch]' -exec clang-format -i {} +
+	find client daemon tests -name '*.[ch]' -exec clang-format-19 -i {} +
 
 clean:
 	rm -rf build

@@ -4,11 +4,11 @@
 
 #include <stddef.h>
 
-#define KEY(key_name, key_type, field, is_recordable)                             \
-    {                                                                             \
-        .name = key_name, .type = key_type, .offset = offsetof(FlashUnit, field), \
-        .recordable = is_recordable                                               \
-    }
+#define KEY(key_name, key_type, field, is_recordable) \
+    {.name = key_name,                                \
+     .type = key_type,                                \
+     .offset = offsetof(FlashUnit, field),            \
+     .recordable = is_recordable}
 
 const FlashKey flash_keys[] = {
         KEY("unit", 'u', unit, TRUE),

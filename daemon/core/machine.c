@@ -190,11 +190,10 @@ void machine_table_visit(
         if (!board_has_architecture(board, architecture) || fnmatch(glob, name, 0) != 0)
             continue;
 
-        machine = (Machine){
-                .architecture = architecture,
-                .name = name,
-                .canonical = name,
-                .board = find_board(table, architecture, name)};
+        machine = (Machine){.architecture = architecture,
+                            .name = name,
+                            .canonical = name,
+                            .board = find_board(table, architecture, name)};
         if (!visit(&machine, userdata))
             return;
     }

@@ -43,7 +43,7 @@ static const char *const create_words[] = {"auto", "never", "new", NULL};
 static const char *const render_words[] = {"qemu", "qemu-legacy", "libvirt", NULL};
 
 #define KEY(key_name, key_type, field, key_calls, key_words) \
-    { key_name, key_type, offsetof(Request, field), key_calls, key_words }
+    {key_name, key_type, offsetof(Request, field), key_calls, key_words}
 
 static const RequestKey request_keys[] = {
         KEY("interface", KEY_STRING, interface, ALL_CALLS, firmware_interface_words),
@@ -252,8 +252,8 @@ static RequestValue get_value(const Request *request, const RequestKey *key) {
     gconstpointer field = (const char *)request + key->offset;
 
     if (key->type == KEY_STRINGS)
-        return (RequestValue){
-                .type = REQUEST_VALUE_STRINGS, .strings = *(const char *const *const *)field};
+        return (RequestValue){.type = REQUEST_VALUE_STRINGS,
+                              .strings = *(const char *const *const *)field};
     if (key->type == KEY_BOOLEAN)
         return (RequestValue){.type = REQUEST_VALUE_BOOLEAN, .boolean = *(const gboolean *)field};
     return (RequestValue){.type = REQUEST_VALUE_STRING, .string = *(const char *const *)field};

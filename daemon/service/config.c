@@ -205,7 +205,7 @@ static gboolean parse_level(const ConfigKey *key, const char *value, gpointer da
 
 #define DIRECTORIES "a list of absolute directories with colons between them"
 #define LIMIT(name, field, lowest, highest, text) \
-    { "Limits", name, parse_number, offsetof(Settings, limits.field), lowest, highest, text }
+    {"Limits", name, parse_number, offsetof(Settings, limits.field), lowest, highest, text}
 
 static const ConfigKey keys[] = {
         {"Catalog", "SearchPath", parse_directories, offsetof(Settings, search_path), 0, 0,

@@ -8,7 +8,7 @@
 #include "vm/vm-assess.h"
 
 /* The queue of work that is nobody's: no user has this id. */
-#define NOBODYS_QUEUE ((uid_t)-1)
+#define NOBODYS_QUEUE ((uid_t) - 1)
 
 struct VMs {
     LiveCatalog *live;

@@ -241,11 +241,11 @@ static gboolean get_requirement(Request *request, const char *key, JsonNode *nod
     if (holds(node, G_TYPE_STRING)) {
         value = (RequestValue){.type = REQUEST_VALUE_STRING, .string = json_node_get_string(node)};
     } else if (holds(node, G_TYPE_BOOLEAN)) {
-        value = (RequestValue){
-                .type = REQUEST_VALUE_BOOLEAN, .boolean = json_node_get_boolean(node)};
+        value = (RequestValue){.type = REQUEST_VALUE_BOOLEAN,
+                               .boolean = json_node_get_boolean(node)};
     } else if (JSON_NODE_HOLDS_ARRAY(node) && (strings = get_strings(json_node_get_array(node)))) {
-        value = (RequestValue){
-                .type = REQUEST_VALUE_STRINGS, .strings = (const char *const *)strings};
+        value = (RequestValue){.type = REQUEST_VALUE_STRINGS,
+                               .strings = (const char *const *)strings};
     }
     return request_set(request, key, &value, NULL) || bad_record(error, key);
 }

@@ -80,11 +80,10 @@ static gboolean choose(VMOp *op, GError **error) {
 
     op->machine =
             machine_table_resolve(op->catalog->machines, request->architecture, request->machine);
-    input = (SelectionInput){
-            .catalog = op->catalog,
-            .request = request,
-            .machine = op->machine,
-            .host_features = (const char *const *)op->host_features};
+    input = (SelectionInput){.catalog = op->catalog,
+                             .request = request,
+                             .machine = op->machine,
+                             .host_features = (const char *const *)op->host_features};
     op->file = selection_choose(&input, error);
     return op->file && check_render(op, resolution_new(op->file, &op->machine, request), error);
 }

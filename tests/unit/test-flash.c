@@ -94,11 +94,11 @@ static void pc_units_are_stacked_down_from_4_gib(void) {
     for (gsize i = 0; i < G_N_ELEMENTS(examples); i++)
         for (gsize j = 0; j < G_N_ELEMENTS(machines); j++) {
             const PcExample *e = &examples[i];
-            g_autoptr(GPtrArray) units = ask_fitting(&(Question){
-                    .architecture = j % 2 ? "i386" : "x86_64",
-                    .machine = machines[j],
-                    .size = e->size,
-                    .template_size = e->template_size});
+            g_autoptr(GPtrArray) units =
+                    ask_fitting(&(Question){.architecture = j % 2 ? "i386" : "x86_64",
+                                            .machine = machines[j],
+                                            .size = e->size,
+                                            .template_size = e->template_size});
 
             g_assert_cmpuint(units->len, ==, 2);
             assert_place(units->pdata[0], e->base, e->num_blocks, e->size);
@@ -141,11 +141,10 @@ static void assert_virt_kind(const FlashUnit *unit) {
 static void fixed_boards_have_their_own_sizes_and_places(void) {
     for (gsize i = 0; i < G_N_ELEMENTS(fixed_examples); i++) {
         const FixedExample *e = &fixed_examples[i];
-        g_autoptr(GPtrArray) units = ask_fitting(&(Question){
-                .architecture = e->architecture,
-                .machine = e->machine,
-                .size = e->unit_size,
-                .template_size = 262144});
+        g_autoptr(GPtrArray) units = ask_fitting(&(Question){.architecture = e->architecture,
+                                                             .machine = e->machine,
+                                                             .size = e->unit_size,
+                                                             .template_size = 262144});
 
         g_assert_cmpuint(units->len, ==, 2);
         for (guint j = 0; j < 2; j++) {
@@ -173,11 +172,10 @@ static void loongarch_units_are_as_large_as_their_images(void) {
     assert_reasons(&q, "bad-size:/code.fd");
     q.size = 131072;
     assert_reasons(&q, "bad-size:/code.fd");
-    q = (Question){
-            .architecture = "loongarch64",
-            .machine = "virt",
-            .size = 262144,
-            .template_size = 262144 + 512};
+    q = (Question){.architecture = "loongarch64",
+                   .machine = "virt",
+                   .size = 262144,
+                   .template_size = 262144 + 512};
     assert_reasons(&q, "bad-size:/vars.fd");
 }
 
@@ -208,12 +206,11 @@ static void every_value_of_a_unit_is_filled(void) {
 }
 
 static void assert_secure(const char *features, gboolean is_secure) {
-    g_autoptr(GPtrArray) units = ask_fitting(&(Question){
-            .features = features,
-            .architecture = "x86_64",
-            .machine = "q35",
-            .size = 4096,
-            .template_size = 4096});
+    g_autoptr(GPtrArray) units = ask_fitting(&(Question){.features = features,
+                                                         .architecture = "x86_64",
+                                                         .machine = "q35",
+                                                         .size = 4096,
+                                                         .template_size = 4096});
 
     for (guint i = 0; i < 2; i++)
         g_assert_true(((const FlashUnit *)units->pdata[i])->secure == is_secure);
@@ -263,11 +260,10 @@ static void backend_size_is_in_whole_sectors(void) {
 
 static void assert_pc(guint64 size, guint64 template_size, const char *reasons) {
     assert_reasons(
-            &(Question){
-                    .architecture = "x86_64",
-                    .machine = "q35",
-                    .size = size,
-                    .template_size = template_size},
+            &(Question){.architecture = "x86_64",
+                        .machine = "q35",
+                        .size = size,
+                        .template_size = template_size},
             reasons);
 }
 
@@ -289,11 +285,10 @@ static void pc_sizes_at_their_limits(void) {
 
 static void assert_virt(guint64 size, guint64 template_size, const char *reasons) {
     assert_reasons(
-            &(Question){
-                    .architecture = "aarch64",
-                    .machine = "virt",
-                    .size = size,
-                    .template_size = template_size},
+            &(Question){.architecture = "aarch64",
+                        .machine = "virt",
+                        .size = size,
+                        .template_size = template_size},
             reasons);
 }
 
@@ -316,19 +311,17 @@ static void boards_without_flash_have_no_geometry(void) {
 
     for (gsize i = 0; i < G_N_ELEMENTS(machines); i++)
         assert_reasons(
-                &(Question){
-                        .architecture = "x86_64",
-                        .machine = machines[i],
-                        .size = 4096,
-                        .template_size = 4096},
+                &(Question){.architecture = "x86_64",
+                            .machine = machines[i],
+                            .size = 4096,
+                            .template_size = 4096},
                 "geometry-unknown");
     /* known, but not of this architecture */
     assert_reasons(
-            &(Question){
-                    .architecture = "s390x",
-                    .machine = "virt-7.2",
-                    .size = VIRT_UNIT,
-                    .template_size = 4096},
+            &(Question){.architecture = "s390x",
+                        .machine = "virt-7.2",
+                        .size = VIRT_UNIT,
+                        .template_size = 4096},
             "geometry-unknown");
 }
 
@@ -338,11 +331,10 @@ static void assert_file(
     g_autofree char *mapping = g_strdup_printf("{'device': '%s', 'filename': '/code.fd'}", device);
 
     assert_reasons(
-            &(Question){
-                    .mapping = mapping,
-                    .architecture = architecture,
-                    .machine = machine,
-                    .size = size},
+            &(Question){.mapping = mapping,
+                        .architecture = architecture,
+                        .machine = machine,
+                        .size = size},
             reasons);
 }
 

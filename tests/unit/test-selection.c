@@ -45,8 +45,8 @@ static void require_strings(Fixture *f, const char *key, const char *words) {
 
     require_value(
             f, key,
-            &(RequestValue){
-                    .type = REQUEST_VALUE_STRINGS, .strings = (const char *const *)strings});
+            &(RequestValue){.type = REQUEST_VALUE_STRINGS,
+                            .strings = (const char *const *)strings});
 }
 
 static void require_string(Fixture *f, const char *key, const char *string) {

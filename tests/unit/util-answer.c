@@ -37,11 +37,11 @@ void test_answers_init(TestAnswers *answers) {
             REQUEST_RENDER_QEMU | REQUEST_RENDER_QEMU_LEGACY | REQUEST_RENDER_LIBVIRT,
             &answers->rendering, NULL));
 
-    input = (SelectionInput){
-            .catalog = f->catalog,
-            .request = f->request,
-            .machine = machine_table_resolve(f->catalog->machines, "x86_64", "q35"),
-            .host_features = host_features};
+    input = (SelectionInput){.catalog = f->catalog,
+                             .request = f->request,
+                             .machine =
+                                     machine_table_resolve(f->catalog->machines, "x86_64", "q35"),
+                             .host_features = host_features};
     answers->verdicts = selection_explain(&input);
     answers->capabilities = selection_capabilities(&input);
     prepare_vm(answers);

@@ -14,8 +14,7 @@ typedef struct TestCase {
     void (*run)(void);
 } TestCase;
 
-#define TEST_CASE(function) \
-    { #function, function }
+#define TEST_CASE(function) {#function, function}
 
 /* Runs CASES as tests of MODULE, and one more: that the process maps no libsystemd. */
 int test_main(int argc, char **argv, const char *module, const TestCase *cases, gsize n_cases);
