@@ -260,9 +260,8 @@ static void add_entry(Table *table, const char *place, guint16 number, GVariant 
     }
     output_table_add(
             table,
-            (const char *[]){
-                    place, number_text, entry ? (is_active ? "yes" : "no") : "missing",
-                    *bound_to ? bound_to : "-", title, path},
+            (const char *[]){place, number_text, entry ? (is_active ? "yes" : "no") : "missing",
+                             *bound_to ? bound_to : "-", title, path},
             0, NULL);
 }
 
