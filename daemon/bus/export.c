@@ -11,38 +11,66 @@
 #include "base/error.h"
 #include "service/task.h"
 
-/* The rest of an Export: a pipe that is filled beside the event loop. */
+/* The rest of an Export: a pipe that is filled on a worker thread. A pipe that has been filled counts
+ * against the limit of its uid until its last reader closes it: the kernel charges its buffer to the
+ * service. */
 
 #define STALL_TIMEOUT_MSEC 10000
 #define CHUNK_SIZE (64 * 1024)
 
 typedef struct Export {
-    Bus *bus;
     uid_t uid;
     FileFd file;
     guint64 size;
     FileFd lease; /* -1: the caller has paused the guest */
-    FileFd pipe;
+    FileFd pipe;  /* its write end */
+    FileFd inode; /* the pipe's, opened with O_PATH, which counts as neither reader nor writer */
     FileFd leave; /* an eventfd: readable when the service goes */
     Task *task;
 } Export;
 
-static void export_free(Export *export) {
+static void close_fd(FileFd *fd) {
+    file_fd_close(*fd);
+    *fd = FILE_FD_NONE;
+}
+
+/* Everything but the inode. */
+static void stop_export(Export *export) {
     if (export->leave >= 0)
         (void)eventfd_write(export->leave, 1);
-    task_free(export->task);
-    file_fd_close(export->file);
-    file_fd_close(export->lease);
-    file_fd_close(export->pipe);
-    file_fd_close(export->leave);
+    g_clear_pointer(&export->task, task_free);
+    close_fd(&export->file);
+    close_fd(&export->lease);
+    close_fd(&export->pipe);
+    close_fd(&export->leave);
+}
+
+static void export_free(Export *export) {
+    stop_export(export);
+    file_fd_close(export->inode);
     g_free(export);
+}
+
+/* A writer of a pipe without readers sees POLLERR. */
+static gboolean has_reader(const Export *export) {
+    g_autofree char *path = g_strdup_printf("/proc/self/fd/%d", export->inode);
+    g_auto(FileFd) writer = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+    struct pollfd poll_fd = {.fd = writer};
+
+    return writer >= 0 && poll(&poll_fd, 1, 0) == 0;
 }
 
 static guint count_exports(const Bus *bus, uid_t uid) {
     guint n = 0;
 
-    for (guint i = 0; i < bus->exports->len; i++)
-        n += ((const Export *)bus->exports->pdata[i])->uid == uid;
+    for (guint i = bus->exports->len; i-- > 0;) {
+        const Export *export = bus->exports->pdata[i];
+
+        if (!export->task && !has_reader(export))
+            g_ptr_array_remove_index_fast(bus->exports, i);
+        else
+            n += export->uid == uid;
+    }
     return n;
 }
 
@@ -90,9 +118,7 @@ static void run_export(gpointer data) {
 }
 
 static void finish_export(gpointer data) {
-    Export *export = data;
-
-    g_ptr_array_remove_fast(export->bus->exports, export);
+    stop_export(data);
 }
 
 gboolean bus_export_admit(const Bus *bus, uid_t uid, GError **error) {
@@ -103,21 +129,22 @@ gboolean bus_export_admit(const Bus *bus, uid_t uid, GError **error) {
 
     g_set_error(
             error, FIRMWARE_ERROR, FIRMWARE_ERROR_LIMITS_EXCEEDED,
-            "Export: %u of uid %u are under way", n, (unsigned)uid);
+            "Export: uid %u has %u pipes already that are being filled or not closed yet",
+            (unsigned)uid, n);
     return FALSE;
 }
 
 int bus_export_begin(Bus *bus, uid_t uid, int file, guint64 size, int lease, int *ret_pipe) {
     Export *export = g_new0(Export, 1);
+    g_autofree char *path = NULL;
     int ends[2];
     int r;
 
-    export->bus = bus;
     export->uid = uid;
     export->file = file;
     export->size = size;
     export->lease = lease;
-    export->pipe = FILE_FD_NONE;
+    export->pipe = export->inode = FILE_FD_NONE;
     export->leave = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 
     if (export->leave < 0 || pipe2(ends, O_CLOEXEC) < 0) {
@@ -126,7 +153,9 @@ int bus_export_begin(Bus *bus, uid_t uid, int file, guint64 size, int lease, int
         return r;
     }
     export->pipe = ends[1];
-    r = fcntl(ends[1], F_SETFL, O_NONBLOCK) < 0
+    path = g_strdup_printf("/proc/self/fd/%d", ends[1]);
+    export->inode = open(path, O_PATH | O_CLOEXEC);
+    r = export->inode < 0 || fcntl(ends[1], F_SETFL, O_NONBLOCK) < 0
             ? -errno
             : task_start(
                       sd_bus_get_event(bus->connection), run_export, finish_export, export,

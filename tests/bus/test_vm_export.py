@@ -102,6 +102,26 @@ def test_four_at_once(vms, vm):
     wait.until(lambda: export_works(vm), "all are free")
 
 
+def test_pipe_that_is_kept_takes_a_place(service):
+    """The kernel charges its buffer to the service, also when all has been written to it."""
+    service.vendor.write("small", descriptors.flash(
+        service.raw("small-code.fd", 8192), service.raw("small-vars.fd", 4096, b"v" * 4096)))
+    vm = VMs(service.start()).make("small")
+    fds = []
+    for _ in range(4):
+        fds.append(vm.export_raw()[0])
+        wait.until(lambda: not vm.get("InUse"), "the export has ended")
+    with raises(LIMITS, "Export"):
+        vm.export_raw()
+    with os.fdopen(fds.pop(), "rb") as pipe:
+        assert pipe.read() == b"v" * 4096, "its end is seen"
+        with raises(LIMITS, "Export"):
+            vm.export_raw()
+    os.close(vm.export_raw()[0])
+    for fd in fds:
+        os.close(fd)
+
+
 def test_four_at_once_of_any_owners(vms):
     made = [vms.make("vm", "aarch64", "virt", owner=owner) for owner in range(1000, 1012)]
     fds = []
