@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/arguments.h"
 #include "base/privilege.h"
@@ -16,12 +17,16 @@
 #include "service/log.h"
 #include "service/live-catalog.h"
 #include "service/sd-cleanup.h"
+#include "service/task.h"
 #include "vm/confine.h"
 
 /* Arguments, event loop, wiring. */
 
 /* A call that waits holds its message, and each can bring 16 descriptors: 256 of them, and room. */
 #define WANTED_FDS 16384
+
+/* How long the end waits for threads: those that change a VM's files are soon done. */
+#define END_WAIT_USEC (2 * G_USEC_PER_SEC)
 
 #define EXIT_USAGE 2
 
@@ -247,6 +252,9 @@ static int serve(const Options *options, Config *config) {
     /* the loop closes the connection at each end */
     if (r != 0 && !service.has_failed)
         g_critical("the connection to the bus is lost");
+    /* a thread that waits for a file system that does not answer ends with the process */
+    if (!task_wait_for_all(END_WAIT_USEC))
+        _exit(r == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
     return r;
 }
 

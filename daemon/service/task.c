@@ -8,6 +8,11 @@
 
 #include "base/file.h"
 
+/* Threads whose RUN has not returned. */
+static GMutex mutex;
+static GCond returned;
+static guint n_running;
+
 struct Task {
     void (*run)(gpointer data);
     void (*done)(gpointer data);
@@ -21,6 +26,10 @@ static gpointer run_task(gpointer userdata) {
     Task *task = userdata;
 
     task->run(task->data);
+    g_mutex_lock(&mutex);
+    n_running--;
+    g_cond_signal(&returned);
+    g_mutex_unlock(&mutex);
     /* an eventfd at 0 takes a 1 */
     (void)eventfd_write(task->end, 1);
     return NULL;
@@ -56,7 +65,11 @@ int task_start(
         return r;
     }
 
+    /* the thread cannot decrement it before this */
+    g_mutex_lock(&mutex);
     task->thread = g_thread_try_new("task", run_task, task, NULL);
+    n_running += task->thread != NULL;
+    g_mutex_unlock(&mutex);
     if (!task->thread) {
         task_free(task);
         return -EAGAIN;
@@ -75,4 +88,17 @@ void task_free(Task *task) {
     sd_event_source_unref(task->source);
     file_fd_close(task->end);
     g_free(task);
+}
+
+gboolean task_wait_for_all(guint64 usec) {
+    gint64 deadline = g_get_monotonic_time() + (gint64)usec;
+    gboolean is_in_time = TRUE;
+    gboolean have_returned;
+
+    g_mutex_lock(&mutex);
+    while (n_running > 0 && is_in_time)
+        is_in_time = g_cond_wait_until(&returned, &mutex, deadline);
+    have_returned = n_running == 0;
+    g_mutex_unlock(&mutex);
+    return have_returned;
 }

@@ -5,8 +5,8 @@
 #include <systemd/sd-event.h>
 
 /*
- * One function run beside the event loop, on a thread of its own, and its end told on the loop.
- * For what waits for a disk or another program: the loop itself never does.
+ * Runs one function on a thread of its own, and reports its end on the event loop: for work that waits
+ * for a disk or another program.
  */
 
 typedef struct Task Task;
@@ -19,3 +19,7 @@ int task_start(
 
 /* Waits for RUN. DONE is not called any more; DONE itself may call this. NULL is fine. */
 void task_free(Task *task);
+
+/* Waits for the RUN of all tasks. FALSE: one has not returned after USEC microseconds. A thread that
+ * waits for a file system that does not answer never returns, and hinders task_free(), but no exit. */
+gboolean task_wait_for_all(guint64 usec) G_GNUC_WARN_UNUSED_RESULT;
