@@ -6,6 +6,7 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <linux/landlock.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -228,6 +229,8 @@ int main(int argc, char **argv) {
     set_limit(RLIMIT_CPU, "RLIMIT_CPU", options.cpu);
     set_limit(RLIMIT_FSIZE, "RLIMIT_FSIZE", options.file_size);
     set_limit(RLIMIT_AS, "RLIMIT_AS", options.memory);
+    /* with the thread that waits for it; a change of credentials would undo this */
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 
     (void)execv(options.command[0], options.command);
     fail(options.command[0]);

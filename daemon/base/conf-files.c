@@ -33,11 +33,9 @@ GPtrArray *conf_files_list(
     g_autoptr(GList) names = NULL;
     GPtrArray *sorted;
 
-    for (; *directories; directories++) {
-        file_visit_directory(visitor, *directories);
-        if (!add_files(paths, *directories, error))
+    for (; *directories; directories++)
+        if (file_visit_directory(visitor, *directories) && !add_files(paths, *directories, error))
             return NULL;
-    }
 
     sorted = g_ptr_array_new_with_free_func(g_free);
     names = g_list_sort(g_hash_table_get_keys(paths), (GCompareFunc)strcmp);
@@ -108,10 +106,10 @@ gboolean conf_files_load(
 
     if (!paths)
         return FALSE;
-    for (guint i = 0; i < paths->len; i++) {
-        file_visit(visitor, paths->pdata[i]); /* it may be a link */
-        if (!load_table(paths->pdata[i], func, userdata, problems, error))
+    for (guint i = 0; i < paths->len; i++)
+        /* it may be a link */
+        if (file_visit(visitor, paths->pdata[i]) &&
+            !load_table(paths->pdata[i], func, userdata, problems, error))
             return FALSE;
-    }
     return TRUE;
 }

@@ -42,14 +42,12 @@ gboolean file_stamp_is_fresh(const FileStamp *stamp, gint64 now, gint64 within) 
     return age < within && age > -CLOCK_SKEW;
 }
 
-void file_visit(const FileVisitor *visitor, const char *path) {
-    if (visitor && visitor->file)
-        visitor->file(path, visitor->userdata);
+gboolean file_visit(const FileVisitor *visitor, const char *path) {
+    return !visitor || !visitor->file || visitor->file(path, visitor->userdata);
 }
 
-void file_visit_directory(const FileVisitor *visitor, const char *path) {
-    if (visitor && visitor->directory)
-        visitor->directory(path, visitor->userdata);
+gboolean file_visit_directory(const FileVisitor *visitor, const char *path) {
+    return !visitor || !visitor->directory || visitor->directory(path, visitor->userdata);
 }
 
 void file_fd_close(FileFd fd) {

@@ -32,16 +32,17 @@ gboolean file_stamp_is_trusted(const FileStamp *stamp, gint64 now);
  * count: somebody set a clock. */
 gboolean file_stamp_is_fresh(const FileStamp *stamp, gint64 now, gint64 within);
 
-/* Called with each path before it is looked at, so that a watch misses no change. A visitor and
- * either of its functions may be NULL. */
+/* Called with each path before it is looked at, so that a watch misses no change. FALSE: the path must
+ * not be looked at, for its file system does not answer. Either function may be NULL. */
 typedef struct FileVisitor {
-    void (*file)(const char *path, gpointer userdata);
-    void (*directory)(const char *path, gpointer userdata); /* with its entries */
+    gboolean (*file)(const char *path, gpointer userdata);
+    gboolean (*directory)(const char *path, gpointer userdata); /* with its entries */
     gpointer userdata;
 } FileVisitor;
 
-void file_visit(const FileVisitor *visitor, const char *path);
-void file_visit_directory(const FileVisitor *visitor, const char *path);
+/* VISITOR may be NULL: TRUE. */
+gboolean file_visit(const FileVisitor *visitor, const char *path);
+gboolean file_visit_directory(const FileVisitor *visitor, const char *path);
 
 /* A file descriptor that closes itself: g_auto(FileFd) fd = FILE_FD_NONE. Closing keeps errno, and
  * ignores FILE_FD_NONE. */

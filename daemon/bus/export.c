@@ -135,6 +135,7 @@ gboolean bus_export_admit(const Bus *bus, uid_t uid, GError **error) {
 }
 
 int bus_export_begin(Bus *bus, uid_t uid, int file, guint64 size, int lease, int *ret_pipe) {
+    static const TaskFunctions functions = {.run = run_export, .done = finish_export};
     Export *export = g_new0(Export, 1);
     g_autofree char *path = NULL;
     int ends[2];
@@ -157,9 +158,7 @@ int bus_export_begin(Bus *bus, uid_t uid, int file, guint64 size, int lease, int
     export->inode = open(path, O_PATH | O_CLOEXEC);
     r = export->inode < 0 || fcntl(ends[1], F_SETFL, O_NONBLOCK) < 0
             ? -errno
-            : task_start(
-                      sd_bus_get_event(bus->connection), run_export, finish_export, export,
-                      &export->task);
+            : task_start(sd_bus_get_event(bus->connection), &functions, export, &export->task);
     if (r < 0) {
         file_fd_close(ends[0]);
         export_free(export);

@@ -107,19 +107,10 @@ static gboolean is_as_before(int dir_fd, const CatalogFile *previous) {
     struct stat st;
 
     if (!previous || !previous->is_trusted || fstatat(dir_fd, previous->file_name, &st, 0) < 0 ||
-        !S_ISREG(st.st_mode) || st.st_nlink > 1)
+        !S_ISREG(st.st_mode))
         return FALSE;
     stamp = file_stamp(&st);
     return file_stamp_equal(&stamp, &previous->stamp);
-}
-
-/* Like file_open_regular(). A file with a second name can change without its directory. */
-static int open_file(
-        const CatalogReading *reading, const CatalogFile *file, int dir_fd, FileFd *ret_fd,
-        struct stat *ret_stat) {
-    if (fstatat(dir_fd, file->file_name, ret_stat, 0) >= 0 && ret_stat->st_nlink > 1)
-        file_visit(reading->visitor, file->path);
-    return file_open_regular(dir_fd, file->file_name, ret_fd, ret_stat);
 }
 
 int catalog_file_read(
@@ -128,17 +119,19 @@ int catalog_file_read(
     g_autoptr(CatalogFile) file = NULL;
     g_autoptr(GBytes) bytes = NULL;
     g_auto(FileFd) fd = FILE_FD_NONE;
+    /* a link, or a file with a second name, can change without its directory */
+    gboolean answers = file_visit(reading->visitor, path);
     gboolean is_none = FALSE;
     struct stat st;
     int r;
 
-    if (is_as_before(dir_fd, previous)) {
+    if (answers && is_as_before(dir_fd, previous)) {
         *ret = catalog_file_ref(previous);
         return 0;
     }
 
     file = file_new(layer, depth, path);
-    r = open_file(reading, file, dir_fd, &fd, &st);
+    r = answers ? file_open_regular(dir_fd, file->file_name, &fd, &st) : -EIO;
     if (r >= 0) {
         file->stamp = file_stamp(&st);
         file->is_trusted = file_stamp_is_trusted(&file->stamp, reading->now);
@@ -181,7 +174,10 @@ static int look_at_image(
     struct stat st;
     int r;
 
-    file_visit(reading->visitor, image->filename);
+    if (!file_visit(reading->visitor, image->filename)) {
+        ret->info.status = IMAGE_STATUS_UNREADABLE;
+        return 0;
+    }
     if (stat(image->filename, &st) >= 0 && S_ISREG(st.st_mode)) {
         ret->stamp = file_stamp(&st);
         ret->is_trusted = file_stamp_is_trusted(&ret->stamp, reading->now);

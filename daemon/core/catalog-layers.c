@@ -98,21 +98,16 @@ static gboolean read_layer(
     g_autoptr(DIR) dir = NULL;
     const struct dirent *entry;
 
-    file_visit_directory(listing->reading->visitor, layer->directory);
+    if (!file_visit_directory(listing->reading->visitor, layer->directory))
+        return TRUE;
     dir = opendir(layer->directory);
     if (!dir)
         return file_is_at_fault(-errno) ||
                 firmware_error_set_unreadable(error, layer->directory, -errno);
 
     while (errno = 0, (entry = readdir(dir))) {
-        if (!catalog_file_is_name(entry->d_name))
-            continue;
-        /* what a link leads to can change without the directory */
-        if (entry->d_type == DT_LNK || entry->d_type == DT_UNKNOWN) {
-            g_autofree char *path = g_strconcat(layer->directory, "/", entry->d_name, NULL);
-            file_visit(listing->reading->visitor, path);
-        }
-        if (!read_entry(listing, depth, dirfd(dir), entry->d_name, files, error))
+        if (catalog_file_is_name(entry->d_name) &&
+            !read_entry(listing, depth, dirfd(dir), entry->d_name, files, error))
             return FALSE;
     }
     return errno == 0 || firmware_error_set_unreadable(error, layer->directory, -errno);

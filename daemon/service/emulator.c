@@ -12,9 +12,13 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "service/sd-cleanup.h"
+#include "service/task.h"
 #include "vm/confine.h"
 
 #define ANSWER_TIMEOUT_SEC 10
+/* An emulator answers in some 100 ms. */
+#define PATIENCE_USEC (2 * G_USEC_PER_SEC)
 #define ANSWER_MAX_SIZE (1024 * 1024)            /* bytes; QEMU 7.2's longest answer has 14 KiB */
 #define MAX_MEMORY (G_GUINT64_CONSTANT(1) << 30) /* bytes; QEMU 7.2 takes below 300 MiB */
 #define MAX_FILE_SIZE (64 * 1024 * 1024)         /* bytes; TCG's buffer is a memfd */
@@ -31,6 +35,7 @@ typedef struct Alias {
     char *canonical;
 } Alias;
 
+/* Immutable once it has been asked, and shared between threads. */
 typedef struct Emulator {
     char *architecture;
     char *path;
@@ -46,7 +51,15 @@ typedef struct Emulator {
 } Emulator;
 
 struct EmulatorCache {
-    GHashTable *emulators; /* architecture -> Emulator */
+    sd_event *event;
+    void (*changed)(gpointer userdata);
+    gpointer userdata;
+    GHashTable *answers; /* architecture -> Emulator; a change makes another table */
+
+    Task *task;       /* asks; NULL: none is asked */
+    GPtrArray *asked; /* of Emulator: TASK's alone while it runs */
+    sd_event_source *patience;
+    gboolean is_awaited;
 };
 
 static void alias_free(Alias *alias) {
@@ -67,61 +80,52 @@ static void stop_asking(Emulator *emulator) {
     g_clear_pointer(&emulator->answer, g_byte_array_unref);
 }
 
-static void emulator_free(Emulator *emulator) {
-    if (!emulator)
-        return;
+static void emulator_clear(gpointer data) {
+    Emulator *emulator = data;
 
     stop_asking(emulator);
     g_free(emulator->architecture);
     g_free(emulator->path);
     g_clear_pointer(&emulator->aliases, g_ptr_array_unref);
-    g_free(emulator);
 }
 
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(Emulator, emulator_free)
-
-EmulatorCache *emulator_cache_new(void) {
-    EmulatorCache *cache = g_new0(EmulatorCache, 1);
-
-    cache->emulators =
-            g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)emulator_free);
-    return cache;
+static void emulator_unref(gpointer data) {
+    g_atomic_rc_box_release_full(data, emulator_clear);
 }
 
-void emulator_cache_free(EmulatorCache *cache) {
-    if (!cache)
-        return;
+static GHashTable *answers_new(void) {
+    return g_hash_table_new_full(g_str_hash, g_str_equal, NULL, emulator_unref);
+}
 
-    g_hash_table_unref(cache->emulators);
-    g_free(cache);
+static void add_answer(GHashTable *answers, Emulator *emulator) {
+    g_hash_table_replace(answers, emulator->architecture, g_atomic_rc_box_acquire(emulator));
 }
 
 /* -- asking ------------------------------------------------------------------------------ */
 
-/* All places where the program is looked for. */
-static void visit_places(const char *name, const FileVisitor *visitor) {
-    g_auto(GStrv) directories = g_strsplit(g_getenv("PATH") ? g_getenv("PATH") : "", ":", -1);
+static gboolean is_program(const char *path, const FileVisitor *visitor) {
+    return file_visit(visitor, path) && g_file_test(path, G_FILE_TEST_IS_REGULAR) &&
+            access(path, X_OK) == 0;
+}
+
+/* Visits all places, for the program can be put into an earlier one. */
+static char *find_program(const char *architecture, const FileVisitor *visitor) {
+    g_autofree char *name = g_strconcat("qemu-system-", architecture, NULL);
+    const char *places = g_getenv("PATH");
+    g_auto(GStrv) directories = g_strsplit(places ? places : "", ":", -1);
+    g_autofree char *found = NULL;
+    struct utsname host;
 
     for (char **directory = directories; *directory; directory++) {
         g_autofree char *path = g_build_filename(*directory, name, NULL);
 
-        if (path[0] == '/')
-            file_visit(visitor, path);
+        if (path[0] == '/' && is_program(path, visitor) && !found)
+            found = g_steal_pointer(&path);
     }
-    file_visit(visitor, HOST_EMULATOR);
-}
-
-static char *find_program(const char *architecture, const FileVisitor *visitor) {
-    g_autofree char *name = g_strconcat("qemu-system-", architecture, NULL);
-    g_autofree char *path = NULL;
-    struct utsname host;
-
-    visit_places(name, visitor);
-    path = g_find_program_in_path(name);
-    if (!path && uname(&host) == 0 && g_str_equal(host.machine, architecture) &&
-        g_file_test(HOST_EMULATOR, G_FILE_TEST_IS_EXECUTABLE))
-        return g_strdup(HOST_EMULATOR);
-    return g_steal_pointer(&path);
+    if (is_program(HOST_EMULATOR, visitor) && !found && uname(&host) == 0 &&
+        g_str_equal(host.machine, architecture))
+        found = g_strdup(HOST_EMULATOR);
+    return g_steal_pointer(&found);
 }
 
 /* Asked again now and then, but told once. */
@@ -264,41 +268,8 @@ static void wait_for_answers(GPtrArray *asked) {
     }
 }
 
-/* Those whose answer is not known yet; the cache owns them. */
-static GPtrArray *find_unasked(
-        EmulatorCache *cache, const char *const *architectures, gboolean ask_again,
-        const FileVisitor *visitor) {
-    GPtrArray *unasked = g_ptr_array_new();
-
-    for (; *architectures; architectures++) {
-        const Emulator *known = g_hash_table_lookup(cache->emulators, *architectures);
-        g_autoptr(Emulator) emulator = g_new0(Emulator, 1);
-        struct stat st;
-
-        emulator->input = emulator->output = FILE_FD_NONE;
-        emulator->architecture = g_strdup(*architectures);
-        emulator->path = find_program(*architectures, visitor);
-        if (!emulator->path || stat(emulator->path, &st) < 0) {
-            g_hash_table_remove(cache->emulators, *architectures);
-            continue;
-        }
-        emulator->stamp = file_stamp(&st);
-        emulator->is_known = known && g_str_equal(known->path, emulator->path) &&
-                file_stamp_equal(&known->stamp, &emulator->stamp);
-        if (emulator->is_known && (known->aliases || !ask_again))
-            continue;
-
-        g_ptr_array_add(unasked, emulator);
-        g_hash_table_replace(cache->emulators, emulator->architecture, emulator);
-        g_steal_pointer(&emulator);
-    }
-    return unasked;
-}
-
-void emulator_add_aliases(
-        EmulatorCache *cache, MachineTable *table, gboolean ask_again, const FileVisitor *visitor) {
-    const char *const *architectures = machine_table_get_architectures(table);
-    g_autoptr(GPtrArray) asked = find_unasked(cache, architectures, ask_again, visitor);
+static void ask_all(gpointer data) {
+    GPtrArray *asked = ((EmulatorCache *)data)->asked;
 
     for (guint i = 0; i < asked->len; i++)
         start_asking(asked->pdata[i]);
@@ -310,13 +281,125 @@ void emulator_add_aliases(
             read_answer(emulator);
         stop_asking(emulator);
     }
+}
 
-    for (; *architectures; architectures++) {
-        const Emulator *emulator = g_hash_table_lookup(cache->emulators, *architectures);
+/* -- the cache --------------------------------------------------------------------------- */
 
-        for (guint i = 0; emulator && emulator->aliases && i < emulator->aliases->len; i++) {
-            const Alias *alias = emulator->aliases->pdata[i];
-            machine_table_add_alias(table, *architectures, alias->name, alias->canonical);
-        }
+static void stop_waiting(EmulatorCache *cache) {
+    cache->is_awaited = FALSE;
+    cache->patience = sd_event_source_unref(cache->patience);
+    cache->changed(cache->userdata);
+}
+
+static int on_patience_over(sd_event_source *source, uint64_t usec, void *userdata) {
+    stop_waiting(userdata);
+    return 0;
+}
+
+static void on_answers(gpointer userdata) {
+    EmulatorCache *cache = userdata;
+    g_autoptr(GHashTable) before = cache->answers;
+    g_autoptr(GPtrArray) asked = g_steal_pointer(&cache->asked);
+    GHashTableIter iter;
+    gpointer emulator;
+
+    g_clear_pointer(&cache->task, task_free);
+    cache->answers = answers_new();
+    g_hash_table_iter_init(&iter, before);
+    while (g_hash_table_iter_next(&iter, NULL, &emulator))
+        add_answer(cache->answers, emulator);
+    for (guint i = 0; i < asked->len; i++)
+        add_answer(cache->answers, asked->pdata[i]);
+    stop_waiting(cache);
+}
+
+EmulatorCache *emulator_cache_new(
+        sd_event *event, void (*changed)(gpointer userdata), gpointer userdata) {
+    EmulatorCache *cache = g_new0(EmulatorCache, 1);
+
+    cache->event = sd_event_ref(event);
+    cache->changed = changed;
+    cache->userdata = userdata;
+    cache->answers = answers_new();
+    return cache;
+}
+
+void emulator_cache_free(EmulatorCache *cache) {
+    if (!cache)
+        return;
+
+    task_free(cache->task);
+    g_clear_pointer(&cache->asked, g_ptr_array_unref);
+    g_hash_table_unref(cache->answers);
+    sd_event_source_unref(cache->patience);
+    sd_event_unref(cache->event);
+    g_free(cache);
+}
+
+GHashTable *emulator_cache_get_answers(const EmulatorCache *cache) {
+    return g_hash_table_ref(cache->answers);
+}
+
+void emulator_cache_ask(EmulatorCache *cache, GPtrArray *emulators) {
+    static const TaskFunctions functions = {.run = ask_all, .done = on_answers};
+
+    if (cache->task || emulators->len == 0)
+        return;
+    cache->asked = g_ptr_array_ref(emulators);
+    if (task_start(cache->event, &functions, cache, &cache->task) < 0) {
+        g_clear_pointer(&cache->asked, g_ptr_array_unref);
+        return;
     }
+    cache->is_awaited = sd_event_add_time_relative(
+                                cache->event, &cache->patience, CLOCK_MONOTONIC, PATIENCE_USEC, 0,
+                                on_patience_over, cache) >= 0;
+}
+
+gboolean emulator_cache_is_awaited(const EmulatorCache *cache) {
+    return cache->is_awaited;
+}
+
+/* -- aliases ----------------------------------------------------------------------------- */
+
+/* NULL where there is none, or its file has gone meanwhile. */
+static Emulator *find_emulator(const char *architecture, const FileVisitor *visitor) {
+    g_autofree char *path = find_program(architecture, visitor);
+    Emulator *emulator;
+    struct stat st;
+
+    if (!path || stat(path, &st) < 0)
+        return NULL;
+    emulator = g_atomic_rc_box_new0(Emulator);
+    emulator->architecture = g_strdup(architecture);
+    emulator->path = g_steal_pointer(&path);
+    emulator->stamp = file_stamp(&st);
+    emulator->input = emulator->output = FILE_FD_NONE;
+    return emulator;
+}
+
+static gboolean is_same_file(const Emulator *a, const Emulator *b) {
+    return g_str_equal(a->path, b->path) && file_stamp_equal(&a->stamp, &b->stamp);
+}
+
+GPtrArray *emulator_add_aliases(
+        GHashTable *answers, MachineTable *table, gboolean ask_again, const FileVisitor *visitor) {
+    GPtrArray *unknown = g_ptr_array_new_with_free_func(emulator_unref);
+
+    for (const char *const *architecture = machine_table_get_architectures(table); *architecture;
+         architecture++) {
+        const Emulator *known = g_hash_table_lookup(answers, *architecture);
+        Emulator *found = find_emulator(*architecture, visitor);
+
+        if (!found)
+            continue;
+        found->is_known = known && is_same_file(known, found);
+        if (!found->is_known || (!known->aliases && ask_again))
+            g_ptr_array_add(unknown, g_atomic_rc_box_acquire(found));
+        for (guint i = 0; found->is_known && known->aliases && i < known->aliases->len; i++) {
+            const Alias *alias = known->aliases->pdata[i];
+            machine_table_add_alias(table, *architecture, alias->name, alias->canonical);
+        }
+        emulator_unref(found);
+    }
+    return unknown;
 }

@@ -44,8 +44,8 @@ GStrv host_probe_features(const FileVisitor *visitor) {
     gboolean has_kvm;
 
     /* a module that is loaded later makes its device, which raises an event; /sys raises none */
-    file_visit(visitor, KVM_DEVICE);
-    file_visit(visitor, SEV_DEVICE);
+    (void)file_visit(visitor, KVM_DEVICE);
+    (void)file_visit(visitor, SEV_DEVICE);
     has_kvm = device_exists(KVM_DEVICE);
 
     for (gsize i = 0; has_kvm && i < G_N_ELEMENTS(host_features); i++)

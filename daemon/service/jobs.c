@@ -76,6 +76,7 @@ static void on_done(gpointer data) {
 }
 
 static void start_job(OwnerQueue *queue) {
+    static const TaskFunctions functions = {.run = on_run, .done = on_done};
     Job *job = g_queue_pop_head(&queue->waiting);
 
     queue->running = job;
@@ -85,7 +86,7 @@ static void start_job(OwnerQueue *queue) {
         return;
     }
     /* without a thread of its own it runs here: late is better than never */
-    if (task_start(job->jobs->event, on_run, on_done, job, &job->task) < 0) {
+    if (task_start(job->jobs->event, &functions, job, &job->task) < 0) {
         on_run(job);
         on_done(job);
     }

@@ -2,14 +2,10 @@
 
 #include "service/live-catalog.h"
 
-#include <errno.h>
-
-#include "service/emulator.h"
 #include "base/error.h"
-#include "service/host.h"
+#include "service/build.h"
 #include "service/log.h"
 #include "service/log-catalog.h"
-#include "service/task.h"
 
 /* A file that is being written is waited for so long at the most: a caller of Reload waits, too. */
 #define MAX_HOLD_USEC (G_USEC_PER_SEC / 2)
@@ -19,18 +15,13 @@ typedef struct Waiter {
     gpointer userdata;
 } Waiter;
 
-/* What a build is made from, and makes, on a thread of its own. */
-typedef struct Build {
-    gboolean reads_config;
-    Config *config;
-    Catalog *previous;
-    GPtrArray *more_files; /* of char* */
-    WatchPlan *plan;
-
-    Catalog *catalog; /* or: */
-    GError *error;
-    GStrv host_features;
-} Build;
+/* A build whose thread waits for a file system. */
+typedef struct Stall {
+    Build *build;
+    char *path;   /* without links: it does not answer */
+    char *place;  /* what is passed over; NULL: nothing, for the mounts have changed since */
+    char *mounts; /* those above, when it was looked at */
+} Stall;
 
 struct LiveCatalog {
     sd_event *event;
@@ -39,14 +30,14 @@ struct LiveCatalog {
     Watch *watch;
     LiveCatalogObserver observer;
     LiveCatalogDependent dependent;
-    EmulatorCache *emulators; /* the running build's alone */
+    EmulatorCache *emulators;
 
     Catalog *catalog;
     GStrv host_features;
     guint64 generation;
 
-    Task *task; /* the running build; NULL: none */
-    Build build;
+    Build *build;         /* NULL: none runs */
+    GPtrArray *stalls;    /* of Stall */
     GArray *served;       /* of Waiter: for the running build */
     GArray *waiting;      /* of Waiter: came after it began */
     GArray *held;         /* of Waiter: until files are written, and a build begins by itself */
@@ -54,14 +45,14 @@ struct LiveCatalog {
     gboolean is_outdated; /* something has changed since it began */
 };
 
-static void build_clear(Build *build) {
-    g_clear_pointer(&build->config, config_unref);
-    g_clear_pointer(&build->previous, catalog_unref);
-    g_clear_pointer(&build->more_files, g_ptr_array_unref);
-    g_clear_pointer(&build->plan, watch_plan_free);
-    g_clear_pointer(&build->catalog, catalog_unref);
-    g_clear_error(&build->error);
-    g_clear_pointer(&build->host_features, g_strfreev);
+static void stall_free(gpointer data) {
+    Stall *stall = data;
+
+    build_free(stall->build);
+    g_free(stall->path);
+    g_free(stall->place);
+    g_free(stall->mounts);
+    g_free(stall);
 }
 
 static void on_files_changed(gpointer userdata);
@@ -74,7 +65,8 @@ int live_catalog_new(
     live->event = sd_event_ref(event);
     live->options = options;
     live->config = config;
-    live->emulators = emulator_cache_new();
+    live->emulators = emulator_cache_new(event, on_files_changed, live);
+    live->stalls = g_ptr_array_new_with_free_func(stall_free);
     live->served = g_array_new(FALSE, FALSE, sizeof(Waiter));
     live->waiting = g_array_new(FALSE, FALSE, sizeof(Waiter));
     live->held = g_array_new(FALSE, FALSE, sizeof(Waiter));
@@ -90,8 +82,8 @@ void live_catalog_free(LiveCatalog *live) {
     if (!live)
         return;
 
-    task_free(live->task);
-    build_clear(&live->build);
+    build_free(live->build);
+    g_ptr_array_unref(live->stalls);
     watch_free(live->watch);
     g_array_unref(live->served);
     g_array_unref(live->waiting);
@@ -165,75 +157,6 @@ static void publish(LiveCatalog *live, Build *build) {
 
 /* -- building ---------------------------------------------------------------------------- */
 
-static void add_unwatched(Catalog *catalog, const WatchPlan *plan, const Config *config) {
-    int error;
-    const char *path = watch_plan_get_unwatched(plan, &error);
-    g_autofree char *text = NULL;
-
-    if (!path)
-        return;
-    text = g_strdup_printf(
-            "cannot be watched for changes (%s); all files are looked at every %" G_GUINT64_FORMAT
-            " s instead",
-            error == ENOSPC ? "the limit fs.inotify.max_user_watches is reached"
-                    : error == EMFILE
-                    ? "the limit fs.inotify.max_user_instances, or of open files, is reached"
-                    : g_strerror(error),
-            config->watch_times.rescan / G_USEC_PER_SEC);
-    catalog_add_problem(catalog, path, text);
-}
-
-static void read_all(LiveCatalog *live, Build *build, CatalogSources *sources) {
-    g_autoptr(MachineTable) machines = NULL;
-
-    for (guint i = 0; i < build->more_files->len; i++)
-        file_visit(sources->visitor, build->more_files->pdata[i]);
-    machines = machine_table_load(
-            (const char *const *)build->config->machine_directories, sources->visitor,
-            &build->error);
-    if (!machines)
-        return;
-    emulator_add_aliases(live->emulators, machines, build->reads_config, sources->visitor);
-
-    sources->machines = machines;
-    build->catalog = catalog_build(sources, &build->error);
-    if (build->catalog)
-        add_unwatched(build->catalog, build->plan, build->config);
-    build->host_features = host_probe_features(sources->visitor);
-}
-
-/* On the task's thread: touches nothing of the live catalog but its options, which do not change, the
- * emulators and the build. */
-static void run_build(gpointer userdata) {
-    LiveCatalog *live = userdata;
-    Build *build = &live->build;
-    CatalogSources sources;
-    FileVisitor visitor;
-
-    if (build->reads_config) {
-        g_autoptr(GError) error = NULL;
-        Config *config = config_load(live->options, &error);
-
-        if (!config) {
-            build->error = g_error_new(
-                    FIRMWARE_ERROR, FIRMWARE_ERROR_IO, "cannot read the configuration: %s",
-                    error->message);
-            return;
-        }
-        config_unref(build->config);
-        build->config = config;
-    }
-
-    visitor = watch_plan_get_visitor(build->plan);
-    sources = (CatalogSources){
-            .layers = build->config->layers,
-            .previous = build->previous,
-            .now = g_get_real_time(),
-            .visitor = &visitor,
-    };
-    read_all(live, build, &sources);
-}
-
 static void tell_waiters(GArray *waiters, const GError *error) {
     for (guint i = 0; i < waiters->len; i++) {
         const Waiter *waiter = &g_array_index(waiters, Waiter, i);
@@ -246,11 +169,13 @@ static void move_waiters(GArray *to, GArray *from) {
     g_array_set_size(from, 0);
 }
 
-/* Files that are being written are waited for, but not for ever: what else has changed is published
- * then without them. */
+/* Emulators that are asked, and files that are being written, are waited for, but not for ever: what
+ * else has changed is published then without them. */
 static gboolean must_hold(LiveCatalog *live, const Catalog *catalog) {
     gint64 now = g_get_monotonic_time();
 
+    if (emulator_cache_is_awaited(live->emulators))
+        return TRUE;
     if (!catalog->is_held) {
         live->held_since = 0;
         return FALSE;
@@ -263,65 +188,138 @@ static gboolean must_hold(LiveCatalog *live, const Catalog *catalog) {
 
 static void start_next_build(LiveCatalog *live);
 
-static void on_build_done(gpointer userdata) {
-    LiveCatalog *live = userdata;
+static void finish_build(LiveCatalog *live, Build *build) {
     g_autoptr(GArray) served = g_steal_pointer(&live->served);
-    Build build = live->build;
 
-    g_clear_pointer(&live->task, task_free);
-    live->build = (Build){};
     live->served = g_array_new(FALSE, FALSE, sizeof(Waiter));
-
-    if (build.catalog) {
-        watch_adopt(live->watch, g_steal_pointer(&build.plan));
-        if (must_hold(live, build.catalog))
+    if (build->catalog) {
+        watch_adopt(live->watch, g_steal_pointer(&build->plan));
+        emulator_cache_ask(live->emulators, build->unknown);
+        if (must_hold(live, build->catalog))
             move_waiters(live->held, served);
         else
-            publish(live, &build);
+            publish(live, build);
     } else {
-        watch_reject(live->watch, g_steal_pointer(&build.plan));
-        g_warning("the catalog stays as it was: %s", build.error->message);
+        watch_reject(live->watch, g_steal_pointer(&build->plan));
+        g_warning("the catalog stays as it was: %s", build->error->message);
     }
-    tell_waiters(served, build.error);
-    build_clear(&build);
+    tell_waiters(served, build->error);
+}
+
+/* What it waited for answers again. */
+static void end_stall(LiveCatalog *live, const Build *build) {
+    for (guint i = 0; i < live->stalls->len; i++) {
+        Stall *stall = live->stalls->pdata[i];
+
+        if (stall->build != build)
+            continue;
+        watch_drop(live->watch, g_steal_pointer(&stall->build->plan));
+        g_ptr_array_remove_index_fast(live->stalls, i);
+        live->is_outdated = TRUE;
+        return;
+    }
+}
+
+static void on_build_done(Build *build, gpointer userdata) {
+    LiveCatalog *live = userdata;
+
+    if (build == live->build) {
+        g_autoptr(Build) finished = g_steal_pointer(&live->build);
+
+        finish_build(live, finished);
+    } else {
+        end_stall(live, build);
+    }
     start_next_build(live);
+}
+
+/* Leaves the build behind, and begins another, which passes over the file system that BUILD waits for.
+ * On the root file system it passes over this one file. */
+static gboolean on_build_stalled(Build *build, gpointer userdata) {
+    LiveCatalog *live = userdata;
+    g_autofree char *path = watch_plan_get_in_hand(build->plan);
+    Stall *stall;
+
+    if (!path || live->stalls->len >= LIVE_CATALOG_MAX_STALLS)
+        return FALSE;
+    stall = g_new0(Stall, 1);
+    stall->mounts = watch_get_mounts_above(live->watch, path, &stall->place);
+    if (g_str_equal(stall->place, "/")) {
+        g_free(stall->place);
+        stall->place = g_strdup(path);
+    }
+    stall->path = g_steal_pointer(&path);
+    stall->build = g_steal_pointer(&live->build);
+    g_ptr_array_add(live->stalls, stall);
+
+    move_waiters(live->waiting, live->served);
+    live->is_outdated = TRUE;
+    start_next_build(live);
+    return TRUE;
+}
+
+/* What has other mounts above it now may answer. */
+static GHashTable *list_silent(LiveCatalog *live) {
+    GHashTable *silent = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+
+    for (guint i = 0; i < live->stalls->len; i++) {
+        Stall *stall = live->stalls->pdata[i];
+        g_autofree char *place = NULL;
+        g_autofree char *mounts = watch_get_mounts_above(live->watch, stall->path, &place);
+
+        if (!g_str_equal(mounts, stall->mounts))
+            g_clear_pointer(&stall->place, g_free);
+        if (stall->place)
+            g_hash_table_add(silent, g_strdup(stall->place));
+    }
+    return silent;
 }
 
 static gboolean somebody_waits(const LiveCatalog *live) {
     return live->waiting->len > 0 || live->held->len > 0;
 }
 
-/* Those that wait are served by the build that begins here. */
-static int start_build(LiveCatalog *live) {
-    Build *build = &live->build;
-    int r;
+static Build *prepare_build(LiveCatalog *live) {
+    Build *build = g_new0(Build, 1);
 
-    *build = (Build){
-            .config = config_ref(live->config),
-            .previous = live->catalog ? catalog_ref(live->catalog) : NULL,
-            .more_files = g_ptr_array_new_with_free_func(g_free),
-            .plan = watch_plan_new(live->watch),
-    };
+    build->options = live->options;
     /* the first one has the configuration that the service began with */
     build->reads_config = somebody_waits(live) && live->catalog;
+    build->asks_again = live->waiting->len > 0;
+    build->config = config_ref(live->config);
+    build->previous = live->catalog ? catalog_ref(live->catalog) : NULL;
+    build->more_files = g_ptr_array_new_with_free_func(g_free);
+    build->answers = emulator_cache_get_answers(live->emulators);
+    build->silent = list_silent(live);
+    build->plan = watch_plan_new(live->watch, build->silent);
+    build->done = on_build_done;
+    build->stalled = on_build_stalled;
+    build->userdata = live;
     if (live->dependent.list_files)
         live->dependent.list_files(build->more_files, live->dependent.userdata);
+    return build;
+}
+
+/* Those that wait are served by the build that begins here. */
+static int start_build(LiveCatalog *live) {
+    g_autoptr(Build) build = prepare_build(live);
+    int r;
 
     live->is_outdated = FALSE;
-    r = task_start(live->event, run_build, on_build_done, live, &live->task);
+    r = build_start(live->event, build);
     if (r < 0) {
         watch_reject(live->watch, g_steal_pointer(&build->plan));
-        build_clear(build);
         return r;
     }
 
+    live->build = g_steal_pointer(&build);
     move_waiters(live->served, live->held);
     move_waiters(live->served, live->waiting);
     return 0;
 }
 
 static int try_start(LiveCatalog *live) {
-    if (live->task || (live->waiting->len == 0 && !live->is_outdated))
+    if (live->build || (live->waiting->len == 0 && !live->is_outdated))
         return 0;
     return start_build(live);
 }

@@ -13,6 +13,9 @@
  * have changed. Knows nothing of D-Bus.
  */
 
+/* Builds that are left behind because a file system does not answer. */
+#define LIVE_CATALOG_MAX_STALLS 16
+
 /* What is another now. */
 typedef struct Publication {
     const CatalogChange *change; /* NULL: no answer */

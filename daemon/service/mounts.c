@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/text.h"
 
 /* One line takes some 100 bytes. */
 #define CHUNK_SIZE 65536
@@ -117,4 +118,37 @@ int mounts_update(
     visit_missing(before, now, changed, userdata);
     visit_missing(now, before, changed, userdata);
     return 0;
+}
+
+static gboolean is_at_or_above(const char *mount_point, const char *path) {
+    gsize length = strlen(mount_point);
+
+    if (length == 1) /* "/" */
+        return TRUE;
+    return strncmp(path, mount_point, length) == 0 && (path[length] == '/' || path[length] == '\0');
+}
+
+char *mounts_find_above(GHashTable *mounts, const char *path, char **ret_point) {
+    g_autoptr(GPtrArray) above = g_ptr_array_new();
+    const char *lowest = "/";
+    GHashTableIter iter;
+    gpointer key;
+    gpointer mount_point;
+
+    g_hash_table_iter_init(&iter, mounts);
+    while (g_hash_table_iter_next(&iter, &key, &mount_point)) {
+        if (!is_at_or_above(mount_point, path))
+            continue;
+        g_ptr_array_add(above, key);
+        if (strlen(mount_point) > strlen(lowest))
+            lowest = mount_point;
+    }
+    g_ptr_array_sort(above, text_compare);
+    g_ptr_array_add(above, NULL);
+    *ret_point = g_strdup(lowest);
+    return g_strjoinv("\n", (char **)above->pdata);
+}
+
+char *mounts_get_above(const Mounts *mounts, const char *path, char **ret_point) {
+    return mounts_find_above(mounts->known, path, ret_point);
 }

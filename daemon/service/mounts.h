@@ -23,3 +23,10 @@ int mounts_update(
 
 /* The mounts of a file such as mountinfo: what identifies one -> its mount point. */
 GHashTable *mounts_parse(char *mountinfo) G_GNUC_WARN_UNUSED_RESULT;
+
+/* See watch_get_mounts_above(). */
+char *mounts_get_above(const Mounts *mounts, const char *path, char **ret_point)
+        G_GNUC_WARN_UNUSED_RESULT;
+/* The same for what mounts_parse() returns. */
+char *mounts_find_above(GHashTable *mounts, const char *path, char **ret_point)
+        G_GNUC_WARN_UNUSED_RESULT;

@@ -3,7 +3,9 @@
 #include "service/task.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -14,18 +16,25 @@ static GCond returned;
 static guint n_running;
 
 struct Task {
-    void (*run)(gpointer data);
-    void (*done)(gpointer data);
+    TaskFunctions functions;
     gpointer data;
     GThread *thread;
     FileFd end; /* an eventfd: readable when RUN has returned */
     sd_event_source *source;
+
+    sd_event_source *timer; /* NULL: a stall is not reported */
+    gint has_clock;
+    clockid_t clock;    /* the thread's processor time */
+    guint64 cpu_before; /* nanoseconds */
+    guint n_still;      /* seconds in which the thread has not run */
 };
 
 static gpointer run_task(gpointer userdata) {
     Task *task = userdata;
 
-    task->run(task->data);
+    if (pthread_getcpuclockid(pthread_self(), &task->clock) == 0)
+        g_atomic_int_set(&task->has_clock, TRUE);
+    task->functions.run(task->data);
     g_mutex_lock(&mutex);
     n_running--;
     g_cond_signal(&returned);
@@ -39,18 +48,54 @@ static int on_end(sd_event_source *source, int fd, uint32_t events, void *userda
     Task *task = userdata;
 
     (void)sd_event_source_set_enabled(source, SD_EVENT_OFF);
-    task->done(task->data);
+    task->timer = sd_event_source_unref(task->timer);
+    task->functions.done(task->data);
     return 0;
 }
 
-int task_start(
-        sd_event *event, void (*run)(gpointer data), void (*done)(gpointer data), gpointer data,
-        Task **ret) {
+/* A thread that waits for a file takes no processor time; one that waits for a processor takes some. */
+static gboolean has_run(Task *task) {
+    struct timespec now;
+    guint64 cpu;
+
+    if (!g_atomic_int_get(&task->has_clock) || clock_gettime(task->clock, &now) < 0)
+        return TRUE;
+    cpu = (guint64)now.tv_sec * 1000000000 + (guint64)now.tv_nsec;
+    if (cpu == task->cpu_before)
+        return FALSE;
+    task->cpu_before = cpu;
+    return TRUE;
+}
+
+/* Counts the looks, not the time: a service that was stopped meanwhile did not look. */
+static int on_second(sd_event_source *source, uint64_t usec, void *userdata) {
+    Task *task = userdata;
+
+    task->n_still = has_run(task) ? 0 : task->n_still + 1;
+    if (task->n_still == TASK_STALL_SEC) {
+        task->n_still = 0;
+        if (task->functions.stalled(task->data))
+            return 0;
+    }
+    (void)sd_event_source_set_time_relative(source, G_USEC_PER_SEC);
+    (void)sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+    return 0;
+}
+
+static int listen_to(Task *task, sd_event *event) {
+    int r = sd_event_add_io(event, &task->source, task->end, EPOLLIN, on_end, task);
+
+    if (r < 0 || !task->functions.stalled)
+        return r;
+    return sd_event_add_time_relative(
+            event, &task->timer, CLOCK_MONOTONIC, G_USEC_PER_SEC, 0, on_second, task);
+}
+
+int task_start(sd_event *event, const TaskFunctions *functions, gpointer data, Task **ret) {
     Task *task = g_new0(Task, 1);
     int r;
 
-    task->run = run;
-    task->done = done;
+    task->functions = *functions;
     task->data = data;
     task->end = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (task->end < 0) {
@@ -59,7 +104,7 @@ int task_start(
         return r;
     }
 
-    r = sd_event_add_io(event, &task->source, task->end, EPOLLIN, on_end, task);
+    r = listen_to(task, event);
     if (r < 0) {
         task_free(task);
         return r;
@@ -86,6 +131,7 @@ void task_free(Task *task) {
     if (task->thread)
         (void)g_thread_join(task->thread);
     sd_event_source_unref(task->source);
+    sd_event_source_unref(task->timer);
     file_fd_close(task->end);
     g_free(task);
 }

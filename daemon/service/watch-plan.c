@@ -47,10 +47,12 @@ static void directory_unref(gpointer data) {
     g_free(directory);
 }
 
-WatchPlan *watch_plan_new_for(int inotify) {
+WatchPlan *watch_plan_new_for(int inotify, GHashTable *silent) {
     WatchPlan *plan = g_new0(WatchPlan, 1);
 
+    g_mutex_init(&plan->mutex);
     plan->inotify = inotify;
+    plan->silent = g_hash_table_ref(silent);
     plan->max_directories = WATCH_MAX_DIRECTORIES;
     plan->directories = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, directory_unref);
     plan->by_wd = g_hash_table_new_full(NULL, NULL, NULL, directory_unref);
@@ -62,11 +64,30 @@ void watch_plan_free(WatchPlan *plan) {
     if (!plan)
         return;
 
+    g_mutex_clear(&plan->mutex);
+    g_free(plan->in_hand);
+    g_hash_table_unref(plan->silent);
     g_hash_table_unref(plan->directories);
     g_hash_table_unref(plan->by_wd);
     g_hash_table_unref(plan->links);
     g_free(plan->unwatched);
     g_free(plan);
+}
+
+static void take_in_hand(WatchPlan *plan, const char *path) {
+    g_mutex_lock(&plan->mutex);
+    g_free(plan->in_hand);
+    plan->in_hand = g_strdup(path);
+    g_mutex_unlock(&plan->mutex);
+}
+
+char *watch_plan_get_in_hand(WatchPlan *plan) {
+    char *in_hand;
+
+    g_mutex_lock(&plan->mutex);
+    in_hand = g_strdup(plan->in_hand);
+    g_mutex_unlock(&plan->mutex);
+    return in_hand;
 }
 
 static void note_unwatched(WatchPlan *plan, const char *path, int error) {
@@ -109,6 +130,7 @@ static Directory *watch_directory(WatchPlan *plan, const char *path) {
     if (directory)
         return directory;
 
+    take_in_hand(plan, path);
     wd = add_new_watch(plan, path, WAY_EVENTS | IN_ONLYDIR);
     /* the same by another path: a bind mount */
     directory = wd < 0 ? NULL : g_hash_table_lookup(plan->by_wd, GINT_TO_POINTER(wd));
@@ -165,9 +187,24 @@ static const char *read_link(WatchPlan *plan, const char *path) {
     return known;
 }
 
-/* One step down from the directory AT. Returns the directory that NAME is there, or NULL where it is
+/* A directory without links on its way, and the rest of the way. */
+typedef struct Way {
+    char *at;
+    char *rest;
+    gboolean is_silent; /* it leads to a file system that does not answer */
+} Way;
+
+static void way_clear(Way *way) {
+    g_free(way->at);
+    g_free(way->rest);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Way, way_clear)
+
+/* One step down from WAY's directory. Returns the directory that NAME is there, or NULL where it is
  * something else: a link, with where it leads in *RET_LINK, or the end of the way. */
-static char *step(WatchPlan *plan, const char *at, const char *name, const char **ret_link) {
+static char *step(WatchPlan *plan, Way *way, const char *name, const char **ret_link) {
+    const char *at = way->at;
     g_autofree char *path = g_strconcat(at[1] ? at : "", "/", name, NULL);
     Directory *directory;
     struct stat st;
@@ -179,6 +216,10 @@ static char *step(WatchPlan *plan, const char *at, const char *name, const char 
     if (!g_hash_table_contains(directory->names, name))
         g_hash_table_add(directory->names, g_strdup(name));
 
+    way->is_silent = g_hash_table_contains(plan->silent, path);
+    if (way->is_silent)
+        return NULL;
+    take_in_hand(plan, path);
     if (lstat(path, &st) < 0) {
         if (directory->error == EACCES && errno != EACCES)
             note_unwatched(plan, at, EACCES);
@@ -195,19 +236,6 @@ static char *step(WatchPlan *plan, const char *at, const char *name, const char 
         *ret_link = read_link(plan, path);
     return S_ISDIR(st.st_mode) ? g_steal_pointer(&path) : NULL;
 }
-
-/* A directory without links on its way, and the rest of the way. */
-typedef struct Way {
-    char *at;
-    char *rest;
-} Way;
-
-static void way_clear(Way *way) {
-    g_free(way->at);
-    g_free(way->rest);
-}
-
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Way, way_clear)
 
 static void begin_way(const WatchPlan *plan, const char *path, Way *way) {
     const char *slash = strrchr(path, '/');
@@ -249,8 +277,9 @@ static void turn_off(Way *way, const char *link) {
         go_to(way, g_strdup("/"));
 }
 
-/* The directory that PATH is; NULL: it is something else, or not there. */
-static char *follow(WatchPlan *plan, const char *path) {
+/* Follows PATH. FALSE: it leads to a file system that does not answer. *RET: the directory that it is;
+ * NULL: it is something else, or not there. */
+static gboolean follow(WatchPlan *plan, const char *path, char **ret) {
     g_auto(Way) way = {};
     guint n_links = 0;
     char *word;
@@ -267,37 +296,46 @@ static char *follow(WatchPlan *plan, const char *path) {
             go_to(&way, g_path_get_dirname(way.at));
             continue;
         }
-        next = step(plan, way.at, name, &link);
+        next = step(plan, &way, name, &link);
         if (next)
             go_to(&way, next);
         else if (link && ++n_links <= MAX_LINKS)
             turn_off(&way, link);
         else
-            return NULL;
+            return !way.is_silent;
     }
-    return g_steal_pointer(&way.at);
+    *ret = g_steal_pointer(&way.at);
+    return TRUE;
 }
 
-void watch_plan_add_file(WatchPlan *plan, const char *path) {
-    g_free(follow(plan, path));
+gboolean watch_plan_add_file(WatchPlan *plan, const char *path) {
+    g_autofree char *at = NULL;
+
+    return follow(plan, path, &at);
 }
 
-void watch_plan_add_directory(WatchPlan *plan, const char *path) {
-    g_autofree char *at = follow(plan, path);
-    Directory *directory = at ? watch_directory(plan, at) : NULL;
+gboolean watch_plan_add_directory(WatchPlan *plan, const char *path) {
+    g_autofree char *at = NULL;
+    Directory *directory;
 
-    if (!directory)
-        return;
+    if (!follow(plan, path, &at))
+        return FALSE;
+    if (!at)
+        return TRUE;
+
+    directory = watch_directory(plan, at);
+    take_in_hand(plan, at);
     watch_contents(plan, directory, at);
     directory->is_whole = TRUE;
+    return TRUE;
 }
 
-static void visit_file(const char *path, gpointer userdata) {
-    watch_plan_add_file(userdata, path);
+static gboolean visit_file(const char *path, gpointer userdata) {
+    return watch_plan_add_file(userdata, path);
 }
 
-static void visit_directory(const char *path, gpointer userdata) {
-    watch_plan_add_directory(userdata, path);
+static gboolean visit_directory(const char *path, gpointer userdata) {
+    return watch_plan_add_directory(userdata, path);
 }
 
 FileVisitor watch_plan_get_visitor(WatchPlan *plan) {

@@ -33,6 +33,7 @@ struct Watch {
     WatchPlan *plan; /* in force; NULL: none yet */
     gboolean is_planning;
     GPtrArray *kept;       /* of WatchEvent, while planning */
+    GPtrArray *dropped;    /* of WatchPlan, while planning */
     guint64 first_change;  /* since when nothing was told of; 0: nothing has happened */
     gboolean needs_rescan; /* something cannot be watched */
 };
@@ -182,6 +183,7 @@ int watch_new(
     watch->changed = changed;
     watch->userdata = userdata;
     watch->kept = g_ptr_array_new_with_free_func(g_free);
+    watch->dropped = g_ptr_array_new_with_free_func((GDestroyNotify)watch_plan_free);
 
     r = listen_to_inotify(watch);
     if (r < 0)
@@ -207,6 +209,7 @@ void watch_free(Watch *watch) {
 
     watch_plan_free(watch->plan);
     g_ptr_array_unref(watch->kept);
+    g_ptr_array_unref(watch->dropped);
     sd_event_source_unref(watch->timer);
     sd_event_source_unref(watch->inotify_source);
     sd_event_source_unref(watch->mounts_source);
@@ -222,9 +225,9 @@ void watch_set_times(Watch *watch, const WatchTimes *times) {
 
 /* -- plans -------------------------------------------------------------------------------- */
 
-WatchPlan *watch_plan_new(Watch *watch) {
+WatchPlan *watch_plan_new(Watch *watch, GHashTable *silent) {
     watch->is_planning = TRUE;
-    return watch_plan_new_for(watch->inotify);
+    return watch_plan_new_for(watch->inotify, silent);
 }
 
 /* Ends the watches of FROM that TO does not have. */
@@ -243,6 +246,9 @@ static void remove_watches(const Watch *watch, const WatchPlan *from, const Watc
 
 static void end_planning(Watch *watch) {
     watch->is_planning = FALSE;
+    for (guint i = 0; i < watch->dropped->len; i++)
+        remove_watches(watch, watch->dropped->pdata[i], watch->plan);
+    g_ptr_array_set_size(watch->dropped, 0);
     for (guint i = 0; i < watch->kept->len; i++) {
         const WatchEvent *event = watch->kept->pdata[i];
 
@@ -266,4 +272,18 @@ void watch_reject(Watch *watch, WatchPlan *plan) {
     watch_plan_free(plan);
     watch->needs_rescan = TRUE;
     end_planning(watch);
+}
+
+void watch_drop(Watch *watch, WatchPlan *plan) {
+    g_ptr_array_add(watch->dropped, plan);
+    /* a plan under way may have added the same watches */
+    if (!watch->is_planning)
+        end_planning(watch);
+}
+
+char *watch_get_mounts_above(const Watch *watch, const char *path, char **ret_point) {
+    if (watch->mounts)
+        return mounts_get_above(watch->mounts, path, ret_point);
+    *ret_point = g_strdup("/");
+    return g_strdup("");
 }

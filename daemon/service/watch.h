@@ -47,15 +47,21 @@ void watch_look_after(Watch *watch, guint64 usec);
 /* One reading of the files: which paths matter. */
 typedef struct WatchPlan WatchPlan;
 
-/* One at a time; what follows may happen on another thread. WATCH must outlive it. */
-WatchPlan *watch_plan_new(Watch *watch) G_GNUC_WARN_UNUSED_RESULT;
+/* One at a time, but for those that are left behind; what follows may happen on another thread. WATCH
+ * must outlive it. SILENT: a set of paths without links, which must not be looked at; kept by
+ * reference. */
+WatchPlan *watch_plan_new(Watch *watch, GHashTable *silent) G_GNUC_WARN_UNUSED_RESULT;
 void watch_plan_free(WatchPlan *plan);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(WatchPlan, watch_plan_free)
 
-/* Calls these two, each with an absolute path. */
+/* Calls these two, each with an absolute path. They return FALSE when the path leads to one of the
+ * silent ones or below. */
 FileVisitor watch_plan_get_visitor(WatchPlan *plan);
-void watch_plan_add_file(WatchPlan *plan, const char *path);
-void watch_plan_add_directory(WatchPlan *plan, const char *path);
+gboolean watch_plan_add_file(WatchPlan *plan, const char *path);
+gboolean watch_plan_add_directory(WatchPlan *plan, const char *path);
+
+/* From any thread: the path without links that was looked at last; NULL: none was. */
+char *watch_plan_get_in_hand(WatchPlan *plan) G_GNUC_WARN_UNUSED_RESULT;
 
 /* A directory that cannot be watched, and why; NULL where all are. */
 const char *watch_plan_get_unwatched(const WatchPlan *plan, int *ret_error);
@@ -65,3 +71,10 @@ void watch_adopt(Watch *watch, WatchPlan *plan);
 /* The reading failed: those of the old plan matter still. Another is asked for after a while. Takes
  * PLAN. */
 void watch_reject(Watch *watch, WatchPlan *plan);
+/* PLAN was left behind for another one, and its reading has ended. Takes PLAN. */
+void watch_drop(Watch *watch, WatchPlan *plan);
+
+/* The mounts at PATH, which has no links, and above it, as a text that differs when one of them does.
+ * *RET_POINT: the lowest mount point; "/" where the mounts are not known. */
+char *watch_get_mounts_above(const Watch *watch, const char *path, char **ret_point)
+        G_GNUC_WARN_UNUSED_RESULT;

@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from lib import bus as buses
-from lib import paths
+from lib import paths, wait
 from lib.client import NAME, Client
 from lib.daemon import Daemon
 from lib.descriptors import Layer, target
@@ -124,22 +124,8 @@ def test_odd_path_does_not_hurt(service, path):
     assert client.select_name("x86_64", "q35") == "x"
 
 
-def test_qemu_that_is_asked_can_write_nothing(service):
-    programs, anybodys = service.directory / "programs", service.directory / "anybodys"
-    for directory in (programs, anybodys):
-        directory.mkdir()
-    anybodys.chmod(0o777)
-    qemu = programs / "qemu-system-x86_64"
-    qemu.write_text(f"#!/bin/sh\n>{anybodys}/file\n")
-    qemu.chmod(0o755)
-    service.start(path=programs)
-    assert f"{qemu} does not tell its machine types: no answer" in service.daemon.stderr()
-    assert list(anybodys.iterdir()) == []
-
-
-@pytest.mark.parametrize("script", ["exit 1", "echo nonsense", "exec sleep 1000", "kill -9 $$",
-                                    "head -c 100000000 /dev/zero"])
-def test_broken_qemu_falls_back_to_the_machine_table(service, script):
+def fake_qemu(service, script):
+    """A $PATH with a QEMU that is this script."""
     programs = service.directory / "programs"
     programs.mkdir()
     for program in ("sleep", "head"):
@@ -147,11 +133,55 @@ def test_broken_qemu_falls_back_to_the_machine_table(service, script):
     qemu = programs / "qemu-system-x86_64"
     qemu.write_text(f"#!/bin/sh\n{script}\n")
     qemu.chmod(0o755)
+    return programs
+
+
+def test_qemu_that_is_asked_can_write_nothing(service):
+    anybodys = service.directory / "anybodys"
+    anybodys.mkdir()
+    anybodys.chmod(0o777)
+    service.start(path=fake_qemu(service, f">{anybodys}/file"))
+    wait.until(lambda: "qemu-system-x86_64 does not tell its machine types: no answer"
+               in service.daemon.stderr(), "it has been asked")
+    assert list(anybodys.iterdir()) == []
+
+
+@pytest.mark.parametrize("script", ["exit 1", "echo nonsense", "exec sleep 1000", "kill -9 $$",
+                                    "head -c 100000000 /dev/zero"])
+def test_broken_qemu_falls_back_to_the_machine_table(service, script):
     service.add("x")
-    client = service.start(path=programs)
+    client = service.start(path=fake_qemu(service, script))
     resolution = client.select("x86_64", "q35")
     assert (resolution["name"], resolution["machine"]) == ("x", "q35")
-    assert service.daemon.children() == []
+    wait.until(lambda: service.daemon.children() == [], "no program runs")
+
+
+def test_slow_qemu_is_not_waited_for(service):
+    """What it answers later counts as soon as it is known."""
+    answer = '{"return": [{"name": "pc-q35-9.9", "alias": "q35"}]}'
+    go = service.directory / "go"
+    path = fake_qemu(service, f"until [ -e {go} ]; do sleep 0.1; done; echo '{answer}'")
+    service.add("x")
+    client = service.start(path=path)
+    client.reload()
+    assert client.select("x86_64", "q35")["machine"] == "q35"
+    go.touch()
+
+    def is_known():
+        client.reload()  # it may have been given up already, and is asked again
+        return client.select("x86_64", "q35")["machine"] == "pc-q35-9.9"
+    wait.until(is_known, "the answer is known")
+
+
+def test_qemu_that_is_asked_ends_with_the_service(service):
+    """However that ends."""
+    service.add("x")
+    client = service.start(path=fake_qemu(service, "exec sleep 1000"))
+    client.reload()
+    pid, = service.daemon.children()
+    service.daemon.stop()
+    service.daemons.clear()
+    wait.until(lambda: not os.path.exists(f"/proc/{pid}"), "it has ended")
 
 
 def test_machine_types_that_no_reply_can_carry_are_left_out(service):

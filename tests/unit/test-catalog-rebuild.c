@@ -14,6 +14,7 @@ typedef struct Rebuild {
     GPtrArray *layers;
     MachineTable *machines;
     GPtrArray *visited; /* of char*: below ROOT */
+    const char *silent; /* what is in the paths that do not answer; NULL: in none */
 } Rebuild;
 
 static void rebuild_clear(Rebuild *r) {
@@ -34,11 +35,12 @@ static void begin(Rebuild *r) {
     test_describe(r->root, "vendor/b.json", NULL);
 }
 
-static void visit(const char *path, gpointer userdata) {
+static gboolean visit(const char *path, gpointer userdata) {
     Rebuild *r = userdata;
 
     g_assert_true(g_str_has_prefix(path, r->root));
     g_ptr_array_add(r->visited, g_strdup(path + strlen(r->root) + 1));
+    return !r->silent || !strstr(path, r->silent);
 }
 
 static Catalog *build(Rebuild *r, const Catalog *previous, gint64 now) {
@@ -175,28 +177,51 @@ static void layers_that_change_places_are_read_anew(void) {
     assert_as_new(&r, second);
 }
 
-static void links_are_visited(void) {
+static void each_file_is_visited(void) {
     g_auto(Rebuild) r = {};
     g_autoptr(Catalog) first = NULL;
     g_autoptr(Catalog) second = NULL;
-    g_autofree char *old_name = NULL;
-    g_autofree char *new_name = NULL;
+
+    begin(&r);
+    test_link(r.root, "admin/b.json", "../vendor/a.json");
+    first = build(&r, NULL, later());
+    test_assert_joined_array(
+            r.visited,
+            "vendor, vendor/a.json, vendor/b.json, admin, admin/b.json, user, code.fd, vars.fd");
+    second = build(&r, first, later());
+    test_assert_joined_array(
+            r.visited,
+            "vendor, vendor/a.json, vendor/b.json, admin, admin/b.json, user, code.fd, vars.fd");
+}
+
+/* Neither is what it was before. */
+static void what_does_not_answer_is_not_read(void) {
+    g_auto(Rebuild) r = {};
+    g_autoptr(Catalog) first = NULL;
+    g_autoptr(Catalog) second = NULL;
 
     begin(&r);
     first = build(&r, NULL, later());
-    test_assert_joined_array(r.visited, "vendor, admin, user, code.fd, vars.fd");
-    test_link(r.root, "admin/b.json", "../vendor/a.json");
+    r.silent = "a.json";
     second = build(&r, first, later());
-    test_assert_joined_array(r.visited, "vendor, admin, admin/b.json, user, code.fd, vars.fd");
+    g_assert_true(g_str_has_prefix(test_find(second, "a")->fault, "file-unreadable:"));
+    g_assert_cmpint(test_find(second, "b")->state, ==, FIRMWARE_STATE_USABLE);
 
-    old_name = g_build_filename(r.root, "vendor/a.json", NULL);
-    new_name = g_build_filename(r.root, "elsewhere", NULL);
-    g_assert_no_errno(link(old_name, new_name));
+    r.silent = "vendor";
+    g_clear_pointer(&second, catalog_unref);
+    second = build(&r, first, later());
+    g_assert_cmpuint(second->firmware->len, ==, 0);
+
+    r.silent = "code.fd";
+    g_clear_pointer(&second, catalog_unref);
+    second = build(&r, first, later());
+    g_assert_cmpint(test_find(second, "a")->images.executable.status, ==, IMAGE_STATUS_UNREADABLE);
+    g_assert_cmpint(test_find(second, "a")->images.nvram_template.status, ==, IMAGE_STATUS_OK);
+
+    r.silent = NULL;
     g_clear_pointer(&first, catalog_unref);
     first = build(&r, second, later());
-    test_assert_joined_array(
-            r.visited,
-            "vendor, vendor/a.json, admin, admin/b.json, admin/b.json, user, code.fd, vars.fd");
+    assert_as_new(&r, first);
 }
 
 /* Every kind of change gives what a first build finds. */
@@ -330,7 +355,8 @@ int main(int argc, char **argv) {
             TEST_CASE(another_machine_table_judges_anew),
             TEST_CASE(layers_that_change_places_are_read_anew),
             TEST_CASE(any_change_is_seen),
-            TEST_CASE(links_are_visited),
+            TEST_CASE(each_file_is_visited),
+            TEST_CASE(what_does_not_answer_is_not_read),
             TEST_CASE(a_file_that_is_being_written_stays_what_it_was),
             TEST_CASE(a_complete_file_is_taken_at_once),
             TEST_CASE(nothing_is_held_at_first),

@@ -42,8 +42,9 @@ static void a_file_overrides_its_name(void) {
     assert_list((const char *const[]){NULL}, dir, "");
 }
 
-static void count_visit(const char *path, gpointer userdata) {
+static gboolean count_visit(const char *path, gpointer userdata) {
     (*(guint *)userdata)++;
+    return TRUE;
 }
 
 /* Also those that are missing: they can appear. */

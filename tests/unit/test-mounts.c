@@ -37,11 +37,29 @@ static void what_is_no_mount_is_passed_over(void) {
     g_assert_cmpuint(g_hash_table_size(mounts), ==, 1);
 }
 
+static void mounts_above_a_path_tell_its_own(void) {
+    g_autoptr(GHashTable) mounts = parse(ROOT HOME "32 21 8:3 / /homes rw - ext4 /dev/sda3 rw\n");
+    g_autoptr(GHashTable) with_another = parse(ROOT HOME "33 30 0:31 / /home/a rw - fuse b rw\n");
+    g_autofree char *point = NULL;
+    g_autofree char *same_point = NULL;
+    g_autofree char *root_point = NULL;
+    g_autofree char *above = mounts_find_above(mounts, "/home/b", &point);
+    g_autofree char *same_above = mounts_find_above(with_another, "/home/b", &same_point);
+    g_autofree char *root_above = mounts_find_above(mounts, "/usr/a", &root_point);
+
+    g_assert_cmpstr(point, ==, "/home");
+    g_assert_cmpstr(above, ==, "21 8:1 / /\n30 8:2 / /home");
+    g_assert_cmpstr(same_above, ==, above);
+    g_assert_cmpstr(root_point, ==, "/");
+    g_assert_cmpstr(root_above, ==, "21 8:1 / /");
+}
+
 int main(int argc, char **argv) {
     static const TestCase cases[] = {
             TEST_CASE(each_line_is_a_mount),
             TEST_CASE(mount_points_are_unescaped),
             TEST_CASE(what_is_no_mount_is_passed_over),
+            TEST_CASE(mounts_above_a_path_tell_its_own),
     };
 
     return test_main(argc, argv, "mounts", cases, G_N_ELEMENTS(cases));

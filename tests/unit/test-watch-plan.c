@@ -16,11 +16,13 @@
 typedef struct Fixture {
     TestDir *root;
     FileFd inotify;
+    GHashTable *silent;
     WatchPlan *plan;
 } Fixture;
 
 static void fixture_clear(Fixture *f) {
     g_clear_pointer(&f->plan, watch_plan_free);
+    g_clear_pointer(&f->silent, g_hash_table_unref);
     g_clear_pointer(&f->root, test_dir_free);
     file_fd_close(f->inotify);
 }
@@ -31,7 +33,8 @@ static void begin(Fixture *f) {
     f->root = test_dir_new();
     f->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
     g_assert_cmpint(f->inotify, >=, 0);
-    f->plan = watch_plan_new_for(f->inotify);
+    f->silent = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    f->plan = watch_plan_new_for(f->inotify, f->silent);
 }
 
 static char *below(const Fixture *f, const char *name) {
@@ -237,6 +240,46 @@ static void mounts_on_a_way_matter(void) {
 
 /* -- limits ------------------------------------------------------------------------------ */
 
+/* -- what does not answer ----------------------------------------------------------------- */
+
+static gboolean may_look_at(Fixture *f, const char *name) {
+    g_autofree char *path = below(f, name);
+
+    return watch_plan_add_file(f->plan, path);
+}
+
+static void what_is_silent_is_not_looked_at(void) {
+    g_auto(Fixture) f = {};
+    g_autofree char *link = NULL;
+    g_autofree char *silent = NULL;
+    g_autofree char *last = NULL;
+    g_autofree char *in_hand = NULL;
+
+    begin(&f);
+    make_directory(&f, "a");
+    make_directory(&f, "b");
+    link = below(&f, "b/link");
+    g_assert_no_errno(symlink("../a/file", link));
+    silent = below(&f, "a");
+    g_hash_table_add(f.silent, g_strdup(silent));
+
+    g_assert_true(may_look_at(&f, "b/file"));
+    last = below(&f, "b/file");
+    in_hand = watch_plan_get_in_hand(f.plan);
+    g_assert_cmpstr(in_hand, ==, last);
+
+    g_assert_false(may_look_at(&f, "a/file"));
+    g_assert_false(may_look_at(&f, "b/link"));
+    g_assert_false(watch_plan_add_directory(f.plan, silent));
+    (void)has_changed(&f);
+    test_write_text(f.root, "a/file", "x");
+    g_assert_false(has_changed(&f));
+    g_assert_true(watch_plan_concerns_mount(f.plan, silent));
+    assert_all_watched(&f);
+}
+
+/* -- limits ------------------------------------------------------------------------------- */
+
 /* The watch is there already; it only gets more events. */
 static void contents_are_watched_at_the_limit(void) {
     g_auto(Fixture) f = {};
@@ -274,7 +317,7 @@ static void without_inotify_nothing_is_watched(void) {
 
     begin(&f);
     watch_plan_free(f.plan);
-    f.plan = watch_plan_new_for(-EMFILE);
+    f.plan = watch_plan_new_for(-EMFILE, f.silent);
     add_file(&f, "a/file");
     assert_unwatched(&f, EMFILE);
 }
@@ -289,6 +332,7 @@ int main(int argc, char **argv) {
             TEST_CASE(all_of_a_directory_matters),
             TEST_CASE(a_file_with_another_name_is_watched_itself),
             TEST_CASE(mounts_on_a_way_matter),
+            TEST_CASE(what_is_silent_is_not_looked_at),
             TEST_CASE(contents_are_watched_at_the_limit),
             TEST_CASE(what_is_beyond_the_limit_is_said),
             TEST_CASE(without_inotify_nothing_is_watched),

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A file system that does not answer takes along what is on it, and nothing else."""
+
+import os
+
+import pytest
+
+from lib import descriptors, images, wait
+from lib.deadmount import DeadMount
+from lib.descriptors import Layer
+
+
+@pytest.fixture
+def place(service):
+    """Where the image of 50-dead is; 20-a has its image elsewhere."""
+    directory = service.directory / "server" / "share"
+    code = images.raw(str(directory / "code.fd"), images.OVMF_4M_CODE)
+    service.vendor.write("50-dead", descriptors.flash(code))
+    service.add("20-a")
+    return directory
+
+
+@pytest.fixture
+def kill(place):
+    """Lets the file system of the image die."""
+    made = []
+
+    def mount(directory=place):
+        made.append(DeadMount(directory))
+        return made[-1]
+
+    yield mount
+    for dead in made:
+        dead.close()
+
+
+def states(client):
+    return {name: client.firmware(name)["State"] for name in client.names()}
+
+
+def until(client, **expected):
+    want = {"20-a": "usable", "50-dead": "usable", **expected}
+    wait.until(lambda: states(client) == want, f"states are {want}")
+
+
+def assert_dead(service, client, place):
+    assert states(client) == {"20-a": "usable", "50-dead": "unusable"}
+    assert client.firmware("50-dead")["Problems"] == [f"file-unreadable:{place}/code.fd"]
+    assert dict(client.problems())[str(place)].startswith("does not answer")
+    assert f"{place}: does not answer" in service.daemon.stderr()
+    assert client.select_name("x86_64", "q35") == "20-a"
+
+
+def count_threads(service):
+    return len(os.listdir(f"/proc/{service.daemon.process.pid}/task"))
+
+
+def test_service_starts_and_ends(service, place, kill):
+    kill()
+    client = service.start()
+    assert_dead(service, client, place)
+    service.daemon.stop()
+    service.daemons.clear()
+
+
+def test_dies_and_answers_again(service, place, kill):
+    client = service.start()
+    until(client)
+    dead = kill()
+    wait.until(lambda: states(client)["50-dead"] == "unusable", "50-dead is unusable")
+    assert_dead(service, client, place)
+
+    threads = count_threads(service)
+    for _ in range(3):
+        client.reload()
+    os.link(service.vendor.file("20-a"), service.vendor.file("60-b"))
+    wait.until(lambda: "60-b" in client.names(), "60-b is there")
+    assert states(client)["50-dead"] == "unusable"
+    assert count_threads(service) == threads
+    service.vendor.remove("60-b")
+
+    dead.answer()
+    wait.until(lambda: str(place) not in dict(client.problems()), "the file system is no problem")
+    dead.unmount()
+    until(client)
+
+
+def test_unmounted_while_a_thread_waits(service, place, kill):
+    dead = kill()
+    client = service.start()
+    assert_dead(service, client, place)
+    dead.unmount()
+    until(client)
+    assert not client.problems()
+
+
+def test_mounted_over_above(service, place, kill):
+    kill()
+    client = service.start()
+    assert_dead(service, client, place)
+    above = kill(place.parent)
+    wait.until(lambda: str(place.parent) in dict(client.problems()), "the mount above is a problem")
+    assert str(place) not in dict(client.problems())
+    above.unmount()
+    wait.until(lambda: str(place) in dict(client.problems()), "the one below is a problem again")
+
+
+def test_dead_layer_leaves_the_others(service, kill):
+    service.add("20-a")
+    layer = Layer(service.directory / "server" / "layer")
+    service.add("30-b", layer)
+    kill(layer.path)
+    client = service.start(search_path=[service.vendor, layer])
+    assert client.names() == ["20-a", "50-dead"]
+    assert str(layer.path) in dict(client.problems())
+
+
+def test_descriptor_that_is_a_link_to_it(service, place, kill):
+    service.vendor.link("40-link", place / "x.json")
+    kill()
+    client = service.start()
+    assert client.firmware("40-link")["State"] == "invalid"
+    assert client.firmware("40-link")["Problems"] == [
+        f"file-unreadable:{service.vendor.file('40-link')}"]
+    assert client.select_name("x86_64", "q35") == "20-a"
+
+
+def test_reload_is_answered(service, place, kill):
+    client = service.start_blind()
+    kill()
+    client.reload()
+    assert_dead(service, client, place)
