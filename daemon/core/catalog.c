@@ -21,6 +21,7 @@ static void catalog_clear(gpointer data) {
     g_ptr_array_unref(catalog->problems);
     g_strfreev(catalog->architectures);
     g_hash_table_unref(catalog->images);
+    g_hash_table_unref(catalog->silent);
 }
 
 Catalog *catalog_ref(Catalog *catalog) {
@@ -38,6 +39,10 @@ void catalog_add_problem(Catalog *catalog, const char *path, const char *text) {
     problem->path = text_make_valid(path);
     problem->text = g_strdup(text);
     g_ptr_array_add(catalog->problems, problem);
+}
+
+void catalog_add_silent(Catalog *catalog, const char *path) {
+    g_hash_table_add(catalog->silent, g_strdup(path));
 }
 
 /* -- one firmware ------------------------------------------------------------------------ */
@@ -248,6 +253,7 @@ static Catalog *catalog_new(MachineTable *machines) {
     catalog->firmware = g_ptr_array_new();
     catalog->problems = g_ptr_array_new_with_free_func((GDestroyNotify)problem_free);
     catalog->images = catalog_images_new();
+    catalog->silent = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     return catalog;
 }
 

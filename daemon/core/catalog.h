@@ -25,6 +25,7 @@ typedef struct Catalog {
     GStrv architectures; /* that some usable firmware targets; sorted */
     gboolean is_held;    /* some file is being written, and stays as it was: build another later */
     GHashTable *images;  /* what the next build need not look at again: see catalog_images_new() */
+    GHashTable *silent;  /* set of paths of other files, which must not be opened */
 } Catalog;
 
 typedef struct CatalogSources {
@@ -39,8 +40,10 @@ typedef struct CatalogSources {
  * _IO. */
 Catalog *catalog_build(const CatalogSources *sources, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Something that keeps the catalog from being right. Only while the catalog is being made. */
+/* Only while the catalog is being made: something that keeps it from being right, and a file of a VM on
+ * a file system that does not answer. */
 void catalog_add_problem(Catalog *catalog, const char *path, const char *text);
+void catalog_add_silent(Catalog *catalog, const char *path);
 
 Catalog *catalog_ref(Catalog *catalog);
 void catalog_unref(Catalog *catalog);

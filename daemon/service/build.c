@@ -16,6 +16,8 @@ void build_free(Build *build) {
     config_unref(build->config);
     catalog_unref(build->previous);
     g_clear_pointer(&build->more_files, g_ptr_array_unref);
+    g_clear_pointer(&build->seen_before, g_hash_table_unref);
+    g_clear_pointer(&build->seen, g_hash_table_unref);
     g_clear_pointer(&build->answers, g_hash_table_unref);
     g_clear_pointer(&build->silent, g_hash_table_unref);
     watch_plan_free(build->plan);
@@ -24,6 +26,10 @@ void build_free(Build *build) {
     g_strfreev(build->host_features);
     g_clear_pointer(&build->unknown, g_ptr_array_unref);
     g_free(build);
+}
+
+GHashTable *build_seen_new(void) {
+    return g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 }
 
 /* -- on the thread ----------------------------------------------------------------------- */
@@ -55,11 +61,51 @@ static void add_silent(Catalog *catalog, GHashTable *silent) {
         catalog_add_problem(catalog, path, "does not answer; files there count as unreadable");
 }
 
+typedef struct Seen {
+    gboolean is_silent;
+    FileStamp stamp; /* all zero: it cannot be opened */
+    gboolean is_trusted;
+} Seen;
+
+static gboolean is_same(const Seen *before, const Seen *now) {
+    return before && before->is_trusted && before->is_silent == now->is_silent &&
+            file_stamp_equal(&before->stamp, &now->stamp);
+}
+
+static void look_at_more_files(Build *build, const CatalogSources *sources) {
+    build->seen = build_seen_new();
+    for (guint i = 0; i < build->more_files->len; i++) {
+        const char *path = build->more_files->pdata[i];
+        Seen *seen = g_new0(Seen, 1);
+        struct stat st;
+
+        seen->is_silent = !file_visit(sources->visitor, path);
+        seen->is_trusted = TRUE;
+        if (!seen->is_silent && stat(path, &st) >= 0) {
+            seen->stamp = file_stamp(&st);
+            seen->is_trusted = file_stamp_is_trusted(&seen->stamp, sources->now);
+        }
+        if (!is_same(g_hash_table_lookup(build->seen_before, path), seen))
+            build->more_files_differ = TRUE;
+        g_hash_table_replace(build->seen, g_strdup(path), seen);
+    }
+}
+
+static void add_silent_files(Catalog *catalog, GHashTable *all_seen) {
+    GHashTableIter iter;
+    gpointer path;
+    gpointer seen;
+
+    g_hash_table_iter_init(&iter, all_seen);
+    while (g_hash_table_iter_next(&iter, &path, &seen))
+        if (((const Seen *)seen)->is_silent)
+            catalog_add_silent(catalog, path);
+}
+
 static void read_all(Build *build, CatalogSources *sources) {
     g_autoptr(MachineTable) machines = NULL;
 
-    for (guint i = 0; i < build->more_files->len; i++)
-        (void)file_visit(sources->visitor, build->more_files->pdata[i]);
+    look_at_more_files(build, sources);
     machines = machine_table_load(
             (const char *const *)build->config->machine_directories, sources->visitor,
             &build->error);
@@ -73,6 +119,7 @@ static void read_all(Build *build, CatalogSources *sources) {
     if (build->catalog) {
         add_unwatched(build->catalog, build->plan, build->config);
         add_silent(build->catalog, build->silent);
+        add_silent_files(build->catalog, build->seen);
     }
     build->host_features = host_probe_features(sources->visitor);
 }

@@ -18,10 +18,11 @@ typedef struct Build {
     gboolean reads_config; /* by OPTIONS, instead of CONFIG */
     gboolean asks_again;   /* emulators that gave no answer */
     Config *config;
-    Catalog *previous;     /* or NULL */
-    GPtrArray *more_files; /* of char*: are watched as well */
-    GHashTable *answers;   /* of the emulators */
-    GHashTable *silent;    /* set of paths: see watch_plan_new() */
+    Catalog *previous;       /* or NULL */
+    GPtrArray *more_files;   /* of char*: those of VMs, which are watched as well */
+    GHashTable *seen_before; /* of those, when the catalog in force was built */
+    GHashTable *answers;     /* of the emulators */
+    GHashTable *silent;      /* set of paths: see watch_plan_new() */
     WatchPlan *plan;
     void (*done)(struct Build *build, gpointer userdata);
     gboolean (*stalled)(struct Build *build, gpointer userdata); /* see task.h */
@@ -31,7 +32,9 @@ typedef struct Build {
     Catalog *catalog; /* or: */
     GError *error;
     GStrv host_features;
-    GPtrArray *unknown; /* emulators to ask */
+    GHashTable *seen;           /* path of each of MORE_FILES -> what it was */
+    gboolean more_files_differ; /* from SEEN_BEFORE; or it cannot be told */
+    GPtrArray *unknown;         /* emulators to ask */
 
     Task *task; /* NULL: it does not run */
 } Build;
@@ -40,6 +43,9 @@ typedef struct Build {
  * until DONE. Both callbacks are called on the event loop. Returns 0 or a negative errno: neither is
  * called. */
 int build_start(sd_event *event, Build *build) G_GNUC_WARN_UNUSED_RESULT;
+
+/* For SEEN_BEFORE of the first build. */
+GHashTable *build_seen_new(void) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Waits for the thread of a build that has started and is not done. */
 void build_free(Build *build);

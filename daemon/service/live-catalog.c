@@ -35,6 +35,7 @@ struct LiveCatalog {
     Catalog *catalog;
     GStrv host_features;
     guint64 generation;
+    GHashTable *seen; /* files of the dependent: see build.h */
 
     Build *build;         /* NULL: none runs */
     GPtrArray *stalls;    /* of Stall */
@@ -67,6 +68,7 @@ int live_catalog_new(
     live->config = config;
     live->emulators = emulator_cache_new(event, on_files_changed, live);
     live->stalls = g_ptr_array_new_with_free_func(stall_free);
+    live->seen = build_seen_new();
     live->served = g_array_new(FALSE, FALSE, sizeof(Waiter));
     live->waiting = g_array_new(FALSE, FALSE, sizeof(Waiter));
     live->held = g_array_new(FALSE, FALSE, sizeof(Waiter));
@@ -91,6 +93,7 @@ void live_catalog_free(LiveCatalog *live) {
     emulator_cache_free(live->emulators);
     catalog_unref(live->catalog);
     g_strfreev(live->host_features);
+    g_hash_table_unref(live->seen);
     config_unref(live->config);
     sd_event_unref(live->event);
     g_free(live);
@@ -151,8 +154,12 @@ static void publish(LiveCatalog *live, Build *build) {
     if ((change || publication.host_features_differ || publication.search_path_differs) &&
         observer->published)
         observer->published(&publication, observer->userdata);
+    g_hash_table_unref(live->seen);
+    live->seen = g_steal_pointer(&build->seen);
     if (live->dependent.rebuilt)
-        live->dependent.rebuilt(live->dependent.userdata);
+        live->dependent.rebuilt(
+                change || publication.host_features_differ || build->more_files_differ,
+                live->dependent.userdata);
 }
 
 /* -- building ---------------------------------------------------------------------------- */
@@ -289,6 +296,7 @@ static Build *prepare_build(LiveCatalog *live) {
     build->config = config_ref(live->config);
     build->previous = live->catalog ? catalog_ref(live->catalog) : NULL;
     build->more_files = g_ptr_array_new_with_free_func(g_free);
+    build->seen_before = g_hash_table_ref(live->seen);
     build->answers = emulator_cache_get_answers(live->emulators);
     build->silent = list_silent(live);
     build->plan = watch_plan_new(live->watch, build->silent);

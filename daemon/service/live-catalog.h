@@ -36,8 +36,8 @@ typedef struct LiveCatalogObserver {
 typedef struct LiveCatalogDependent {
     /* adds the paths (char*) of these files to PATHS */
     void (*list_files)(GPtrArray *paths, gpointer userdata);
-    /* after every build: these files may have changed, too */
-    void (*rebuilt)(gpointer userdata);
+    /* after each build. DIFFERS: the catalog, the features of the host or one of these files does */
+    void (*rebuilt)(gboolean differs, gpointer userdata);
     gpointer userdata;
 } LiveCatalogDependent;
 

@@ -17,6 +17,7 @@ struct VMs {
     Jobs *jobs;
     GHashTable *table; /* "UID/ID" -> VM */
     gboolean assessment_waits;
+    gboolean must_assess; /* the last assessment could not look at all */
     VMsObserver observer;
 };
 
@@ -119,11 +120,28 @@ static gboolean start_assessment(gpointer data) {
     return list->len > 0;
 }
 
+static guint hash_assessed(gconstpointer data) {
+    const Assessed *assessed = data;
+
+    return vm_assess_hash(assessed->pin) ^ assessed->owner;
+}
+
+/* An owner's image may be one that others may not read. */
+static gboolean is_alike(gconstpointer a, gconstpointer b) {
+    const Assessed *assessed_a = a;
+    const Assessed *assessed_b = b;
+
+    return assessed_a->owner == assessed_b->owner &&
+            vm_assess_is_alike(assessed_a->pin, assessed_b->pin);
+}
+
 static void run_assessment(gpointer data) {
     Assessment *assessment = data;
+    g_autoptr(GHashTable) known = g_hash_table_new(hash_assessed, is_alike);
 
     for (guint i = 0; i < assessment->vms_seen->len; i++) {
         Assessed *assessed = assessment->vms_seen->pdata[i];
+        const Assessed *same = g_hash_table_lookup(known, assessed);
         const VMOp op = {
                 .store = assessment->vms->store,
                 .digests = assessment->vms->digests,
@@ -136,6 +154,12 @@ static void run_assessment(gpointer data) {
         };
         g_auto(VMResult) result = VM_RESULT_INIT;
 
+        if (same) {
+            assessed->is_assessed = same->is_assessed;
+            assessed->differences = same->differences;
+            continue;
+        }
+        g_hash_table_add(known, assessed);
         assessed->is_assessed = vm_assess(&op, &result, NULL, NULL);
         assessed->differences = result.differences;
     }
@@ -146,6 +170,7 @@ static void finish_assessment(gpointer data) {
     VMs *vms = assessment->vms;
     guint n_seen = 0;
 
+    vms->must_assess = FALSE;
     for (guint i = 0; i < assessment->vms_seen->len; i++) {
         const Assessed *assessed = assessment->vms_seen->pdata[i];
         VM *vm = find_vm(vms, assessed->owner, assessed->id);
@@ -153,6 +178,7 @@ static void finish_assessment(gpointer data) {
         if (!vm || vm->pin != assessed->pin)
             continue;
         n_seen++;
+        vms->must_assess |= !assessed->is_assessed;
         /* not what a call has found out since */
         if (vm->n_assessed == assessed->n_assessed && assessed->is_assessed &&
             set_differences(vm, assessed->differences))
@@ -228,8 +254,11 @@ static void list_images(GPtrArray *paths, gpointer userdata) {
     }
 }
 
-static void on_rebuilt(gpointer userdata) {
-    assess_all(userdata);
+static void on_rebuilt(gboolean differs, gpointer userdata) {
+    VMs *vms = userdata;
+
+    if (differs || vms->must_assess)
+        assess_all(vms);
 }
 
 VMs *vms_new(sd_event *event, LiveCatalog *live, GError **error) {

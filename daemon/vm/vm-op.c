@@ -39,6 +39,8 @@ int vm_op_open_image(const VMOp *op, const char *filename, FileFd *ret) {
     struct stat st;
     int r;
 
+    if (op->catalog && g_hash_table_contains(op->catalog->silent, filename))
+        return -ETIMEDOUT;
     r = file_open_regular(AT_FDCWD, filename, &fd, &st);
     if (r < 0)
         return r;

@@ -6,8 +6,10 @@ import os
 import pytest
 
 from lib import descriptors, images, wait
+from lib.client import DBusError
 from lib.deadmount import DeadMount
 from lib.descriptors import Layer
+from lib.vms import GONE, OTHER, OWNER, VMs
 
 
 @pytest.fixture
@@ -130,3 +132,19 @@ def test_reload_is_answered(service, place, kill):
     kill()
     client.reload()
     assert_dead(service, client, place)
+
+
+def test_vms_of_other_firmware_work(service, place, kill):
+    """One whose own firmware does not answer has none, and waits for none."""
+    vms = VMs(service.start())
+    vms.make("dead", firmware="50-dead")
+    vms.make("other", firmware="20-a")
+    kill()
+    wait.until(lambda: states(vms.client)["50-dead"] == "unusable", "50-dead is unusable")
+    for owner in (OWNER, OTHER):
+        vms.make(f"new-{owner}", firmware="20-a", owner=owner)
+    assert vms.prepare("other", firmware="20-a")["name"] == "20-a"
+    wait.until(lambda: vms.at("dead").get("State") == "firmware-gone", "dead has no firmware")
+    with pytest.raises(DBusError) as refused:
+        vms.prepare("dead")
+    assert refused.value.name == GONE

@@ -2,6 +2,7 @@
 """What happens to VMs while all of them are held against a new catalog, which takes its time."""
 
 import os
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -70,3 +71,41 @@ def test_prepared_by_an_older_catalog(service, vms, exists):
             assert not prepared.done()
         assert prepared.result()["changed"] == []
     until_state(vms, "slow", "changed")
+
+
+def opens_of(path, trace):
+    return [line for line in trace.lines() if "openat(" in line and f'"{path}"' in line]
+
+
+def until_settled(path):
+    """Its stamp is so old that it proves that the file has not changed."""
+    wait.until(lambda: time.time() - os.stat(path).st_ctime > 2.1, f"{path} is older than 2 s")
+
+
+def test_change_that_concerns_no_image_or_descriptor(service, vms):
+    """A reload that finds all as it was reads no image of any VM."""
+    until_settled(service.code)
+    vms.client.reload()  # which proves it
+    trace = Strace(service.daemon.process.pid, service.directory / "strace",
+                   ["trace=openat"], paths=[service.code])
+    with trace:
+        vms.client.reload()
+        overwrite(service.code)
+        vms.client.reload()
+        until_state(vms, "vm", "changed")
+    assert len(opens_of(service.code, trace)) == 2  # the catalog's look, and the assessment
+
+
+def test_equal_pins_are_assessed_once(service, vms):
+    for number in range(5):
+        vms.make(f"vm{number}", firmware="50-x")
+    until_settled(service.code)
+    vms.client.reload()
+    trace = Strace(service.daemon.process.pid, service.directory / "strace",
+                   ["trace=openat"], paths=[service.code])
+    with trace:
+        overwrite(service.code)
+        vms.client.reload()
+        for number in range(5):
+            until_state(vms, f"vm{number}", "changed")
+    assert len(opens_of(service.code, trace)) == 2
