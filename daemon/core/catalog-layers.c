@@ -116,9 +116,24 @@ static gboolean read_layer(
 GPtrArray *catalog_list_files(const CatalogListing *listing, GError **error) {
     g_autoptr(GPtrArray) files = g_ptr_array_new_with_free_func((GDestroyNotify)catalog_file_unref);
 
-    for (guint i = 0; i < listing->layers->len; i++)
-        if (!read_layer(listing, i, files, error))
+    for (guint i = 0; i < listing->layers->len; i++) {
+        guint n_files = files->len;
+        guint n_unnamed = listing->unnamed->len;
+        g_autoptr(GError) failure = NULL;
+
+        if (read_layer(listing, i, files, &failure))
+            continue;
+        if (!listing->too_large ||
+            !g_error_matches(failure, FIRMWARE_ERROR, FIRMWARE_ERROR_LIMITS_EXCEEDED)) {
+            g_propagate_error(error, g_steal_pointer(&failure));
             return NULL;
+        }
+        g_ptr_array_set_size(files, (gint)n_files);
+        g_ptr_array_set_size(listing->unnamed, (gint)n_unnamed);
+        g_ptr_array_add(
+                listing->too_large,
+                g_strdup(((const CatalogLayer *)listing->layers->pdata[i])->directory));
+    }
 
     g_ptr_array_sort(files, compare_files);
     return g_steal_pointer(&files);

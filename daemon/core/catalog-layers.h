@@ -16,6 +16,9 @@ typedef struct CatalogListing {
     const GPtrArray *layers;   /* of CatalogLayer, least specific first */
     const GPtrArray *previous; /* the files as they were, or NULL */
     GPtrArray *unnamed; /* of char*: the paths are added of files whose names are not UTF-8 */
+    /* of char*: the directory is added of a layer with which there are too many files, and none of its
+     * files is read; NULL: that is an error */
+    GPtrArray *too_large;
 } CatalogListing;
 
 /* Of CatalogFile, owned: by file name, of one name the most specific layer's first. A layer that is not

@@ -260,17 +260,24 @@ static Catalog *catalog_new(MachineTable *machines) {
 static gboolean list_files(const Build *build, GError **error) {
     const CatalogSources *sources = build->sources;
     g_autoptr(GPtrArray) unnamed = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GPtrArray) too_large = g_ptr_array_new_with_free_func(g_free);
     const CatalogListing listing = {
             .reading = &build->reading,
             .layers = sources->layers,
             .previous = sources->previous ? sources->previous->files : NULL,
             .unnamed = unnamed,
+            /* a catalog that is in force is better than one without a layer */
+            .too_large = sources->previous ? NULL : too_large,
     };
     Catalog *catalog = build->catalog;
 
     catalog->files = catalog_list_files(&listing, error);
     for (guint i = 0; i < unnamed->len; i++)
         catalog_add_problem(catalog, unnamed->pdata[i], "the file name is not UTF-8");
+    for (guint i = 0; i < too_large->len; i++)
+        catalog_add_problem(
+                catalog, too_large->pdata[i],
+                "too many descriptor files, with those of the layers below; none here is read");
     return catalog->files != NULL;
 }
 

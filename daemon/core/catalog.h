@@ -36,8 +36,8 @@ typedef struct CatalogSources {
     const FileVisitor *visitor; /* or NULL */
 } CatalogSources;
 
-/* A layer that is not there or may not be read is empty. Errors: FIRMWARE_ERROR_LIMITS_EXCEEDED,
- * _IO. */
+/* A layer that is not there or may not be read is empty. Errors: FIRMWARE_ERROR_LIMITS_EXCEEDED, if
+ * there is a previous catalog, else the layer that has too many files is empty; _IO. */
 Catalog *catalog_build(const CatalogSources *sources, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Only while the catalog is being made: something that keeps it from being right, and a file of a VM on

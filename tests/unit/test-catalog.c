@@ -273,8 +273,10 @@ static void files_are_limited_to_16384(void) {
     g_autoptr(GPtrArray) layers = test_layers(root);
     g_autoptr(MachineTable) machines = test_shipped_machines();
     g_autoptr(Catalog) catalog = NULL;
-    const CatalogSources sources = {.layers = layers, .machines = machines};
+    CatalogSources sources = {.layers = layers, .machines = machines};
     g_autoptr(Catalog) too_large = NULL;
+    g_autofree char *path = NULL;
+    const CatalogProblem *problem;
     g_autoptr(GError) error = NULL;
 
     /* one of each three has a name that is not UTF-8: it counts, too */
@@ -288,10 +290,21 @@ static void files_are_limited_to_16384(void) {
     g_assert_cmpuint(catalog->problems->len, ==, 16384 / 3 + 1);
 
     test_link(root, "vendor/one-more.json", "/dev/null");
+    sources.previous = catalog;
     too_large = catalog_build(&sources, &error);
     g_assert_null(too_large);
     g_assert_error(error, FIRMWARE_ERROR, FIRMWARE_ERROR_LIMITS_EXCEEDED);
     g_assert_nonnull(strstr(error->message, "more than 16384 descriptor files"));
+
+    /* without a previous one: the last layer is the first with which there are too many */
+    sources.previous = NULL;
+    g_clear_error(&error);
+    too_large = catalog_build(&sources, &error);
+    g_assert_no_error(error);
+    g_assert_cmpuint(too_large->files->len, <, 16384 / 2 + 1);
+    path = g_build_filename(root, "user", NULL);
+    problem = too_large->problems->pdata[too_large->problems->len - 1];
+    g_assert_cmpstr(problem->path, ==, path);
 }
 
 /* Without file descriptors, nothing can be said about any file. */
