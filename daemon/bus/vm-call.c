@@ -53,6 +53,8 @@ int bus_check_id(const char *id, sd_bus_error *ret_error) {
 const VM *bus_find_vm(const Bus *bus, uid_t owner, const char *id, GError **error) {
     const VM *vm = vms_find(bus->vms, owner, id);
 
+    if (!vms_check(bus->vms, error))
+        return NULL;
     return policy_check_exists(vm ? vm->pin : NULL, owner, id, error) ? vm : NULL;
 }
 
@@ -88,7 +90,7 @@ static gboolean decide(VMCall *call, GError **error) {
             .max_size = limits->bytes_per_user,
     };
 
-    return call->method->decide(&call->op, &facts, error);
+    return vms_check(call->bus->vms, error) && call->method->decide(&call->op, &facts, error);
 }
 
 static gboolean start_call(gpointer data) {

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/error.h"
 #include "service/log-vm.h"
 #include "vm/vm-assess.h"
 
@@ -12,7 +13,8 @@
 
 struct VMs {
     LiveCatalog *live;
-    VMStore *store;
+    VMStore *store; /* NULL where FAULT is set */
+    GError *fault;  /* the state directory cannot be used */
     DigestCache *digests;
     Jobs *jobs;
     GHashTable *table; /* "UID/ID" -> VM */
@@ -270,9 +272,18 @@ VMs *vms_new(sd_event *event, LiveCatalog *live, GError **error) {
     vms->digests = digest_cache_new();
     vms->jobs = jobs_new(event);
     vms->table = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, vm_free);
-    vms->store = vmstore_open(live_catalog_get_config(live)->state_directory, error);
-    if (!vms->store || !vmstore_load(vms->store, on_loaded, vms, error))
+    vms->store = vmstore_open(live_catalog_get_config(live)->state_directory, &vms->fault);
+    if (vms->store && !vmstore_load(vms->store, on_loaded, vms, &vms->fault)) {
+        g_hash_table_remove_all(vms->table);
+        g_clear_pointer(&vms->store, vmstore_free);
+    }
+    /* another service has it, and should have the bus, too */
+    if (g_error_matches(vms->fault, FIRMWARE_ERROR, FIRMWARE_ERROR_LIMITS_EXCEEDED)) {
+        g_propagate_error(error, g_steal_pointer(&vms->fault));
         return NULL;
+    }
+    if (vms->fault)
+        g_critical("no call on VMs works before the next start: %s", vms->fault->message);
     live_catalog_set_dependent(live, &dependent);
     return g_steal_pointer(&vms);
 }
@@ -286,11 +297,18 @@ void vms_free(VMs *vms) {
     g_hash_table_unref(vms->table);
     digest_cache_free(vms->digests);
     vmstore_free(vms->store);
+    g_clear_error(&vms->fault);
     g_free(vms);
 }
 
 void vms_set_observer(VMs *vms, const VMsObserver *observer) {
     vms->observer = *observer;
+}
+
+gboolean vms_check(const VMs *vms, GError **error) {
+    if (vms->fault && error)
+        *error = g_error_copy(vms->fault);
+    return !vms->fault;
 }
 
 VMStore *vms_get_store(const VMs *vms) {
