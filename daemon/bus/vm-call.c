@@ -132,13 +132,25 @@ static void finish_call(gpointer data) {
     }
 }
 
+/* The catalog finds the file system that does not answer, and no other call waits for it. */
+static void find_stall(gpointer data) {
+    const VMCall *call = data;
+
+    live_catalog_look(call->bus->live);
+}
+
 static void free_call(gpointer data) {
     bus_vm_call_free(data);
 }
 
 static void queue_call(VMCall *call) {
     static const JobFunctions functions = {
-            .start = start_call, .run = run_call, .done = finish_call, .free = free_call};
+            .start = start_call,
+            .run = run_call,
+            .done = finish_call,
+            .stalled = find_stall,
+            .free = free_call,
+    };
 
     /* in order with whatever else is made for the owner that it is for */
     jobs_add(vms_get_jobs(call->bus->vms), call->op.new_owner, &functions, call);

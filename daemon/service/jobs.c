@@ -10,6 +10,7 @@ typedef struct Job {
     JobFunctions functions;
     gpointer data;
     Task *task;
+    gboolean is_stalled;
 } Job;
 
 /* Waits in Jobs.turns while it has jobs and none of them runs. */
@@ -24,7 +25,8 @@ struct Jobs {
     sd_event_source *kick; /* starts what can be started, from the loop */
     GHashTable *owners;    /* uid -> OwnerQueue */
     GQueue turns;          /* of OwnerQueue */
-    guint n_running;
+    guint n_running;       /* without those that stall */
+    guint n_stalled;
 };
 
 static void job_free(gpointer data) {
@@ -53,7 +55,10 @@ static void finish_job(OwnerQueue *queue) {
     Job *job = g_steal_pointer(&queue->running);
     Jobs *jobs = job->jobs;
 
-    jobs->n_running--;
+    if (job->is_stalled)
+        jobs->n_stalled--;
+    else
+        jobs->n_running--;
     job_free(job);
     if (g_queue_is_empty(&queue->waiting))
         g_hash_table_remove(jobs->owners, GUINT_TO_POINTER(queue->owner));
@@ -75,8 +80,23 @@ static void on_done(gpointer data) {
     finish_job(g_hash_table_lookup(job->jobs->owners, GUINT_TO_POINTER(job->owner)));
 }
 
+static gboolean on_stalled(gpointer data) {
+    Job *job = data;
+    Jobs *jobs = job->jobs;
+
+    if (jobs->n_stalled >= JOBS_MAX_STALLED)
+        return FALSE;
+    job->is_stalled = TRUE;
+    jobs->n_stalled++;
+    jobs->n_running--;
+    kick(jobs);
+    if (job->functions.stalled)
+        job->functions.stalled(job->data);
+    return TRUE;
+}
+
 static void start_job(OwnerQueue *queue) {
-    static const TaskFunctions functions = {.run = on_run, .done = on_done};
+    static const TaskFunctions functions = {.run = on_run, .done = on_done, .stalled = on_stalled};
     Job *job = g_queue_pop_head(&queue->waiting);
 
     queue->running = job;

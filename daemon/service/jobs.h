@@ -12,6 +12,8 @@
  */
 
 #define JOBS_MAX_RUNNING 4
+/* And so many that wait for a file system that does not answer. */
+#define JOBS_MAX_STALLED 16
 
 typedef struct Jobs Jobs;
 
@@ -21,6 +23,9 @@ typedef struct JobFunctions {
     gboolean (*start)(gpointer data);
     void (*run)(gpointer data);  /* on a thread */
     void (*done)(gpointer data); /* on the loop */
+    /* On the loop, or NULL: RUN stalls (see task.h). Jobs of other owners run in its place; those of
+     * its own wait, for it may go on and change files. */
+    void (*stalled)(gpointer data);
     void (*free)(gpointer data); /* on the loop; last */
 } JobFunctions;
 

@@ -348,11 +348,13 @@ static void start_next_build(LiveCatalog *live) {
     g_array_set_size(live->waiting, 0);
 }
 
-static void on_files_changed(gpointer userdata) {
-    LiveCatalog *live = userdata;
-
+void live_catalog_look(LiveCatalog *live) {
     live->is_outdated = TRUE;
     start_next_build(live);
+}
+
+static void on_files_changed(gpointer userdata) {
+    live_catalog_look(userdata);
 }
 
 int live_catalog_reload(LiveCatalog *live, LiveCatalogReloadDone done, gpointer userdata) {

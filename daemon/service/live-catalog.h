@@ -62,6 +62,9 @@ void live_catalog_set_dependent(LiveCatalog *live, const LiveCatalogDependent *d
 typedef void (*LiveCatalogReloadDone)(const GError *error, gpointer userdata);
 int live_catalog_reload(LiveCatalog *live, LiveCatalogReloadDone done, gpointer userdata);
 
+/* Begins a build as a change of a file would: somebody else has found that something is amiss. */
+void live_catalog_look(LiveCatalog *live);
+
 /* All borrowed, and good until control returns to the event loop. */
 const Config *live_catalog_get_config(const LiveCatalog *live);
 const Catalog *live_catalog_get_catalog(const LiveCatalog *live);

@@ -2,6 +2,7 @@
 """A file system that does not answer takes along what is on it, and nothing else."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -9,7 +10,7 @@ from lib import descriptors, images, wait
 from lib.client import DBusError
 from lib.deadmount import DeadMount
 from lib.descriptors import Layer
-from lib.vms import GONE, OTHER, OWNER, VMs
+from lib.vms import GONE, NOBODY, OTHER, OWNER, VMs
 
 
 @pytest.fixture
@@ -148,3 +149,21 @@ def test_vms_of_other_firmware_work(service, place, kill):
     with pytest.raises(DBusError) as refused:
         vms.prepare("dead")
     assert refused.value.name == GONE
+
+
+def test_calls_that_wait_stop_no_other_owners(service, place, kill):
+    """As many as run at once, whose image dies while nothing tells of it."""
+    vms = VMs(service.start_blind())
+    owners = range(1, 5)
+    for owner in owners:
+        vms.make("dead", firmware="50-dead", owner=owner)
+    dead = kill()
+    with ThreadPoolExecutor() as pool:
+        calls = [pool.submit(vms.prepare, "dead", owner=owner) for owner in owners]
+        vms.make("new", firmware="20-a", owner=NOBODY)
+        wait.until(lambda: str(place) in dict(vms.client.problems()), "it is a problem")
+        dead.answer()
+        for call in calls:
+            with pytest.raises(DBusError) as refused:
+                call.result()
+            assert refused.value.name == GONE
