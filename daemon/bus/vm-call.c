@@ -152,8 +152,7 @@ static void queue_call(VMCall *call) {
             .free = free_call,
     };
 
-    /* in order with whatever else is made for the owner that it is for */
-    jobs_add(vms_get_jobs(call->bus->vms), call->op.new_owner, &functions, call);
+    jobs_add(vms_get_jobs(call->bus->vms), call->op.owner, call->op.new_owner, &functions, call);
 }
 
 /* Nobody waits for this one any more: it is dropped if it has not begun. */

@@ -4,21 +4,24 @@
 
 #include "service/task.h"
 
+typedef struct OwnerQueue OwnerQueue;
+
+/* Of one owner, or of two: then it waits in both queues, and each has a reference. */
 typedef struct Job {
     Jobs *jobs;
-    uid_t owner;
+    OwnerQueue *queues[2]; /* the second is NULL where there is one owner */
     JobFunctions functions;
     gpointer data;
     Task *task;
     gboolean is_stalled;
 } Job;
 
-/* Waits in Jobs.turns while it has jobs and none of them runs. */
-typedef struct OwnerQueue {
+/* Is in Jobs.turns while it has jobs and none of them runs. */
+struct OwnerQueue {
     uid_t owner;
     GQueue waiting; /* of Job */
     Job *running;
-} OwnerQueue;
+};
 
 struct Jobs {
     sd_event *event;
@@ -29,20 +32,23 @@ struct Jobs {
     guint n_stalled;
 };
 
-static void job_free(gpointer data) {
+static void job_clear(gpointer data) {
     Job *job = data;
 
     task_free(job->task);
     job->functions.free(job->data);
-    g_free(job);
+}
+
+static void job_unref(gpointer job) {
+    g_rc_box_release_full(job, job_clear);
 }
 
 static void queue_free(gpointer data) {
     OwnerQueue *queue = data;
 
     if (queue->running)
-        job_free(queue->running);
-    g_queue_clear_full(&queue->waiting, job_free);
+        job_unref(queue->running);
+    g_queue_clear_full(&queue->waiting, job_unref);
     g_free(queue);
 }
 
@@ -50,20 +56,25 @@ static void kick(Jobs *jobs) {
     (void)sd_event_source_set_enabled(jobs->kick, SD_EVENT_ONESHOT);
 }
 
-/* QUEUE's job is over. */
-static void finish_job(OwnerQueue *queue) {
-    Job *job = g_steal_pointer(&queue->running);
+static void leave_queue(Jobs *jobs, OwnerQueue *queue) {
+    job_unref(g_steal_pointer(&queue->running));
+    if (g_queue_is_empty(&queue->waiting))
+        g_hash_table_remove(jobs->owners, GUINT_TO_POINTER(queue->owner));
+    else
+        g_queue_push_tail(&jobs->turns, queue);
+}
+
+static void finish_job(Job *job) {
     Jobs *jobs = job->jobs;
+    OwnerQueue *other = job->queues[1];
 
     if (job->is_stalled)
         jobs->n_stalled--;
     else
         jobs->n_running--;
-    job_free(job);
-    if (g_queue_is_empty(&queue->waiting))
-        g_hash_table_remove(jobs->owners, GUINT_TO_POINTER(queue->owner));
-    else
-        g_queue_push_tail(&jobs->turns, queue);
+    leave_queue(jobs, job->queues[0]);
+    if (other)
+        leave_queue(jobs, other);
     kick(jobs);
 }
 
@@ -77,7 +88,7 @@ static void on_done(gpointer data) {
     Job *job = data;
 
     job->functions.done(job->data);
-    finish_job(g_hash_table_lookup(job->jobs->owners, GUINT_TO_POINTER(job->owner)));
+    finish_job(job);
 }
 
 static gboolean on_stalled(gpointer data) {
@@ -95,18 +106,33 @@ static gboolean on_stalled(gpointer data) {
     return TRUE;
 }
 
-static void start_job(OwnerQueue *queue) {
-    static const TaskFunctions functions = {.run = on_run, .done = on_done, .stalled = on_stalled};
-    Job *job = g_queue_pop_head(&queue->waiting);
+/* It is the next of each of its owners, and nothing of theirs runs. */
+static gboolean can_start(const Job *job) {
+    for (gsize i = 0; i < G_N_ELEMENTS(job->queues); i++) {
+        OwnerQueue *queue = job->queues[i];
 
-    queue->running = job;
-    job->jobs->n_running++;
+        if (queue && (queue->running || g_queue_peek_head(&queue->waiting) != job))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+static void start_job(Job *job) {
+    static const TaskFunctions functions = {.run = on_run, .done = on_done, .stalled = on_stalled};
+    Jobs *jobs = job->jobs;
+
+    for (gsize i = 0; i < G_N_ELEMENTS(job->queues); i++)
+        if (job->queues[i]) {
+            job->queues[i]->running = g_queue_pop_head(&job->queues[i]->waiting);
+            (void)g_queue_remove(&jobs->turns, job->queues[i]);
+        }
+    jobs->n_running++;
     if (!job->functions.start(job->data)) {
-        finish_job(queue);
+        finish_job(job);
         return;
     }
     /* without a thread of its own it runs here: late is better than never */
-    if (task_start(job->jobs->event, &functions, job, &job->task) < 0) {
+    if (task_start(jobs->event, &functions, job, &job->task) < 0) {
         on_run(job);
         on_done(job);
     }
@@ -116,8 +142,18 @@ static int on_kick(sd_event_source *source, void *userdata) {
     Jobs *jobs = userdata;
     guint n = g_queue_get_length(&jobs->turns);
 
-    for (; n > 0 && jobs->n_running < JOBS_MAX_RUNNING; n--)
-        start_job(g_queue_pop_head(&jobs->turns));
+    for (; n > 0 && jobs->n_running < JOBS_MAX_RUNNING; n--) {
+        OwnerQueue *queue = g_queue_pop_head(&jobs->turns);
+        Job *job;
+
+        /* a job of two owners took the turn of the second one, too */
+        if (!queue)
+            break;
+        job = g_queue_peek_head(&queue->waiting);
+        g_queue_push_tail(&jobs->turns, queue);
+        if (can_start(job))
+            start_job(job);
+    }
     return 0;
 }
 
@@ -143,14 +179,8 @@ void jobs_free(Jobs *jobs) {
     g_free(jobs);
 }
 
-void jobs_add(Jobs *jobs, uid_t owner, const JobFunctions *functions, gpointer data) {
+static OwnerQueue *enter_queue(Jobs *jobs, uid_t owner, Job *job) {
     OwnerQueue *queue = g_hash_table_lookup(jobs->owners, GUINT_TO_POINTER(owner));
-    Job *job = g_new0(Job, 1);
-
-    job->jobs = jobs;
-    job->owner = owner;
-    job->functions = *functions;
-    job->data = data;
 
     if (!queue) {
         queue = g_new0(OwnerQueue, 1);
@@ -161,5 +191,17 @@ void jobs_add(Jobs *jobs, uid_t owner, const JobFunctions *functions, gpointer d
     if (!queue->running && g_queue_is_empty(&queue->waiting))
         g_queue_push_tail(&jobs->turns, queue);
     g_queue_push_tail(&queue->waiting, job);
+    return queue;
+}
+
+void jobs_add(Jobs *jobs, uid_t owner, uid_t other, const JobFunctions *functions, gpointer data) {
+    Job *job = g_rc_box_new0(Job);
+
+    job->jobs = jobs;
+    job->functions = *functions;
+    job->data = data;
+    job->queues[0] = enter_queue(jobs, owner, job);
+    if (other != owner)
+        job->queues[1] = enter_queue(jobs, other, g_rc_box_acquire(job));
     kick(jobs);
 }

@@ -7,8 +7,8 @@
 #include <glib.h>
 
 /*
- * File work beside the event loop. Jobs of one owner run one at a time, in the order they came;
- * owners take turns; a few run at once.
+ * File work on worker threads. The jobs of one owner run one at a time, in the order they came;
+ * owners are served round robin; a few jobs run at once.
  */
 
 #define JOBS_MAX_RUNNING 4
@@ -18,7 +18,7 @@
 typedef struct Jobs Jobs;
 
 typedef struct JobFunctions {
-    /* On the loop, when all earlier jobs of the owner are done. FALSE: there is nothing to run, and
+    /* On the loop, when all earlier jobs of its owners are done. FALSE: there is nothing to run, and
      * the job is over. */
     gboolean (*start)(gpointer data);
     void (*run)(gpointer data);  /* on a thread */
@@ -34,5 +34,6 @@ Jobs *jobs_new(sd_event *event) G_GNUC_WARN_UNUSED_RESULT;
 void jobs_free(Jobs *jobs);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Jobs, jobs_free)
 
-/* START is not called before this returns. */
-void jobs_add(Jobs *jobs, uid_t owner, const JobFunctions *functions, gpointer data);
+/* OTHER is a second owner whose files the job touches, or OWNER again: the job waits for the earlier
+ * jobs of both, and the later ones of both wait for it. START is not called before this returns. */
+void jobs_add(Jobs *jobs, uid_t owner, uid_t other, const JobFunctions *functions, gpointer data);

@@ -216,7 +216,7 @@ static void assess_all(VMs *vms) {
     assessment = g_new0(Assessment, 1);
     assessment->vms = vms;
     assessment->vms_seen = g_ptr_array_new_with_free_func(assessed_free);
-    jobs_add(vms->jobs, NOBODYS_QUEUE, &functions, assessment);
+    jobs_add(vms->jobs, NOBODYS_QUEUE, NOBODYS_QUEUE, &functions, assessment);
 }
 
 /* -- the table as a whole ------------------------------------------------------------------ */

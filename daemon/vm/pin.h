@@ -41,6 +41,9 @@ Pin *pin_with_machine(const Pin *pin, const Machine *machine, const char *asked)
         G_GNUC_WARN_UNUSED_RESULT;
 Pin *pin_with_created(const Pin *pin, guint64 created) G_GNUC_WARN_UNUSED_RESULT;
 
+/* Both have the same record. */
+gboolean pin_equal(const Pin *a, const Pin *b);
+
 char *pin_to_json(const Pin *pin) G_GNUC_WARN_UNUSED_RESULT;
 /* Error: FIRMWARE_ERROR_IO with what is wrong with the record. */
 Pin *pin_from_json(GBytes *json, GError **error) G_GNUC_WARN_UNUSED_RESULT;

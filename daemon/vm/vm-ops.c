@@ -149,6 +149,17 @@ static gboolean make_fresh_nvram(const VMOp *op, VMDraft *draft, const Pin *pin,
             nvram_make(draft, pin, &source, op->max_size, error);
 }
 
+/* OP->pin is what the service knows; the files of DIR_FD are the truth, and another process may have
+ * changed them. */
+static gboolean check_record(const VMOp *op, int dir_fd, GError **error) {
+    g_autoptr(Pin) pin = vmstore_read_pin(dir_fd, error);
+
+    return pin &&
+            (pin_equal(pin, op->pin) ||
+             fail(error, FIRMWARE_ERROR_VM_CONFLICT, op->id,
+                  "another process has changed its record"));
+}
+
 static gboolean take_lease(const VMOp *op, VMResult *result, GError **error) {
     g_auto(FileFd) dir = FILE_FD_NONE;
 
@@ -159,6 +170,11 @@ static gboolean take_lease(const VMOp *op, VMResult *result, GError **error) {
 static gboolean lock_vm(const VMOp *op, FileFd *ret_dir, FileFd *ret_lock, GError **error) {
     return open_vm(op, ret_dir, error) &&
             vmstore_lease(op->store, op->id, *ret_dir, ret_lock, error);
+}
+
+/* For a change of what the record describes. */
+static gboolean lock_pinned(const VMOp *op, FileFd *ret_dir, FileFd *ret_lock, GError **error) {
+    return lock_vm(op, ret_dir, ret_lock, error) && check_record(op, *ret_dir, error);
 }
 
 gboolean vm_op_create(const VMOp *op, VMResult *result, GError **error) {
@@ -200,7 +216,8 @@ static gboolean record_machine(const VMOp *op, VMResult *result, GError **error)
         return TRUE;
 
     pin = pin_with_machine(op->pin, &op->machine, op->request->machine);
-    if (!open_vm(op, &dir, error) || !replace_pin(op, dir, pin, error))
+    if (!open_vm(op, &dir, error) || !check_record(op, dir, error) ||
+        !replace_pin(op, dir, pin, error))
         return FALSE;
     g_free(result->resolution->machine);
     result->resolution->machine = g_strdup(pin->resolution->machine);
@@ -262,7 +279,7 @@ gboolean vm_op_replace_nvram(const VMOp *op, VMResult *result, GError **error) {
     g_auto(FileFd) dir = FILE_FD_NONE;
     g_auto(FileFd) lock = FILE_FD_NONE;
 
-    return needs_nvram(op, error) && lock_vm(op, &dir, &lock, error) &&
+    return needs_nvram(op, error) && lock_pinned(op, &dir, &lock, error) &&
             replace_nvram(op, dir, op->pin, error);
 }
 
@@ -273,7 +290,7 @@ gboolean vm_op_rebind(const VMOp *op, VMResult *result, GError **error) {
     gboolean fits;
     gboolean is_rebound;
 
-    if (!pin || !lock_vm(op, &dir, &lock, error))
+    if (!pin || !lock_pinned(op, &dir, &lock, error))
         return FALSE;
 
     fits = pin->has_nvram && op->pin->has_nvram && pin->nvram_size == op->pin->nvram_size &&
@@ -321,7 +338,8 @@ gboolean vm_op_clone(const VMOp *op, VMResult *result, GError **error) {
     g_autoptr(VMDraft) draft = NULL;
 
     if (!open_vm(op, &dir, error) ||
-        (!op->request->live && !vmstore_lease(op->store, op->id, dir, &lock, error)))
+        (!op->request->live && !vmstore_lease(op->store, op->id, dir, &lock, error)) ||
+        !check_record(op, dir, error))
         return FALSE;
 
     draft = vmdraft_new(op->store, op->new_owner, error);

@@ -198,15 +198,12 @@ int vmstore_open_vm(const VMStore *store, uid_t uid, const char *id, FileFd *ret
 
 /* -- loading ----------------------------------------------------------------------------- */
 
-static Pin *read_pin(int owner_fd, const char *id, GError **error) {
-    g_auto(FileFd) dir = FILE_FD_NONE;
+Pin *vmstore_read_pin(int dir_fd, GError **error) {
     g_auto(FileFd) fd = FILE_FD_NONE;
     g_autoptr(GBytes) json = NULL;
     int r;
 
-    r = vmstore_open_directory(owner_fd, id, &dir);
-    if (r >= 0)
-        r = vmstore_open_owned(dir, VMSTORE_PIN_NAME, O_RDONLY, &fd);
+    r = vmstore_open_owned(dir_fd, VMSTORE_PIN_NAME, O_RDONLY, &fd);
     if (r >= 0)
         r = file_read_all(fd, PIN_MAX_SIZE, &json);
     if (r < 0) {
@@ -216,9 +213,21 @@ static Pin *read_pin(int owner_fd, const char *id, GError **error) {
     return pin_from_json(json, error);
 }
 
+static Pin *load_pin(int owner_fd, const char *id, GError **error) {
+    g_auto(FileFd) dir = FILE_FD_NONE;
+    int r;
+
+    r = vmstore_open_directory(owner_fd, id, &dir);
+    if (r < 0) {
+        (void)vmstore_failed(error, r, "%s", VMSTORE_PIN_NAME);
+        return NULL;
+    }
+    return vmstore_read_pin(dir, error);
+}
+
 static void load_vm(int owner_fd, uid_t uid, const char *id, VMVisit visit, gpointer userdata) {
     g_autoptr(GError) error = NULL;
-    g_autoptr(Pin) pin = read_pin(owner_fd, id, &error);
+    g_autoptr(Pin) pin = load_pin(owner_fd, id, &error);
 
     visit(uid, id, pin, error ? error->message : NULL, userdata);
 }

@@ -54,6 +54,9 @@ typedef void (*VMVisit)(
 gboolean vmstore_load(VMStore *store, VMVisit visit, gpointer userdata, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
 
+/* The record in a VM's directory. Error: what is wrong with it. */
+Pin *vmstore_read_pin(int dir_fd, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* A descriptor of the VM's directory. */
 int vmstore_open_vm(const VMStore *store, uid_t uid, const char *id, FileFd *ret)
         G_GNUC_WARN_UNUSED_RESULT;

@@ -2,12 +2,15 @@
 """Rebind: a choice made anew, and what becomes of NVRAM and backup."""
 
 import os
+from pathlib import Path
 
 import pytest
+from gi.repository import Gio, GLib
 
-from lib import descriptors, images
+from lib import descriptors, images, wait
 from lib.checks import invalid_args, raises
-from lib.vms import CONFLICT, MISMATCH, MISSING, NO_MATCH, VMs, memfd
+from lib.client import NAME
+from lib.vms import CONFLICT, MISMATCH, MISSING, NO_MATCH, OTHER, VM, VMs, memfd
 
 VARS = images.OVMF_4M_VARS
 
@@ -180,3 +183,25 @@ def test_properties_that_stay_are_not_told(service, vm):
     vm.rebind(firmware="20-secure")
     (_, _, _, (_, now, invalidated)), = service.signals.named("PropertiesChanged")
     assert set(now) == {"Firmware", "ExecutableDigest", "TemplateDigest"} and invalidated == []
+
+
+def test_clone_for_another_owner_while_the_vm_is_rebound(service, vms, vm):
+    """Each copy has the NVRAM of the firmware that it is pinned to."""
+    templates = {"10-plain": b"plain", "20-secure": b"secure"}
+    vm.reset()
+    replies = []
+    for index in range(40):
+        features = ["secure-boot"] if index % 2 == 0 else []
+        for method, arguments in (
+                ("Rebind", GLib.Variant("(a{sv})", ({
+                    "features": GLib.Variant("as", features), "reset": GLib.Variant("b", True)},))),
+                ("Clone", GLib.Variant("(sa{sv})", (
+                    f"twin{index}", {"owner": GLib.Variant("u", OTHER)})))):
+            vms.client.connection.call(
+                NAME, vm.path, VM, method, arguments, None, Gio.DBusCallFlags.NONE, 60000, None,
+                lambda _connection, result: replies.append(result))
+    wait.until(lambda: len(replies) == 80, "all replies")
+    for vm_id, _, firmware, _, path in vms.list(owner=OTHER):
+        nvram = Path(vms.at(vm_id, OTHER).nvram()).read_bytes()
+        assert nvram.startswith(templates[firmware]), (vm_id, firmware, path)
+    assert len(vms.list(owner=OTHER)) == 40

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "service/jobs.h"
+
+#include <string.h>
+
+#include "service/sd-cleanup.h"
+
+/* In which order jobs of one owner, of two and of many run, and how many at once. */
+
+typedef struct Fixture {
+    sd_event *event;
+    Jobs *jobs;
+    GMutex mutex;
+    GCond cond;
+    GString *log;   /* "a+" a began to run, "a-" it is done */
+    guint n_held;   /* jobs that run and wait for the test */
+    guint n_may_go; /* of them */
+    guint n_freed;
+} Fixture;
+
+typedef struct TestJob {
+    Fixture *f;
+    const char *name;
+    gboolean has_nothing_to_do;
+} TestJob;
+
+static gboolean start(gpointer data) {
+    const TestJob *job = data;
+
+    if (job->has_nothing_to_do)
+        g_string_append_printf(job->f->log, "%s! ", job->name);
+    return !job->has_nothing_to_do;
+}
+
+static void run(gpointer data) {
+    const TestJob *job = data;
+    Fixture *f = job->f;
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&f->mutex);
+
+    g_string_append_printf(f->log, "%s+ ", job->name);
+    f->n_held++;
+    g_cond_broadcast(&f->cond);
+    while (f->n_may_go == 0)
+        g_cond_wait(&f->cond, &f->mutex);
+    f->n_may_go--;
+    f->n_held--;
+}
+
+static void done(gpointer data) {
+    const TestJob *job = data;
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&job->f->mutex);
+
+    g_string_append_printf(job->f->log, "%s- ", job->name);
+}
+
+static void free_job(gpointer data) {
+    TestJob *job = data;
+
+    job->f->n_freed++;
+    g_free(job);
+}
+
+static const JobFunctions functions = {.start = start, .run = run, .done = done, .free = free_job};
+
+static Fixture *fixture_new(void) {
+    Fixture *f = g_new0(Fixture, 1);
+
+    g_assert_cmpint(sd_event_new(&f->event), >=, 0);
+    f->jobs = jobs_new(f->event);
+    g_mutex_init(&f->mutex);
+    g_cond_init(&f->cond);
+    f->log = g_string_new(NULL);
+    return f;
+}
+
+static void fixture_free(Fixture *f) {
+    jobs_free(f->jobs);
+    sd_event_unref(f->event);
+    g_mutex_clear(&f->mutex);
+    g_cond_clear(&f->cond);
+    (void)g_string_free(f->log, TRUE);
+    g_free(f);
+}
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Fixture, fixture_free)
+
+static TestJob *add(Fixture *f, const char *name, uid_t owner, uid_t other) {
+    TestJob *job = g_new0(TestJob, 1);
+
+    job->f = f;
+    job->name = name;
+    jobs_add(f->jobs, owner, other, &functions, job);
+    return job;
+}
+
+/* Lets the loop do what it can, until N jobs run and wait. */
+static void wait_held(Fixture *f, guint n) {
+    gint64 end = g_get_monotonic_time() + G_TIME_SPAN_MINUTE;
+    guint n_held = G_MAXUINT;
+
+    while (n_held != n) {
+        g_assert_cmpint(g_get_monotonic_time(), <, end);
+        g_assert_cmpint(sd_event_run(f->event, 1000), >=, 0);
+        g_mutex_lock(&f->mutex);
+        n_held = f->n_held;
+        g_mutex_unlock(&f->mutex);
+    }
+}
+
+static void wait_logged(Fixture *f, const char *end_of_log) {
+    gint64 end = g_get_monotonic_time() + G_TIME_SPAN_MINUTE;
+    gboolean is_logged = FALSE;
+
+    while (!is_logged) {
+        g_assert_cmpint(g_get_monotonic_time(), <, end);
+        g_assert_cmpint(sd_event_run(f->event, 1000), >=, 0);
+        g_mutex_lock(&f->mutex);
+        is_logged = g_str_has_suffix(f->log->str, end_of_log);
+        g_mutex_unlock(&f->mutex);
+    }
+}
+
+static void let_go(Fixture *f, guint n) {
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&f->mutex);
+
+    f->n_may_go += n;
+    g_cond_broadcast(&f->cond);
+}
+
+static void jobs_of_one_owner_run_in_their_order(void) {
+    g_autoptr(Fixture) f = fixture_new();
+
+    (void)add(f, "a", 1, 1);
+    (void)add(f, "b", 1, 1);
+    g_assert_cmpstr(f->log->str, ==, "");
+    wait_held(f, 1);
+    g_assert_cmpstr(f->log->str, ==, "a+ ");
+    let_go(f, 2);
+    wait_logged(f, "a+ a- b+ b- ");
+    g_assert_cmpuint(f->n_freed, ==, 2);
+}
+
+static void a_job_without_work_is_over_at_once(void) {
+    g_autoptr(Fixture) f = fixture_new();
+
+    add(f, "a", 1, 2)->has_nothing_to_do = TRUE;
+    (void)add(f, "b", 1, 1);
+    let_go(f, 1);
+    wait_logged(f, "a! b+ b- ");
+    g_assert_cmpuint(f->n_freed, ==, 2);
+}
+
+static void owners_take_turns_and_a_few_run_at_once(void) {
+    static const char *const names[] = {"a", "b", "c", "d", "e", "f"};
+    g_autoptr(Fixture) f = fixture_new();
+
+    for (guint i = 0; i < G_N_ELEMENTS(names); i++)
+        for (guint n = 0; n < 2; n++)
+            (void)add(f, names[i], i + 1, i + 1);
+    wait_held(f, JOBS_MAX_RUNNING);
+    for (guint i = 0; i < JOBS_MAX_RUNNING; i++)
+        g_assert_nonnull(strstr(f->log->str, names[i]));
+    g_assert_null(strstr(f->log->str, "e+"));
+    /* whoever was first waits for the others now */
+    let_go(f, 1);
+    wait_logged(f, "e+ ");
+    let_go(f, 1);
+    wait_logged(f, "f+ ");
+    let_go(f, 10);
+    while (f->n_freed < 12)
+        g_assert_cmpint(sd_event_run(f->event, 1000), >=, 0);
+}
+
+static void a_job_of_two_owners_is_in_order_with_both(void) {
+    g_autoptr(Fixture) f = fixture_new();
+
+    (void)add(f, "a", 1, 1);
+    (void)add(f, "ab", 2, 1);
+    (void)add(f, "b", 2, 2);
+    (void)add(f, "c", 1, 1);
+    wait_held(f, 1);
+    g_assert_cmpstr(f->log->str, ==, "a+ ");
+    let_go(f, 1);
+    wait_logged(f, "a+ a- ab+ ");
+    wait_held(f, 1);
+    let_go(f, 1);
+    wait_held(f, 2);
+    g_assert_true(g_str_has_prefix(f->log->str, "a+ a- ab+ ab- "));
+    let_go(f, 2);
+    while (f->n_freed < 4)
+        g_assert_cmpint(sd_event_run(f->event, 1000), >=, 0);
+}
+
+static void two_jobs_of_the_same_two_owners_do_not_block_each_other(void) {
+    g_autoptr(Fixture) f = fixture_new();
+
+    (void)add(f, "a", 1, 2);
+    (void)add(f, "b", 2, 1);
+    let_go(f, 2);
+    wait_logged(f, "a+ a- b+ b- ");
+}
+
+static void jobs_that_have_not_begun_are_freed(void) {
+    g_autoptr(Fixture) f = fixture_new();
+
+    (void)add(f, "a", 1, 1);
+    wait_held(f, 1);
+    (void)add(f, "b", 1, 2);
+    (void)add(f, "c", 3, 3);
+    let_go(f, 1);
+    g_clear_pointer(&f->jobs, jobs_free);
+    g_assert_cmpstr(f->log->str, ==, "a+ ");
+    g_assert_cmpuint(f->n_freed, ==, 3);
+}
+
+int main(int argc, char **argv) {
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func(
+            "/jobs/jobs-of-one-owner-run-in-their-order", jobs_of_one_owner_run_in_their_order);
+    g_test_add_func("/jobs/a-job-without-work-is-over-at-once", a_job_without_work_is_over_at_once);
+    g_test_add_func(
+            "/jobs/owners-take-turns-and-a-few-run-at-once",
+            owners_take_turns_and_a_few_run_at_once);
+    g_test_add_func(
+            "/jobs/a-job-of-two-owners-is-in-order-with-both",
+            a_job_of_two_owners_is_in_order_with_both);
+    g_test_add_func(
+            "/jobs/two-jobs-of-the-same-two-owners-do-not-block-each-other",
+            two_jobs_of_the_same_two_owners_do_not_block_each_other);
+    g_test_add_func("/jobs/jobs-that-have-not-begun-are-freed", jobs_that_have_not_begun_are_freed);
+    return g_test_run();
+}
