@@ -55,7 +55,8 @@ const VM *bus_find_vm(const Bus *bus, uid_t owner, const char *id, GError **erro
 
     if (!vms_check(bus->vms, error))
         return NULL;
-    return policy_check_exists(vm ? vm->pin : NULL, owner, id, error) ? vm : NULL;
+    return policy_check_exists(vm ? vm->pin : NULL, vm ? vm->fault : NULL, owner, id, error) ? vm
+                                                                                             : NULL;
 }
 
 /* -- the way of a call ------------------------------------------------------------------- */

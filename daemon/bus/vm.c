@@ -188,7 +188,7 @@ static const VMMethod rebind = {policy_rebind, vm_op_rebind, finish_rebind};
 static const VMMethod clone_vm = {policy_clone, vm_op_clone, finish_clone};
 static const VMMethod rename_vm = {policy_rename, vm_op_rename, finish_rename};
 static const VMMethod export_nvram = {policy_use, vm_op_export, finish_export};
-static const VMMethod remove_vm = {policy_use, vm_op_remove, finish_remove};
+static const VMMethod remove_vm = {policy_remove, vm_op_remove, finish_remove};
 
 /* Reads a new id if HAS_ID, a descriptor if HAS_FD, and the options; then the call is on its way. */
 static int begin(
@@ -344,7 +344,12 @@ static int find_vm(
         return 0;
     }
 
-    vm = bus_find_vm(bus, owner, id, &error);
+    /* a VM whose record cannot be read has no property, and can only be removed */
+    vm = sd_bus_message_is_method_call(sd_bus_get_current_message(connection), NULL, "Remove")
+            ? vms_find(bus->vms, owner, id)
+            : NULL;
+    if (!vm)
+        vm = bus_find_vm(bus, owner, id, &error);
     free(id);
     if (!vm)
         return bus_error_set(ret_error, error);

@@ -4,6 +4,16 @@
 
 #include "service/log-ids.h"
 
+static void log_faulty(
+        const VM *vm, GLogLevelFlags level, const char *message_id, const char *text) {
+    g_autofree char *owner = g_strdup_printf("%u", (unsigned)vm->owner);
+
+    g_log_structured(
+            G_LOG_DOMAIN, level, "MESSAGE_ID", message_id, "VMFIRMWARE_VM_ID", vm->id,
+            "VMFIRMWARE_VM_OWNER", owner, "MESSAGE", "VM %s of uid %s %s: %s", vm->id, owner, text,
+            vm->fault);
+}
+
 static void log_vm(const VM *vm, GLogLevelFlags level, const char *message_id, const char *text) {
     const Resolution *firmware = vm->pin->resolution;
     g_autofree char *owner = g_strdup_printf("%u", (unsigned)vm->owner);
@@ -21,7 +31,11 @@ void log_vm_change(const VM *vm, VMChange change) {
         log_vm(vm, G_LOG_LEVEL_INFO, LOG_ID_VM_ADDED, "is new, with firmware");
         break;
     case VM_CHANGE_REMOVED:
-        log_vm(vm, G_LOG_LEVEL_INFO, LOG_ID_VM_REMOVED, "is removed; its firmware was");
+        if (vm->fault)
+            log_faulty(
+                    vm, G_LOG_LEVEL_INFO, LOG_ID_VM_REMOVED, "is removed, whose record was faulty");
+        else
+            log_vm(vm, G_LOG_LEVEL_INFO, LOG_ID_VM_REMOVED, "is removed; its firmware was");
         return;
     case VM_CHANGE_PIN:
         log_vm(vm, G_LOG_LEVEL_INFO, LOG_ID_VM_PINNED, "is pinned anew, to firmware");
@@ -34,11 +48,6 @@ void log_vm_change(const VM *vm, VMChange change) {
                "cannot start: an image is gone from its firmware");
 }
 
-void log_vm_unreadable(uid_t owner, const char *id, const char *fault) {
-    g_autofree char *uid = g_strdup_printf("%u", (unsigned)owner);
-
-    g_log_structured(
-            G_LOG_DOMAIN, G_LOG_LEVEL_WARNING, "MESSAGE_ID", LOG_ID_VM_UNREADABLE,
-            "VMFIRMWARE_VM_ID", id, "VMFIRMWARE_VM_OWNER", uid, "MESSAGE",
-            "VM %s of uid %s is left alone: %s", id, uid, fault);
+void log_vm_unreadable(const VM *vm) {
+    log_faulty(vm, G_LOG_LEVEL_WARNING, LOG_ID_VM_UNREADABLE, "is left alone");
 }

@@ -6,5 +6,5 @@
 /* What is logged of VMs, with the journal's fields: see log-catalog.h. */
 
 void log_vm_change(const VM *vm, VMChange change);
-/* The VM's record cannot be read; FAULT says why. */
-void log_vm_unreadable(uid_t owner, const char *id, const char *fault);
+/* The record cannot be read. */
+void log_vm_unreadable(const VM *vm);

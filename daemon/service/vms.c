@@ -17,7 +17,8 @@ struct VMs {
     GError *fault;  /* the state directory cannot be used */
     DigestCache *digests;
     Jobs *jobs;
-    GHashTable *table; /* "UID/ID" -> VM */
+    GHashTable *table;  /* "UID/ID" -> VM with a pin */
+    GHashTable *faulty; /* "UID/ID" -> VM whose record cannot be read */
     gboolean assessment_waits;
     gboolean must_assess; /* the last assessment could not look at all */
     VMsObserver observer;
@@ -28,6 +29,7 @@ static void vm_free(gpointer data) {
 
     g_free(vm->id);
     pin_unref(vm->pin);
+    g_free(vm->fault);
     g_free(vm);
 }
 
@@ -47,14 +49,13 @@ static void tell(VMs *vms, const VM *vm, VMChange change, guint properties) {
         vms->observer.changed(vm, change, properties, vms->observer.userdata);
 }
 
-static VM *add_vm(VMs *vms, uid_t owner, const char *id, const Pin *pin, guint64 size) {
+static VM *add_vm(GHashTable *table, uid_t owner, const char *id, guint64 size) {
     VM *vm = g_new0(VM, 1);
 
     vm->owner = owner;
     vm->id = g_strdup(id);
-    vm->pin = pin_ref(pin);
     vm->size = size;
-    g_hash_table_replace(vms->table, make_key(owner, id), vm);
+    g_hash_table_replace(table, make_key(owner, id), vm);
     return vm;
 }
 
@@ -225,13 +226,15 @@ static void on_loaded(
         uid_t owner, const char *id, const Pin *pin, const char *fault, gpointer userdata) {
     VMs *vms = userdata;
     g_auto(FileFd) dir = FILE_FD_NONE;
+    guint64 size = vmstore_open_vm(vms->store, owner, id, &dir) < 0 ? 0 : vmstore_get_size(dir);
+    VM *vm = add_vm(pin ? vms->table : vms->faulty, owner, id, size);
 
-    if (pin)
-        (void)add_vm(
-                vms, owner, id, pin,
-                vmstore_open_vm(vms->store, owner, id, &dir) < 0 ? 0 : vmstore_get_size(dir));
-    else
-        log_vm_unreadable(owner, id, fault);
+    if (pin) {
+        vm->pin = pin_ref(pin);
+        return;
+    }
+    vm->fault = g_strdup(fault);
+    log_vm_unreadable(vm);
 }
 
 static void list_image(GPtrArray *paths, GHashTable *seen, const char *path) {
@@ -272,9 +275,11 @@ VMs *vms_new(sd_event *event, LiveCatalog *live, GError **error) {
     vms->digests = digest_cache_new();
     vms->jobs = jobs_new(event);
     vms->table = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, vm_free);
+    vms->faulty = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, vm_free);
     vms->store = vmstore_open(live_catalog_get_config(live)->state_directory, &vms->fault);
     if (vms->store && !vmstore_load(vms->store, on_loaded, vms, &vms->fault)) {
         g_hash_table_remove_all(vms->table);
+        g_hash_table_remove_all(vms->faulty);
         g_clear_pointer(&vms->store, vmstore_free);
     }
     /* another service has it, and should have the bus, too */
@@ -295,6 +300,7 @@ void vms_free(VMs *vms) {
     live_catalog_set_dependent(vms->live, NULL);
     jobs_free(vms->jobs);
     g_hash_table_unref(vms->table);
+    g_hash_table_unref(vms->faulty);
     digest_cache_free(vms->digests);
     vmstore_free(vms->store);
     g_clear_error(&vms->fault);
@@ -320,7 +326,10 @@ Jobs *vms_get_jobs(const VMs *vms) {
 }
 
 const VM *vms_find(const VMs *vms, uid_t owner, const char *id) {
-    return find_vm(vms, owner, id);
+    g_autofree char *key = make_key(owner, id);
+    const VM *vm = g_hash_table_lookup(vms->table, key);
+
+    return vm ? vm : g_hash_table_lookup(vms->faulty, key);
 }
 
 static int compare_vms(gconstpointer a, gconstpointer b) {
@@ -344,22 +353,27 @@ GPtrArray *vms_list(const VMs *vms) {
     return list;
 }
 
-void vms_get_usage(const VMs *vms, uid_t owner, guint *ret_n, guint64 *ret_size) {
+static void add_usage(GHashTable *table, uid_t owner, guint *n, guint64 *size) {
     GHashTableIter iter;
     gpointer value;
 
-    *ret_n = 0;
-    *ret_size = 0;
-    g_hash_table_iter_init(&iter, vms->table);
+    g_hash_table_iter_init(&iter, table);
     while (g_hash_table_iter_next(&iter, NULL, &value)) {
         const VM *vm = value;
 
         if (vm->owner == owner) {
-            *ret_n += 1;
-            if (!g_uint64_checked_add(ret_size, *ret_size, vm->size))
-                *ret_size = G_MAXUINT64;
+            *n += 1;
+            if (!g_uint64_checked_add(size, *size, vm->size))
+                *size = G_MAXUINT64;
         }
     }
+}
+
+void vms_get_usage(const VMs *vms, uid_t owner, guint *ret_n, guint64 *ret_size) {
+    *ret_n = 0;
+    *ret_size = 0;
+    add_usage(vms->table, owner, ret_n, ret_size);
+    add_usage(vms->faulty, owner, ret_n, ret_size);
 }
 
 /* -- changes ------------------------------------------------------------------------------ */
@@ -391,16 +405,17 @@ static guint set_pin(VM *vm, const Pin *pin) {
 }
 
 void vms_begin(const VMs *vms, VMOp *op) {
-    const VM *vm = find_vm(vms, op->owner, op->id);
+    const VM *vm = vms_find(vms, op->owner, op->id);
 
     op->store = vms->store;
     op->digests = vms->digests;
     op->catalog = catalog_ref((Catalog *)live_catalog_get_catalog(vms->live));
     op->host_features = g_strdupv((GStrv)live_catalog_get_host_features(vms->live));
-    if (vm) {
-        op->pin = pin_ref(vm->pin);
-        op->differences = vm->differences;
-    }
+    if (!vm)
+        return;
+    op->pin = vm->pin ? pin_ref(vm->pin) : NULL;
+    op->fault = g_strdup(vm->fault);
+    op->differences = vm->differences;
 }
 
 void vms_finish(VMs *vms, const VMOp *op, const VMResult *result) {
@@ -409,8 +424,10 @@ void vms_finish(VMs *vms, const VMOp *op, const VMResult *result) {
     gboolean is_new = !vm && result->pin;
     guint properties = 0;
 
-    if (is_new)
-        vm = add_vm(vms, op->new_owner, id, result->pin, result->size);
+    if (is_new) {
+        vm = add_vm(vms->table, op->new_owner, id, result->size);
+        vm->pin = pin_ref(result->pin);
+    }
     if (!vm)
         return;
 
@@ -434,12 +451,16 @@ void vms_finish(VMs *vms, const VMOp *op, const VMResult *result) {
 
 void vms_remove(VMs *vms, uid_t owner, const char *id) {
     g_autofree char *key = make_key(owner, id);
-    VM *vm = find_vm(vms, owner, id);
+    const VM *vm = vms_find(vms, owner, id);
 
     if (!vm)
         return;
-    tell(vms, vm, VM_CHANGE_REMOVED, 0);
-    g_hash_table_remove(vms->table, key);
+    /* one whose record cannot be read was never there for anybody */
+    if (vm->pin)
+        tell(vms, vm, VM_CHANGE_REMOVED, 0);
+    else
+        log_vm_change(vm, VM_CHANGE_REMOVED);
+    g_hash_table_remove(vm->pin ? vms->table : vms->faulty, key);
 }
 
 void vms_rename(VMs *vms, uid_t owner, const char *id, const char *new_id) {

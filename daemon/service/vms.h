@@ -14,6 +14,7 @@ typedef struct VM {
     uid_t owner;
     char *id;
     Pin *pin;
+    char *fault;       /* why the record cannot be read: then PIN is NULL */
     guint64 size;      /* bytes of all its files */
     guint differences; /* VMDifference, or-ed */
     guint n_assessed;  /* how often they were found out */
@@ -65,9 +66,10 @@ gboolean vms_check(const VMs *vms, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 VMStore *vms_get_store(const VMs *vms);
 Jobs *vms_get_jobs(const VMs *vms);
 
-/* NULL where there is none. Good until control returns to the event loop. */
+/* NULL where there is none; its pin is NULL where its record cannot be read. Good until control
+ * returns to the event loop. */
 const VM *vms_find(const VMs *vms, uid_t owner, const char *id);
-/* Of const VM, sorted by owner and id. */
+/* Of const VM with a pin, sorted by owner and id. */
 GPtrArray *vms_list(const VMs *vms) G_GNUC_WARN_UNUSED_RESULT;
 void vms_get_usage(const VMs *vms, uid_t owner, guint *ret_n, guint64 *ret_size);
 

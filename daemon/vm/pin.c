@@ -191,8 +191,10 @@ gboolean pin_equal(const Pin *a, const Pin *b) {
 /* -- reading ----------------------------------------------------------------------------- */
 
 static gboolean bad_record(GError **error, const char *member) {
+    g_autofree char *name = text_make_valid(member);
+
     g_set_error(
-            error, FIRMWARE_ERROR, FIRMWARE_ERROR_IO, "member \"%s\" is missing or wrong", member);
+            error, FIRMWARE_ERROR, FIRMWARE_ERROR_IO, "member \"%s\" is missing or wrong", name);
     return FALSE;
 }
 
@@ -200,12 +202,19 @@ static gboolean holds(JsonNode *node, GType type) {
     return node && JSON_NODE_HOLDS_VALUE(node) && json_node_get_value_type(node) == type;
 }
 
-static gboolean get_string(JsonObject *object, const char *member, char **ret, GError **error) {
-    JsonNode *node = json_object_get_member(object, member);
+/* Every string of a record goes out on the bus: NULL where the bus would refuse it. */
+static const char *get_text(JsonNode *node) {
+    const char *text = holds(node, G_TYPE_STRING) ? json_node_get_string(node) : NULL;
 
-    if (!holds(node, G_TYPE_STRING))
+    return text && text_is_valid(text) ? text : NULL;
+}
+
+static gboolean get_string(JsonObject *object, const char *member, char **ret, GError **error) {
+    const char *text = get_text(json_object_get_member(object, member));
+
+    if (!text)
         return bad_record(error, member);
-    *ret = g_strdup(json_node_get_string(node));
+    *ret = g_strdup(text);
     return TRUE;
 }
 
@@ -231,11 +240,11 @@ static GStrv get_strings(JsonArray *array) {
     g_autoptr(GPtrArray) strings = g_ptr_array_new_with_free_func(g_free);
 
     for (guint i = 0; i < json_array_get_length(array); i++) {
-        JsonNode *node = json_array_get_element(array, i);
+        const char *text = get_text(json_array_get_element(array, i));
 
-        if (!holds(node, G_TYPE_STRING))
+        if (!text)
             return NULL;
-        g_ptr_array_add(strings, g_strdup(json_node_get_string(node)));
+        g_ptr_array_add(strings, g_strdup(text));
     }
     g_ptr_array_add(strings, NULL);
     return (GStrv)g_ptr_array_free(g_steal_pointer(&strings), FALSE);
@@ -243,10 +252,11 @@ static GStrv get_strings(JsonArray *array) {
 
 static gboolean get_requirement(Request *request, const char *key, JsonNode *node, GError **error) {
     g_auto(GStrv) strings = NULL;
+    const char *text = get_text(node);
     RequestValue value = {};
 
-    if (holds(node, G_TYPE_STRING)) {
-        value = (RequestValue){.type = REQUEST_VALUE_STRING, .string = json_node_get_string(node)};
+    if (text) {
+        value = (RequestValue){.type = REQUEST_VALUE_STRING, .string = text};
     } else if (holds(node, G_TYPE_BOOLEAN)) {
         value = (RequestValue){.type = REQUEST_VALUE_BOOLEAN,
                                .boolean = json_node_get_boolean(node)};
@@ -285,10 +295,11 @@ static gboolean get_flash_unit(JsonNode *node, GPtrArray *units) {
 
     for (const FlashKey *key = flash_keys; key->name; key++) {
         JsonNode *value = json_object_get_member(json_node_get_object(node), key->name);
+        const char *text = get_text(value);
         gboolean is_set = FALSE;
 
-        if (holds(value, G_TYPE_STRING))
-            is_set = flash_unit_set_string(unit, key, json_node_get_string(value));
+        if (text)
+            is_set = flash_unit_set_string(unit, key, text);
         else if (holds(value, G_TYPE_BOOLEAN))
             is_set = flash_unit_set_boolean(unit, key, json_node_get_boolean(value));
         else if (holds(value, G_TYPE_INT64))

@@ -8,17 +8,19 @@
 
 /* -- existence and limits ---------------------------------------------------------------- */
 
-gboolean policy_check_exists(const Pin *pin, uid_t owner, const char *id, GError **error) {
+gboolean policy_check_exists(
+        const Pin *pin, const char *fault, uid_t owner, const char *id, GError **error) {
     if (pin)
         return TRUE;
     g_set_error(
-            error, FIRMWARE_ERROR, FIRMWARE_ERROR_NO_SUCH_VM, "uid %u has no VM \"%s\"",
-            (unsigned)owner, id);
+            error, FIRMWARE_ERROR, FIRMWARE_ERROR_NO_SUCH_VM, "uid %u has no VM \"%s\"%s%s",
+            (unsigned)owner, id, fault ? " but a record that cannot be read: " : "",
+            fault ? fault : "");
     return FALSE;
 }
 
 static gboolean check_exists(const VMOp *op, GError **error) {
-    return policy_check_exists(op->pin, op->owner, op->id, error);
+    return policy_check_exists(op->pin, op->fault, op->owner, op->id, error);
 }
 
 static gboolean check_is_new(gboolean exists, uid_t owner, const char *id, GError **error) {
@@ -111,8 +113,15 @@ static gboolean check_choice(const VMOp *op, GError **error) {
 }
 
 static gboolean create(VMOp *op, const PolicyFacts *facts, GError **error) {
-    return check_new_id(op->id, error) && check_limits(op, facts, TRUE, error) &&
-            choose(op, error) && check_choice(op, error);
+    if (op->fault) {
+        g_set_error(
+                error, FIRMWARE_ERROR, FIRMWARE_ERROR_VM_EXISTS,
+                "uid %u has a VM \"%s\" already, whose record cannot be read: %s",
+                (unsigned)op->owner, op->id, op->fault);
+        return FALSE;
+    }
+    return check_is_new(op->pin != NULL, op->owner, op->id, error) && check_new_id(op->id, error) &&
+            check_limits(op, facts, TRUE, error) && choose(op, error) && check_choice(op, error);
 }
 
 /* -- a pin that is there ----------------------------------------------------------------- */
@@ -177,15 +186,13 @@ static gboolean check_pin(VMOp *op, GError **error) {
 gboolean policy_prepare(VMOp *op, const PolicyFacts *facts, GError **error) {
     const char *word = op->request->create;
 
-    if (g_strcmp0(word, "new") == 0 && !check_is_new(op->pin != NULL, op->owner, op->id, error))
-        return FALSE;
-    if (op->pin || g_strcmp0(word, "never") == 0)
+    if (g_strcmp0(word, "new") != 0 && (op->pin || g_strcmp0(word, "never") == 0))
         return check_exists(op, error) && check_pin(op, error);
     return create(op, facts, error);
 }
 
 gboolean policy_import_vm(VMOp *op, const PolicyFacts *facts, GError **error) {
-    return check_is_new(op->pin != NULL, op->owner, op->id, error) && create(op, facts, error);
+    return create(op, facts, error);
 }
 
 gboolean policy_rebind(VMOp *op, const PolicyFacts *facts, GError **error) {
@@ -218,4 +225,8 @@ gboolean policy_replace_nvram(VMOp *op, const PolicyFacts *facts, GError **error
 
 gboolean policy_use(VMOp *op, const PolicyFacts *facts, GError **error) {
     return check_exists(op, error);
+}
+
+gboolean policy_remove(VMOp *op, const PolicyFacts *facts, GError **error) {
+    return op->fault || check_exists(op, error);
 }

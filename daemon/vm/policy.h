@@ -17,8 +17,9 @@ typedef struct PolicyFacts {
     guint64 max_size;
 } PolicyFacts;
 
-/* FIRMWARE_ERROR_NO_SUCH_VM where PIN is NULL. */
-gboolean policy_check_exists(const Pin *pin, uid_t owner, const char *id, GError **error)
+/* FIRMWARE_ERROR_NO_SUCH_VM where PIN is NULL; FAULT: why its record cannot be read, or NULL. */
+gboolean policy_check_exists(
+        const Pin *pin, const char *fault, uid_t owner, const char *id, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
 
 /* One for each rule of the contract. Each sets what of OP is its to decide. Errors:
@@ -39,3 +40,6 @@ gboolean policy_rename(VMOp *op, const PolicyFacts *facts, GError **error)
 gboolean policy_replace_nvram(VMOp *op, const PolicyFacts *facts, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
 gboolean policy_use(VMOp *op, const PolicyFacts *facts, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* A VM whose record cannot be read can be removed, too. */
+gboolean policy_remove(VMOp *op, const PolicyFacts *facts, GError **error)
+        G_GNUC_WARN_UNUSED_RESULT;

@@ -32,6 +32,7 @@ void vm_op_clear(VMOp *op) {
     request_free(op->request);
     file_fd_close(op->source);
     pin_unref(op->pin);
+    g_free(op->fault);
 }
 
 int vm_op_open_image(const VMOp *op, const char *filename, FileFd *ret) {

@@ -40,6 +40,7 @@ typedef struct VMOp {
 
     /* the VM as it is; NULL and 0 for a new one */
     Pin *pin;
+    char *fault; /* why its record cannot be read: then PIN is NULL */
     guint differences;
 
     /* what policy.h decides */

@@ -224,6 +224,31 @@ static void requirements_are_held_against_the_table(void) {
     }
 }
 
+/* Escaped, it is JSON, and no bus carries it. */
+static void strings_are_what_a_bus_carries(void) {
+    static const char *const paths[][2] = {
+            {"architecture", "architecture"},
+            {"machine", "machine"},
+            {"canonical-machine", "canonical-machine"},
+            {"qemu-machine", "qemu-machine"},
+            {"executable-digest", "executable-digest"},
+            {"firmware/name", "name"},
+            {"firmware/path", "path"},
+            {"flash/0/name", "flash"},
+            {"requirements/firmware", "firmware"},
+    };
+    g_autofree char *record = record_of("split");
+
+    for (gsize i = 0; i < G_N_ELEMENTS(paths); i++) {
+        g_autofree char *message = missing_or_wrong(paths[i][1]);
+        g_autofree char *changed = change(record, paths[i][0], "'PLACE'");
+        g_autoptr(GString) text = g_string_new(changed);
+
+        g_assert_cmpuint(g_string_replace(text, "PLACE", "\\uffff", 0), ==, 1);
+        test_assert_no_pin(text->str, text->len, message);
+    }
+}
+
 /* -- versions ---------------------------------------------------------------------------- */
 
 static void records_of_another_version_are_told(void) {
@@ -342,6 +367,7 @@ int main(int argc, char **argv) {
             TEST_CASE(nvram_formats_are_words),
             TEST_CASE(the_document_is_a_descriptor),
             TEST_CASE(requirements_are_held_against_the_table),
+            TEST_CASE(strings_are_what_a_bus_carries),
             TEST_CASE(records_of_another_version_are_told),
             TEST_CASE(unknown_members_are_passed_over),
             TEST_CASE(what_is_no_json_object_is_refused),

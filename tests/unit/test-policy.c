@@ -350,6 +350,25 @@ static void limits_are_those_of_the_new_owner(void) {
     g_assert_true(policy_prepare(&f.op, &facts, NULL));
 }
 
+static void an_id_whose_record_cannot_be_read_can_only_be_removed(void) {
+    g_auto(TestVM) f = fixture();
+
+    f.op.fault = g_strdup("the fault");
+    ask_to_prepare(&f, "q35");
+    assert_refused(&f, policy_prepare, FIRMWARE_ERROR_VM_EXISTS, "the fault");
+    assert_refused(&f, policy_import_vm, FIRMWARE_ERROR_VM_EXISTS, "the fault");
+    assert_refused(&f, policy_use, FIRMWARE_ERROR_NO_SUCH_VM, "the fault");
+    assert_refused(&f, policy_rebind, FIRMWARE_ERROR_NO_SUCH_VM, "the fault");
+    test_vm_set(&f, "create", "new");
+    assert_refused(&f, policy_prepare, FIRMWARE_ERROR_VM_EXISTS, "the fault");
+    ask_to_prepare(&f, "q35");
+    test_vm_set(&f, "create", "never");
+    assert_refused(&f, policy_prepare, FIRMWARE_ERROR_NO_SUCH_VM, "the fault");
+    assert_passes(&f, policy_remove, NULL);
+    g_clear_pointer(&f.op.fault, g_free);
+    assert_refused(&f, policy_remove, FIRMWARE_ERROR_NO_SUCH_VM, "uid");
+}
+
 int main(int argc, char **argv) {
     static const TestCase cases[] = {
             TEST_CASE(a_new_vm_gets_the_first_that_passes),
@@ -365,6 +384,7 @@ int main(int argc, char **argv) {
             TEST_CASE(what_uses_a_vm_needs_one),
             TEST_CASE(a_new_id_can_be_seen),
             TEST_CASE(an_id_is_given_once),
+            TEST_CASE(an_id_whose_record_cannot_be_read_can_only_be_removed),
             TEST_CASE(rebind_begins_with_the_pin),
             TEST_CASE(limits_are_those_of_the_new_owner),
     };
