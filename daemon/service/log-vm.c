@@ -48,6 +48,15 @@ void log_vm_change(const VM *vm, VMChange change) {
                "cannot start: an image is gone from its firmware");
 }
 
+void log_vm_renamed(const VM *vm, const char *old_id) {
+    g_autofree char *owner = g_strdup_printf("%u", (unsigned)vm->owner);
+
+    g_log_structured(
+            G_LOG_DOMAIN, G_LOG_LEVEL_INFO, "MESSAGE_ID", LOG_ID_VM_RENAMED, "VMFIRMWARE_VM_ID",
+            vm->id, "VMFIRMWARE_VM_OLD_ID", old_id, "VMFIRMWARE_VM_OWNER", owner, "MESSAGE",
+            "VM %s of uid %s is renamed to %s", old_id, owner, vm->id);
+}
+
 void log_vm_unreadable(const VM *vm) {
     log_faulty(vm, G_LOG_LEVEL_WARNING, LOG_ID_VM_UNREADABLE, "is left alone");
 }

@@ -43,10 +43,14 @@ static VM *find_vm(const VMs *vms, uid_t owner, const char *id) {
     return g_hash_table_lookup(vms->table, key);
 }
 
-static void tell(VMs *vms, const VM *vm, VMChange change, guint properties) {
-    log_vm_change(vm, change);
+static void notify(const VMs *vms, const VM *vm, VMChange change, guint properties) {
     if (vms->observer.changed)
         vms->observer.changed(vm, change, properties, vms->observer.userdata);
+}
+
+static void tell(VMs *vms, const VM *vm, VMChange change, guint properties) {
+    log_vm_change(vm, change);
+    notify(vms, vm, change, properties);
 }
 
 static VM *add_vm(GHashTable *table, uid_t owner, const char *id, guint64 size) {
@@ -466,14 +470,16 @@ void vms_remove(VMs *vms, uid_t owner, const char *id) {
 void vms_rename(VMs *vms, uid_t owner, const char *id, const char *new_id) {
     g_autofree char *key = make_key(owner, id);
     g_autofree char *owned_key = NULL;
+    g_autofree char *old_id = NULL;
     VM *vm = find_vm(vms, owner, id);
 
     if (!vm)
         return;
-    tell(vms, vm, VM_CHANGE_REMOVED, 0);
+    notify(vms, vm, VM_CHANGE_REMOVED, 0);
     (void)g_hash_table_steal_extended(vms->table, key, (gpointer *)&owned_key, NULL);
-    g_free(vm->id);
+    old_id = g_steal_pointer(&vm->id);
     vm->id = g_strdup(new_id);
     g_hash_table_replace(vms->table, make_key(owner, new_id), vm);
-    tell(vms, vm, VM_CHANGE_ADDED, 0);
+    log_vm_renamed(vm, old_id);
+    notify(vms, vm, VM_CHANGE_ADDED, 0);
 }

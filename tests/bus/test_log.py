@@ -256,7 +256,7 @@ def of(service, *matches):
 
 
 def test_ids_differ():
-    assert len(IDS) == len(set(IDS.values())) == 7
+    assert len(IDS) == len(set(IDS.values())) == 8
 
 
 def test_catalog_in_the_journal(service, journal, start):
@@ -303,8 +303,14 @@ def test_life_of_a_vm_in_the_journal(service, journal, start):
     entry = journal.wait_entry(*mine, f"MESSAGE_ID={IDS['VM_FIRMWARE_GONE']}")
     assert (entry["VMFIRMWARE_NAME"], entry["PRIORITY"]) == ("y", "4")
 
-    vm.remove()
-    journal.wait_entry(*mine, f"MESSAGE_ID={IDS['VM_REMOVED']}")
+    vm.rename("journal:new").remove()
+    new = of(service, "VMFIRMWARE_VM_ID=journal:new", "VMFIRMWARE_VM_OWNER=0")
+    entry = journal.wait_entry(*new, f"MESSAGE_ID={IDS['VM_RENAMED']}")
+    assert entry["VMFIRMWARE_VM_OLD_ID"] == "journal:vm"
+    journal.wait_entry(*new, f"MESSAGE_ID={IDS['VM_REMOVED']}")
+    # a rename is nothing else
+    assert journal.entries(*mine, f"MESSAGE_ID={IDS['VM_REMOVED']}") == []
+    assert journal.entries(*new, f"MESSAGE_ID={IDS['VM_ADDED']}") == []
 
 
 def test_vm_that_cannot_be_read_in_the_journal(service, journal, start):
@@ -359,4 +365,4 @@ def test_each_id_is_in_the_journals_catalog(tmp_path):
         assert subject.startswith("vmfirmwared: "), name
     fields = set(re.findall(r"@(\w+)@", journalctl("--dump-catalog")))
     assert fields == {"VMFIRMWARE_GENERATION", "VMFIRMWARE_PATH", "VMFIRMWARE_NAME",
-                      "VMFIRMWARE_VM_ID", "VMFIRMWARE_VM_OWNER"}
+                      "VMFIRMWARE_VM_ID", "VMFIRMWARE_VM_OLD_ID", "VMFIRMWARE_VM_OWNER"}
