@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/copy.h"
+#include "base/error.h"
 #include "base/privilege.h"
 #include "vm/vmstore-internal.h"
 
@@ -130,29 +130,6 @@ gboolean vmdraft_give(VMDraft *draft, const char *name, const char *final_name, 
     return r >= 0 || draft_failed(draft, error, r, final_name);
 }
 
-/* Where a link is refused: the owner has set a mode that forbids it, or has made too many. */
-static gboolean keep_copy(
-        VMDraft *draft, int vm_dir_fd, const char *name, const char *new_name, GError **error) {
-    g_auto(FileFd) from = FILE_FD_NONE;
-    g_auto(FileFd) to = FILE_FD_NONE;
-    struct stat st;
-    int r;
-
-    r = vmstore_open_owned(vm_dir_fd, name, O_RDONLY, &from);
-    if (r < 0)
-        return draft_failed(draft, error, r, name);
-    if (!vmdraft_create(draft, new_name, &to, error))
-        return FALSE;
-
-    r = fstat(from, &st) < 0 ? -errno : 0;
-    if (r >= 0 && st.st_size > VMSTORE_MAX_FILE_SIZE)
-        r = -EFBIG;
-    if (r >= 0)
-        r = copy_file(from, to, (guint64)st.st_size, (guint64)st.st_size);
-    return r >= 0 ? vmdraft_give(draft, new_name, new_name, error)
-                  : draft_failed(draft, error, r, name);
-}
-
 /* fs.protected_hardlinks allows it for files that the thread may read and write. */
 static int link_file(int dir_fd, const char *name, int new_dir_fd, const char *new_name) {
     PRIVILEGE_SCOPE(scope);
@@ -175,14 +152,18 @@ gboolean vmdraft_keep(
         VMDraft *draft, int vm_dir_fd, const char *name, const char *new_name, GError **error) {
     int r = link_file(vm_dir_fd, name, draft->fd, new_name);
 
+    if (r == -EPERM || r == -EMLINK) {
+        /* A copy would cut off whoever has the file open: a guest may write to it. */
+        g_set_error(
+                error, FIRMWARE_ERROR, FIRMWARE_ERROR_VM_CONFLICT, "%s: it cannot be linked: %s",
+                name, g_strerror(-r));
+        return FALSE;
+    }
+
     /* what the guest wrote last; a file that keeps its name is no worse off than before */
     if (r >= 0 && !g_str_equal(name, new_name))
         r = sync_file(draft->fd, new_name);
-    if (r >= 0 || r == -ENOENT)
-        return TRUE;
-    if (r == -EPERM || r == -EMLINK)
-        return keep_copy(draft, vm_dir_fd, name, new_name, error);
-    return draft_failed(draft, error, r, name);
+    return r >= 0 || r == -ENOENT || draft_failed(draft, error, r, name);
 }
 
 gboolean vmdraft_write_pin(VMDraft *draft, const Pin *pin, GError **error) {
@@ -209,21 +190,12 @@ gboolean vmdraft_write_pin(VMDraft *draft, const Pin *pin, GError **error) {
     return r == 0 || draft_failed(draft, error, r, VMSTORE_PIN_NAME);
 }
 
-/* A VM that is kept has its lock file, lease and all; a new one gets one. */
-static int finish_directory(const VMDraft *draft) {
-    g_auto(FileFd) lock = FILE_FD_NONE;
-
-    lock = openat(draft->fd, VMSTORE_LOCK_NAME, O_RDONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (lock < 0 || fsync(lock) < 0 || fsync(draft->fd) < 0)
-        return -errno;
-    return 0;
-}
-
 static gboolean publish(VMDraft *draft, const char *id, unsigned flags, GError **error) {
     PRIVILEGE_SCOPE(scope);
     int r;
 
-    r = finish_directory(draft);
+    /* a VM that is kept has its lock file, lease and all; a new one gets one */
+    r = vmstore_make_lock(draft->fd);
     if (r >= 0 && renameat2(draft->owner, draft->name, draft->owner, id, flags) < 0)
         r = -errno;
     if (r == -EEXIST)
@@ -233,8 +205,9 @@ static gboolean publish(VMDraft *draft, const char *id, unsigned flags, GError *
 
     if (fsync(draft->owner) < 0) {
         r = -errno;
-        /* The way back, for a change that may not last is none. Where that fails as well, the
-         * draft's name may hold the VM as it was: it stays for whoever mends the disk. */
+        /* Undo the change, for it may not last. Where that fails as well, the draft's name may hold
+         * the VM as it was. It stays until the next start, which sweeps it once all records of the
+         * owner can be read: what has the id then was synced as a whole. */
         if (renameat2(draft->owner, id, draft->owner, draft->name, flags) < 0)
             g_clear_pointer(&draft->name, g_free);
         return draft_failed(draft, error, r, id);

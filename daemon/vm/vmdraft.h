@@ -25,7 +25,9 @@ void vmdraft_discard(VMDraft *draft, const char *name);
 /* Gives a finished file of the draft to the owner, under its name, and syncs it. */
 gboolean vmdraft_give(VMDraft *draft, const char *name, const char *final_name, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
-/* Takes a file over from the VM as it is now. Nothing where the VM has none of the name. */
+/* Links a file of the VM as it is now. Nothing where the VM has none of the name. Also:
+ * FIRMWARE_ERROR_VM_CONFLICT, it cannot be linked: it is a directory, its owner has set a mode that
+ * forbids it, or it has too many links. */
 gboolean vmdraft_keep(
         VMDraft *draft, int vm_dir_fd, const char *name, const char *new_name, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;

@@ -23,6 +23,8 @@ int vmstore_open_directory(int dir_fd, const char *name, FileFd *ret);
 int vmstore_open_owner(const VMStore *store, uid_t uid, gboolean make, FileFd *ret);
 /* A VM's directory, which is flat; what cannot be removed stays. */
 void vmstore_remove_tree(int dir_fd, const char *name);
+/* The lock file where there is none, and syncs the directory. */
+int vmstore_make_lock(int dir_fd);
 char *vmstore_make_draft_name(void) G_GNUC_WARN_UNUSED_RESULT;
 
 gboolean vmstore_failed(GError **error, int r, const char *format, ...) G_GNUC_PRINTF(3, 4);

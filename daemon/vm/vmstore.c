@@ -103,14 +103,36 @@ int vmstore_open_owner(const VMStore *store, uid_t uid, gboolean make, FileFd *r
 
 /* -- the store --------------------------------------------------------------------------- */
 
+/* Makes PATH with its parents, so that they outlast a power failure. */
+static int make_with_parents(const char *path) {
+    g_autofree char *parent = g_path_get_dirname(path);
+    g_auto(FileFd) fd = FILE_FD_NONE;
+    int r;
+
+    if (mkdir(path, VMSTORE_DIRECTORY_MODE) < 0) {
+        if (errno == EEXIST)
+            return 0;
+        if (errno != ENOENT)
+            return -errno;
+        r = make_with_parents(parent);
+        if (r < 0)
+            return r;
+        if (mkdir(path, VMSTORE_DIRECTORY_MODE) < 0)
+            return errno == EEXIST ? 0 : -errno;
+    }
+    fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return fd < 0 || fsync(fd) < 0 ? -errno : 0;
+}
+
 static int open_store(VMStore *store) {
     PRIVILEGE_SCOPE(scope);
     g_auto(FileFd) state = FILE_FD_NONE;
     gboolean is_new = !g_file_test(store->directory, G_FILE_TEST_EXISTS);
     int r;
 
-    if (g_mkdir_with_parents(store->directory, VMSTORE_DIRECTORY_MODE) < 0)
-        return -errno;
+    r = make_with_parents(store->directory);
+    if (r < 0)
+        return r;
     state = open(store->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (state < 0)
         return -errno;
@@ -225,13 +247,6 @@ static Pin *load_pin(int owner_fd, const char *id, GError **error) {
     return vmstore_read_pin(dir, error);
 }
 
-static void load_vm(int owner_fd, uid_t uid, const char *id, VMVisit visit, gpointer userdata) {
-    g_autoptr(GError) error = NULL;
-    g_autoptr(Pin) pin = load_pin(owner_fd, id, &error);
-
-    visit(uid, id, pin, error ? error->message : NULL, userdata);
-}
-
 /* Calls EACH with every entry but "." and "..", in no order. */
 static int visit_entries(
         int dir_fd, void (*each)(int dir_fd, const char *name, gpointer userdata),
@@ -263,15 +278,24 @@ typedef struct Loading {
     VMVisit visit;
     gpointer userdata;
     uid_t uid;
+    gboolean is_faulty; /* a record of the owner cannot be read */
 } Loading;
 
-static void load_entry(int owner_fd, const char *name, gpointer userdata) {
-    const Loading *loading = userdata;
+static void load_vm(int owner_fd, const char *name, gpointer userdata) {
+    Loading *loading = userdata;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Pin) pin = NULL;
 
+    if (!vmstore_is_id(name))
+        return;
+    pin = load_pin(owner_fd, name, &error);
+    loading->is_faulty |= pin == NULL;
+    loading->visit(loading->uid, name, pin, error ? error->message : NULL, loading->userdata);
+}
+
+static void sweep(int owner_fd, const char *name, gpointer userdata) {
     if (g_str_has_prefix(name, VMSTORE_DRAFT_PREFIX))
         vmstore_remove_tree(owner_fd, name);
-    else if (vmstore_is_id(name))
-        load_vm(owner_fd, loading->uid, name, loading->visit, loading->userdata);
 }
 
 static void load_owner(int vms_fd, const char *name, gpointer userdata) {
@@ -284,7 +308,8 @@ static void load_owner(int vms_fd, const char *name, gpointer userdata) {
         return;
 
     loading.uid = (uid_t)uid;
-    (void)visit_entries(owner, load_entry, &loading);
+    if (visit_entries(owner, load_vm, &loading) >= 0 && !loading.is_faulty)
+        (void)visit_entries(owner, sweep, NULL);
 }
 
 gboolean vmstore_load(VMStore *store, VMVisit visit, gpointer userdata, GError **error) {
@@ -320,6 +345,14 @@ guint64 vmstore_get_size(int dir_fd) {
     return size;
 }
 
+int vmstore_make_lock(int dir_fd) {
+    PRIVILEGE_SCOPE(scope);
+    g_auto(FileFd) lock = FILE_FD_NONE;
+
+    lock = openat(dir_fd, VMSTORE_LOCK_NAME, O_RDONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    return lock < 0 || fsync(lock) < 0 || fsync(dir_fd) < 0 ? -errno : 0;
+}
+
 static int take_lock(VMStore *store, int dir_fd, FileFd *ret) {
     G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&store->lease_mutex);
     g_auto(FileFd) fd = FILE_FD_NONE;
@@ -340,6 +373,12 @@ static int take_lock(VMStore *store, int dir_fd, FileFd *ret) {
 
 gboolean vmstore_lease(VMStore *store, const char *id, int dir_fd, FileFd *ret, GError **error) {
     int r = take_lock(store, dir_fd, ret);
+
+    if (r == -ENOENT) {
+        r = vmstore_make_lock(dir_fd);
+        if (r >= 0)
+            r = take_lock(store, dir_fd, ret);
+    }
 
     /* a child of the service, such as a conversion, has a copy of all descriptors until it executes */
     for (int i = 0; r == -EWOULDBLOCK && i < LEASE_ATTEMPTS; i++) {

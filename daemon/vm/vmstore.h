@@ -20,15 +20,14 @@
  * Directories are mode 0711: whoever knows a path may pass, nobody may list. A change is built
  * aside and published by one rename: a new VM by RENAME_NOREPLACE, a changed one by
  * RENAME_EXCHANGE. Everything is synced before and after. What a crash leaves behind begins with a
- * dot, and is swept when the store is opened.
+ * dot. It is swept when the store is loaded, unless a record of the same owner cannot be read: then it
+ * may be all that is left of a VM.
  *
  * All functions wait for the disk. Two calls for one owner must not run at the same time.
  * Error of all: FIRMWARE_ERROR_IO with the path and the system's word for it.
  */
 
 #define VMSTORE_MAX_ID 200 /* bytes */
-#define VMSTORE_MAX_FILE_SIZE \
-    (300 * 1024 * 1024) /* bytes of a file of the owner's that is copied */
 
 typedef struct VMStore VMStore;
 
@@ -69,8 +68,9 @@ int vmstore_open_owned(int dir_fd, const char *name, int flags, FileFd *ret)
 /* Bytes of all files of the VM, holes counted. */
 guint64 vmstore_get_size(int dir_fd);
 
-/* Waits up to 20 ms. A read-only descriptor of the VM's lock file with the lease on it: it lasts while any copy of the
- * descriptor is open. FIRMWARE_ERROR_NVRAM_IN_USE: somebody has it. */
+/* Waits up to 20 ms. A read-only descriptor of the VM's lock file with the lease on it, which lasts
+ * while any copy of the descriptor is open. Makes the file again where it is missing.
+ * FIRMWARE_ERROR_NVRAM_IN_USE: somebody has the lease. */
 gboolean vmstore_lease(VMStore *store, const char *id, int dir_fd, FileFd *ret, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
 

@@ -306,3 +306,17 @@ def check_disk_died(world, case):
 def test_disk_dies_at_each_call(world, operation):
     """Neither can be put back what was changed: it is as before or as after all the same."""
     run_cases(world, operation, "EIO", check_disk_died)
+
+
+def test_parents_of_a_new_state_directory_are_synced(bus, tmp_path):
+    trace, state = tmp_path / "trace", tmp_path / "a" / "b" / "state"
+    daemon = Daemon(bus, str(tmp_path), search_path=[tmp_path], arguments=[f"--state-directory={state}"],
+                    wrapper=["strace", "-D", "-f", "-y", "-e", "trace=mkdir,fsync", "-o", str(trace)])
+    daemon.wait_ready()
+    daemon.stop()
+    lines = trace.read_text(encoding="utf-8").splitlines()
+    for directory in (state, state.parent, state.parent.parent):
+        made = next(index for index, line in enumerate(lines)
+                    if f'mkdir("{directory}"' in line and line.endswith(" = 0"))
+        assert any("fsync(" in line and f"<{directory.parent}>" in line
+                   for line in lines[made:]), directory

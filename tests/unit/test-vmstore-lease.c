@@ -142,18 +142,28 @@ static void looking_never_stops_a_lease(void) {
 
 static void a_lock_that_cannot_be_used_is_told(void) {
     g_auto(OneVM) f = test_one_vm();
-    g_autoptr(GError) missing = NULL;
     g_autoptr(GError) link = NULL;
     FileFd fd = FILE_FD_NONE;
 
     g_assert_no_errno(unlinkat(f.vm, "lock", 0));
-    g_assert_false(vmstore_lease(f.store, "a", f.vm, &fd, &missing));
-    g_assert_error(missing, FIRMWARE_ERROR, FIRMWARE_ERROR_IO);
-    g_assert_false(vmstore_is_leased(f.store, f.vm));
     g_assert_no_errno(symlinkat("nvram.raw", f.vm, "lock"));
     g_assert_false(vmstore_lease(f.store, "a", f.vm, &fd, &link));
     g_assert_error(link, FIRMWARE_ERROR, FIRMWARE_ERROR_IO);
     g_assert_cmpint(fd, ==, FILE_FD_NONE);
+}
+
+static void a_lock_that_is_gone_is_made_again(void) {
+    g_auto(OneVM) f = test_one_vm();
+    g_auto(FileFd) lease = FILE_FD_NONE;
+    g_autofree char *path = vmstore_path(f.store, test_owner(), "a", "lock");
+
+    g_assert_no_errno(unlinkat(f.vm, "lock", 0));
+    /* looking makes no file */
+    g_assert_false(vmstore_is_leased(f.store, f.vm));
+    test_assert_entries(f.store, "a", "nvram.raw, pin.json");
+    lease = take_lease(&f);
+    assert_in_use(&f);
+    test_assert_mode(path, S_IFREG | 0600);
 }
 
 /* -- an owner's files -------------------------------------------------------------------- */
@@ -260,6 +270,7 @@ int main(int argc, char **argv) {
             TEST_CASE(each_vm_has_a_lease),
             TEST_CASE(looking_never_stops_a_lease),
             TEST_CASE(a_lock_that_cannot_be_used_is_told),
+            TEST_CASE(a_lock_that_is_gone_is_made_again),
             TEST_CASE(regular_files_are_opened),
             TEST_CASE(links_are_not_followed),
             TEST_CASE(what_is_no_file_is_not_opened),

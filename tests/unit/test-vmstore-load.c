@@ -107,16 +107,35 @@ static void what_a_crash_left_is_swept(void) {
 static void a_draft_that_was_published_is_not_swept(void) {
     g_autoptr(TestDir) dir = test_dir_new();
     g_autoptr(VMStore) store = test_store(dir);
+    g_auto(FileFd) vm = FILE_FD_NONE;
     g_autoptr(VMDraft) draft = NULL;
 
     test_make_vm(store, "a", "x");
+    vm = test_open_vm(store, "a");
     draft = test_draft(store);
     test_draft_give(draft, "n", "nvram.raw", "new");
+    g_assert_true(vmdraft_keep(draft, vm, "pin.json", "pin.json", NULL));
     g_assert_true(vmdraft_replace(draft, "a", NULL));
     /* killed here: what the VM was is still there, under the draft's name */
-    assert_loaded(store, "@ a pin.json: No such file or directory");
+    assert_loaded(store, "@ a split");
     test_assert_entries(store, NULL, "a");
     test_assert_content(store, "a", "nvram.raw", "new");
+}
+
+/* It may hold what is under its id no more. */
+static void nothing_is_swept_beside_a_record_that_cannot_be_read(void) {
+    g_autoptr(TestDir) dir = test_dir_new();
+    g_autoptr(VMStore) store = test_store(dir);
+    g_autofree char *draft = NULL;
+
+    test_make_vm(store, "a", "x");
+    overwrite(store, "a", "pin.json", "");
+    draft = make_vm_directory(store, ".new-0");
+    assert_loaded(store, "@ a empty");
+    test_assert_entries(store, NULL, ".new-0, a");
+    g_assert_true(vmstore_remove(store, test_owner(), "a", NULL));
+    assert_loaded(store, "");
+    test_assert_entries(store, NULL, "");
 }
 
 /* -- records that cannot be read --------------------------------------------------------- */
@@ -204,6 +223,7 @@ int main(int argc, char **argv) {
             TEST_CASE(vms_of_all_owners_are_told),
             TEST_CASE(what_a_crash_left_is_swept),
             TEST_CASE(a_draft_that_was_published_is_not_swept),
+            TEST_CASE(nothing_is_swept_beside_a_record_that_cannot_be_read),
             TEST_CASE(broken_records_are_told_and_touch_no_other),
             TEST_CASE(a_record_is_a_file),
             TEST_CASE(other_files_are_passed_over),
