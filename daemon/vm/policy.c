@@ -63,13 +63,13 @@ static gboolean check_limits(VMOp *op, const PolicyFacts *facts, gboolean is_new
 
 /* -- a choice to be made ----------------------------------------------------------------- */
 
-/* Takes RESOLUTION. The path of its NVRAM makes no difference. */
-static gboolean check_render(const VMOp *op, Resolution *resolution, GError **error) {
-    g_autoptr(Resolution) trial = resolution;
+gboolean policy_check_render(const VMOp *op, const Resolution *resolution, GError **error) {
+    g_autoptr(Resolution) trial = NULL;
     g_autofree char *xml = NULL;
 
     if (!(op->request->render & REQUEST_RENDER_LIBVIRT))
         return TRUE;
+    trial = resolution_copy(resolution);
     if (descriptor_keeps_variables(trial->descriptor))
         resolution_set_nvram(trial, "/nvram", NULL);
     xml = render_libvirt(trial, error);
@@ -78,6 +78,7 @@ static gboolean check_render(const VMOp *op, Resolution *resolution, GError **er
 
 static gboolean choose(VMOp *op, GError **error) {
     const Request *request = op->request;
+    g_autoptr(Resolution) resolution = NULL;
     SelectionInput input;
 
     op->machine =
@@ -87,7 +88,10 @@ static gboolean choose(VMOp *op, GError **error) {
                              .machine = op->machine,
                              .host_features = (const char *const *)op->host_features};
     op->file = selection_choose(&input, error);
-    return op->file && check_render(op, resolution_new(op->file, &op->machine, request), error);
+    if (!op->file)
+        return FALSE;
+    resolution = resolution_new(op->file, &op->machine, request);
+    return policy_check_render(op, resolution, error);
 }
 
 /* The chosen firmware can be kept with the NVRAM that is asked for or was sent. */
@@ -178,7 +182,7 @@ static gboolean check_pin(VMOp *op, GError **error) {
                 "it does not satisfy the requirements (%s)", (const char *)reasons->pdata[0]);
         return conflict(op, first, error);
     }
-    return check_render(op, resolution_copy(pinned), error);
+    return policy_check_render(op, pinned, error);
 }
 
 /* -- the rules --------------------------------------------------------------------------- */

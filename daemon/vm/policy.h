@@ -22,6 +22,11 @@ gboolean policy_check_exists(
         const Pin *pin, const char *fault, uid_t owner, const char *id, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
 
+/* The answer can be rendered as OP asks for; the path of its NVRAM makes no difference. Errors: those
+ * of render_libvirt(). */
+gboolean policy_check_render(const VMOp *op, const Resolution *resolution, GError **error)
+        G_GNUC_WARN_UNUSED_RESULT;
+
 /* One for each rule of the contract. Each sets what of OP is its to decide. Errors:
  * FIRMWARE_ERROR_NO_SUCH_VM, _VM_EXISTS, _LIMITS_EXCEEDED; _VM_CONFLICT (the pin is another than
  * asked for); _NO_MATCHING_FIRMWARE; _INVALID_ARGS (the firmware cannot be kept as asked for);

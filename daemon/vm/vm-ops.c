@@ -8,6 +8,7 @@
 #include "core/flash.h"
 #include "vm/new-pin.h"
 #include "vm/nvram.h"
+#include "vm/policy.h"
 #include "vm/vm-assess.h"
 #include "vm/vmdraft.h"
 
@@ -239,8 +240,9 @@ gboolean vm_op_prepare(const VMOp *op, VMResult *result, GError **error) {
         return FALSE;
     }
 
-    /* a call that is refused changes nothing */
-    return (!op->request->lease || take_lease(op, result, error)) &&
+    /* a call that is refused changes nothing; another firmware may stand in for the pinned one */
+    return policy_check_render(op, result->resolution, error) &&
+            (!op->request->lease || take_lease(op, result, error)) &&
             record_machine(op, result, error);
 }
 

