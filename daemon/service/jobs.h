@@ -18,8 +18,8 @@
 typedef struct Jobs Jobs;
 
 typedef struct JobFunctions {
-    /* On the loop, when all earlier jobs of its owners are done. FALSE: there is nothing to run, and
-     * the job is over. */
+    /* On the loop, when all earlier jobs of its owners are done. FALSE: there is nothing to run,
+     * and the job is over. */
     gboolean (*start)(gpointer data);
     void (*run)(gpointer data);  /* on a thread */
     void (*done)(gpointer data); /* on the loop */
@@ -34,6 +34,7 @@ Jobs *jobs_new(sd_event *event) G_GNUC_WARN_UNUSED_RESULT;
 void jobs_free(Jobs *jobs);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Jobs, jobs_free)
 
-/* OTHER is a second owner whose files the job touches, or OWNER again: the job waits for the earlier
- * jobs of both, and the later ones of both wait for it. START is not called before this returns. */
+/* OTHER is a second owner whose files the job touches, or OWNER again: the job waits for the
+ * earlier jobs of both, and the later ones of both wait for it. START is not called before this
+ * returns. */
 void jobs_add(Jobs *jobs, uid_t owner, uid_t other, const JobFunctions *functions, gpointer data);

@@ -4,8 +4,8 @@
 #include <glib.h>
 
 /*
- * SHA-256 of image files, remembered while a file is what it was (device, inode, size, mtime,
- * ctime). For all threads.
+ * Caches the SHA-256 of image files. An entry is valid while the file's device, inode, size, mtime
+ * and ctime are the same. Thread-safe.
  */
 
 #define DIGEST_CACHE_MAX_FILES 1024
@@ -16,7 +16,7 @@ DigestCache *digest_cache_new(void) G_GNUC_WARN_UNUSED_RESULT;
 void digest_cache_free(DigestCache *cache);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(DigestCache, digest_cache_free)
 
-/* Reads the whole file where it is not remembered, or has changed just now. Returns 0 or a negative
- * errno. */
+/* The digest of FD, which is open on PATH. Reads the whole file where the cache has no valid entry;
+ * adds one unless the stamp is too young to be trusted. Returns 0 or a negative errno. */
 int digest_cache_get(DigestCache *cache, const char *path, int fd, char **ret)
         G_GNUC_WARN_UNUSED_RESULT;

@@ -20,7 +20,7 @@ static char *find_nvram_format(const VMOp *op) {
                                                        : descriptor->nvram_template.format);
 }
 
-/* The digest of an image of the catalog, if it is still what the catalog says. */
+/* The digest of an image of the catalog; an error where the image has changed since it was read. */
 static gboolean read_digest(
         const VMOp *op, const DescriptorImage *image, const ImageInfo *info, char **ret,
         GError **error) {

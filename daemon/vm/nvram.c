@@ -10,7 +10,7 @@
 #include "base/error.h"
 #include "core/flash.h"
 
-/* Scratch files of a draft; they are gone before it is published. */
+/* Scratch files in a staging directory. They are removed before it is published. */
 #define SCRATCH_IN ".in"
 #define SCRATCH_RAW ".raw"
 #define SCRATCH_OUT ".out"
@@ -45,7 +45,7 @@ static gboolean mismatch(GError **error, const char *what, const char *why) {
     return FALSE;
 }
 
-/* Is it what it is said to be, and of a size that fits? */
+/* Checks the format, and the size against the pin. */
 static gboolean check_source(
         const Pin *pin, const NVRAMSource *source, ImageInfo *ret_info, GError **error) {
     guint64 size;
@@ -134,7 +134,8 @@ static gboolean convert(
     return TRUE;
 }
 
-/* By way of a raw scratch copy, which can be extended. *RET_NAME is the scratch file it ends in. */
+/* Converts by way of a raw scratch copy, which can be extended. *RET_NAME: the scratch file with
+ * the result. */
 static gboolean make_converted(
         VMDraft *draft, const Pin *pin, const NVRAMSource *source, guint64 file_size,
         const char **ret_name, GError **error) {
@@ -186,7 +187,7 @@ gboolean nvram_make(
         return FALSE;
     if (fstat(source->fd, &st) < 0)
         return io_failed(error, source->what, -errno);
-    /* a file that can still grow is read no further than it was looked at */
+    /* The file may still grow: read no further than the size that was checked. */
     file_size = source->format == IMAGE_FORMAT_RAW ? info.size : (guint64)st.st_size;
     if (file_size > MIN(NVRAM_MAX_FILE_SIZE, max_file_size(pin)))
         return mismatch(error, source->what, "larger than its content needs");

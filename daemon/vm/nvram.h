@@ -5,31 +5,31 @@
 #include "vm/vmdraft.h"
 
 /*
- * NVRAM files: made in a draft from a template or from what a caller sent, converted and extended
- * where that is asked for. On a job's thread.
+ * Creates NVRAM files in a staging directory: copies, converts and extends a template or a caller's
+ * file. Waits for the disk and for qemu-img: for worker threads.
  */
 
-/* Bytes of a file that is read; what a caller may send at the most. */
+/* Bytes. The largest file that is read, also of a caller. */
 #define NVRAM_MAX_FILE_SIZE (256 * 1024 * 1024)
 
-/* Bytes that a qcow2 may take beyond what the guest sees, for its tables. */
+/* Bytes. The tables of a qcow2 may take that much beyond the guest-visible size. */
 #define NVRAM_MAX_METADATA_SIZE (16 * 1024 * 1024)
 
-/* Where the bytes come from. */
+/* The source of the bytes. */
 typedef struct NVRAMSource {
     int fd;
     ImageFormat format;
     gboolean may_be_shorter; /* it is extended to the size of the flash */
-    const char *what;        /* for errors: a path, or what the caller calls it */
+    const char *what;        /* its name in errors: a path, or the key of the call */
 } NVRAMSource;
 
-/* Makes the NVRAM of PIN in DRAFT and gives it to the owner. Errors: FIRMWARE_ERROR_NVRAM_MISMATCH
- * (format or size), _IMAGE_UNUSABLE, _LIMITS_EXCEEDED (more than MAX_SIZE bytes, 0: no limit),
- * _NOT_SUPPORTED (no qemu-img), _IO. */
+/* Creates the NVRAM of PIN in DRAFT and gives it to the owner. MAX_SIZE: bytes, 0: no limit.
+ * Errors: FIRMWARE_ERROR_NVRAM_MISMATCH (format or size), _IMAGE_UNUSABLE (it names another file),
+ * _LIMITS_EXCEEDED (it needs more than MAX_SIZE), _NOT_SUPPORTED (no qemu-img), _IO. */
 gboolean nvram_make(
         VMDraft *draft, const Pin *pin, const NVRAMSource *source, guint64 max_size, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
 
-/* A memfd sealed against writing and shrinking, of at most 256 MiB: what a caller may send. Anything
- * else could wait for ever when it is read. FIRMWARE_ERROR_INVALID_ARGS, naming KEY. */
+/* Accepts a memfd of at most 256 MiB with F_SEAL_WRITE and F_SEAL_SHRINK: reading another file of a
+ * caller may block for ever. Error: FIRMWARE_ERROR_INVALID_ARGS, naming KEY. */
 gboolean nvram_check_memfd(const char *key, int fd, GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -139,7 +139,7 @@ static void add_firmware(JsonBuilder *builder, const Resolution *resolution) {
     begin_object(builder, "firmware");
     add_string(builder, "name", resolution->name);
     add_string(builder, "path", resolution->path);
-    /* the descriptor as it was, whole: it holds all that is not computed */
+    /* The whole descriptor: every value of a resolution that is not computed comes from it. */
     add_string(builder, "document", document);
     json_builder_end_object(builder);
 }
@@ -202,7 +202,8 @@ static gboolean holds(JsonNode *node, GType type) {
     return node && JSON_NODE_HOLDS_VALUE(node) && json_node_get_value_type(node) == type;
 }
 
-/* Every string of a record goes out on the bus: NULL where the bus would refuse it. */
+/* NULL where NODE is no string, or one that the bus rejects: every string of a record goes
+ * there. */
 static const char *get_text(JsonNode *node) {
     const char *text = holds(node, G_TYPE_STRING) ? json_node_get_string(node) : NULL;
 
@@ -312,8 +313,8 @@ static gboolean get_flash_unit(JsonNode *node, GPtrArray *units) {
     return TRUE;
 }
 
-/* The VM's own, which the record does not name, or a file that parse has checked: QEMU is told to open
- * it. */
+/* QEMU opens the file of each unit: it must be the VM's own, which a record leaves empty, or the
+ * image of the descriptor, which parse has checked. */
 static gboolean has_checked_file(const FlashUnit *unit, const Descriptor *descriptor) {
     return unit->filename[0] == '\0' ||
             g_str_equal(unit->filename, descriptor->executable.filename);

@@ -4,46 +4,46 @@
 #include "core/resolution.h"
 
 /*
- * A choice that stays: what a VM got when it was first prepared, with everything that an answer
- * needs, so that it is the same whatever has been installed since. An immutable value, and its
- * record: JSON, versioned.
+ * A pin records which firmware a VM got when it was first prepared, with every value that an answer
+ * needs: later answers do not depend on the descriptors that are installed then. An immutable,
+ * reference-counted value, and its record, versioned JSON.
  */
 
-/* Bytes. The descriptor in it has 64 KiB at the most, the requirements 5 times 64 strings of 255
- * bytes; JSON writes a byte with up to 6. */
+/* Bytes of a record. It holds a descriptor of at most 64 KiB and 5 requirements of at most 64
+ * strings of 255 bytes; JSON takes up to 6 bytes for one. */
 #define PIN_MAX_SIZE (1024 * 1024)
 
 typedef struct Pin {
     guint64 created;        /* µs since the epoch */
     char *machine;          /* as asked */
-    char *canonical;        /* what the descriptor's globs were held against */
+    char *canonical;        /* the type that matched the descriptor's globs */
     Request *request;       /* the requirements */
     Resolution *resolution; /* without the VM's own file name */
 
     /* SHA-256 in hexadecimal; "" where there is no such image */
     char *executable_digest;
     char *template_digest;
-    gboolean has_own_template; /* the caller's, which only he has */
+    gboolean has_own_template; /* the caller sent it, and keeps it */
 
     gboolean has_nvram;
     ImageFormat nvram_format;
     guint64 nvram_size; /* bytes that the guest sees; 0 for JSON */
 } Pin;
 
-/* Takes the strings, the request and the resolution that are set in TEMPLATE. */
+/* Takes ownership of the strings, the request and the resolution in VALUES. */
 Pin *pin_new(const Pin *values) G_GNUC_WARN_UNUSED_RESULT;
 Pin *pin_ref(const Pin *pin);
 void pin_unref(const Pin *pin);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Pin, pin_unref)
 
-/* Another machine type, or another time of creation; all else is the same. */
+/* Copies with another machine type, or another time of creation. */
 Pin *pin_with_machine(const Pin *pin, const Machine *machine, const char *asked)
         G_GNUC_WARN_UNUSED_RESULT;
 Pin *pin_with_created(const Pin *pin, guint64 created) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Both have the same record. */
+/* TRUE where both have the same record. */
 gboolean pin_equal(const Pin *a, const Pin *b);
 
 char *pin_to_json(const Pin *pin) G_GNUC_WARN_UNUSED_RESULT;
-/* Error: FIRMWARE_ERROR_IO with what is wrong with the record. */
+/* Error: FIRMWARE_ERROR_IO, naming the faulty member. */
 Pin *pin_from_json(GBytes *json, GError **error) G_GNUC_WARN_UNUSED_RESULT;

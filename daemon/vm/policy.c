@@ -61,7 +61,7 @@ static gboolean check_limits(VMOp *op, const PolicyFacts *facts, gboolean is_new
     return TRUE;
 }
 
-/* -- a choice to be made ----------------------------------------------------------------- */
+/* -- choosing firmware ----------------------------------------------------------------- */
 
 gboolean policy_check_render(const VMOp *op, const Resolution *resolution, GError **error) {
     g_autoptr(Resolution) trial = NULL;
@@ -94,7 +94,7 @@ static gboolean choose(VMOp *op, GError **error) {
     return policy_check_render(op, resolution, error);
 }
 
-/* The chosen firmware can be kept with the NVRAM that is asked for or was sent. */
+/* Checks the chosen firmware against the NVRAM format and the NVRAM of the call. */
 static gboolean check_choice(const VMOp *op, GError **error) {
     const Descriptor *descriptor = op->file->descriptor;
     gboolean has_store = descriptor->device == FIRMWARE_DEVICE_MEMORY;
@@ -128,7 +128,7 @@ static gboolean create(VMOp *op, const PolicyFacts *facts, GError **error) {
             check_limits(op, facts, TRUE, error) && choose(op, error) && check_choice(op, error);
 }
 
-/* -- a pin that is there ----------------------------------------------------------------- */
+/* -- checking a pin ----------------------------------------------------------------- */
 
 static gboolean conflict(const VMOp *op, const char *what, GError **error) {
     g_set_error(
@@ -137,7 +137,7 @@ static gboolean conflict(const VMOp *op, const char *what, GError **error) {
     return FALSE;
 }
 
-/* KEY is PINNED, and ASKED was asked for. */
+/* The pin has the value PINNED for KEY, the call ASKED. */
 static gboolean differs(
         const VMOp *op, const char *key, const char *pinned, const char *asked, GError **error) {
     g_autofree char *what = g_strdup_printf("its %s is %s, not %s", key, pinned, asked);
@@ -162,7 +162,7 @@ static gboolean check_machine(VMOp *op, GError **error) {
     return differs(op, "machine", op->pin->machine, request->machine, error);
 }
 
-/* A template of the caller's own is ignored once the VM exists. */
+/* Ignores nvram-template: it is for a new VM alone. */
 static gboolean check_pin(VMOp *op, GError **error) {
     g_autoptr(GPtrArray) reasons = g_ptr_array_new_with_free_func(g_free);
     const Resolution *pinned = op->pin->resolution;
@@ -208,7 +208,7 @@ gboolean policy_rebind(VMOp *op, const PolicyFacts *facts, GError **error) {
     request->architecture = g_strdup(op->pin->resolution->architecture);
     if (!request->machine)
         request->machine = g_strdup(op->pin->machine);
-    /* the NVRAM stays in its format where the new firmware has it in flash, too */
+    /* Keep the format of an NVRAM in flash. */
     if (op->pin->has_nvram && op->pin->nvram_format != IMAGE_FORMAT_JSON)
         request->nvram_format = g_strdup(image_format_to_string(op->pin->nvram_format));
     return choose(op, error);

@@ -4,10 +4,11 @@
 #include "vm/vm-op.h"
 
 /*
- * What an operation on a VM may do, decided before anything is changed: pure, without I/O.
+ * Decides what an operation on a VM may do, and which firmware it gets, before anything changes.
+ * Pure functions without I/O.
  */
 
-/* What the table of VMs and the configuration say when the operation begins. */
+/* The state of the service when the operation starts. */
 typedef struct PolicyFacts {
     gboolean is_new_id_taken; /* OP->new_owner has a VM OP->new_id */
     /* Of OP->new_owner. NULL: the caller is not limited. */
@@ -22,15 +23,15 @@ gboolean policy_check_exists(
         const Pin *pin, const char *fault, uid_t owner, const char *id, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
 
-/* The answer can be rendered as OP asks for; the path of its NVRAM makes no difference. Errors: those
- * of render_libvirt(). */
+/* The answer can be rendered as OP asks for; the path of its NVRAM makes no difference. Errors:
+ * those of render_libvirt(). */
 gboolean policy_check_render(const VMOp *op, const Resolution *resolution, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
 
-/* One for each rule of the contract. Each sets what of OP is its to decide. Errors:
- * FIRMWARE_ERROR_NO_SUCH_VM, _VM_EXISTS, _LIMITS_EXCEEDED; _VM_CONFLICT (the pin is another than
- * asked for); _NO_MATCHING_FIRMWARE; _INVALID_ARGS (the firmware cannot be kept as asked for);
- * those of render_libvirt(). */
+/* One function for each rule of the contract. Each sets the fields of OP that it decides. Errors:
+ * FIRMWARE_ERROR_NO_SUCH_VM, _VM_EXISTS, _LIMITS_EXCEEDED, _VM_CONFLICT (the pin does not satisfy
+ * the call), _NO_MATCHING_FIRMWARE, _INVALID_ARGS (the firmware does not go with the NVRAM of the
+ * call), and those of render_libvirt(). */
 typedef gboolean (*Policy)(VMOp *op, const PolicyFacts *facts, GError **error);
 gboolean policy_prepare(VMOp *op, const PolicyFacts *facts, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
@@ -41,7 +42,7 @@ gboolean policy_rebind(VMOp *op, const PolicyFacts *facts, GError **error)
 gboolean policy_clone(VMOp *op, const PolicyFacts *facts, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean policy_rename(VMOp *op, const PolicyFacts *facts, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
-/* Whatever replaces the NVRAM, and all else. */
+/* For operations that replace the NVRAM, and for all others. */
 gboolean policy_replace_nvram(VMOp *op, const PolicyFacts *facts, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
 gboolean policy_use(VMOp *op, const PolicyFacts *facts, GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -5,11 +5,12 @@
 #include "vm/vm-op.h"
 
 /*
- * The shape of each answer about a VM, written once: dbus-interfaces/org.vmfirmware1.Manager.xml and
- * org.vmfirmware1.VM.xml say what the keys mean.
+ * The shape of each answer about a VM, written once: dbus-interfaces/org.vmfirmware1.Manager.xml
+ * and org.vmfirmware1.VM.xml say what the keys mean.
  */
 
-/* The entries of a VM's a{sv}: the resolution that holds now, and what only a VM has, but its lease. */
+/* The entries of a VM's a{sv}: the resolution that holds now, and what only a VM has, but its
+ * lease. */
 void vm_answer_resolution_entries(
         Sink *sink, const VMOp *op, const VMResult *result, const Rendering *rendering);
 

@@ -70,7 +70,8 @@ static gboolean has_identity_of(const Descriptor *a, const Descriptor *b) {
     return TRUE;
 }
 
-/* By which of its sides a guest could tell the candidate from the pinned firmware; NULL: by none. */
+/* The first property by which a guest can tell the candidate from the pinned firmware; NULL: there
+ * is none. */
 static const char *find_difference(
         const VMOp *op, const CatalogFile *file, const Machine *machine, const Request *request,
         Resolution **ret) {
@@ -88,7 +89,7 @@ static const char *find_difference(
     if (!has_identity_of(file->descriptor, d) || !has_identity_of(d, file->descriptor))
         return "other features";
 
-    /* the catalog may be older than what took the image away */
+    /* The image may have been removed since the catalog was built. */
     if (image_probe(
                 file->descriptor->executable.filename, file->descriptor->executable.format, &now) <
                 0 ||
@@ -102,8 +103,8 @@ static const char *find_difference(
     return NULL;
 }
 
-/* The first usable firmware that a guest cannot tell from the pinned one; NULL with the nearest
- * ones, and why they are none, in *RET_NEAREST. */
+/* The first usable firmware that a guest cannot tell from the pinned one. NULL: there is none;
+ * *RET_NEAREST names the nearest candidates with their differences. */
 static Resolution *find_equivalent(const VMOp *op, const Machine *machine, char **ret_nearest) {
     g_autoptr(Request) anything = request_new(REQUEST_CALL_PIN, NULL, NULL, NULL);
     g_autoptr(GString) nearest = g_string_new(NULL);
@@ -190,7 +191,7 @@ gboolean vm_assess(const VMOp *op, VMResult *result, char **ret_nearest, GError 
         result->differences |= VM_DIFFERENCE_EXECUTABLE;
     if (nvram_template != IMAGE_SAME)
         result->differences |= VM_DIFFERENCE_NVRAM_TEMPLATE;
-    /* a VM runs from its own copy of a combined image */
+    /* A VM runs from its own copy of a combined image. */
     if (executable == IMAGE_GONE && d->mode != FIRMWARE_MODE_COMBINED)
         replace_firmware(op, result, ret_nearest);
     return TRUE;

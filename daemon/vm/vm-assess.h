@@ -4,15 +4,15 @@
 #include "vm/vm-op.h"
 
 /*
- * A pin against what is installed. Reads images: on a job's thread.
+ * Compares a pin with the installed firmware. Reads images: for worker threads.
  */
 
-/* The answer that PIN gives, with the path of the VM's own file. */
+/* The resolution of PIN with the path of the VM's own file. */
 Resolution *vm_answer(const VMOp *op, const Pin *pin) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Sets RESULT's differences and resolution; with VM_DIFFERENCE_GONE also *RET_NEAREST (may be
- * NULL): the candidates that come nearest, for an error's text.
- * FIRMWARE_ERROR_IO: an image could not be read now. */
+/* Sets RESULT's differences and resolution, and with VM_DIFFERENCE_GONE *RET_NEAREST (may be NULL),
+ * the nearest candidates for the text of an error. Error: FIRMWARE_ERROR_IO, an image cannot be
+ * read. */
 gboolean vm_assess(const VMOp *op, VMResult *result, char **ret_nearest, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
 

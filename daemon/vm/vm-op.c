@@ -45,7 +45,7 @@ int vm_op_open_image(const VMOp *op, const char *filename, FileFd *ret) {
     r = file_open_regular(AT_FDCWD, filename, &fd, &st);
     if (r < 0)
         return r;
-    /* all that a user's own service reads is this user's */
+    /* The service of a user reads with the rights of this user alone. */
     if (!(st.st_mode & S_IROTH) && op->owner != privilege_get_uid())
         return -EACCES;
 

@@ -45,7 +45,7 @@ static gboolean nvram_open_failed(GError **error, const char *id, int r) {
     }
 }
 
-/* Opens the NVRAM, and looks whether it is what its pin says. */
+/* Opens the NVRAM and validates its format and size against the pin. */
 static gboolean open_nvram(
         int dir_fd, const char *id, const Pin *pin, int flags, FileFd *ret, GError **error) {
     g_autofree char *name = vmstore_nvram_name(pin->nvram_format);
@@ -104,7 +104,7 @@ static gboolean needs_nvram(const VMOp *op, GError **error) {
 
 /* -- building and publishing ------------------------------------------------------------- */
 
-/* Where a fresh NVRAM of PIN comes from: what the caller sent, or the package's file. */
+/* The source of a fresh NVRAM: the caller's memfd, or the template of PIN. */
 static gboolean open_source(
         const VMOp *op, const Pin *pin, FileFd *fd, NVRAMSource *ret, GError **error) {
     const Descriptor *descriptor = pin->resolution->descriptor;
@@ -137,7 +137,7 @@ static gboolean open_source(
     }
     ret->fd = *fd;
     ret->what = image->filename;
-    /* the catalog has held it against the known formats */
+    /* The catalog accepts known formats only. */
     return image_format_from_string(image->format, &ret->format) ||
             io_failed(error, image->filename, -EINVAL);
 }
@@ -150,8 +150,7 @@ static gboolean make_fresh_nvram(const VMOp *op, VMDraft *draft, const Pin *pin,
             nvram_make(draft, pin, &source, op->max_size, error);
 }
 
-/* OP->pin is what the service knows; the files of DIR_FD are the truth, and another process may have
- * changed them. */
+/* Another process may have changed the record since the service read OP->pin. */
 static gboolean check_record(const VMOp *op, int dir_fd, GError **error) {
     g_autoptr(Pin) pin = vmstore_read_pin(dir_fd, error);
 
@@ -167,13 +166,13 @@ static gboolean take_lease(const VMOp *op, VMResult *result, GError **error) {
     return open_vm(op, &dir, error) && vmstore_lease(op->store, op->id, dir, &result->lease, error);
 }
 
-/* For the time of a change. */
+/* Opens the VM and takes its lease for the duration of a change. */
 static gboolean lock_vm(const VMOp *op, FileFd *ret_dir, FileFd *ret_lock, GError **error) {
     return open_vm(op, ret_dir, error) &&
             vmstore_lease(op->store, op->id, *ret_dir, ret_lock, error);
 }
 
-/* For a change of what the record describes. */
+/* The same for a change that depends on the pin. */
 static gboolean lock_pinned(const VMOp *op, FileFd *ret_dir, FileFd *ret_lock, GError **error) {
     return lock_vm(op, ret_dir, ret_lock, error) && check_record(op, *ret_dir, error);
 }
@@ -198,7 +197,7 @@ gboolean vm_op_create(const VMOp *op, VMResult *result, GError **error) {
     return !op->request->lease || take_lease(op, result, error);
 }
 
-/* The VM as it is, with another pin. */
+/* Publishes the VM with another pin and the same files. */
 static gboolean replace_pin(const VMOp *op, int dir_fd, const Pin *pin, GError **error) {
     g_autoptr(VMDraft) draft = vmdraft_new(op->store, op->owner, error);
     g_autofree char *nvram = vmstore_nvram_name(pin->nvram_format);
@@ -240,7 +239,8 @@ gboolean vm_op_prepare(const VMOp *op, VMResult *result, GError **error) {
         return FALSE;
     }
 
-    /* a call that is refused changes nothing; another firmware may stand in for the pinned one */
+    /* Check first, so that a call that fails changes nothing; the resolution may be that of an
+     * equivalent firmware. */
     return policy_check_render(op, result->resolution, error) &&
             (!op->request->lease || take_lease(op, result, error)) &&
             record_machine(op, result, error);
@@ -258,7 +258,7 @@ gboolean vm_op_open_nvram(const VMOp *op, VMResult *result, GError **error) {
             open_nvram(dir, op->id, op->pin, O_RDWR, &result->nvram, error);
 }
 
-/* What the NVRAM was becomes the backup; without one the backup stays. */
+/* The NVRAM becomes the backup. Where it is missing the backup stays. */
 static gboolean keep_as_backup(VMDraft *draft, int dir_fd, const Pin *old, GError **error) {
     g_autofree char *nvram = vmstore_nvram_name(old->nvram_format);
     struct stat st;
@@ -268,7 +268,7 @@ static gboolean keep_as_backup(VMDraft *draft, int dir_fd, const Pin *old, GErro
     return vmdraft_keep(draft, dir_fd, VMSTORE_BACKUP_NAME, VMSTORE_BACKUP_NAME, error);
 }
 
-/* Fresh NVRAM for PIN in the place of what is there. */
+/* Publishes the VM with PIN and a fresh NVRAM. */
 static gboolean replace_nvram(const VMOp *op, int dir_fd, const Pin *pin, GError **error) {
     g_autoptr(VMDraft) draft = vmdraft_new(op->store, op->owner, error);
 
@@ -306,7 +306,7 @@ gboolean vm_op_rebind(const VMOp *op, VMResult *result, GError **error) {
         return FALSE;
 
     if (fits && !op->request->reset && op->pin->has_own_template) {
-        /* the NVRAM that is kept came from it, and Reset needs it again */
+        /* The kept NVRAM was made from the template: Reset needs it again. */
         pin->has_own_template = TRUE;
         g_free(pin->template_digest);
         pin->template_digest = g_strdup(op->pin->template_digest);
@@ -359,7 +359,7 @@ gboolean vm_op_clone(const VMOp *op, VMResult *result, GError **error) {
 
     if (!vmdraft_write_pin(draft, pin, error) || !vmdraft_publish(draft, op->new_id, error))
         return FALSE;
-    /* what no longer holds of the source's pin does not of its copy */
+    /* The copy of a pin has the same differences. */
     result->is_assessed = TRUE;
     result->differences = op->differences;
     result->pin = g_steal_pointer(&pin);
@@ -407,7 +407,7 @@ gboolean vm_op_remove(const VMOp *op, VMResult *result, GError **error) {
     g_auto(FileFd) lock = FILE_FD_NONE;
     g_auto(FileFd) gone = FILE_FD_NONE;
 
-    /* taken away from under the service: then it is gone */
+    /* An administrator may have removed the directory. */
     if (vmstore_open_vm(op->store, op->owner, op->id, &gone) == -ENOENT)
         return TRUE;
 

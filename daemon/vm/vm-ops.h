@@ -4,22 +4,23 @@
 #include "vm/vm-op.h"
 
 /*
- * The operations on a VM's files, on a job's thread: each reads, checks against the pin, stages and
- * publishes. Nothing here touches the event loop or the table of VMs.
+ * The operations on a VM's files. Each one validates the files against the pin, stages the change
+ * and publishes it. For worker threads: nothing here uses the event loop or the table of VMs.
  */
 
-/* Sets RESULT's size, after an operation. */
+/* Sets RESULT's size after an operation. */
 void vm_op_measure(const VMOp *op, VMResult *result);
 
-/* Looks at the VM's NVRAM file as its owner left it. Errors: FIRMWARE_ERROR_NVRAM_MISSING,
- * _NVRAM_MISMATCH, _IMAGE_UNUSABLE, _NVRAM_IN_USE (a file lease on it). */
+/* Validates the NVRAM file, which its owner can change at any time. Errors:
+ * FIRMWARE_ERROR_NVRAM_MISSING, _NVRAM_MISMATCH, _IMAGE_UNUSABLE, _NVRAM_IN_USE (somebody has a
+ * lease of fcntl(2) on it). */
 gboolean vm_op_check_nvram(
         const VMStore *store, uid_t owner, const char *id, const Pin *pin, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
 
-/* One for each method of the contract; Reset and Import share one. RESULT is VM_RESULT_INIT. Each
- * takes the lease while it works where the contract says that a held one stops it. A failure that
- * leaves RESULT->pin set has published that pin. */
+/* One function for each method of the contract; Reset and Import share one. RESULT is
+ * VM_RESULT_INIT. Takes the VM's lease where the contract has NVRAMInUse. A failure that leaves
+ * RESULT->pin set has published that pin. */
 gboolean vm_op_create(const VMOp *op, VMResult *result, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean vm_op_prepare(const VMOp *op, VMResult *result, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean vm_op_acquire(const VMOp *op, VMResult *result, GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -12,7 +12,7 @@
 #include "base/privilege.h"
 #include "vm/vmstore-internal.h"
 
-/* nogroup: of an owner whom the user database does not know */
+/* nogroup: the group of an owner who is not in the user database */
 #define UNKNOWN_GID 65534
 
 struct VMDraft {
@@ -99,11 +99,11 @@ static int give_file(int fd, uid_t uid, gid_t gid) {
     PRIVILEGE_SCOPE(scope);
     struct stat st;
 
-    /* mode first: once it is given away, it is not the service's to change */
+    /* The mode first: the service may not change it after the chown. */
     if (fchmod(fd, 0600) < 0 || fsync(fd) < 0 || fstat(fd, &st) < 0)
         return -errno;
     if (st.st_uid == uid && geteuid() != 0)
-        return 0; /* a user's own service: the group is right as well */
+        return 0; /* The service of a user: the group is right, too. */
     return fchown(fd, uid, gid) < 0 ? -errno : 0;
 }
 
@@ -130,14 +130,15 @@ gboolean vmdraft_give(VMDraft *draft, const char *name, const char *final_name, 
     return r >= 0 || draft_failed(draft, error, r, final_name);
 }
 
-/* fs.protected_hardlinks allows it for files that the thread may read and write. */
+/* fs.protected_hardlinks allows links to files that the thread may read and write. */
 static int link_file(int dir_fd, const char *name, int new_dir_fd, const char *new_name) {
     PRIVILEGE_SCOPE(scope);
 
     return linkat(dir_fd, name, new_dir_fd, new_name, 0) < 0 ? -errno : 0;
 }
 
-/* What is no file, or is leased by somebody, cannot be opened: then nothing of it is kept. */
+/* Ignores a file that cannot be opened: it is not regular, or somebody has a lease of fcntl(2) on
+ * it. */
 static int sync_file(int dir_fd, const char *name) {
     g_auto(FileFd) fd = FILE_FD_NONE;
     int r;
@@ -153,14 +154,15 @@ gboolean vmdraft_keep(
     int r = link_file(vm_dir_fd, name, draft->fd, new_name);
 
     if (r == -EPERM || r == -EMLINK) {
-        /* A copy would cut off whoever has the file open: a guest may write to it. */
+        /* No copy: a guest that has the file open would go on writing to the old one. */
         g_set_error(
                 error, FIRMWARE_ERROR, FIRMWARE_ERROR_VM_CONFLICT, "%s: it cannot be linked: %s",
                 name, g_strerror(-r));
         return FALSE;
     }
 
-    /* what the guest wrote last; a file that keeps its name is no worse off than before */
+    /* Sync the last writes of the guest to a backup; a file that keeps its name risks no more than
+     * before. */
     if (r >= 0 && !g_str_equal(name, new_name))
         r = sync_file(draft->fd, new_name);
     return r >= 0 || r == -ENOENT || draft_failed(draft, error, r, name);
@@ -174,7 +176,7 @@ gboolean vmdraft_write_pin(VMDraft *draft, const Pin *pin, GError **error) {
     gsize length = strlen(json);
     int r;
 
-    /* what could not be read again must not be kept */
+    /* A record that cannot be read back must not be published. */
     bytes = g_bytes_new_static(json, length);
     again = pin_from_json(bytes, error);
     if (!again)
@@ -194,7 +196,7 @@ static gboolean publish(VMDraft *draft, const char *id, unsigned flags, GError *
     PRIVILEGE_SCOPE(scope);
     int r;
 
-    /* a VM that is kept has its lock file, lease and all; a new one gets one */
+    /* An existing VM keeps its lock file and with it a lease; a new one gets one. */
     r = vmstore_make_lock(draft->fd);
     if (r >= 0 && renameat2(draft->owner, draft->name, draft->owner, id, flags) < 0)
         r = -errno;
@@ -205,9 +207,10 @@ static gboolean publish(VMDraft *draft, const char *id, unsigned flags, GError *
 
     if (fsync(draft->owner) < 0) {
         r = -errno;
-        /* Undo the change, for it may not last. Where that fails as well, the draft's name may hold
-         * the VM as it was. It stays until the next start, which sweeps it once all records of the
-         * owner can be read: what has the id then was synced as a whole. */
+        /* Undo the change: it may not outlast a power failure. Where that fails as well, the
+         * staging directory may hold the old state of the VM. It stays until the next start, which
+         * sweeps it if every record of the owner can be read: the directory under the id was synced
+         * as a whole. */
         if (renameat2(draft->owner, id, draft->owner, draft->name, flags) < 0)
             g_clear_pointer(&draft->name, g_free);
         return draft_failed(draft, error, r, id);
@@ -225,11 +228,11 @@ gboolean vmdraft_publish(VMDraft *draft, const char *id, GError **error) {
 
 gboolean vmdraft_replace(VMDraft *draft, const char *id, GError **error) {
     g_autofree char *lock = g_build_filename(id, VMSTORE_LOCK_NAME, NULL);
-    /* The lease is on the file, not on its name: a copy would be another lease. */
+    /* The lease is on the inode: a copy of the lock file would be another lease. */
     int r = link_file(draft->owner, lock, draft->fd, VMSTORE_LOCK_NAME);
 
     if (r < 0 && r != -ENOENT)
         return draft_failed(draft, error, r, lock);
-    /* the draft's name is now what the VM was before: it goes when the draft is freed */
+    /* The staging directory has the old state after the exchange. vmdraft_free() removes it. */
     return publish(draft, id, RENAME_EXCHANGE, error);
 }

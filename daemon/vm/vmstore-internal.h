@@ -14,16 +14,17 @@ struct VMStore {
     char *directory;
     FileFd vms; /* STATE/vms */
     FileFd lock;
-    /* Around each flock(2) on a VM's lock file: looking at it takes it for a moment. */
+    /* Held around each flock(2) on a VM's lock file: vmstore_is_leased() takes the lock for a
+     * moment. */
     GMutex lease_mutex;
 };
 
 int vmstore_open_directory(int dir_fd, const char *name, FileFd *ret);
 /* STATE/vms/UID. */
 int vmstore_open_owner(const VMStore *store, uid_t uid, gboolean make, FileFd *ret);
-/* A VM's directory, which is flat; what cannot be removed stays. */
+/* Removes a VM's directory, which has no subdirectories. */
 void vmstore_remove_tree(int dir_fd, const char *name);
-/* The lock file where there is none, and syncs the directory. */
+/* Creates the lock file if there is none, and syncs the directory. */
 int vmstore_make_lock(int dir_fd);
 char *vmstore_make_draft_name(void) G_GNUC_WARN_UNUSED_RESULT;
 

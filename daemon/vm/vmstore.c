@@ -14,7 +14,8 @@
 #include "base/text.h"
 #include "vm/vmstore-internal.h"
 
-/* How long a lease that is held is held to be held by accident: 20 ms. */
+/* A forked child may hold a copy of a lock descriptor until it execs. Retry for 20 ms before
+ * reporting the VM as in use. */
 #define LEASE_ATTEMPTS 10
 #define LEASE_PAUSE_USEC 2000
 
@@ -37,7 +38,7 @@ int vmstore_open_directory(int dir_fd, const char *name, FileFd *ret) {
     return *ret < 0 ? -errno : 0;
 }
 
-/* Opens it, and makes it before where it is not there. */
+/* Opens a directory, and creates it if there is none. */
 static int make_directory(int dir_fd, const char *name, FileFd *ret) {
     PRIVILEGE_SCOPE(scope);
     struct stat st;
@@ -49,12 +50,12 @@ static int make_directory(int dir_fd, const char *name, FileFd *ret) {
     if (r < 0)
         return r;
 
-    /* whatever the umask is, and where an earlier attempt ended at */
+    /* Set the mode whatever the umask is, also where a crash came before. */
     if (fstat(*ret, &st) < 0)
         return -errno;
     if ((st.st_mode & 07777) == VMSTORE_DIRECTORY_MODE)
         return 0;
-    /* the mode last: it says that the name is on disk */
+    /* The mode last: it marks the name as synced. */
     if (fsync(dir_fd) < 0 || fchmod(*ret, VMSTORE_DIRECTORY_MODE) < 0 || fsync(*ret) < 0)
         return -errno;
     return 0;
@@ -72,7 +73,7 @@ void vmstore_remove_tree(int dir_fd, const char *name) {
     if (!dir)
         return;
 
-    /* a VM's directory is flat */
+    /* There are no subdirectories. */
     while ((entry = readdir(dir)))
         if (!g_str_equal(entry->d_name, ".") && !g_str_equal(entry->d_name, ".."))
             (void)unlinkat(fd, entry->d_name, 0);
@@ -103,7 +104,7 @@ int vmstore_open_owner(const VMStore *store, uid_t uid, gboolean make, FileFd *r
 
 /* -- the store --------------------------------------------------------------------------- */
 
-/* Makes PATH with its parents, so that they outlast a power failure. */
+/* Creates PATH with its parents, and syncs the directory of each new name. */
 static int make_with_parents(const char *path) {
     g_autofree char *parent = g_path_get_dirname(path);
     g_auto(FileFd) fd = FILE_FD_NONE;
@@ -137,8 +138,8 @@ static int open_store(VMStore *store) {
     if (state < 0)
         return -errno;
 
-    /* An owner's QEMU passes through it, whatever the umask is. One that was there before has the
-     * mode that its administrator gave it. */
+    /* The QEMU of an owner passes through a new directory whatever the umask is. An existing one
+     * keeps the mode that its administrator set. */
     if (is_new && fchmod(state, VMSTORE_DIRECTORY_MODE) < 0)
         return -errno;
 
@@ -247,7 +248,7 @@ static Pin *load_pin(int owner_fd, const char *id, GError **error) {
     return vmstore_read_pin(dir, error);
 }
 
-/* Calls EACH with every entry but "." and "..", in no order. */
+/* Calls EACH for every entry but "." and "..", in any order. */
 static int visit_entries(
         int dir_fd, void (*each)(int dir_fd, const char *name, gpointer userdata),
         gpointer userdata) {
@@ -332,7 +333,7 @@ static void add_size(int dir_fd, const char *name, gpointer userdata) {
     guint64 *size = userdata;
     struct stat st;
 
-    /* its owner can make a file as large as the file system lets him */
+    /* The sum may overflow: an owner can set any size. */
     if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
         !g_uint64_checked_add(size, *size, (guint64)st.st_size))
         *size = G_MAXUINT64;
@@ -380,7 +381,6 @@ gboolean vmstore_lease(VMStore *store, const char *id, int dir_fd, FileFd *ret, 
             r = take_lock(store, dir_fd, ret);
     }
 
-    /* a child of the service, such as a conversion, has a copy of all descriptors until it executes */
     for (int i = 0; r == -EWOULDBLOCK && i < LEASE_ATTEMPTS; i++) {
         g_usleep(LEASE_PAUSE_USEC);
         r = take_lock(store, dir_fd, ret);

@@ -7,32 +7,32 @@
 #include "vm/pin.h"
 
 /*
- * What is kept of VMs, on disk:
+ * The files of VMs:
  *
- *   STATE/lock                one service a state directory
- *   STATE/vms/UID/ID/         one directory a VM; its name is the id
+ *   STATE/lock                locked by the one service that uses the directory
+ *   STATE/vms/UID/ID/         the directory of one VM; its name is the id
  *     pin.json                the record of its pin
  *     nvram.FORMAT            the owner's, mode 0600; absent where the firmware keeps none
- *     backup                  what the NVRAM was before it was last replaced, in its format
+ *     backup                  the NVRAM before it was last replaced, in its format
  *     lock                    carries the lease, a flock(2)
- *   STATE/vms/UID/.new-XXXXXX a directory that is not published yet, or not any more
+ *   STATE/vms/UID/.new-XXXXXX a staging directory
  *
- * Directories are mode 0711: whoever knows a path may pass, nobody may list. A change is built
- * aside and published by one rename: a new VM by RENAME_NOREPLACE, a changed one by
- * RENAME_EXCHANGE. Everything is synced before and after. What a crash leaves behind begins with a
- * dot. It is swept when the store is loaded, unless a record of the same owner cannot be read: then it
- * may be all that is left of a VM.
+ * Directories have mode 0711: a user who knows a path may pass, nobody may list. A change is built
+ * in a staging directory and published by one rename: a new VM by RENAME_NOREPLACE, a changed one
+ * by RENAME_EXCHANGE. Both directories are synced before and after. vmstore_load() sweeps the
+ * staging directories that a crash leaves, unless a record of the same owner cannot be read: then
+ * one of them may have all that is left of a VM.
  *
- * All functions wait for the disk. Two calls for one owner must not run at the same time.
- * Error of all: FIRMWARE_ERROR_IO with the path and the system's word for it.
+ * All functions wait for the disk. Calls for one owner must not run in parallel. Error of each
+ * function: FIRMWARE_ERROR_IO with path and errno.
  */
 
 #define VMSTORE_MAX_ID 200 /* bytes */
 
 typedef struct VMStore VMStore;
 
-/* Makes the directory if it is not there. Also: FIRMWARE_ERROR_LIMITS_EXCEEDED, another service
- * has it. */
+/* Creates the directory if there is none. Also: FIRMWARE_ERROR_LIMITS_EXCEEDED, another service
+ * uses it. */
 VMStore *vmstore_open(const char *directory, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void vmstore_free(VMStore *store);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(VMStore, vmstore_free)
@@ -40,48 +40,48 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(VMStore, vmstore_free)
 /* 1 to 200 bytes of UTF-8, no slash, no control character, not beginning with a dot. */
 gboolean vmstore_is_id(const char *id);
 
-/* The path of a VM's file, for an answer. */
+/* The path of a VM's file, for answers. */
 char *vmstore_path(const VMStore *store, uid_t uid, const char *id, const char *file)
         G_GNUC_WARN_UNUSED_RESULT;
 char *vmstore_nvram_name(ImageFormat format) G_GNUC_WARN_UNUSED_RESULT;
 #define VMSTORE_BACKUP_NAME "backup"
 
-/* Sweeps what a crash left, and calls VISIT with each VM; PIN is NULL where its record cannot be
- * read, and FAULT tells why. */
+/* Sweeps, and calls VISIT for each VM. PIN is NULL where the record cannot be read, and FAULT says
+ * why. */
 typedef void (*VMVisit)(
         uid_t uid, const char *id, const Pin *pin, const char *fault, gpointer userdata);
 gboolean vmstore_load(VMStore *store, VMVisit visit, gpointer userdata, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
 
-/* The record in a VM's directory. Error: what is wrong with it. */
+/* Reads the record in a VM's directory. */
 Pin *vmstore_read_pin(int dir_fd, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* A descriptor of the VM's directory. */
+/* Opens the VM's directory. Returns 0 or a negative errno. */
 int vmstore_open_vm(const VMStore *store, uid_t uid, const char *id, FileFd *ret)
         G_GNUC_WARN_UNUSED_RESULT;
 
-/* Opens one of the owner's files in DIR_FD: never through a link, never waiting for a lease on it,
- * only if it is regular. Returns 0 or a negative errno; -EWOULDBLOCK: somebody holds a file lease. */
+/* Opens a regular file of the owner's in DIR_FD. Follows no link, and does not wait for a lease of
+ * fcntl(2). Returns 0 or a negative errno: -EWOULDBLOCK, somebody has such a lease. */
 int vmstore_open_owned(int dir_fd, const char *name, int flags, FileFd *ret)
         G_GNUC_WARN_UNUSED_RESULT;
 
-/* Bytes of all files of the VM, holes counted. */
+/* The sum of the sizes of the VM's files; holes count. */
 guint64 vmstore_get_size(int dir_fd);
 
-/* Waits up to 20 ms. A read-only descriptor of the VM's lock file with the lease on it, which lasts
- * while any copy of the descriptor is open. Makes the file again where it is missing.
- * FIRMWARE_ERROR_NVRAM_IN_USE: somebody has the lease. */
+/* Takes the lease: RET is a read-only descriptor of the lock file, and the lease lasts while any
+ * copy of it is open. Creates the file where it is missing. Waits up to 20 ms. Also:
+ * FIRMWARE_ERROR_NVRAM_IN_USE, somebody has the lease. */
 gboolean vmstore_lease(VMStore *store, const char *id, int dir_fd, FileFd *ret, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
 
-/* Somebody has the lease. Never makes vmstore_lease() fail. */
+/* TRUE: somebody has the lease. Does not make vmstore_lease() fail in another thread. */
 gboolean vmstore_is_leased(VMStore *store, int dir_fd);
 
-/* Takes the VM away at once, and then its files. */
+/* Removes the VM by one rename, then its files. */
 gboolean vmstore_remove(VMStore *store, uid_t uid, const char *id, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
 
-/* FIRMWARE_ERROR_VM_EXISTS where NEW_ID is taken. */
+/* Also: FIRMWARE_ERROR_VM_EXISTS, NEW_ID is taken. */
 gboolean vmstore_rename(
         VMStore *store, uid_t uid, const char *id, const char *new_id, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
