@@ -15,6 +15,7 @@
 #include "bus/names.h"
 #include "base/error.h"
 #include "vm/nvram.h"
+#include "vm/vm-lock.h"
 #include "vm/vm-answer.h"
 
 /* org.vmfirmware1.VM, one object for each VM that the service keeps state for. */
@@ -100,14 +101,9 @@ GETTER(get_state) {
 
 GETTER(get_in_use) {
     const VM *vm = userdata;
-    g_auto(FileFd) dir = FILE_FD_NONE;
     VMStore *store = vms_get_store(get_bus(connection)->vms);
-    int r;
 
-    r = vmstore_open_vm(store, vm->owner, vm->id, &dir);
-    if (r < 0) /* somebody took its directory away: then nobody runs from it */
-        return sd_bus_message_append(reply, "b", 0);
-    return sd_bus_message_append(reply, "b", (int)vmstore_is_leased(store, dir));
+    return sd_bus_message_append(reply, "b", (int)vm_is_in_use(store, vm->owner, vm->id));
 }
 
 GETTER(get_executable_digest) {

@@ -10,6 +10,7 @@
 #include "vm/nvram.h"
 #include "vm/policy.h"
 #include "vm/vm-assess.h"
+#include "vm/vm-lock.h"
 #include "vm/vmdraft.h"
 
 static gboolean fail(GError **error, FirmwareError code, const char *id, const char *text) {
@@ -150,31 +151,15 @@ static gboolean make_fresh_nvram(const VMOp *op, VMDraft *draft, const Pin *pin,
             nvram_make(draft, pin, &source, op->max_size, error);
 }
 
-/* Another process may have changed the record since the service read OP->pin. */
-static gboolean check_record(const VMOp *op, int dir_fd, GError **error) {
-    g_autoptr(Pin) pin = vmstore_read_pin(dir_fd, error);
-
-    return pin &&
-            (pin_equal(pin, op->pin) ||
-             fail(error, FIRMWARE_ERROR_VM_CONFLICT, op->id,
-                  "another process has changed its record"));
-}
-
+/* QEMU's locks are for the QEMU that gets the lease. */
 static gboolean take_lease(const VMOp *op, VMResult *result, GError **error) {
-    g_auto(FileFd) dir = FILE_FD_NONE;
+    g_auto(VMLock) lock = VM_LOCK_INIT;
 
-    return open_vm(op, &dir, error) && vmstore_lease(op->store, op->id, dir, &result->lease, error);
-}
-
-/* Opens the VM and takes its lease for the duration of a change. */
-static gboolean lock_vm(const VMOp *op, FileFd *ret_dir, FileFd *ret_lock, GError **error) {
-    return open_vm(op, ret_dir, error) &&
-            vmstore_lease(op->store, op->id, *ret_dir, ret_lock, error);
-}
-
-/* The same for a change that depends on the pin. */
-static gboolean lock_pinned(const VMOp *op, FileFd *ret_dir, FileFd *ret_lock, GError **error) {
-    return lock_vm(op, ret_dir, ret_lock, error) && check_record(op, *ret_dir, error);
+    if (!vm_lock(op, &lock, error))
+        return FALSE;
+    result->lease = lock.lease;
+    lock.lease = FILE_FD_NONE;
+    return TRUE;
 }
 
 gboolean vm_op_create(const VMOp *op, VMResult *result, GError **error) {
@@ -216,7 +201,7 @@ static gboolean record_machine(const VMOp *op, VMResult *result, GError **error)
         return TRUE;
 
     pin = pin_with_machine(op->pin, &op->machine, op->request->machine);
-    if (!open_vm(op, &dir, error) || !check_record(op, dir, error) ||
+    if (!open_vm(op, &dir, error) || !vm_check_record(op, dir, error) ||
         !replace_pin(op, dir, pin, error))
         return FALSE;
     g_free(result->resolution->machine);
@@ -253,8 +238,7 @@ gboolean vm_op_acquire(const VMOp *op, VMResult *result, GError **error) {
 gboolean vm_op_open_nvram(const VMOp *op, VMResult *result, GError **error) {
     g_auto(FileFd) dir = FILE_FD_NONE;
 
-    return needs_nvram(op, error) && open_vm(op, &dir, error) &&
-            vmstore_lease(op->store, op->id, dir, &result->lease, error) &&
+    return needs_nvram(op, error) && take_lease(op, result, error) && open_vm(op, &dir, error) &&
             open_nvram(dir, op->id, op->pin, O_RDWR, &result->nvram, error);
 }
 
@@ -278,21 +262,19 @@ static gboolean replace_nvram(const VMOp *op, int dir_fd, const Pin *pin, GError
 }
 
 gboolean vm_op_replace_nvram(const VMOp *op, VMResult *result, GError **error) {
-    g_auto(FileFd) dir = FILE_FD_NONE;
-    g_auto(FileFd) lock = FILE_FD_NONE;
+    g_auto(VMLock) lock = VM_LOCK_INIT;
 
-    return needs_nvram(op, error) && lock_pinned(op, &dir, &lock, error) &&
-            replace_nvram(op, dir, op->pin, error);
+    return needs_nvram(op, error) && vm_lock(op, &lock, error) &&
+            vm_check_record(op, lock.dir, error) && replace_nvram(op, lock.dir, op->pin, error);
 }
 
 gboolean vm_op_rebind(const VMOp *op, VMResult *result, GError **error) {
-    g_auto(FileFd) dir = FILE_FD_NONE;
-    g_auto(FileFd) lock = FILE_FD_NONE;
+    g_auto(VMLock) lock = VM_LOCK_INIT;
     g_autoptr(Pin) pin = new_pin(op, op->pin->created, FALSE, error);
     gboolean fits;
     gboolean is_rebound;
 
-    if (!pin || !lock_pinned(op, &dir, &lock, error))
+    if (!pin || !vm_lock(op, &lock, error) || !vm_check_record(op, lock.dir, error))
         return FALSE;
 
     fits = pin->has_nvram && op->pin->has_nvram && pin->nvram_size == op->pin->nvram_size &&
@@ -314,13 +296,13 @@ gboolean vm_op_rebind(const VMOp *op, VMResult *result, GError **error) {
 
     if (pin->has_nvram && (!fits || op->request->reset)) {
         result->is_created = TRUE;
-        is_rebound = replace_nvram(op, dir, pin, error);
+        is_rebound = replace_nvram(op, lock.dir, pin, error);
     } else if (pin->has_nvram || !op->pin->has_nvram) {
-        is_rebound = replace_pin(op, dir, pin, error);
+        is_rebound = replace_pin(op, lock.dir, pin, error);
     } else {
         g_autoptr(VMDraft) draft = vmdraft_new(op->store, op->owner, error);
 
-        is_rebound = draft && keep_as_backup(draft, dir, op->pin, error) &&
+        is_rebound = draft && keep_as_backup(draft, lock.dir, op->pin, error) &&
                 vmdraft_write_pin(draft, pin, error) && vmdraft_replace(draft, op->id, error);
     }
     if (!is_rebound)
@@ -332,16 +314,18 @@ gboolean vm_op_rebind(const VMOp *op, VMResult *result, GError **error) {
     return TRUE;
 }
 
+/* The caller of a call with live has paused the guest. */
+static gboolean lock_unless_live(const VMOp *op, VMLock *lock, GError **error) {
+    return op->request->live ? open_vm(op, &lock->dir, error) : vm_lock(op, lock, error);
+}
+
 gboolean vm_op_clone(const VMOp *op, VMResult *result, GError **error) {
-    g_auto(FileFd) dir = FILE_FD_NONE;
-    g_auto(FileFd) lock = FILE_FD_NONE;
+    g_auto(VMLock) lock = VM_LOCK_INIT;
     g_auto(FileFd) nvram = FILE_FD_NONE;
     g_autoptr(Pin) pin = pin_with_created(op->pin, (guint64)g_get_real_time());
     g_autoptr(VMDraft) draft = NULL;
 
-    if (!open_vm(op, &dir, error) ||
-        (!op->request->live && !vmstore_lease(op->store, op->id, dir, &lock, error)) ||
-        !check_record(op, dir, error))
+    if (!lock_unless_live(op, &lock, error) || !vm_check_record(op, lock.dir, error))
         return FALSE;
 
     draft = vmdraft_new(op->store, op->new_owner, error);
@@ -350,7 +334,7 @@ gboolean vm_op_clone(const VMOp *op, VMResult *result, GError **error) {
     if (pin->has_nvram) {
         NVRAMSource source = {.format = pin->nvram_format, .what = op->id};
 
-        if (!open_nvram(dir, op->id, op->pin, O_RDONLY, &nvram, error))
+        if (!open_nvram(lock.dir, op->id, op->pin, O_RDONLY, &nvram, error))
             return FALSE;
         source.fd = nvram;
         if (!nvram_make(draft, pin, &source, op->max_size, error))
@@ -367,35 +351,42 @@ gboolean vm_op_clone(const VMOp *op, VMResult *result, GError **error) {
 }
 
 gboolean vm_op_rename(const VMOp *op, VMResult *result, GError **error) {
-    g_auto(FileFd) dir = FILE_FD_NONE;
-    g_auto(FileFd) lock = FILE_FD_NONE;
+    g_auto(VMLock) lock = VM_LOCK_INIT;
 
-    return lock_vm(op, &dir, &lock, error) &&
+    return vm_lock(op, &lock, error) &&
             vmstore_rename(op->store, op->owner, op->id, op->new_id, error);
 }
 
 gboolean vm_op_export(const VMOp *op, VMResult *result, GError **error) {
-    g_auto(FileFd) dir = FILE_FD_NONE;
+    g_auto(VMLock) lock = VM_LOCK_INIT;
     g_auto(FileFd) fd = FILE_FD_NONE;
+    FileFd locked;
     struct stat st;
 
-    if ((!op->request->backup && !needs_nvram(op, error)) || !open_vm(op, &dir, error) ||
-        (!op->request->live && !vmstore_lease(op->store, op->id, dir, &result->lease, error)))
+    if ((!op->request->backup && !needs_nvram(op, error)) || !lock_unless_live(op, &lock, error))
         return FALSE;
 
     if (op->request->backup) {
-        int r = vmstore_open_owned(dir, VMSTORE_BACKUP_NAME, O_RDONLY, &fd);
+        int r = vmstore_open_owned(lock.dir, VMSTORE_BACKUP_NAME, O_RDONLY, &fd);
 
         if (r == -ENOENT)
             return fail(error, FIRMWARE_ERROR_NVRAM_MISSING, op->id, "it has no backup");
         if (r < 0)
             return nvram_open_failed(error, op->id, r);
-    } else if (!open_nvram(dir, op->id, op->pin, O_RDONLY, &fd, error)) {
+    } else if (!open_nvram(lock.dir, op->id, op->pin, O_RDONLY, &fd, error)) {
         return FALSE;
     }
 
     if (fstat(fd, &st) < 0)
         return io_failed(error, op->id, -errno);
+    /* The file is read after this has returned: keep QEMU's locks on it. */
+    locked = op->request->backup ? FILE_FD_NONE : vm_lock_steal_nvram(&lock, op->pin->nvram_format);
+    if (locked >= 0) {
+        file_fd_close(fd);
+        fd = locked;
+    }
+    result->lease = lock.lease;
+    lock.lease = FILE_FD_NONE;
     result->nvram_size = (guint64)st.st_size;
     result->nvram = fd;
     fd = FILE_FD_NONE;
@@ -403,15 +394,14 @@ gboolean vm_op_export(const VMOp *op, VMResult *result, GError **error) {
 }
 
 gboolean vm_op_remove(const VMOp *op, VMResult *result, GError **error) {
-    g_auto(FileFd) dir = FILE_FD_NONE;
-    g_auto(FileFd) lock = FILE_FD_NONE;
+    g_auto(VMLock) lock = VM_LOCK_INIT;
     g_auto(FileFd) gone = FILE_FD_NONE;
 
     /* An administrator may have removed the directory. */
     if (vmstore_open_vm(op->store, op->owner, op->id, &gone) == -ENOENT)
         return TRUE;
 
-    return lock_vm(op, &dir, &lock, error) && vmstore_remove(op->store, op->owner, op->id, error);
+    return vm_lock(op, &lock, error) && vmstore_remove(op->store, op->owner, op->id, error);
 }
 
 void vm_op_measure(const VMOp *op, VMResult *result) {

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "util-vm.h"
 #include "vm/policy.h"
+#include "vm/vm-lock.h"
 
 /* The operations on a VM's files: each is decided by its policy, and then run, as for a call. */
 
@@ -271,7 +272,7 @@ static void what_does_not_fit_replaces_nothing(void) {
     test_assert_entries(f.store, NULL, "a");
 }
 
-static void a_lease_stops_what_writes(void) {
+static void assert_writes_are_refused(TestVM *f) {
     static const struct {
         RequestCall call;
         Policy policy;
@@ -283,19 +284,67 @@ static void a_lease_stops_what_writes(void) {
             {REQUEST_CALL_EXPORT, policy_use, vm_op_export},
             {REQUEST_CALL_BARE, policy_use, vm_op_rename},
             {REQUEST_CALL_BARE, policy_use, vm_op_open_nvram},
+            {REQUEST_CALL_BARE, policy_use, vm_op_acquire},
             {REQUEST_CALL_BARE, policy_remove, vm_op_remove},
     };
+
+    g_assert_true(vm_is_in_use(f->store, test_owner(), "a"));
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        test_vm_ask(f, cases[i].call, NULL, NULL);
+        assert_fails(f, cases[i].policy, cases[i].run, FIRMWARE_ERROR_NVRAM_IN_USE, "a");
+    }
+    test_assert_entries(f->store, NULL, "a");
+    test_assert_entries(f->store, "a", "lock, nvram.raw, pin.json");
+}
+
+static void a_lease_stops_what_writes(void) {
     g_auto(TestVM) f = made();
     g_auto(VMResult) lease = VM_RESULT_INIT;
 
     f.op.new_id = g_strdup("b");
+    g_assert_false(vm_is_in_use(f.store, test_owner(), "a"));
     lease = done(&f, policy_use, vm_op_acquire);
-    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
-        test_vm_ask(&f, cases[i].call, NULL, NULL);
-        assert_fails(&f, cases[i].policy, cases[i].run, FIRMWARE_ERROR_NVRAM_IN_USE, "a");
-    }
-    test_assert_entries(f.store, NULL, "a");
-    test_assert_entries(f.store, "a", "lock, nvram.raw, pin.json");
+    assert_writes_are_refused(&f);
+}
+
+/* It writes: an OFD read lock on byte 101. */
+static void a_qemu_without_a_lease_stops_what_writes(void) {
+    struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = 101, .l_len = 1};
+    g_auto(TestVM) f = made();
+    g_autofree char *path = vmstore_path(f.store, test_owner(), "a", "nvram.raw");
+    g_auto(FileFd) qemu = open(path, O_RDWR | O_CLOEXEC);
+
+    f.op.new_id = g_strdup("b");
+    g_assert_no_errno(fcntl(qemu, F_OFD_SETLK, &lock));
+    assert_writes_are_refused(&f);
+    /* the guest is paused */
+    test_vm_ask(&f, REQUEST_CALL_CLONE, NULL, NULL);
+    test_vm_set_flag(&f, "live");
+    do_it(&f, policy_use, vm_op_clone);
+}
+
+static gboolean may_write(const char *path) {
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 201, .l_len = 1};
+    g_auto(FileFd) fd = open(path, O_RDWR | O_CLOEXEC);
+
+    g_assert_no_errno(fcntl(fd, F_OFD_GETLK, &lock));
+    return lock.l_type == F_UNLCK;
+}
+
+static void an_export_keeps_a_qemu_from_the_file_while_it_lasts(void) {
+    g_auto(TestVM) f = made();
+    g_autofree char *path = vmstore_path(f.store, test_owner(), "a", "nvram.raw");
+    g_auto(VMResult) result = VM_RESULT_INIT;
+
+    test_vm_ask(&f, REQUEST_CALL_EXPORT, NULL, NULL);
+    result = done(&f, policy_use, vm_op_export);
+    g_assert_false(may_write(path));
+    vm_result_clear(&result);
+    result = VM_RESULT_INIT;
+    g_assert_true(may_write(path));
+    test_vm_ask(&f, REQUEST_CALL_BARE, NULL, NULL);
+    result = done(&f, policy_use, vm_op_acquire);
+    g_assert_true(may_write(path));
 }
 
 static void nvram_is_opened_with_its_lease(void) {
@@ -412,6 +461,8 @@ int main(int argc, char **argv) {
             TEST_CASE(what_is_replaced_becomes_the_backup),
             TEST_CASE(what_does_not_fit_replaces_nothing),
             TEST_CASE(a_lease_stops_what_writes),
+            TEST_CASE(a_qemu_without_a_lease_stops_what_writes),
+            TEST_CASE(an_export_keeps_a_qemu_from_the_file_while_it_lasts),
             TEST_CASE(nvram_is_opened_with_its_lease),
             TEST_CASE(exports_are_of_nvram_or_backup),
             TEST_CASE(nvram_stays_where_it_fits),

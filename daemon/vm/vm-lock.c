@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "vm/vm-lock.h"
+
+#include <fcntl.h>
+
+#include "base/error.h"
+
+#define BYTE_READS 100
+#define BYTE_WRITES 101
+#define BYTE_NOBODY_WRITES 201
+
+static const ImageFormat locked_formats[] = {IMAGE_FORMAT_RAW, IMAGE_FORMAT_QCOW2};
+G_STATIC_ASSERT(G_N_ELEMENTS(locked_formats) == G_N_ELEMENTS(((VMLock *)NULL)->nvram));
+
+static gboolean fail(GError **error, FirmwareError code, const char *id, const char *text) {
+    g_set_error(error, FIRMWARE_ERROR, code, "VM %s: %s", id, text);
+    return FALSE;
+}
+
+/* -- QEMU's locks on one file -------------------------------------------------------------- */
+
+static struct flock make_lock(short type, off_t byte) {
+    return (struct flock){.l_type = type, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1};
+}
+
+/* FD's own locks do not count. */
+static gboolean is_written_by_another(int fd) {
+    struct flock lock = make_lock(F_WRLCK, BYTE_WRITES);
+
+    return fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+}
+
+static int take_locks(int fd) {
+    static const off_t bytes[] = {BYTE_READS, BYTE_WRITES, BYTE_NOBODY_WRITES};
+
+    for (gsize i = 0; i < G_N_ELEMENTS(bytes); i++) {
+        struct flock lock = make_lock(F_RDLCK, bytes[i]);
+
+        if (fcntl(fd, F_OFD_SETLK, &lock) < 0)
+            return errno == EACCES ? -EAGAIN : -errno;
+    }
+    /* After the locks: a QEMU that starts between check and locks would be missed. */
+    return is_written_by_another(fd) ? -EAGAIN : 0;
+}
+
+static gboolean lock_file(const char *id, int fd, GError **error) {
+    int r = take_locks(fd);
+
+    if (r == -EAGAIN)
+        return fail(
+                error, FIRMWARE_ERROR_NVRAM_IN_USE, id,
+                "a QEMU has its NVRAM file open for writing");
+    return r >= 0 || fail(error, FIRMWARE_ERROR_IO, id, g_strerror(-r));
+}
+
+/* -- a VM -------------------------------------------------------------------------------- */
+
+static gboolean check_name(const char *id, int dir_fd, const char *name, int fd, GError **error) {
+    struct stat opened;
+    struct stat named;
+
+    if (fstat(fd, &opened) < 0)
+        return fail(error, FIRMWARE_ERROR_IO, id, g_strerror(errno));
+    return (fstatat(dir_fd, name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+            named.st_dev == opened.st_dev && named.st_ino == opened.st_ino) ||
+            fail(error, FIRMWARE_ERROR_VM_CONFLICT, id,
+                 "another process has replaced its NVRAM file");
+}
+
+static gboolean lock_format(
+        const VMOp *op, int dir_fd, ImageFormat format, FileFd *ret, GError **error) {
+    g_autofree char *name = vmstore_nvram_name(format);
+    int r = vmstore_open_owned(dir_fd, name, O_RDONLY, ret);
+
+    switch (r) {
+    case 0:
+        return lock_file(op->id, *ret, error) && check_name(op->id, dir_fd, name, *ret, error);
+    case -ENOENT:
+    case -ELOOP:
+    case -ENOTSUP:
+    case -EISDIR:
+    case -ENXIO:
+    case -EACCES:
+        return TRUE; /* Nobody runs from it; whether it is missing is for the operation to say. */
+    case -EWOULDBLOCK:
+        return fail(error, FIRMWARE_ERROR_NVRAM_IN_USE, op->id, "somebody leases its NVRAM file");
+    default:
+        return fail(error, FIRMWARE_ERROR_IO, op->id, g_strerror(-r));
+    }
+}
+
+void vm_lock_clear(VMLock *lock) {
+    file_fd_close(lock->dir);
+    file_fd_close(lock->lease);
+    for (gsize i = 0; i < G_N_ELEMENTS(lock->nvram); i++)
+        file_fd_close(lock->nvram[i]);
+}
+
+gboolean vm_lock(const VMOp *op, VMLock *lock, GError **error) {
+    int r = vmstore_open_vm(op->store, op->owner, op->id, &lock->dir);
+
+    if (r < 0)
+        return fail(error, FIRMWARE_ERROR_IO, op->id, g_strerror(-r));
+    if (!vmstore_lease(op->store, op->id, lock->dir, &lock->lease, error))
+        return FALSE;
+    for (gsize i = 0; i < G_N_ELEMENTS(locked_formats); i++)
+        if (!lock_format(op, lock->dir, locked_formats[i], &lock->nvram[i], error))
+            return FALSE;
+    return TRUE;
+}
+
+FileFd vm_lock_steal_nvram(VMLock *lock, ImageFormat format) {
+    FileFd fd = FILE_FD_NONE;
+
+    for (gsize i = 0; i < G_N_ELEMENTS(locked_formats); i++)
+        if (locked_formats[i] == format) {
+            fd = lock->nvram[i];
+            lock->nvram[i] = FILE_FD_NONE;
+        }
+    return fd;
+}
+
+gboolean vm_check_record(const VMOp *op, int dir_fd, GError **error) {
+    g_autoptr(Pin) pin = vmstore_read_pin(dir_fd, error);
+
+    return pin &&
+            (pin_equal(pin, op->pin) ||
+             fail(error, FIRMWARE_ERROR_VM_CONFLICT, op->id,
+                  "another process has changed its record"));
+}
+
+gboolean vm_is_in_use(VMStore *store, uid_t owner, const char *id) {
+    g_auto(FileFd) dir = FILE_FD_NONE;
+
+    /* Nobody runs from a directory that is gone. */
+    if (vmstore_open_vm(store, owner, id, &dir) < 0)
+        return FALSE;
+    for (gsize i = 0; i < G_N_ELEMENTS(locked_formats); i++) {
+        g_autofree char *name = vmstore_nvram_name(locked_formats[i]);
+        g_auto(FileFd) fd = FILE_FD_NONE;
+
+        if (vmstore_open_owned(dir, name, O_RDONLY, &fd) >= 0 && is_written_by_another(fd))
+            return TRUE;
+    }
+    return vmstore_is_leased(store, dir);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "vm/vm-op.h"
+
+/*
+ * Keeps everybody else from a VM's NVRAM for the duration of an operation: by the lease, and by the
+ * locks of QEMU (block/file-posix.c), which also stop a QEMU that has no lease. With write access it
+ * has OFD read locks on byte 100 (it reads) and 101 (it writes) of an image. A lock on byte 201
+ * (nobody else may write) makes another QEMU fail that opens the image for writing. QEMU takes no
+ * lock on a JSON store.
+ */
+
+typedef struct VMLock {
+    FileFd dir; /* the VM's directory */
+    FileFd lease;
+    /* The files that may be the NVRAM: raw, qcow2. QEMU's locks last while they are open. */
+    FileFd nvram[2];
+} VMLock;
+
+#define VM_LOCK_INIT                   \
+    (VMLock) {                         \
+        FILE_FD_NONE, FILE_FD_NONE, {  \
+            FILE_FD_NONE, FILE_FD_NONE \
+        }                              \
+    }
+
+void vm_lock_clear(VMLock *lock);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(VMLock, vm_lock_clear)
+
+/* Opens the directory of OP's VM and takes all locks. Errors: FIRMWARE_ERROR_NVRAM_IN_USE,
+ * _VM_CONFLICT (another process has replaced the NVRAM meanwhile), _IO. */
+gboolean vm_lock(const VMOp *op, VMLock *lock, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Takes the NVRAM of this format, with QEMU's locks on it, out of LOCK; -1: there is none, or it is
+ * a JSON store. */
+FileFd vm_lock_steal_nvram(VMLock *lock, ImageFormat format) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Compares the record in the VM's directory with OP->pin: another process may have changed it.
+ * Errors: FIRMWARE_ERROR_VM_CONFLICT, _IO. */
+gboolean vm_check_record(const VMOp *op, int dir_fd, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* TRUE: somebody has the lease, or a QEMU has the NVRAM open for writing. */
+gboolean vm_is_in_use(VMStore *store, uid_t owner, const char *id);
