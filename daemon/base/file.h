@@ -22,8 +22,8 @@ typedef struct FileStamp {
 FileStamp file_stamp(const struct stat *st);
 gboolean file_stamp_equal(const FileStamp *a, const FileStamp *b);
 
-/* The coarsest clock of a file system is FAT's. Two changes within one tick leave the same stamp, so
- * a younger stamp does not prove that a file is unchanged. Microseconds. */
+/* The coarsest clock of a file system is FAT's. Two changes within one tick leave the same stamp,
+ * so a younger stamp does not prove that a file is unchanged. Microseconds. */
 #define FILE_TRUST_USEC (2 * G_USEC_PER_SEC)
 
 /* NOW: microseconds since the epoch. TRUE when the stamp is at least FILE_TRUST_USEC old. */
@@ -32,8 +32,8 @@ gboolean file_stamp_is_trusted(const FileStamp *stamp, gint64 now);
  * count: somebody set a clock. */
 gboolean file_stamp_is_fresh(const FileStamp *stamp, gint64 now, gint64 within);
 
-/* Called with each path before it is looked at, so that a watch misses no change. FALSE: the path must
- * not be looked at, for its file system does not answer. Either function may be NULL. */
+/* Called with each path before it is looked at, so that a watch misses no change. FALSE: the path
+ * must not be looked at, for its file system does not answer. Either function may be NULL. */
 typedef struct FileVisitor {
     gboolean (*file)(const char *path, gpointer userdata);
     gboolean (*directory)(const char *path, gpointer userdata); /* with its entries */

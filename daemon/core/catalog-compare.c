@@ -33,7 +33,7 @@ static gboolean targets_equal(const GPtrArray *a, const GPtrArray *b) {
     return TRUE;
 }
 
-/* What a file that is no descriptor says of itself. */
+/* The descriptor of a file, or an empty one if it has none. */
 static const Descriptor *get_descriptor(const CatalogFile *file) {
     static char *no_words[] = {NULL};
     static gpointer no_targets[1];
@@ -95,14 +95,15 @@ static guint compare_firmware(const CatalogFile *a, const CatalogFile *b) {
     return fields;
 }
 
-/* What no property tells, but an answer may: sizes, recorded geometry, masks, hidden files. */
+/* Compares values that are in answers but in no property: sizes, recorded geometry, masks,
+ * overridden files. */
 static gboolean files_equal(const CatalogFile *a, const CatalogFile *b) {
     if (a == b)
         return TRUE;
     if (!g_str_equal(a->path, b->path) || !a->overridden_by != !b->overridden_by ||
         (!a->overridden_by && a->is_mask != b->is_mask))
         return FALSE;
-    /* of what is overridden nothing but its path is told */
+    /* of an overridden file, answers have the path alone */
     if (a->overridden_by || !a->descriptor || !b->descriptor)
         return TRUE;
     return a->images.executable.size == b->images.executable.size &&

@@ -3,9 +3,9 @@
 
 #include "core/catalog.h"
 
-/* What differs between two catalogs. */
+/* The differences between two catalogs. */
 
-/* Between two catalogs' files of one name; rank is left out on purpose. */
+/* Of two files of one name. The rank is no field: one new file changes that of all after it. */
 typedef enum CatalogField {
     CATALOG_FIELD_PATH = 1 << 0,
     CATALOG_FIELD_LAYER = 1 << 1,
@@ -32,8 +32,8 @@ typedef struct CatalogChange {
     gboolean architectures_differ;
 } CatalogChange;
 
-/* NULL where BEFORE and AFTER answer every question alike. BEFORE NULL: all is new. The result
- * borrows from both. */
+/* Returns NULL if BEFORE and AFTER give the same answer to each question. BEFORE may be NULL: each
+ * file is added. The result borrows from both. */
 CatalogChange *catalog_compare(const Catalog *before, const Catalog *after)
         G_GNUC_WARN_UNUSED_RESULT;
 void catalog_change_free(CatalogChange *change);

@@ -78,7 +78,7 @@ static void read_descriptor(CatalogFile *file, GBytes *bytes) {
         file->fault = g_strdup(error->message);
 }
 
-/* A file that could not be opened or read: what is it then? *RET_IS_NONE: no descriptor at all. */
+/* Classifies a file that could not be opened or read. *RET_IS_NONE: it is no descriptor file. */
 static int classify_failure(
         int dir_fd, const char *file_name, int r, CatalogFile *file, gboolean *ret_is_none) {
     struct stat st;
@@ -92,12 +92,12 @@ static int classify_failure(
     } else if (r == -EFBIG) {
         file->fault = g_strdup(PARSE_TOO_LARGE);
     } else if (r == -ENOENT || r == -ENOTDIR) {
-        /* a link that leads nowhere is a descriptor; what went away since readdir() is none */
+        /* a dangling link is a broken descriptor; a file removed since readdir() is none */
         *ret_is_none = fstatat(dir_fd, file_name, &st, AT_SYMLINK_NOFOLLOW) < 0;
         file->fault = g_strconcat("file-missing:", file->path, NULL);
     } else {
         file->fault = g_strconcat("file-unreadable:", file->path, NULL);
-        file->is_trusted = FALSE; /* what it was can pass, and leave no trace on the file */
+        file->is_trusted = FALSE; /* the cause can pass without a change of the stamp */
     }
     return 0;
 }
@@ -191,7 +191,7 @@ static int look_at_image(
     r = image_probe(image->filename, image->format, &ret->info);
     if (r < 0)
         return r;
-    /* as of a descriptor: a lease, a bad block, a host that did not answer */
+    /* as for a descriptor: a lease, a bad block or a host without an answer can pass */
     if (ret->info.status == IMAGE_STATUS_UNREADABLE)
         ret->is_trusted = FALSE;
     if (previous && is_fresh && !image_info_equal(&ret->info, &previous->info)) {
@@ -202,7 +202,7 @@ static int look_at_image(
     return 0;
 }
 
-/* Several descriptors name one image: it is looked at once. */
+/* Several descriptors may name one image, which is probed once. */
 static int probe_image(
         const CatalogReading *reading, const DescriptorImage *image, ImageInfo *ret) {
     g_autofree char *key = g_strconcat(image->format, ":", image->filename, NULL);

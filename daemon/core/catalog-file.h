@@ -6,8 +6,8 @@
 #include "core/image.h"
 
 /*
- * One file of one layer: is it a descriptor, a mask, broken, or none of this service's business?
- * And what are the images that it names?
+ * One file of one layer: a descriptor, a mask, broken, or not a descriptor file; and the images
+ * that it names.
  */
 
 typedef struct CatalogLayer {
@@ -18,8 +18,8 @@ typedef struct CatalogLayer {
 void catalog_layer_free(CatalogLayer *layer);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(CatalogLayer, catalog_layer_free)
 
-/* One descriptor file of one layer: immutable, once it is part of a catalog, and shared by all that
- * it is the same in. */
+/* One descriptor file of one layer. Immutable once it is in a catalog. Catalogs share it while it
+ * does not change. */
 typedef struct CatalogFile {
     char *name; /* of the firmware: the file name without .json */
     char *path;
@@ -28,24 +28,24 @@ typedef struct CatalogFile {
     guint depth; /* the layer's place in the search path; a greater one is more specific */
 
     FileStamp stamp;
-    gboolean is_trusted; /* while the file has this stamp, it holds what follows */
+    gboolean is_trusted; /* the stamp proves that the following is up to date */
 
     /* A file has a descriptor, or is a mask, or has a fault (the reason it is invalid). */
     Descriptor *descriptor;
     gboolean is_mask;
     char *fault;
 
-    gboolean is_complete; /* what follows is set: the catalog is done with it */
+    gboolean is_complete; /* the following is set */
 
     FirmwareImages images; /* set where an effective file has a descriptor */
 
-    /* NULL, or the file of a more specific layer that takes this one's place: it is in each catalog
-     * that this one is in. */
+    /* The file of a more specific layer that overrides this one, or NULL. Each catalog with this
+     * file has that one as well. */
     const struct CatalogFile *overridden_by;
 
     /* Of effective files that are no mask: */
     FirmwareState state;
-    GStrv reasons;   /* why it is not usable; empty where it is */
+    GStrv reasons;   /* why it is not usable; empty if it is */
     GStrv overrides; /* paths, most specific layer first */
 } CatalogFile;
 
@@ -53,35 +53,35 @@ CatalogFile *catalog_file_ref(CatalogFile *file);
 void catalog_file_unref(CatalogFile *file);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(CatalogFile, catalog_file_unref)
 
-/* What was read from the file, and nothing of its place in a catalog. */
+/* Copies the content of the file, without its place in a catalog. */
 CatalogFile *catalog_file_copy_content(const CatalogFile *file) G_GNUC_WARN_UNUSED_RESULT;
 
 /* *.json, and not hidden. */
 gboolean catalog_file_is_name(const char *file_name);
 
 /*
- * How a catalog's files are read. What has the stamp that it had before is not read again. What
- * changed within CATALOG_HOLD_USEC and is broken (or, an image, another than before) may be half
- * written: it stays what it was, and is said to be held.
+ * A file with a trusted stamp is not read again. A file that changed within CATALOG_HOLD_USEC, and
+ * is broken (an image: differs from before), may be half written: its change is deferred, and the
+ * previous content stays.
  */
 #define CATALOG_HOLD_USEC (50 * G_USEC_PER_SEC / 1000)
 
 typedef struct CatalogReading {
     gint64 now;                  /* microseconds since the epoch */
     const FileVisitor *visitor;  /* or NULL */
-    gboolean is_first;           /* there is no earlier state, so nothing is held */
-    GHashTable *images;          /* what is known of images: see catalog_images_new() */
+    gboolean is_first;           /* there is no previous catalog, so no change is deferred */
+    GHashTable *images;          /* see catalog_images_new() */
     GHashTable *previous_images; /* or NULL */
-    gboolean *ret_is_held;       /* set where something is; NULL where nothing can be */
+    gboolean *ret_is_held;       /* set if a change is deferred; NULL if none can be */
 } CatalogReading;
 
-/* What is known of each image; none is looked at twice for one catalog. */
+/* The images of a catalog, so that each is probed once. */
 GHashTable *catalog_images_new(void) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Reads the file PATH of a layer; DIR_FD is the layer's directory, PREVIOUS what the file was or
- * NULL, and is taken for what it is where it did not change. Returns 0, with *RET NULL where it is no
- * descriptor (a directory, a device, gone meanwhile, held and new), or a negative errno where the
- * system failed. */
+/* Reads the file PATH of a layer. DIR_FD is the layer's directory. PREVIOUS, or NULL, is the file
+ * in the previous catalog, which is shared if the file has not changed. Returns 0, with *RET NULL
+ * if it is no descriptor file (a directory, a device, removed meanwhile, deferred and new), or a
+ * negative errno if the system failed. */
 int catalog_file_read(
         const CatalogReading *reading, FirmwareLayer layer, guint depth, int dir_fd,
         const char *path, CatalogFile *previous, CatalogFile **ret) G_GNUC_WARN_UNUSED_RESULT;

@@ -21,7 +21,7 @@ static gboolean check_number(guint n, const char *path, GError **error) {
 
 /* -- order ------------------------------------------------------------------------------- */
 
-/* By whole file names: "a-b.json" comes before "a.json", the names "a-b" and "a" the other way. */
+/* By file names, not names: "a-b.json" sorts before "a.json", but "a-b" after "a". */
 static int compare_files(gconstpointer a, gconstpointer b) {
     const CatalogFile *file_a = *(const CatalogFile *const *)a;
     const CatalogFile *file_b = *(const CatalogFile *const *)b;
@@ -45,7 +45,7 @@ guint catalog_find_place(const GPtrArray *files, const char *file_name) {
     return low;
 }
 
-/* The file as it was, in the same layer; NULL: it was not. */
+/* The same file of the same layer in the previous catalog; NULL: there is none. */
 static CatalogFile *find_previous(
         const GPtrArray *previous, const char *path, FirmwareLayer layer, guint depth) {
     const char *file_name = strrchr(path, '/') + 1;

@@ -113,7 +113,7 @@ typedef struct Build {
     const CatalogSources *sources;
     CatalogReading reading;
     Catalog *catalog;
-    gboolean same_machines; /* as the previous catalog's */
+    gboolean same_machines; /* as in the previous catalog */
 } Build;
 
 /* Files of one name, the effective one first. */
@@ -131,7 +131,7 @@ static Group find_group(const GPtrArray *files, guint begin) {
     return (Group){.files = first, .n = n};
 }
 
-/* All of the previous catalog's files of this name are here, and no others. */
+/* The group has the same files as in the previous catalog. */
 static gboolean is_as_before(const Group *group) {
     const CatalogFile *effective = group->files[0];
 
@@ -152,7 +152,7 @@ static GStrv list_overrides(const Group *group) {
     return overrides;
 }
 
-/* What other catalogs have stays as it is. */
+/* Replaces files that other catalogs share. */
 static void make_own(const Group *group) {
     for (guint i = 0; i < group->n; i++) {
         CatalogFile *file = group->files[i];
@@ -266,7 +266,7 @@ static gboolean list_files(const Build *build, GError **error) {
             .layers = sources->layers,
             .previous = sources->previous ? sources->previous->files : NULL,
             .unnamed = unnamed,
-            /* a catalog that is in force is better than one without a layer */
+            /* the catalog in force is better than a new one without a layer */
             .too_large = sources->previous ? NULL : too_large,
     };
     Catalog *catalog = build->catalog;

@@ -5,12 +5,12 @@
 #include "core/machine.h"
 
 /*
- * All descriptor files of all layers, in the priority order of firmware.json, with what was
- * overridden, masked and broken, and why. Immutable once it is built, and shared between threads;
- * building it is the only part that reads files.
+ * All descriptor files of all layers, in the priority order of firmware.json, also the overridden,
+ * masked and broken ones. Immutable once it is built, and shared between threads. Only the build
+ * reads files.
  */
 
-/* A path, escaped where it is not UTF-8, and what is wrong there. */
+/* A path, escaped if it is not UTF-8, and the fault there. */
 typedef struct CatalogProblem {
     char *path;
     char *text;
@@ -23,25 +23,26 @@ typedef struct Catalog {
     GPtrArray *firmware; /* the effective ones of FILES that are no mask; index is the rank */
     GPtrArray *problems; /* of CatalogProblem */
     GStrv architectures; /* that some usable firmware targets; sorted */
-    gboolean is_held;    /* some file is being written, and stays as it was: build another later */
-    GHashTable *images;  /* what the next build need not look at again: see catalog_images_new() */
-    GHashTable *silent;  /* set of paths of other files, which must not be opened */
+    gboolean is_held;    /* the change of a half-written file is deferred: build again later */
+    GHashTable *images;  /* for the next build: see catalog_images_new() */
+    GHashTable *silent;  /* set of paths: VMs' files that must not be opened */
 } Catalog;
 
 typedef struct CatalogSources {
     const GPtrArray *layers; /* of CatalogLayer, least specific first; each an absolute directory */
     MachineTable *machines;
-    const Catalog *previous; /* or NULL; what has not changed since is not read again */
-    gint64 now;              /* microseconds since the epoch: the age of files is counted to it */
+    const Catalog *previous;    /* or NULL; unchanged files are shared with it */
+    gint64 now;                 /* microseconds since the epoch, for the age of files */
     const FileVisitor *visitor; /* or NULL */
 } CatalogSources;
 
-/* A layer that is not there or may not be read is empty. Errors: FIRMWARE_ERROR_LIMITS_EXCEEDED, if
- * there is a previous catalog, else the layer that has too many files is empty; _IO. */
+/* A layer that is missing or unreadable is empty. Errors: FIRMWARE_ERROR_IO; with a previous
+ * catalog also _LIMITS_EXCEEDED, while without one a layer that exceeds CATALOG_MAX_FILES is
+ * skipped. */
 Catalog *catalog_build(const CatalogSources *sources, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Only while the catalog is being made: something that keeps it from being right, and a file of a VM on
- * a file system that does not answer. */
+/* For the builder of the catalog: adds a problem, and a VM's file on a file system that does not
+ * answer. */
 void catalog_add_problem(Catalog *catalog, const char *path, const char *text);
 void catalog_add_silent(Catalog *catalog, const char *path);
 
@@ -49,7 +50,7 @@ Catalog *catalog_ref(Catalog *catalog);
 void catalog_unref(Catalog *catalog);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Catalog, catalog_unref)
 
-/* NULL where there is none of this name. */
+/* NULL if there is none of this name. */
 const CatalogFile *catalog_find(const Catalog *catalog, const char *name);
 /* Of a file of FIRMWARE. */
 guint catalog_get_rank(const Catalog *catalog, const CatalogFile *file);

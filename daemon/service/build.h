@@ -40,8 +40,8 @@ typedef struct Build {
 } Build;
 
 /* The caller sets the first group of fields, which the build owns; then the build is the thread's
- * until DONE. Both callbacks are called on the event loop. Returns 0 or a negative errno: neither is
- * called. */
+ * until DONE. Both callbacks are called on the event loop. Returns 0 or a negative errno: neither
+ * is called. */
 int build_start(sd_event *event, Build *build) G_GNUC_WARN_UNUSED_RESULT;
 
 /* For SEEN_BEFORE of the first build. */

@@ -34,7 +34,8 @@ gboolean emulator_cache_is_awaited(const EmulatorCache *cache);
 
 /* Adds to TABLE the aliases of all its architectures that are among ANSWERS. Looks for
  * qemu-system-ARCHITECTURE along $PATH, and calls VISITOR (or NULL) with each place. Returns the
- * emulators that have not been asked, and with ASK_AGAIN those that gave no answer. On any thread. */
+ * emulators that have not been asked, and with ASK_AGAIN those that gave no answer. On any thread.
+ * */
 GPtrArray *emulator_add_aliases(
         GHashTable *answers, MachineTable *table, gboolean ask_again, const FileVisitor *visitor)
         G_GNUC_WARN_UNUSED_RESULT;

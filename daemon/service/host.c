@@ -9,7 +9,7 @@
 #define KVM_DEVICE "/dev/kvm"
 #define SEV_DEVICE "/dev/sev"
 
-/* What the kernel says of each feature: a KVM module's parameter, and the device that QEMU needs
+/* The source of each feature: a KVM module's parameter, and the device that QEMU needs
  * (NULL: /dev/kvm alone). Linux Documentation/virt/kvm/x86/amd-memory-encryption.rst and
  * intel-tdx.rst. */
 static const struct {
@@ -43,7 +43,7 @@ GStrv host_probe_features(const FileVisitor *visitor) {
     g_autoptr(GPtrArray) features = g_ptr_array_new();
     gboolean has_kvm;
 
-    /* a module that is loaded later makes its device, which raises an event; /sys raises none */
+    /* /sys raises no event, but a module that is loaded later makes its device, which does */
     (void)file_visit(visitor, KVM_DEVICE);
     (void)file_visit(visitor, SEV_DEVICE);
     has_kvm = device_exists(KVM_DEVICE);

@@ -4,7 +4,7 @@
 #include "base/file.h"
 
 /*
- * What this host can do for a guest: the confidential-computing features of firmware.json that its
- * KVM offers, in the order of vocab.h. Reads /dev and /sys; VISITOR (or NULL) is told of the devices.
+ * The confidential-computing features of firmware.json that KVM has on this host, in the order of
+ * vocab.h. Reads /dev and /sys; VISITOR (or NULL) visits the devices.
  */
 GStrv host_probe_features(const FileVisitor *visitor) G_GNUC_WARN_UNUSED_RESULT;

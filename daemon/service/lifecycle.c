@@ -5,21 +5,21 @@
 #include <signal.h>
 #include <systemd/sd-daemon.h>
 
-/* Before the bus is left, which its own exit source does. */
+/* Before sd-bus's own exit source closes the connection. */
 #define EXIT_PRIORITY (SD_EVENT_PRIORITY_IMPORTANT)
 
 struct Lifecycle {
     LiveCatalog *live;
     sd_event_source *hangup;
     sd_event_source *exit;
-    guint n_reloads; /* begun by SIGHUP, and not done */
+    guint n_reloads; /* by SIGHUP, in progress */
     gboolean is_ready;
 };
 
 static void on_reloaded(const GError *error, gpointer userdata) {
     Lifecycle *lifecycle = userdata;
 
-    /* a failure is in the log already: what was in force still is */
+    /* a failure is logged already, and the old catalog stays */
     lifecycle->n_reloads--;
     if (lifecycle->n_reloads == 0 && lifecycle->is_ready)
         (void)sd_notify(FALSE, "READY=1");
@@ -35,7 +35,7 @@ static int on_hangup(sd_event_source *source, const struct signalfd_siginfo *inf
         return 0;
     }
     lifecycle->n_reloads++;
-    /* the time tells systemd that the reload is the answer to its signal, not an earlier one */
+    /* the time relates the reload to the signal: sd_notify(3) */
     if (lifecycle->is_ready)
         (void)sd_notifyf(
                 FALSE, "RELOADING=1\nMONOTONIC_USEC=%" G_GINT64_FORMAT, g_get_monotonic_time());

@@ -4,17 +4,18 @@
 #include "service/live-catalog.h"
 
 /*
- * What goes to and comes from the service manager: readiness, the watchdog, SIGHUP, the end. See
- * sd_notify(3); without a service manager all but SIGHUP is silent.
+ * The protocol of the service manager: readiness, watchdog, SIGHUP, end. See sd_notify(3). Without
+ * a service manager only SIGHUP has an effect.
  */
 
 typedef struct Lifecycle Lifecycle;
 
-/* From here on the watchdog is fed while the loop runs, and SIGHUP reloads MANAGER, which must outlive
- * the result. Before any other thread: they inherit that SIGHUP is blocked. */
+/* Feeds the watchdog while the loop runs, and reloads LIVE, which must outlive the result, on
+ * SIGHUP. Call it before there are threads, which inherit that SIGHUP is blocked. Returns 0 or a
+ * negative errno. */
 int lifecycle_new(sd_event *event, LiveCatalog *live, Lifecycle **ret);
 void lifecycle_free(Lifecycle *lifecycle);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Lifecycle, lifecycle_free)
 
-/* The first catalog is in force, and the name is there. */
+/* Reports readiness: the first catalog is in force, and the service owns its name. */
 void lifecycle_set_ready(Lifecycle *lifecycle);

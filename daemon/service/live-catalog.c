@@ -7,7 +7,7 @@
 #include "service/log.h"
 #include "service/log-catalog.h"
 
-/* A file that is being written is waited for so long at the most: a caller of Reload waits, too. */
+/* Limit of the wait for half-written files: callers of Reload wait, too. */
 #define MAX_HOLD_USEC (G_USEC_PER_SEC / 2)
 
 typedef struct Waiter {
@@ -18,9 +18,9 @@ typedef struct Waiter {
 /* A build whose thread waits for a file system. */
 typedef struct Stall {
     Build *build;
-    char *path;   /* without links: it does not answer */
-    char *place;  /* what is passed over; NULL: nothing, for the mounts have changed since */
-    char *mounts; /* those above, when it was looked at */
+    char *path;   /* without links, in the hands of the thread */
+    char *place;  /* later builds skip it; NULL: no longer, for the mounts have changed */
+    char *mounts; /* those above PATH at the time of the stall */
 } Stall;
 
 struct LiveCatalog {
@@ -40,10 +40,10 @@ struct LiveCatalog {
     Build *build;         /* NULL: none runs */
     GPtrArray *stalls;    /* of Stall */
     GArray *served;       /* of Waiter: for the running build */
-    GArray *waiting;      /* of Waiter: came after it began */
-    GArray *held;         /* of Waiter: until files are written, and a build begins by itself */
-    gint64 held_since;    /* monotonic, microseconds; 0: no file is being written */
-    gboolean is_outdated; /* something has changed since it began */
+    GArray *waiting;      /* of Waiter: for the next build */
+    GArray *held;         /* of Waiter: for the build after the deferred one */
+    gint64 held_since;    /* monotonic, microseconds; 0: no file is half written */
+    gboolean is_outdated; /* files have changed since the last build began */
 };
 
 static void stall_free(gpointer data) {
@@ -121,7 +121,7 @@ static gboolean swap_host_features(LiveCatalog *live, GStrv features) {
 static gboolean swap_config(LiveCatalog *live, Config *config) {
     gboolean differs = !config_same_search_path(live->config, config);
 
-    /* one that was set meanwhile stays until the file says another */
+    /* a level that was set over the bus stays until the file has another one */
     if (config->log_level != live->config->log_level)
         log_set_max_level(config->log_level);
     config_unref(live->config);
@@ -130,8 +130,8 @@ static gboolean swap_config(LiveCatalog *live, Config *config) {
     return differs;
 }
 
-/* The new catalog takes the old one's place even where it answers alike: it knows the files as they
- * are now. */
+/* The new catalog replaces the old one even if each answer is the same: it has the current stamps
+ * of the files. */
 static void publish(LiveCatalog *live, Build *build) {
     const LiveCatalogObserver *observer = &live->observer;
     /* declared first, so freed after CHANGE, which borrows from it */
@@ -176,8 +176,8 @@ static void move_waiters(GArray *to, GArray *from) {
     g_array_set_size(from, 0);
 }
 
-/* Emulators that are asked, and files that are being written, are waited for, but not for ever: what
- * else has changed is published then without them. */
+/* Slow emulators and half-written files defer a catalog for a limited time. After that it is
+ * published without them. */
 static gboolean must_hold(LiveCatalog *live, const Catalog *catalog) {
     gint64 now = g_get_monotonic_time();
 
@@ -213,7 +213,7 @@ static void finish_build(LiveCatalog *live, Build *build) {
     tell_waiters(served, build->error);
 }
 
-/* What it waited for answers again. */
+/* The thread has returned, so its file system answers again. */
 static void end_stall(LiveCatalog *live, const Build *build) {
     for (guint i = 0; i < live->stalls->len; i++) {
         Stall *stall = live->stalls->pdata[i];
@@ -240,8 +240,8 @@ static void on_build_done(Build *build, gpointer userdata) {
     start_next_build(live);
 }
 
-/* Leaves the build behind, and begins another, which passes over the file system that BUILD waits for.
- * On the root file system it passes over this one file. */
+/* Abandons BUILD and begins another one, which skips the file system that BUILD waits for, or if
+ * that is the root file system, this one file. */
 static gboolean on_build_stalled(Build *build, gpointer userdata) {
     LiveCatalog *live = userdata;
     g_autofree char *path = watch_plan_get_in_hand(build->plan);
@@ -265,7 +265,7 @@ static gboolean on_build_stalled(Build *build, gpointer userdata) {
     return TRUE;
 }
 
-/* What has other mounts above it now may answer. */
+/* A place with other mounts above it may answer now. */
 static GHashTable *list_silent(LiveCatalog *live) {
     GHashTable *silent = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 
@@ -290,7 +290,7 @@ static Build *prepare_build(LiveCatalog *live) {
     Build *build = g_new0(Build, 1);
 
     build->options = live->options;
-    /* the first one has the configuration that the service began with */
+    /* the first build uses the configuration that main has read */
     build->reads_config = somebody_waits(live) && live->catalog;
     build->asks_again = live->waiting->len > 0;
     build->config = config_ref(live->config);
@@ -308,7 +308,7 @@ static Build *prepare_build(LiveCatalog *live) {
     return build;
 }
 
-/* Those that wait are served by the build that begins here. */
+/* This build serves all waiters. */
 static int start_build(LiveCatalog *live) {
     g_autoptr(Build) build = prepare_build(live);
     int r;
@@ -332,7 +332,7 @@ static int try_start(LiveCatalog *live) {
     return start_build(live);
 }
 
-/* As far as one is asked for and none runs; the waiters are told where none can. */
+/* Begins a build if one is needed and none runs. If that fails, each waiter gets the error. */
 static void start_next_build(LiveCatalog *live) {
     g_autoptr(GError) error = NULL;
     int r = try_start(live);
@@ -364,7 +364,7 @@ int live_catalog_reload(LiveCatalog *live, LiveCatalogReloadDone done, gpointer 
     g_array_append_val(live->waiting, waiter);
     r = try_start(live);
     if (r < 0)
-        /* those that are held are served by the next attempt */
+        /* the next attempt serves the held ones */
         g_array_set_size(live->waiting, live->waiting->len - 1);
     return r;
 }

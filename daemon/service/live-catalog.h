@@ -7,44 +7,45 @@
 #include "service/config.h"
 
 /*
- * The service's only mutable state: which catalog is in force. A build makes a new one beside the
- * event loop; it is swapped in when it is whole, and the observer is told; a build that fails leaves
- * the old one. One begins whenever something is asked for it, or the files that the last one looked at
- * have changed. Knows nothing of D-Bus.
+ * The catalog in force. A build makes the next catalog on a worker thread. If the build succeeds,
+ * the new catalog replaces the old one, and the observer is called; if it fails, the old one stays.
+ * A build begins on each reload, and when files of the last build have changed. Knows nothing of
+ * D-Bus.
  */
 
-/* Builds that are left behind because a file system does not answer. */
+/* Abandoned builds whose threads wait for a file system that does not answer. */
 #define LIVE_CATALOG_MAX_STALLS 16
 
-/* What is another now. */
+/* The differences from the state before. */
 typedef struct Publication {
-    const CatalogChange *change; /* NULL: no answer */
+    const CatalogChange *change; /* NULL: each answer is the same */
     gboolean host_features_differ;
     gboolean search_path_differs;
 } Publication;
 
 /* All calls of one publication happen in one turn of the event loop. */
 typedef struct LiveCatalogObserver {
-    /* the old catalog is still in force; not called for the first one */
+    /* before the swap; not called for the first catalog */
     void (*about_to_publish)(const CatalogChange *change, gpointer userdata);
-    /* the new one is; called where anything differs */
+    /* after the swap, if anything differs */
     void (*published)(const Publication *publication, gpointer userdata);
     gpointer userdata;
 } LiveCatalogObserver;
 
-/* A user of files that are not part of the catalog, such as the images of pins. */
+/* A user of other files, such as the images of pins. */
 typedef struct LiveCatalogDependent {
     /* adds the paths (char*) of these files to PATHS */
     void (*list_files)(GPtrArray *paths, gpointer userdata);
-    /* after each build. DIFFERS: the catalog, the features of the host or one of these files does */
+    /* after each build. DIFFERS: the catalog, the features of the host or one of these files does
+     * */
     void (*rebuilt)(gboolean differs, gpointer userdata);
     gpointer userdata;
 } LiveCatalogDependent;
 
 typedef struct LiveCatalog LiveCatalog;
 
-/* OPTIONS are borrowed; CONFIG, of these options, is taken. There is no catalog before the first
- * reload is done. Returns 0 or a negative errno. */
+/* Borrows OPTIONS, and takes CONFIG, which was loaded with them. There is no catalog before the
+ * first reload is done. Returns 0 or a negative errno. */
 int live_catalog_new(
         sd_event *event, const ConfigOptions *options, Config *config, LiveCatalog **ret)
         G_GNUC_WARN_UNUSED_RESULT;
@@ -52,20 +53,20 @@ void live_catalog_free(LiveCatalog *live);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LiveCatalog, live_catalog_free)
 
 void live_catalog_set_observer(LiveCatalog *live, const LiveCatalogObserver *observer);
-/* NULL: there is none any more. */
+/* NULL removes it. */
 void live_catalog_set_dependent(LiveCatalog *live, const LiveCatalogDependent *dependent);
 
-/* Reads the configuration, too. DONE is called on the event loop, never before this returns, when a
- * catalog that was begun after this call is in force (ERROR NULL), or could not be built. It waits
- * for files that are being written, as long as a burst of changes may last. A negative errno: the
- * system cannot begin, and DONE is not called. */
+/* Begins a build that reads the configuration as well. DONE is called on the event loop after this
+ * function has returned: with ERROR NULL when a catalog that was begun after this call is in force,
+ * otherwise with the reason why there is none. Half-written files defer it for 0.5 s at most.
+ * Returns 0, or a negative errno if no build can begin; DONE is not called then. */
 typedef void (*LiveCatalogReloadDone)(const GError *error, gpointer userdata);
 int live_catalog_reload(LiveCatalog *live, LiveCatalogReloadDone done, gpointer userdata);
 
-/* Begins a build as a change of a file would: somebody else has found that something is amiss. */
+/* Begins a build as a change of a file does: for a caller that has found a fault by other means. */
 void live_catalog_look(LiveCatalog *live);
 
-/* All borrowed, and good until control returns to the event loop. */
+/* Borrowed, and valid until control returns to the event loop. */
 const Config *live_catalog_get_config(const LiveCatalog *live);
 const Catalog *live_catalog_get_catalog(const LiveCatalog *live);
 const char *const *live_catalog_get_host_features(const LiveCatalog *live);

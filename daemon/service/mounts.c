@@ -16,9 +16,9 @@ struct Mounts {
     GHashTable *known;
 };
 
-/* proc(5): mount ID, parent ID, device, root, mount point, options. IDs are used again, so that a
- * mount is known by its device and root, too; where a whole file system has gone and come between two
- * looks, inotify tells of its end. */
+/* proc(5): mount ID, parent ID, device, root, mount point, options. IDs are used again, so a mount
+ * is identified by its device and root as well. If a whole file system is unmounted and mounted
+ * again between two reads, inotify reports the end of its watches. */
 static void parse_line(const char *line, GHashTable *mounts) {
     g_auto(GStrv) fields = g_strsplit(line, " ", 6);
 
@@ -39,8 +39,8 @@ GHashTable *mounts_parse(char *mountinfo) {
     return mounts;
 }
 
-/* The kernel makes the text when it is read. Where mounts change between two chunks, the descriptor
- * signals once more. */
+/* The kernel makes the text when it is read. If mounts change between two chunks, the descriptor
+ * signals again. */
 static int read_mounts(int file, GHashTable **ret) {
     g_autoptr(GByteArray) text = g_byte_array_new();
     gsize size;
@@ -89,7 +89,7 @@ int mounts_get_fd(const Mounts *mounts) {
     return mounts->file;
 }
 
-/* Calls CHANGED for what is in MOUNTS and not in OTHERS. */
+/* Calls CHANGED for each mount that is in MOUNTS and not in OTHERS. */
 static void visit_missing(
         GHashTable *mounts, GHashTable *others,
         void (*changed)(const char *mount_point, gpointer userdata), gpointer userdata) {

@@ -3,7 +3,7 @@
 
 #include <glib.h>
 
-/* The mounts that this process sees, and which of them come and go: by /proc/self/mountinfo. */
+/* The mounts that this process sees, and their changes, from /proc/self/mountinfo. */
 
 typedef struct Mounts Mounts;
 
@@ -21,7 +21,7 @@ int mounts_update(
         Mounts *mounts, void (*changed)(const char *mount_point, gpointer userdata),
         gpointer userdata) G_GNUC_WARN_UNUSED_RESULT;
 
-/* The mounts of a file such as mountinfo: what identifies one -> its mount point. */
+/* Parses a text like mountinfo: identity of a mount -> its mount point. */
 GHashTable *mounts_parse(char *mountinfo) G_GNUC_WARN_UNUSED_RESULT;
 
 /* See watch_get_mounts_above(). */

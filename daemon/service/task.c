@@ -53,7 +53,8 @@ static int on_end(sd_event_source *source, int fd, uint32_t events, void *userda
     return 0;
 }
 
-/* A thread that waits for a file takes no processor time; one that waits for a processor takes some. */
+/* A thread that waits for a file takes no processor time; one that waits for a processor takes
+ * some. */
 static gboolean has_run(Task *task) {
     struct timespec now;
     guint64 cpu;

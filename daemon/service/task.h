@@ -5,20 +5,21 @@
 #include <systemd/sd-event.h>
 
 /*
- * Runs one function on a thread of its own, and reports its end on the event loop: for work that waits
- * for a disk or another program.
+ * Runs one function on a thread of its own, and reports its end on the event loop: for work that
+ * waits for a disk or another program.
  */
 
 typedef struct Task Task;
 
-/* A thread that waits for a file system that does not answer cannot be stopped. After so many seconds in
- * which it has not run, it is reported. */
+/* A thread that waits for a file system that does not answer cannot be stopped. After so many
+ * seconds in which it has not run, it is reported. */
 #define TASK_STALL_SEC 5
 
 typedef struct TaskFunctions {
     void (*run)(gpointer data);  /* on the thread; the data is its own until DONE */
     void (*done)(gpointer data); /* on the event loop */
-    /* NULL, or called on the event loop each TASK_STALL_SEC while RUN stalls, until TRUE is returned */
+    /* NULL, or called on the event loop each TASK_STALL_SEC while RUN stalls, until TRUE is
+     * returned */
     gboolean (*stalled)(gpointer data);
 } TaskFunctions;
 
@@ -29,6 +30,6 @@ int task_start(sd_event *event, const TaskFunctions *functions, gpointer data, T
 /* Waits for RUN. DONE is not called any more; DONE itself may call this. NULL is fine. */
 void task_free(Task *task);
 
-/* Waits for the RUN of all tasks. FALSE: one has not returned after USEC microseconds. A thread that
- * stalls blocks task_free(), but not the exit of the process. */
+/* Waits for the RUN of all tasks. FALSE: one has not returned after USEC microseconds. A thread
+ * that stalls blocks task_free(), but not the exit of the process. */
 gboolean task_wait_for_all(guint64 usec) G_GNUC_WARN_UNUSED_RESULT;

@@ -8,25 +8,26 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
-/* Which directories a path leads through, and which names matter in each. */
+/* The directories on the way of each path, and the names that matter in each. */
 
-/* What can change where a name in a directory leads. A link raises CREATE alone, chmod ATTRIB alone. */
+/* Events that can change where a name leads. A new link raises CREATE alone, chmod ATTRIB alone. */
 #define WAY_EVENTS                                                                      \
     (IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ATTRIB | IN_DELETE_SELF | \
      IN_MOVE_SELF)
-/* And what is in a file. truncate(2) raises MODIFY alone, the end of a shared mapping CLOSE_WRITE. */
+/* And the content of a file. truncate(2) raises MODIFY alone, the end of a shared mapping
+ * CLOSE_WRITE. */
 #define FILE_EVENTS (WAY_EVENTS | IN_MODIFY | IN_CLOSE_WRITE)
 
-/* As many as the kernel follows: path_resolution(7). */
+/* The kernel's limit: path_resolution(7). */
 #define MAX_LINKS 40
 
-/* What is behind a watch descriptor: a directory, or a file that has more names than one. */
+/* The target of a watch descriptor: a directory, or a file with several names. */
 typedef struct Directory {
     gint refs;
-    int error;          /* it cannot be watched: errno; 0: it is */
+    int error;          /* positive errno: it cannot be watched; 0: it is watched */
     gboolean has_files; /* whose contents are watched */
     GHashTable *names;  /* that matter */
-    gboolean is_whole;  /* all that is in it matters */
+    gboolean is_whole;  /* each name matters */
 } Directory;
 
 static Directory *directory_new(int error) {
@@ -97,8 +98,8 @@ static void note_unwatched(WatchPlan *plan, const char *path, int error) {
     plan->unwatched_error = error;
 }
 
-/* Returns the watch descriptor or a negative errno. An older plan may have the same watch, and more
- * events with it. */
+/* Returns the watch descriptor or a negative errno. Adds to the events of a watch that an older
+ * plan has. */
 static int add_watch(const WatchPlan *plan, const char *path, uint32_t events) {
     int wd;
 
@@ -132,7 +133,7 @@ static Directory *watch_directory(WatchPlan *plan, const char *path) {
 
     take_in_hand(plan, path);
     wd = add_new_watch(plan, path, WAY_EVENTS | IN_ONLYDIR);
-    /* the same by another path: a bind mount */
+    /* the same directory by another path: a bind mount */
     directory = wd < 0 ? NULL : g_hash_table_lookup(plan->by_wd, GINT_TO_POINTER(wd));
     if (directory)
         directory->refs++;
@@ -157,7 +158,7 @@ static void watch_contents(const WatchPlan *plan, Directory *directory, const ch
     (void)add_watch(plan, path, FILE_EVENTS | IN_ONLYDIR);
 }
 
-/* The file can change by a name that is in no directory of the plan. */
+/* The file can change by a name in a directory outside the plan. */
 static void watch_inode(WatchPlan *plan, const char *path) {
     int wd = add_new_watch(plan, path, FILE_EVENTS);
 
@@ -171,7 +172,7 @@ static void watch_inode(WatchPlan *plan, const char *path) {
     }
 }
 
-/* Where the link PATH leads; NULL: it is none. */
+/* The target of the link PATH; NULL: it is no link. */
 static const char *read_link(WatchPlan *plan, const char *path) {
     const char *known = g_hash_table_lookup(plan->links, path);
     char target[PATH_MAX];
@@ -187,7 +188,7 @@ static const char *read_link(WatchPlan *plan, const char *path) {
     return known;
 }
 
-/* A directory without links on its way, and the rest of the way. */
+/* A directory, by its path without links, and the rest of the way from there. */
 typedef struct Way {
     char *at;
     char *rest;
@@ -201,8 +202,8 @@ static void way_clear(Way *way) {
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Way, way_clear)
 
-/* One step down from WAY's directory. Returns the directory that NAME is there, or NULL where it is
- * something else: a link, with where it leads in *RET_LINK, or the end of the way. */
+/* One step down from WAY's directory. Returns the path of NAME there if it is a directory.
+ * Otherwise NULL, with the target in *RET_LINK if it is a link. */
 static char *step(WatchPlan *plan, Way *way, const char *name, const char **ret_link) {
     const char *at = way->at;
     g_autofree char *path = g_strconcat(at[1] ? at : "", "/", name, NULL);
@@ -241,7 +242,7 @@ static void begin_way(const WatchPlan *plan, const char *path, Way *way) {
     const char *slash = strrchr(path, '/');
     g_autofree char *parent = g_strndup(path, (gsize)(slash - path));
 
-    /* most paths lead to where others lead, too */
+    /* most paths share their directory with others */
     if (g_hash_table_contains(plan->directories, parent)) {
         way->at = g_steal_pointer(&parent);
         way->rest = g_strdup(slash);
@@ -251,7 +252,7 @@ static void begin_way(const WatchPlan *plan, const char *path, Way *way) {
     }
 }
 
-/* Takes the next word off the rest of the way; NULL: none is left. */
+/* Removes and returns the next component of the rest of the way; NULL: it was the last one. */
 static char *take_word(Way *way) {
     char *begin = way->rest + strspn(way->rest, "/");
     gsize length = strcspn(begin, "/");
@@ -277,8 +278,8 @@ static void turn_off(Way *way, const char *link) {
         go_to(way, g_strdup("/"));
 }
 
-/* Follows PATH. FALSE: it leads to a file system that does not answer. *RET: the directory that it is;
- * NULL: it is something else, or not there. */
+/* Follows PATH. Returns FALSE if it leads to or below a silent path. *RET is its path without links
+ * if it is a directory, otherwise unchanged. */
 static gboolean follow(WatchPlan *plan, const char *path, char **ret) {
     g_auto(Way) way = {};
     guint n_links = 0;

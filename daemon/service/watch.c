@@ -12,20 +12,19 @@
 #include "service/mounts.h"
 #include "service/watch-plan.h"
 
-/* Events queued during a reading until its plan can tell whether they matter. More count as a
- * change. */
+/* Events queued during a scan until its plan can classify them. More count as a change. */
 #define MAX_KEPT 1024
 
-/* A timer of which nothing is asked but this: the default accuracy is 250 ms. */
+/* The default accuracy, 250 ms, is longer than the debounce interval. */
 #define TIMER_ACCURACY_USEC 1000
 
 struct Watch {
-    FileFd inotify; /* a negative errno: it cannot be had */
+    FileFd inotify; /* a negative errno: there is none */
     Mounts *mounts; /* NULL: there is no /proc */
     sd_event *event;
     sd_event_source *inotify_source;
     sd_event_source *mounts_source;
-    sd_event_source *timer; /* off while nothing has happened */
+    sd_event_source *timer; /* off while there is no change to report */
     WatchTimes times;
     void (*changed)(gpointer userdata);
     gpointer userdata;
@@ -34,8 +33,8 @@ struct Watch {
     gboolean is_planning;
     GPtrArray *kept;       /* of WatchEvent, while planning */
     GPtrArray *dropped;    /* of WatchPlan, while planning */
-    guint64 first_change;  /* since when nothing was told of; 0: nothing has happened */
-    gboolean needs_rescan; /* something cannot be watched */
+    guint64 first_change;  /* time of the first change not reported yet; 0: none */
+    gboolean needs_rescan; /* a directory cannot be watched */
 };
 
 /* No watch descriptor: the event is of a mount. */
@@ -46,7 +45,7 @@ typedef struct WatchEvent {
     char name[]; /* "": the directory itself; of a mount its mount point */
 } WatchEvent;
 
-/* -- telling ------------------------------------------------------------------------------ */
+/* -- reporting ---------------------------------------------------------------------------- */
 
 static guint64 get_now(const Watch *watch) {
     guint64 now = 0;
@@ -120,12 +119,12 @@ static void take_event(Watch *watch, const struct inotify_event *event) {
 
     if (event->mask & IN_Q_OVERFLOW)
         tell_later(watch);
-    /* IN_IGNORED is the kernel's word for a watch that ended: what ended it was told before */
+    /* IN_IGNORED reports the end of a watch; its cause has had an event of its own */
     else if (!(event->mask & IN_IGNORED))
         take_change(watch, event->wd, name);
 }
 
-/* One buffer a turn: what more there is comes with the next. */
+/* Reads one buffer in each turn of the loop. */
 static int on_inotify(sd_event_source *source, int fd, uint32_t events, void *userdata) {
     alignas(struct inotify_event) char buffer[16384];
     Watch *watch = userdata;
@@ -144,8 +143,8 @@ static void on_mount(const char *mount_point, gpointer userdata) {
     take_change(userdata, MOUNT_WD, mount_point);
 }
 
-/* A mount hides files and an unmount shows some, without an event of inotify. Hosts of containers mount
- * all the time, so only a mount on a way of the plan counts. */
+/* A mount hides files and an unmount shows some, without an event of inotify. Hosts of containers
+ * mount all the time, so only a mount on a way of the plan counts. */
 static int on_mounts(sd_event_source *source, int fd, uint32_t events, void *userdata) {
     Watch *watch = userdata;
 
@@ -276,7 +275,7 @@ void watch_reject(Watch *watch, WatchPlan *plan) {
 
 void watch_drop(Watch *watch, WatchPlan *plan) {
     g_ptr_array_add(watch->dropped, plan);
-    /* a plan under way may have added the same watches */
+    /* the plan of a running scan may have added the same watches */
     if (!watch->is_planning)
         end_planning(watch);
 }

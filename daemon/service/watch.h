@@ -6,33 +6,33 @@
 #include "base/file.h"
 
 /*
- * Watches paths, and says only "changed": once what happened has been quiet for a while. Knows
- * nothing of firmware.
+ * Watches paths, and reports changes after a debounce interval, without details. Knows nothing of
+ * firmware.
  *
- * A path is watched through every directory on its way, links followed, so that it does not matter
- * which of them is made, renamed, linked elsewhere or mounted over: each holds the names that matter
- * in it, and everything else that happens there is passed over. The directories are found out anew
- * for each reading of the files, as a plan, beside the event loop; each is watched before anything in
- * it is looked at, so nothing is missed between the two.
+ * A path is watched in each directory on its way, links followed, so it does not matter which part
+ * of the path is created, renamed, linked elsewhere or mounted over. Each directory has the set of
+ * names that matter in it; other events in it are ignored. Each scan of the files finds these
+ * directories again, as a plan, on a worker thread, and watches a directory before it looks at an
+ * entry of it, so no change is missed in between.
  *
- * The sources of sd_event_add_inotify() are added on the event loop, which would have to wait for the
- * disk; here the loop reads one inotify descriptor, and threads add to it.
+ * sd_event_add_inotify() resolves its path on the event loop, which must not wait for a disk. Here
+ * the loop reads one inotify descriptor, to which threads add watches.
  */
 
-/* Directories of one plan; the kernel's own limit, fs.inotify.max_user_watches, is shared by all
- * processes of the user. */
+/* Of one plan. All processes of a user share the kernel's limit, fs.inotify.max_user_watches. */
 #define WATCH_MAX_DIRECTORIES 8192
 
-/* All in microseconds. */
+/* Microseconds. */
 typedef struct WatchTimes {
-    guint64 quiet;     /* nothing has happened for so long: told */
-    guint64 max_quiet; /* told after so long although something still happens */
-    guint64 rescan;    /* how often it is told where something cannot be watched */
+    guint64 quiet;     /* debounce interval */
+    guint64 max_quiet; /* its limit while changes go on */
+    guint64 rescan;    /* interval of reports if a directory cannot be watched */
 } WatchTimes;
 
 typedef struct Watch Watch;
 
-/* CHANGED is called on the event loop. Where inotify itself cannot be had, plans are incomplete. */
+/* CHANGED is called on the event loop. Without inotify, each plan is incomplete. Returns 0 or a
+ * negative errno. */
 int watch_new(
         sd_event *event, const WatchTimes *times, void (*changed)(gpointer userdata),
         gpointer userdata, Watch **ret) G_GNUC_WARN_UNUSED_RESULT;
@@ -44,37 +44,37 @@ void watch_set_times(Watch *watch, const WatchTimes *times);
 /* Reports a change after so many microseconds. */
 void watch_look_after(Watch *watch, guint64 usec);
 
-/* One reading of the files: which paths matter. */
+/* The paths that matter, of one scan of the files. */
 typedef struct WatchPlan WatchPlan;
 
-/* One at a time, but for those that are left behind; what follows may happen on another thread. WATCH
- * must outlive it. SILENT: a set of paths without links, which must not be looked at; kept by
- * reference. */
+/* One at a time, apart from abandoned ones. The functions below may be called on another thread.
+ * WATCH must outlive the plan. SILENT is a set of paths without links, which the plan must not look
+ * at; the plan keeps a reference. */
 WatchPlan *watch_plan_new(Watch *watch, GHashTable *silent) G_GNUC_WARN_UNUSED_RESULT;
 void watch_plan_free(WatchPlan *plan);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(WatchPlan, watch_plan_free)
 
-/* Calls these two, each with an absolute path. They return FALSE when the path leads to one of the
- * silent ones or below. */
+/* A visitor that calls the following two, each with an absolute path. They return FALSE if the path
+ * leads to or below a silent one. */
 FileVisitor watch_plan_get_visitor(WatchPlan *plan);
 gboolean watch_plan_add_file(WatchPlan *plan, const char *path);
 gboolean watch_plan_add_directory(WatchPlan *plan, const char *path);
 
-/* From any thread: the path without links that was looked at last; NULL: none was. */
+/* The last path that was looked at, without links; NULL: none yet. From any thread. */
 char *watch_plan_get_in_hand(WatchPlan *plan) G_GNUC_WARN_UNUSED_RESULT;
 
-/* A directory that cannot be watched, and why; NULL where all are. */
+/* A directory that cannot be watched, with a positive errno; NULL if each one is watched. */
 const char *watch_plan_get_unwatched(const WatchPlan *plan, int *ret_error);
 
-/* On the loop: from now on the paths of PLAN matter, and no others. Takes PLAN. */
+/* On the event loop: PLAN replaces the plan in force. Takes PLAN. */
 void watch_adopt(Watch *watch, WatchPlan *plan);
-/* The reading failed: those of the old plan matter still. Another is asked for after a while. Takes
+/* The scan failed: the old plan stays, and a change is reported after the rescan interval. Takes
  * PLAN. */
 void watch_reject(Watch *watch, WatchPlan *plan);
-/* PLAN was left behind for another one, and its reading has ended. Takes PLAN. */
+/* The scan of PLAN was abandoned, and has ended now. Takes PLAN. */
 void watch_drop(Watch *watch, WatchPlan *plan);
 
-/* The mounts at PATH, which has no links, and above it, as a text that differs when one of them does.
- * *RET_POINT: the lowest mount point; "/" where the mounts are not known. */
+/* The mounts at and above PATH, which has no links, as a text that differs if one of them does.
+ * *RET_POINT is the lowest mount point, or "/" if the mounts are not known. */
 char *watch_get_mounts_above(const Watch *watch, const char *path, char **ret_point)
         G_GNUC_WARN_UNUSED_RESULT;
