@@ -205,3 +205,35 @@ void jobs_add(Jobs *jobs, uid_t owner, uid_t other, const JobFunctions *function
         job->queues[1] = enter_queue(jobs, other, g_rc_box_acquire(job));
     kick(jobs);
 }
+
+static Job *find_waiting(const Jobs *jobs, uid_t owner, gconstpointer data) {
+    const OwnerQueue *queue = g_hash_table_lookup(jobs->owners, GUINT_TO_POINTER(owner));
+
+    for (const GList *l = queue ? queue->waiting.head : NULL; l; l = l->next)
+        if (((const Job *)l->data)->data == data)
+            return l->data;
+    return NULL;
+}
+
+static void drop_waiting(Jobs *jobs, OwnerQueue *queue, Job *job) {
+    (void)g_queue_remove(&queue->waiting, job);
+    if (!queue->running && g_queue_is_empty(&queue->waiting)) {
+        (void)g_queue_remove(&jobs->turns, queue);
+        g_hash_table_remove(jobs->owners, GUINT_TO_POINTER(queue->owner));
+    }
+    job_unref(job);
+}
+
+void jobs_remove(Jobs *jobs, uid_t owner, gconstpointer data) {
+    Job *job = find_waiting(jobs, owner, data);
+    OwnerQueue *other;
+
+    if (!job)
+        return;
+    other = job->queues[1];
+    drop_waiting(jobs, job->queues[0], job);
+    if (other)
+        drop_waiting(jobs, other, job);
+    /* another job may have waited for this one */
+    kick(jobs);
+}

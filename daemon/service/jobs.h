@@ -38,3 +38,5 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Jobs, jobs_free)
  * earlier jobs of both, and the later ones of both wait for it. START is not called before this
  * returns. */
 void jobs_add(Jobs *jobs, uid_t owner, uid_t other, const JobFunctions *functions, gpointer data);
+/* Frees the job of OWNER with this data if it has not started. */
+void jobs_remove(Jobs *jobs, uid_t owner, gconstpointer data);

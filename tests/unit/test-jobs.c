@@ -201,6 +201,30 @@ static void two_jobs_of_the_same_two_owners_do_not_block_each_other(void) {
     wait_logged(f, "a+ a- b+ b- ");
 }
 
+static void a_removed_job_never_runs(void) {
+    g_autoptr(Fixture) f = fixture_new();
+    const TestJob *a = add(f, "a", 1, 1);
+    const TestJob *ab = add(f, "ab", 1, 2);
+    const TestJob *c = add(f, "c", 3, 3);
+
+    (void)add(f, "b", 2, 2);
+    jobs_remove(f->jobs, 3, c);
+    g_assert_cmpuint(f->n_freed, ==, 1);
+    wait_held(f, 1);
+    /* one that runs is not removed, and neither is another owner's */
+    jobs_remove(f->jobs, 1, a);
+    jobs_remove(f->jobs, 3, ab);
+    g_assert_cmpuint(f->n_freed, ==, 1);
+    jobs_remove(f->jobs, 1, ab);
+    g_assert_cmpuint(f->n_freed, ==, 2);
+    wait_logged(f, "a+ b+ ");
+    let_go(f, 2);
+    while (f->n_freed < 4)
+        g_assert_cmpint(sd_event_run(f->event, 1000), >=, 0);
+    g_assert_null(strstr(f->log->str, "ab"));
+    g_assert_null(strstr(f->log->str, "c"));
+}
+
 static void jobs_that_have_not_begun_are_freed(void) {
     g_autoptr(Fixture) f = fixture_new();
 
@@ -228,6 +252,7 @@ int main(int argc, char **argv) {
     g_test_add_func(
             "/jobs/two-jobs-of-the-same-two-owners-do-not-block-each-other",
             two_jobs_of_the_same_two_owners_do_not_block_each_other);
+    g_test_add_func("/jobs/a-removed-job-never-runs", a_removed_job_never_runs);
     g_test_add_func("/jobs/jobs-that-have-not-begun-are-freed", jobs_that_have_not_begun_are_freed);
     return g_test_run();
 }
