@@ -55,9 +55,6 @@ int bus_new(sd_bus *connection, LiveCatalog *live, VMs *vms, Bus **ret) {
     bus->calls = g_ptr_array_new_with_free_func((GDestroyNotify)bus_vm_call_free);
     bus->exports = bus_exports_new();
 
-    r = admission_new(bus, &bus->admission);
-    if (r < 0)
-        return r;
     r = bus_manager_add(bus);
     if (r < 0)
         return r;
@@ -69,6 +66,10 @@ int bus_new(sd_bus *connection, LiveCatalog *live, VMs *vms, Bus **ret) {
     if (r < 0)
         return r;
     r = bus_log_control_add(bus);
+    if (r < 0)
+        return r;
+    /* after all filters: libsystemd calls the one first that was added last */
+    r = admission_new(bus, &bus->admission);
     if (r < 0)
         return r;
 

@@ -7,6 +7,7 @@
 #include "bus/state.h"
 #include "base/error.h"
 #include "service/polkit.h"
+#include "vm/vm-condition.h"
 
 /* One call of a method on VMs: admitted, authorised, queued behind its owner's earlier work, run
  * beside the event loop, answered. Nothing changes before it is authorised. */
@@ -109,9 +110,15 @@ static gboolean start_call(gpointer data) {
 
 static void run_call(gpointer data) {
     VMCall *call = data;
+    const Pin *pin;
 
     (void)call->method->run(&call->op, &call->result, &call->error);
+    pin = call->result.pin ? call->result.pin : call->op.pin;
     vm_op_measure(&call->op, &call->result);
+    if (pin)
+        vm_read_condition(
+                call->op.store, call->op.new_owner, call->op.new_id ? call->op.new_id : call->op.id,
+                pin, &call->result.condition);
 }
 
 static void finish_call(gpointer data) {

@@ -12,11 +12,12 @@
 #include "bus/resolution.h"
 #include "bus/state.h"
 #include "bus/vm-call.h"
+#include "bus/vm-properties.h"
 #include "bus/names.h"
 #include "base/error.h"
 #include "vm/nvram.h"
-#include "vm/vm-lock.h"
 #include "vm/vm-answer.h"
+#include "vm/vm-condition.h"
 
 /* org.vmfirmware1.VM, one object for each VM that the service keeps state for. */
 
@@ -30,27 +31,6 @@ char *bus_vm_path(uid_t owner, const char *id) {
 }
 
 /* -- properties -------------------------------------------------------------------------- */
-
-const char *bus_vm_get_state(const Bus *bus, const VM *vm) {
-    g_autoptr(GError) error = NULL;
-
-    if (vm->differences & VM_DIFFERENCE_GONE)
-        return vm_get_pin_state(vm);
-    if (!vm_op_check_nvram(vms_get_store(bus->vms), vm->owner, vm->id, vm->pin, &error)) {
-        if (g_error_matches(error, FIRMWARE_ERROR, FIRMWARE_ERROR_NVRAM_MISMATCH) ||
-            g_error_matches(error, FIRMWARE_ERROR, FIRMWARE_ERROR_IMAGE_UNUSABLE))
-            return "nvram-mismatch";
-        /* a file lease hides what it is, and makes it no worse */
-        if (!g_error_matches(error, FIRMWARE_ERROR, FIRMWARE_ERROR_NVRAM_IN_USE))
-            return "nvram-missing";
-    }
-    return vm_get_pin_state(vm);
-}
-
-/* A callback is given the VM that find_vm() found, and has its bus from the slot. */
-static Bus *get_bus(sd_bus *connection) {
-    return sd_bus_slot_get_userdata(sd_bus_get_current_slot(connection));
-}
 
 #define GETTER(name)                                                                           \
     static int name(                                                                           \
@@ -90,20 +70,20 @@ GETTER(get_nvram) {
     MessageSink sink;
 
     message_sink_init(&sink, reply);
-    vm_answer_nvram_names(
-            &sink.sink, vms_get_store(get_bus(connection)->vms), vm->owner, vm->id, vm->pin);
+    vm_answer_nvram_names(&sink.sink, vm->store, vm->owner, vm->id, vm->pin);
     return sink.result;
 }
 
 GETTER(get_state) {
-    return sd_bus_message_append(reply, "s", bus_vm_get_state(get_bus(connection), userdata));
+    const VM *vm = userdata;
+
+    return sd_bus_message_append(reply, "s", vm_get_state(vm->differences, &vm->condition));
 }
 
 GETTER(get_in_use) {
     const VM *vm = userdata;
-    VMStore *store = vms_get_store(get_bus(connection)->vms);
 
-    return sd_bus_message_append(reply, "b", (int)vm_is_in_use(store, vm->owner, vm->id));
+    return sd_bus_message_append(reply, "b", (int)vm->condition.is_in_use);
 }
 
 GETTER(get_executable_digest) {
@@ -186,6 +166,11 @@ static const VMMethod rename_vm = {policy_rename, vm_op_rename, finish_rename};
 static const VMMethod export_nvram = {policy_use, vm_op_export, finish_export};
 static const VMMethod remove_vm = {policy_remove, vm_op_remove, finish_remove};
 
+/* A method is given the VM that find_vm() found, and has its bus from the slot. */
+static Bus *get_bus(sd_bus *connection) {
+    return sd_bus_slot_get_userdata(sd_bus_get_current_slot(connection));
+}
+
 /* Reads a new id if HAS_ID, a descriptor if HAS_FD, and the options; then the call is on its way. */
 static int begin(
         sd_bus_message *message, const VM *vm, const VMMethod *method, RequestCall kind,
@@ -256,7 +241,7 @@ METHOD(method_remove, &remove_vm, REQUEST_CALL_BARE, FALSE, FALSE)
 #define CONST_FLAG SD_BUS_VTABLE_PROPERTY_CONST
 #define OPTIONS SD_BUS_ARGS("a{sv}", options)
 
-static const sd_bus_vtable bus_vm_vtable[] = {
+const sd_bus_vtable bus_vm_vtable[] = {
         SD_BUS_VTABLE_START(0),
         SD_BUS_PROPERTY("Id", "s", get_id, 0, CONST_FLAG),
         SD_BUS_PROPERTY("Owner", "u", get_owner, 0, CONST_FLAG),
@@ -314,6 +299,26 @@ static gboolean parse_path(const char *path, uid_t *ret_owner, char **ret_prefix
     return TRUE;
 }
 
+int bus_vm_decode_path(const char *path, uid_t *ret_owner, char **ret_id) {
+    g_autofree char *prefix = NULL;
+    g_autofree char *canonical = NULL;
+    g_autofree char *id = NULL;
+    int r;
+
+    if (!parse_path(path, ret_owner, &prefix))
+        return 0;
+    r = sd_bus_path_decode(path, prefix, &id);
+    if (r <= 0)
+        return r;
+
+    /* a label can decode to anything, and its answer would hold it */
+    canonical = vmstore_is_id(id) ? bus_vm_path(*ret_owner, id) : NULL;
+    if (g_strcmp0(path, canonical) != 0)
+        return 0;
+    *ret_id = g_steal_pointer(&id);
+    return 1;
+}
+
 /* An error for every unknown path would hide the nodes above from Introspect: see parse_path(). */
 static int find_vm(
         sd_bus *connection, const char *path, const char *interface, void *userdata,
@@ -321,24 +326,13 @@ static int find_vm(
     const Bus *bus = userdata;
     const VM *vm;
     g_autoptr(GError) error = NULL;
-    g_autofree char *prefix = NULL;
-    g_autofree char *canonical = NULL;
-    char *id = NULL;
+    g_autofree char *id = NULL;
     uid_t owner;
     int r;
 
-    if (!parse_path(path, &owner, &prefix))
-        return 0;
-    r = sd_bus_path_decode(path, prefix, &id);
+    r = bus_vm_decode_path(path, &owner, &id);
     if (r <= 0)
         return r;
-
-    /* a label can decode to anything, and its answer would hold it */
-    canonical = vmstore_is_id(id) ? bus_vm_path(owner, id) : NULL;
-    if (g_strcmp0(path, canonical) != 0) {
-        free(id);
-        return 0;
-    }
 
     /* a VM whose record cannot be read has no property, and can only be removed */
     vm = sd_bus_message_is_method_call(sd_bus_get_current_message(connection), NULL, "Remove")
@@ -346,7 +340,6 @@ static int find_vm(
             : NULL;
     if (!vm)
         vm = bus_find_vm(bus, owner, id, &error);
-    free(id);
     if (!vm)
         return bus_error_set(ret_error, error);
 
@@ -372,6 +365,9 @@ static int list_vms(
 int bus_vm_add(Bus *bus) {
     int r;
 
+    r = bus_vm_properties_add(bus);
+    if (r < 0)
+        return r;
     r = sd_bus_add_fallback_vtable(
             bus->connection, NULL, BUS_VM_PATH, BUS_VM_INTERFACE, bus_vm_vtable, find_vm, bus);
     if (r < 0)

@@ -11,7 +11,9 @@
 #include "bus/state.h"
 #include "bus/vm.h"
 #include "bus/vm-call.h"
+#include "bus/vm-read.h"
 #include "vm/vm-answer.h"
+#include "vm/vm-condition.h"
 #include "vm/nvram.h"
 
 /* The Manager's methods on VMs. */
@@ -153,39 +155,45 @@ int bus_method_get_vm(sd_bus_message *message, void *userdata, sd_bus_error *ret
     return sd_bus_reply_method_return(message, "o", path);
 }
 
-static void write_row(Sink *sink, const Bus *bus, const VM *vm) {
+static void write_row(Sink *sink, const VM *vm) {
     g_autofree char *path = bus_vm_path(vm->owner, vm->id);
 
-    vm_answer_row(sink, vm->id, vm->owner, vm->pin, bus_vm_get_state(bus, vm), path);
+    vm_answer_row(
+            sink, vm->id, vm->owner, vm->pin, vm_get_state(vm->differences, &vm->condition), path);
+}
+
+static int reply_list(const VMRead *read, sd_bus_error *ret_error) {
+    g_autoptr(GPtrArray) list = vms_list(read->bus->vms);
+    g_autoptr(sd_bus_message) reply = NULL;
+    MessageSink sink;
+    int r;
+
+    r = sd_bus_message_new_method_return(read->message, &reply);
+    if (r < 0)
+        return r;
+    message_sink_init(&sink, reply);
+    sink_open_array(&sink.sink, "(susso)");
+    for (guint i = 0; i < list->len; i++)
+        if (bus_vm_read_wants(read, list->pdata[i]))
+            write_row(&sink.sink, list->pdata[i]);
+    sink_close(&sink.sink);
+    if (sink.result < 0)
+        return sink.result;
+    return sd_bus_send(NULL, reply, NULL);
 }
 
 int bus_method_list_vms(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {
-    const Bus *bus = userdata;
+    Bus *bus = userdata;
     g_autoptr(Request) request = NULL;
-    g_autoptr(GPtrArray) list = vms_list(bus->vms);
-    g_autoptr(sd_bus_message) reply = NULL;
-    MessageSink sink;
-    uid_t owner;
+    VMRead *read;
     int r;
 
     r = read_bare_options(message, REQUEST_CALL_LIST_VMS, &request, ret_error);
     if (r < 0)
         return r;
-    owner = get_owner(request, bus->caller);
 
-    r = sd_bus_message_new_method_return(message, &reply);
-    if (r < 0)
-        return r;
-    message_sink_init(&sink, reply);
-    sink_open_array(&sink.sink, "(susso)");
-    for (guint i = 0; i < list->len; i++) {
-        const VM *vm = list->pdata[i];
-
-        if (request->all || vm->owner == owner)
-            write_row(&sink.sink, bus, vm);
-    }
-    sink_close(&sink.sink);
-    if (sink.result < 0)
-        return sink.result;
-    return sd_bus_send(NULL, reply, NULL);
+    read = bus_vm_read_new(bus, message, reply_list);
+    read->owner = get_owner(request, bus->caller);
+    read->all = request->all;
+    return bus_vm_read_begin(read, ret_error);
 }

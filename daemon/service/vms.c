@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "service/log-vm.h"
 #include "vm/vm-assess.h"
+#include "vm/vm-condition.h"
 
 /* The queue of work that is nobody's: no user has this id. */
 #define NOBODYS_QUEUE ((uid_t) - 1)
@@ -17,6 +18,7 @@ struct VMs {
     GError *fault;  /* the state directory cannot be used */
     DigestCache *digests;
     Jobs *jobs;
+    Jobs *reads;
     GHashTable *table;  /* "UID/ID" -> VM with a pin */
     GHashTable *faulty; /* "UID/ID" -> VM whose record cannot be read */
     gboolean assessment_waits;
@@ -53,29 +55,29 @@ static void tell(VMs *vms, const VM *vm, VMChange change, guint properties) {
     notify(vms, vm, change, properties);
 }
 
-static VM *add_vm(GHashTable *table, uid_t owner, const char *id, guint64 size) {
+static VM *add_vm(const VMs *vms, GHashTable *table, uid_t owner, const char *id, guint64 size) {
     VM *vm = g_new0(VM, 1);
 
     vm->owner = owner;
     vm->id = g_strdup(id);
     vm->size = size;
+    vm->store = vms->store;
     g_hash_table_replace(table, make_key(owner, id), vm);
     return vm;
 }
 
-const char *vm_get_pin_state(const VM *vm) {
-    if (vm->differences & VM_DIFFERENCE_GONE)
-        return "firmware-gone";
-    return vm->differences ? "changed" : "ready";
+/* State, but for the NVRAM's say in it. */
+static const char *get_pin_state(guint differences) {
+    return vm_get_state(differences, &(const VMCondition){});
 }
 
 /* TRUE where State differs, but for what of it is computed when it is read. */
 static gboolean set_differences(VM *vm, guint differences) {
-    const char *before = vm_get_pin_state(vm);
+    const char *before = get_pin_state(vm->differences);
 
     vm->differences = differences;
     vm->n_assessed++;
-    return !g_str_equal(before, vm_get_pin_state(vm));
+    return !g_str_equal(before, get_pin_state(differences));
 }
 
 /* -- assessing all ----------------------------------------------------------------------- */
@@ -88,7 +90,9 @@ typedef struct Assessed {
     Pin *pin;
     guint n_assessed; /* of the VM, when this began */
     gboolean is_assessed;
+    guint old_differences;
     guint differences;
+    VMCondition condition; /* read where they differ */
 } Assessed;
 
 typedef struct Assessment {
@@ -122,6 +126,7 @@ static gboolean start_assessment(gpointer data) {
         assessed->id = g_strdup(vm->id);
         assessed->pin = pin_ref(vm->pin);
         assessed->n_assessed = vm->n_assessed;
+        assessed->old_differences = vm->differences;
         g_ptr_array_add(assessment->vms_seen, assessed);
     }
     return list->len > 0;
@@ -164,11 +169,15 @@ static void run_assessment(gpointer data) {
         if (same) {
             assessed->is_assessed = same->is_assessed;
             assessed->differences = same->differences;
-            continue;
+        } else {
+            g_hash_table_add(known, assessed);
+            assessed->is_assessed = vm_assess(&op, &result, NULL, NULL);
+            assessed->differences = result.differences;
         }
-        g_hash_table_add(known, assessed);
-        assessed->is_assessed = vm_assess(&op, &result, NULL, NULL);
-        assessed->differences = result.differences;
+        /* State is sent to all, and is read for that */
+        if (assessed->is_assessed && assessed->differences != assessed->old_differences)
+            vm_read_condition(
+                    op.store, assessed->owner, assessed->id, assessed->pin, &assessed->condition);
     }
 }
 
@@ -188,8 +197,10 @@ static void finish_assessment(gpointer data) {
         vms->must_assess |= !assessed->is_assessed;
         /* not what a call has found out since */
         if (vm->n_assessed == assessed->n_assessed && assessed->is_assessed &&
-            set_differences(vm, assessed->differences))
+            set_differences(vm, assessed->differences)) {
+            vm->condition = assessed->condition;
             tell(vms, vm, VM_CHANGE_STATE, VM_PROPERTY_STATE);
+        }
     }
     /* the others are new, have another id or another pin since */
     if (n_seen < g_hash_table_size(vms->table))
@@ -231,7 +242,7 @@ static void on_loaded(
     VMs *vms = userdata;
     g_auto(FileFd) dir = FILE_FD_NONE;
     guint64 size = vmstore_open_vm(vms->store, owner, id, &dir) < 0 ? 0 : vmstore_get_size(dir);
-    VM *vm = add_vm(pin ? vms->table : vms->faulty, owner, id, size);
+    VM *vm = add_vm(vms, pin ? vms->table : vms->faulty, owner, id, size);
 
     if (pin) {
         vm->pin = pin_ref(pin);
@@ -278,6 +289,7 @@ VMs *vms_new(sd_event *event, LiveCatalog *live, GError **error) {
     vms->live = live;
     vms->digests = digest_cache_new();
     vms->jobs = jobs_new(event);
+    vms->reads = jobs_new(event);
     vms->table = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, vm_free);
     vms->faulty = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, vm_free);
     vms->store = vmstore_open(live_catalog_get_config(live)->state_directory, &vms->fault);
@@ -303,6 +315,7 @@ void vms_free(VMs *vms) {
 
     live_catalog_set_dependent(vms->live, NULL);
     jobs_free(vms->jobs);
+    jobs_free(vms->reads);
     g_hash_table_unref(vms->table);
     g_hash_table_unref(vms->faulty);
     digest_cache_free(vms->digests);
@@ -327,6 +340,10 @@ VMStore *vms_get_store(const VMs *vms) {
 
 Jobs *vms_get_jobs(const VMs *vms) {
     return vms->jobs;
+}
+
+Jobs *vms_get_reads(const VMs *vms) {
+    return vms->reads;
 }
 
 const VM *vms_find(const VMs *vms, uid_t owner, const char *id) {
@@ -429,13 +446,14 @@ void vms_finish(VMs *vms, const VMOp *op, const VMResult *result) {
     guint properties = 0;
 
     if (is_new) {
-        vm = add_vm(vms->table, op->new_owner, id, result->size);
+        vm = add_vm(vms, vms->table, op->new_owner, id, result->size);
         vm->pin = pin_ref(result->pin);
     }
     if (!vm)
         return;
 
     vm->size = result->size;
+    vm->condition = result->condition;
     if (!is_new && result->pin)
         properties |= set_pin(vm, result->pin);
     if (result->is_assessed && set_differences(vm, result->differences))
@@ -451,6 +469,13 @@ void vms_finish(VMs *vms, const VMOp *op, const VMResult *result) {
     /* what was found out is of a catalog that has gone since */
     if (result->is_assessed && op->catalog != live_catalog_get_catalog(vms->live))
         assess_all(vms);
+}
+
+void vms_set_condition(VMs *vms, uid_t owner, const char *id, const VMCondition *condition) {
+    VM *vm = find_vm(vms, owner, id);
+
+    g_assert(vm);
+    vm->condition = *condition;
 }
 
 void vms_remove(VMs *vms, uid_t owner, const char *id) {

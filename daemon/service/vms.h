@@ -14,14 +14,13 @@ typedef struct VM {
     uid_t owner;
     char *id;
     Pin *pin;
-    char *fault;       /* why the record cannot be read: then PIN is NULL */
-    guint64 size;      /* bytes of all its files */
-    guint differences; /* VMDifference, or-ed */
-    guint n_assessed;  /* how often they were found out */
+    char *fault;           /* why the record cannot be read: then PIN is NULL */
+    guint64 size;          /* bytes of all its files */
+    guint differences;     /* VMDifference, or-ed */
+    guint n_assessed;      /* how often they were found out */
+    VMCondition condition; /* as it was last read */
+    const VMStore *store;  /* borrowed */
 } VM;
-
-/* "ready", "changed" or "firmware-gone"; the NVRAM has a say of its own. */
-const char *vm_get_pin_state(const VM *vm);
 
 /* What of a VM changed. */
 typedef enum VMChange {
@@ -65,6 +64,8 @@ gboolean vms_check(const VMs *vms, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* NULL where vms_check() fails. */
 VMStore *vms_get_store(const VMs *vms);
 Jobs *vms_get_jobs(const VMs *vms);
+/* Jobs that only read the store, queued by the uid that asks. */
+Jobs *vms_get_reads(const VMs *vms);
 
 /* NULL where there is none; its pin is NULL where its record cannot be read. Good until control
  * returns to the event loop. */
@@ -78,5 +79,7 @@ void vms_get_usage(const VMs *vms, uid_t owner, guint *ret_n, guint64 *ret_size)
 void vms_begin(const VMs *vms, VMOp *op);
 /* Takes over what an operation did or found out; also of one that failed. */
 void vms_finish(VMs *vms, const VMOp *op, const VMResult *result);
+/* What was read of a VM that there is. */
+void vms_set_condition(VMs *vms, uid_t owner, const char *id, const VMCondition *condition);
 void vms_remove(VMs *vms, uid_t owner, const char *id);
 void vms_rename(VMs *vms, uid_t owner, const char *id, const char *new_id);

@@ -61,6 +61,12 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(VMOp, vm_op_clear)
  * may read the file and others may not: a copy or a digest would disclose its content. */
 int vm_op_open_image(const VMOp *op, const char *filename, FileFd *ret) G_GNUC_WARN_UNUSED_RESULT;
 
+/* What others can change of a VM's files. */
+typedef struct VMCondition {
+    const char *nvram_fault; /* "nvram-missing", "nvram-mismatch", or NULL: none */
+    gboolean is_in_use;
+} VMCondition;
+
 /* The output. It owns all its fields. */
 typedef struct VMResult {
     Pin *pin;               /* the VM's new pin; NULL: the old one stays */
@@ -70,8 +76,9 @@ typedef struct VMResult {
     gboolean is_created;    /* the NVRAM is new */
     FileFd lease;
     FileFd nvram;
-    guint64 nvram_size; /* bytes of the file NVRAM */
-    guint64 size;       /* bytes of all files of the VM */
+    guint64 nvram_size;    /* bytes of the file NVRAM */
+    guint64 size;          /* bytes of all files of the VM */
+    VMCondition condition; /* of the files after the operation */
 } VMResult;
 
 #define VM_RESULT_INIT                               \

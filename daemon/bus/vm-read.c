@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "bus/vm-read.h"
+
+#include "bus/error.h"
+#include "bus/place.h"
+#include "vm/vm-condition.h"
+
+/* One VM as it was when the job began. */
+typedef struct View {
+    uid_t owner;
+    char *id;
+    Pin *pin;
+    VMCondition condition;
+} View;
+
+static void view_free(gpointer data) {
+    View *view = data;
+
+    g_free(view->id);
+    pin_unref(view->pin);
+    g_free(view);
+}
+
+VMRead *bus_vm_read_new(
+        Bus *bus, sd_bus_message *message,
+        int (*reply)(const VMRead *read, sd_bus_error *ret_error)) {
+    VMRead *read = g_rc_box_new0(VMRead);
+
+    read->bus = bus;
+    read->message = sd_bus_message_ref(message);
+    read->caller = bus->caller;
+    read->reply = reply;
+    return read;
+}
+
+static void clear_read(gpointer data) {
+    VMRead *read = data;
+
+    bus_place_free(read->place);
+    sd_bus_message_unref(read->message);
+    g_free(read->id);
+    g_clear_pointer(&read->views, g_ptr_array_unref);
+}
+
+static void unref_read(gpointer data) {
+    g_rc_box_release_full(data, clear_read);
+}
+
+gboolean bus_vm_read_wants(const VMRead *read, const VM *vm) {
+    if (read->id)
+        return vm->owner == read->owner && g_str_equal(vm->id, read->id);
+    return read->all || vm->owner == read->owner;
+}
+
+/* -- the way of a call ------------------------------------------------------------------- */
+
+static void add_view(VMRead *read, const VM *vm) {
+    View *view = g_new0(View, 1);
+
+    view->owner = vm->owner;
+    view->id = g_strdup(vm->id);
+    view->pin = pin_ref(vm->pin);
+    g_ptr_array_add(read->views, view);
+}
+
+static void list_views(VMRead *read) {
+    g_autoptr(GPtrArray) list = NULL;
+    const VM *vm;
+
+    read->views = g_ptr_array_new_with_free_func(view_free);
+    if (read->id) {
+        vm = vms_find(read->bus->vms, read->owner, read->id);
+        if (vm && vm->pin)
+            add_view(read, vm);
+        return;
+    }
+    list = vms_list(read->bus->vms);
+    for (guint i = 0; i < list->len; i++)
+        if (bus_vm_read_wants(read, list->pdata[i]))
+            add_view(read, list->pdata[i]);
+}
+
+static gboolean start_read(gpointer data) {
+    VMRead *read = data;
+
+    if (!read->views)
+        list_views(read);
+    return TRUE;
+}
+
+static void run_read(gpointer data) {
+    VMRead *read = data;
+
+    for (guint i = 0; i < read->views->len; i++) {
+        View *view = read->views->pdata[i];
+
+        vm_read_condition(
+                vms_get_store(read->bus->vms), view->owner, view->id, view->pin, &view->condition);
+    }
+}
+
+/* Keeps the views of VMs that have another pin now, which says nothing about their files. */
+static void take_over(VMRead *read) {
+    for (guint i = read->views->len; i > 0; i--) {
+        View *view = read->views->pdata[i - 1];
+        const VM *vm = vms_find(read->bus->vms, view->owner, view->id);
+
+        if (vm && vm->pin != view->pin) {
+            pin_unref(view->pin);
+            view->pin = pin_ref(vm->pin);
+            continue;
+        }
+        if (vm)
+            vms_set_condition(read->bus->vms, view->owner, view->id, &view->condition);
+        g_ptr_array_remove_index_fast(read->views, i - 1);
+    }
+}
+
+static void reply(const VMRead *read) {
+    g_auto(sd_bus_error) error = SD_BUS_ERROR_NULL;
+    int r = read->reply(read, &error);
+
+    if (r >= 0)
+        return;
+    if (!sd_bus_error_is_set(&error))
+        (void)sd_bus_error_set_errno(&error, r);
+    r = sd_bus_reply_method_error(read->message, &error);
+    if (r < 0)
+        g_debug("the condition of VMs cannot be sent: %s", g_strerror(-r));
+}
+
+static void queue_read(VMRead *read);
+
+static void finish_read(gpointer data) {
+    VMRead *read = data;
+
+    take_over(read);
+    if (read->views->len > 0)
+        queue_read(g_rc_box_acquire(read));
+    else
+        reply(read);
+}
+
+static void queue_read(VMRead *read) {
+    static const JobFunctions functions = {
+            .start = start_read, .run = run_read, .done = finish_read, .free = unref_read};
+
+    jobs_add(vms_get_reads(read->bus->vms), read->caller, read->caller, &functions, read);
+}
+
+static void on_caller_gone(gpointer userdata) {
+    VMRead *read = userdata;
+
+    g_clear_pointer(&read->place, bus_place_free);
+    jobs_remove(vms_get_reads(read->bus->vms), read->caller, read);
+}
+
+int bus_vm_read_begin(VMRead *read, sd_bus_error *ret_error) {
+    g_autoptr(GError) error = NULL;
+    g_autoptr(sd_bus_message) detached = NULL;
+    int r;
+
+    read->place = bus_admit(read->bus, read->message, on_caller_gone, read, &error);
+    if (!read->place) {
+        unref_read(read);
+        return bus_error_set(ret_error, error);
+    }
+    r = bus_message_detach(read->message, &detached);
+    if (r < 0) {
+        unref_read(read);
+        return r;
+    }
+    sd_bus_message_unref(read->message);
+    read->message = g_steal_pointer(&detached);
+    queue_read(read);
+    return 1;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "bus/place.h"
+
+/*
+ * A call that reads the condition of VMs: State and InUse are in files that others change, and are read
+ * for each call, on a worker thread. Callers are served round robin.
+ */
+
+typedef struct VMRead VMRead;
+
+struct VMRead {
+    Bus *bus;
+    sd_bus_message *message;
+    uid_t caller;
+
+    /* which VMs */
+    gboolean all;
+    uid_t owner;
+    char *id;             /* NULL: each of OWNER */
+    const char *property; /* borrowed; NULL: all of them */
+
+    /* The condition of each VM is in the table: replies. */
+    int (*reply)(const VMRead *read, sd_bus_error *ret_error);
+
+    Place *place;     /* NULL: the caller has left the bus */
+    GPtrArray *views; /* of the VMs whose condition is not known yet */
+};
+
+VMRead *bus_vm_read_new(
+        Bus *bus, sd_bus_message *message,
+        int (*reply)(const VMRead *read, sd_bus_error *ret_error));
+/* Takes READ, whose arguments are set. Returns 1, or a negative errno with RET_ERROR. */
+int bus_vm_read_begin(VMRead *read, sd_bus_error *ret_error);
+gboolean bus_vm_read_wants(const VMRead *read, const VM *vm);

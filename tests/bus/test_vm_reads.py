@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""State, InUse and ListVMs: read from files on worker threads, for each call."""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from gi.repository import GLib
+
+from lib.client import PROPERTIES, DBusError
+from lib.deadmount import DeadMount
+from lib.vms import NO_SUCH_VM, OWNER, VM, VMs, run_as
+
+
+@pytest.fixture
+def bus(own_bus):
+    return own_bus
+
+
+@pytest.fixture
+def vms(service):
+    service.ovmf()
+    return VMs(service.start())
+
+
+def get_all(vm, interface):
+    return vm.vms.client.call(
+        vm.path, PROPERTIES, "GetAll", GLib.Variant("(s)", (interface,)), "(a{sv})").unpack()[0]
+
+
+READS = {
+    "State": lambda vms: vms.at("vm").get("State"),
+    "InUse": lambda vms: vms.at("vm").get("InUse"),
+    "GetAll": lambda vms: vms.at("vm").properties(),
+    "ListVMs": lambda vms: vms.list(),
+}
+
+
+@pytest.mark.parametrize("read", READS.values(), ids=READS)
+def test_who_waits_for_the_disk_waits_alone(bus, vms, read):
+    vm = vms.make()
+    other = vms.make("other", owner=OWNER)
+    dead = DeadMount(vm.directory())
+    try:
+        with ThreadPoolExecutor() as pool:
+            call = pool.submit(read, vms)
+            # sent on the same connection, and after it
+            assert vms.client.select_name("x86_64", "q35") == "ovmf"
+            assert vm.get("Firmware") == "ovmf"
+            assert run_as(OWNER, f"print(vms.at('other', {OWNER}).get('State'))", bus) == ["ready"]
+            assert not call.done()
+            dead.answer()
+            call.result()
+    finally:
+        dead.close()
+    assert vms.at("vm").get("State") == "ready" and other.get("InUse") is False
+
+
+def test_what_was_just_changed_is_seen(vms):
+    vm = vms.make()
+    content = vm.read()
+    for _ in range(20):
+        os.unlink(vm.nvram())
+        assert vm.get("State") == vm.properties()["State"] == "nvram-missing"
+        assert vms.listed()[0, "vm"][1] == "nvram-missing"
+        with open(vm.nvram(), "wb") as file:
+            file.write(content)
+        assert vms.listed()[0, "vm"][1] == vm.properties()["State"] == vm.get("State") == "ready"
+        lease = vm.acquire()
+        assert vm.get("InUse") is True and vm.properties()["InUse"] is True
+        os.close(lease)
+        assert vm.get("InUse") is False and vm.properties()["InUse"] is False
+
+
+def test_state_follows_a_new_pin(service, vms):
+    """Reads that wait while their VM is pinned anew."""
+    service.uefi_vars("zz-store")
+    vms.client.reload()
+    vm = vms.make()
+    with ThreadPoolExecutor() as pool:
+        for firmware in ("zz-store", "ovmf") * 5:
+            reads = [pool.submit(read, vms) for read in list(READS.values()) * 2]
+            vm.rebind(firmware=firmware, reset=True)
+            assert vm.get("State") == "ready" and vm.get("Firmware") == firmware
+            for read in reads:
+                read.result()
+
+
+def test_all_interfaces_are_those_of_the_vm(vms):
+    vm = vms.make()
+    assert get_all(vm, "") == get_all(vm, VM) == vm.properties()
+    # libsystemd reads no further than it needs to
+    os.unlink(vm.nvram())
+    assert vms.client.call(vm.path, PROPERTIES, "Get", GLib.Variant("(sss)", (
+        VM, "State", "x")), "(v)").unpack() == ("nvram-missing",)
+    assert list(get_all(vm, VM)) == [
+        "Id", "Owner", "Created", "Architecture", "Machine", "Firmware", "NVRAM", "State", "InUse",
+        "ExecutableDigest", "TemplateDigest"]
+
+
+def test_errors_are_as_of_other_objects(vms):
+    vm = vms.make()
+    client = vms.client
+    for path, name in ((vm.path, "UnknownProperty"), (vm.path + "/x", "UnknownObject"),
+                       ("/org/vmfirmware1/vmx", "UnknownObject")):
+        with pytest.raises(DBusError) as caught:
+            client.property_variant(path, VM, "State" if path != vm.path else "Stat")
+        assert caught.value.name.endswith(name)
+    for read in (lambda: vms.at("none").get("State"), lambda: vms.at("none").properties()):
+        with pytest.raises(DBusError) as caught:
+            read()
+        assert caught.value.name == NO_SUCH_VM
+    for arguments in (None, GLib.Variant("(s)", (VM,))):
+        with pytest.raises(DBusError) as caught:
+            client.call(vm.path, PROPERTIES, "Get", arguments)
+        assert caught.value.name.endswith("InvalidArgs")
