@@ -98,9 +98,6 @@ static gboolean decide(VMCall *call, GError **error) {
 static gboolean start_call(gpointer data) {
     VMCall *call = data;
 
-    if (call->is_abandoned)
-        return FALSE;
-
     vms_begin(call->bus->vms, &call->op);
     if (decide(call, &call->error))
         return TRUE;
@@ -163,14 +160,16 @@ static void queue_call(VMCall *call) {
     jobs_add(vms_get_jobs(call->bus->vms), call->op.owner, call->op.new_owner, &functions, call);
 }
 
-/* Nobody waits for this one any more: it is dropped if it has not begun. */
+/* Nobody waits for this one any more: it is dropped if it has not begun, and holds no place. */
 static void on_caller_gone(gpointer userdata) {
     VMCall *call = userdata;
     guint index;
 
-    call->is_abandoned = TRUE;
+    g_clear_pointer(&call->place, bus_place_free);
     if (g_ptr_array_find(call->bus->calls, call, &index))
         g_ptr_array_remove_index_fast(call->bus->calls, index);
+    else
+        jobs_remove(vms_get_jobs(call->bus->vms), call->op.owner, call);
 }
 
 static void on_authorised(const GError *refusal, gpointer userdata) {

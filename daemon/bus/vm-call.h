@@ -23,8 +23,7 @@ struct VMCall {
     sd_bus_message *message;
     uid_t caller;
 
-    Place *place;
-    gboolean is_abandoned; /* the caller has left the bus */
+    Place *place; /* NULL: the caller has left the bus */
     sd_bus_slot *authorisation;
     VMOp op;
     VMResult result;

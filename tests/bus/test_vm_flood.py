@@ -15,7 +15,7 @@ from lib.client import MANAGER, MANAGER_PATH, NAME, Client
 from lib.config import write_config
 from lib.fakepolkit import NEVER, NO, YES, FakePolkit
 from lib.idle import assert_rests
-from lib.vms import SIXTEEN_CALLS, VMs, run_as, start_as
+from lib.vms import LIMITS, SIXTEEN_CALLS, VMs, run_as, start_as
 
 OWN = "org.vmfirmware1.manage-own-vms"
 
@@ -223,6 +223,52 @@ def test_service_sleeps_while_it_works_for_a_caller_that_has_gone(bus, service):
         wait.until(holder.holds, "the conversion has begun")
         caller.close_sync(None)
         assert_rests_while_held(service, holder)
+
+
+READER = """
+for line in sys.stdin:
+    try:
+        print(vms.at('mine', 1).get('State'), flush=True)
+    except DBusError as error:
+        print(error.name, flush=True)
+"""
+
+
+def test_call_that_waits_for_a_caller_that_has_gone_holds_no_place(bus, service):
+    polkit = FakePolkit(bus, {OWN: YES})
+    holder = Holder(service, "qemu-img")
+    service.ovmf()
+    vms = VMs(service.start(path=holder.path, arguments=[
+        write_config(service.directory, section="Limits", CallsPerUser=1)]))
+    vms.make("mine", owner=1)
+    reader = start_as(1, READER, bus)
+
+    def read():
+        reader.stdin.write("\n")
+        reader.stdin.flush()
+        return reader.stdout.readline().strip()
+
+    with holder:
+        vms.client.connection.call(NAME, MANAGER_PATH, MANAGER, "PrepareVM", GLib.Variant(
+            "(sssa{sv})", ("x", "x86_64", "q35", {
+                "nvram-format": GLib.Variant("s", "qcow2"), "owner": GLib.Variant("u", 1)})), None,
+            Gio.DBusCallFlags.NONE, 60000, None, None)
+        wait.until(holder.holds, "the owner's queue is held")
+        assert read() == "ready"
+        child = start_as(1, """
+client.connection.call(NAME, vms.at('mine', 1).path, VM, 'Reset', GLib.Variant('(a{sv})', ({},)),
+                       None, Gio.DBusCallFlags.NONE, 60000, None, None)
+client.connection.flush_sync(None)
+sys.stdin.readline()
+""", bus)
+        wait.until(lambda: read() == LIMITS, "the call waits")
+        child.kill()
+        child.wait()
+        wait.until(lambda: read() == "ready", "its place is free")
+        assert holder.holds()
+    reader.kill()
+    reader.wait()
+    polkit.close()
 
 
 def test_emulator_keeps_its_input_until_it_has_answered(service):
