@@ -2,27 +2,30 @@
 
 #include "service/log-vm.h"
 
+#include "base/text.h"
 #include "service/log-ids.h"
 
 static void log_faulty(
         const VM *vm, GLogLevelFlags level, const char *message_id, const char *text) {
     g_autofree char *owner = g_strdup_printf("%u", (unsigned)vm->owner);
+    g_autofree char *id = text_make_printable(vm->id);
+    g_autofree char *fault = text_make_printable(vm->fault);
 
     g_log_structured(
             G_LOG_DOMAIN, level, "MESSAGE_ID", message_id, "VMFIRMWARE_VM_ID", vm->id,
-            "VMFIRMWARE_VM_OWNER", owner, "MESSAGE", "VM %s of uid %s %s: %s", vm->id, owner, text,
-            vm->fault);
+            "VMFIRMWARE_VM_OWNER", owner, "MESSAGE", "VM %s of uid %s %s: %s", id, owner, text,
+            fault);
 }
 
 static void log_vm(const VM *vm, GLogLevelFlags level, const char *message_id, const char *text) {
     const Resolution *firmware = vm->pin->resolution;
     g_autofree char *owner = g_strdup_printf("%u", (unsigned)vm->owner);
+    g_autofree char *id = text_make_printable(vm->id);
 
     g_log_structured(
             G_LOG_DOMAIN, level, "MESSAGE_ID", message_id, "VMFIRMWARE_VM_ID", vm->id,
             "VMFIRMWARE_VM_OWNER", owner, "VMFIRMWARE_NAME", firmware->name, "VMFIRMWARE_PATH",
-            firmware->path, "MESSAGE", "VM %s of uid %s %s %s", vm->id, owner, text,
-            firmware->name);
+            firmware->path, "MESSAGE", "VM %s of uid %s %s %s", id, owner, text, firmware->name);
 }
 
 void log_vm_change(const VM *vm, VMChange change) {
@@ -50,11 +53,13 @@ void log_vm_change(const VM *vm, VMChange change) {
 
 void log_vm_renamed(const VM *vm, const char *old_id) {
     g_autofree char *owner = g_strdup_printf("%u", (unsigned)vm->owner);
+    g_autofree char *id = text_make_printable(vm->id);
+    g_autofree char *old_name = text_make_printable(old_id);
 
     g_log_structured(
             G_LOG_DOMAIN, G_LOG_LEVEL_INFO, "MESSAGE_ID", LOG_ID_VM_RENAMED, "VMFIRMWARE_VM_ID",
             vm->id, "VMFIRMWARE_VM_OLD_ID", old_id, "VMFIRMWARE_VM_OWNER", owner, "MESSAGE",
-            "VM %s of uid %s is renamed to %s", old_id, owner, vm->id);
+            "VM %s of uid %s is renamed to %s", old_name, owner, id);
 }
 
 void log_vm_unreadable(const VM *vm) {

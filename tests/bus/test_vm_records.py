@@ -67,3 +67,13 @@ def test_its_id_can_be_removed_and_had_again(service, vms):
         vms.get("bad")
     assert "cannot be read" not in error.value.text
     assert vms.make("bad").read().startswith(b"template")
+
+
+def test_id_that_looks_like_another_is_told_escaped(service, vms):
+    """No call makes one; the directory may be older than that rule."""
+    vms.make("bad")
+    damage(service, "bad", FAULTS["version"])
+    (service.state / "vms" / "0" / "bad").rename(service.state / "vms" / "0" / "a\u202eb")
+    service.restart()
+    assert "VM a\\xe2\\x80\\xaeb of uid 0 is left alone: " in service.daemon.stderr()
+    assert "\u202e" not in service.daemon.stderr()
