@@ -5,7 +5,7 @@ import pytest
 from gi.repository import GLib
 
 from lib.client import MANAGER, MANAGER_PATH, PROPERTIES, DBusError
-from lib.flood import Flood
+from lib.flood import Flood, highest_memory, is_sanitized
 from lib.vms import LIMITS, run_as, start_as
 
 PEER, OBJECT_MANAGER = "org.freedesktop.DBus.Peer", "org.freedesktop.DBus.ObjectManager"
@@ -30,17 +30,6 @@ LONG_OPTION = (MANAGER_PATH, MANAGER, "Select", GLib.Variant("(ssa{sv})", (
 @pytest.fixture
 def bus(own_bus):
     return own_bus
-
-
-def highest_memory(pid):
-    """In MiB."""
-    with open(f"/proc/{pid}/status", encoding="ascii") as file:
-        return next(int(line.split()[1]) for line in file if line.startswith("VmHWM")) // 1024
-
-
-def is_sanitized(pid):
-    with open(f"/proc/{pid}/maps", encoding="utf-8") as file:
-        return "libasan" in file.read()
 
 
 @pytest.mark.parametrize("calls,fds", [

@@ -70,3 +70,14 @@ class Flood:
     def kill(self):
         self.process.kill()
         self.process.wait()
+
+
+def highest_memory(pid):
+    """In MiB."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("VmHWM")) // 1024
+
+
+def is_sanitized(pid):
+    with open(f"/proc/{pid}/maps", encoding="utf-8") as file:
+        return "libasan" in file.read()

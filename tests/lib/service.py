@@ -43,17 +43,18 @@ class Service:
     def start_with_qemu(self, **options):
         return self.start(path=os.environ["PATH"], **options)
 
-    def start_as_unit(self, uid, **options):
-        """With the uid and the capabilities that its unit gives it."""
+    def start_as_unit(self, uid, environment=None, **options):
+        """With the uid and the capabilities that its unit gives it; again after it has stopped."""
         program = paths.copy_daemon(self.directory)
         wrapper = self.directory / "start"
         wrapper.write_text(AS_UNIT.format(uid=uid, program=program))
         wrapper.chmod(0o755)
-        self.state.mkdir()
+        self.state.mkdir(exist_ok=True)
         for path in (self.state, self.directory):
             os.chown(path, uid, uid)
         # leaks are looked for by ptrace(2), which such a process does not allow
-        return self.start(binary=str(wrapper), environment={"ASAN_OPTIONS": "detect_leaks=0"},
+        environment = {"ASAN_OPTIONS": "detect_leaks=0", **(environment or {})}
+        return self.start(binary=str(wrapper), environment=environment,
                           **{"path": os.environ["PATH"], **options})
 
     def start_blind(self, **options):
