@@ -56,8 +56,8 @@ static gboolean set_error(const char *filename, GError **error) {
     return FALSE;
 }
 
-/* Finds the file that rename() replaces: never a device, and the target of a link. The kernel follows
- * the name, once: it rejects links that must not be followed (fs.protected_symlinks). */
+/* Finds the file that rename() replaces: never a device, and the target of a link. The kernel
+ * follows the name, once: it rejects links that must not be followed (fs.protected_symlinks). */
 static gboolean find_target(SaveFile *file, GError **error) {
     g_auto(FileFd) fd = open(file->filename, O_PATH | O_CLOEXEC);
     g_autofree char *link = g_strdup_printf("/proc/self/fd/%d", fd);

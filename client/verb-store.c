@@ -20,7 +20,8 @@ static gboolean failed(const char *path, const char *reason, GError **error) {
     return FALSE;
 }
 
-/* -- reading ------------------------------------------------------------------------------------ */
+/* -- reading ------------------------------------------------------------------------------------
+ */
 
 /* --source-format, else what the file's first bytes say. */
 static gboolean find_format(
@@ -130,7 +131,8 @@ static GVariant *make_report(
     return variant_sink_end(sink);
 }
 
-/* -- variables ------------------------------------------------------------------------------------ */
+/* -- variables ------------------------------------------------------------------------------------
+ */
 
 static void print_summary(Context *context, GVariant *report) {
     static const char *const order[] = {
@@ -233,7 +235,8 @@ gboolean verb_variables(Context *context, char **arguments, GError **error) {
     return TRUE;
 }
 
-/* -- boot ------------------------------------------------------------------------------------------ */
+/* -- boot
+ * ------------------------------------------------------------------------------------------ */
 
 /* NULL: there is no entry of this number. */
 static GVariant *find_entry(GVariant *entries, guint16 number) {

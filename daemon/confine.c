@@ -124,8 +124,8 @@ static void set_limit(int resource, const char *name, rlim_t value) {
         fail(name);
 }
 
-/* A service that root has started. The unit of root's own user service forbids this: there, the program
- * is root's, without capabilities. */
+/* A service that root has started. The unit of root's own user service forbids this: there, the
+ * program is root's, without capabilities. */
 static void become_nobody(const struct options *options) {
     if (geteuid() != 0 || setgroups(0, NULL) < 0)
         return;

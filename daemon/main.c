@@ -22,8 +22,8 @@
 
 /* Arguments, event loop, wiring. */
 
-/* A call that waits in bus/admission holds its message. On a bus whose policy allows it, a message has
- * up to 16 descriptors: 512 such calls take 8192, and as many remain for everything else. */
+/* A call that waits in bus/admission holds its message. On a bus whose policy allows it, a message
+ * has up to 16 descriptors: 512 such calls take 8192, and as many remain for everything else. */
 #define WANTED_FDS 16384
 
 /* How long the end waits for threads: those that change a VM's files are soon done. */
@@ -120,8 +120,8 @@ static int publish_service(Service *service) {
         return r;
     }
 
-    /* Synchronous: libsystemd queues without a limit what arrives meanwhile, but before the service has
-     * its name, the policy of the system bus lets nobody call it. */
+    /* Synchronous: libsystemd queues without a limit what arrives meanwhile, but before the service
+     * has its name, the policy of the system bus lets nobody call it. */
     r = sd_bus_request_name(service->connection, BUS_NAME, 0);
     if (r == -EEXIST)
         g_critical("another service has the name " BUS_NAME " on this bus");

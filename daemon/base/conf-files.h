@@ -23,8 +23,9 @@ void conf_problem_free(ConfProblem *problem);
 /* Takes the content of one table file. Returns NULL, or the fault. */
 typedef char *(*ConfFunc)(GKeyFile *file, gpointer userdata);
 
-/* Calls FUNC for each file of conf_files_list(); an empty file masks those that it overrides. A fault
- * of a file is added to PROBLEMS (of ConfProblem). Error: FIRMWARE_ERROR_IO where the system failed. */
+/* Calls FUNC for each file of conf_files_list(); an empty file masks those that it overrides. A
+ * fault of a file is added to PROBLEMS (of ConfProblem). Error: FIRMWARE_ERROR_IO where the system
+ * failed. */
 gboolean conf_files_load(
         const char *const *directories, const FileVisitor *visitor, ConfFunc func,
         gpointer userdata, GPtrArray *problems, GError **error) G_GNUC_WARN_UNUSED_RESULT;

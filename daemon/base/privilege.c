@@ -67,8 +67,8 @@ uid_t privilege_get_uid(void) {
     return uid < 0 ? geteuid() : (uid_t)uid;
 }
 
-/* With another uid than 0 the kernel takes the capabilities that concern files from the effective set,
- * and puts them back with uid 0 (capabilities(7)). */
+/* With another uid than 0 the kernel takes the capabilities that concern files from the effective
+ * set, and puts them back with uid 0 (capabilities(7)). */
 static int open_files_as(uid_t uid, gid_t gid) {
     (void)setfsgid(gid);
     (void)setfsuid(uid);

@@ -9,10 +9,10 @@
  * inside a scope of PrivilegeScope. A process without such a right has nothing to lower or raise.
  */
 
-/* Takes the right from the calling thread, and capabilities from the programs that it executes. Call it
- * before the first thread is made: threads inherit from the thread that makes them. A process of uid 0
- * then opens files as nobody, because root's own files are open to uid 0 without any capability.
- * Returns 0 or a negative errno: the thread may still have the right. */
+/* Takes the right from the calling thread, and capabilities from the programs that it executes.
+ * Call it before the first thread is made: threads inherit from the thread that makes them. A
+ * process of uid 0 then opens files as nobody, because root's own files are open to uid 0 without
+ * any capability. Returns 0 or a negative errno: the thread may still have the right. */
 int privilege_lower(void) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Programs that are executed get no capabilities by way of the ambient set. */

@@ -15,8 +15,8 @@ typedef struct Sink Sink;
 /* TYPE is a D-Bus type code: of a basic value, or 'a' (array), 'r' (struct), 'e' (dict entry) or
  * 'v' (variant). CONTENTS is the signature of what is inside the container. */
 typedef struct SinkType {
-    /* VALUE is the string itself for 's' and 'o', else the address of an int (b, h) or of an integer
-     * of the type's width: what sd_bus_message_append_basic() takes. */
+    /* VALUE is the string itself for 's' and 'o', else the address of an int (b, h) or of an
+     * integer of the type's width: what sd_bus_message_append_basic() takes. */
     void (*basic)(Sink *sink, char type, gconstpointer value);
     void (*open)(Sink *sink, char type, const char *contents);
     void (*close)(Sink *sink);

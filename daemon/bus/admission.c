@@ -28,11 +28,12 @@
 /* One call is served for each of as many that are read. */
 #define READ_PER_TURN 64
 
-/* What an element of a message costs, besides the bytes of a string: libsystemd takes more time than
- * memory for it. */
+/* What an element of a message costs, besides the bytes of a string: libsystemd takes more time
+ * than memory for it. */
 #define ELEMENT_SIZE 1024
 
-/* Also the longest name that the contract has; the length of the longest argument that is no option. */
+/* Also the longest name that the contract has; the length of the longest argument that is no
+ * option. */
 #define MAX_ARGUMENT 1024
 
 /* Refusals that the bus has not taken yet. */
@@ -263,8 +264,8 @@ static void on_gone(const char *name, gpointer userdata) {
 
 /* -- turns ------------------------------------------------------------------------------- */
 
-/* Puts the next call at the end of the connection's read queue, which is empty: nothing else puts calls
- * there, and no call is synchronous. */
+/* Puts the next call at the end of the connection's read queue, which is empty: nothing else puts
+ * calls there, and no call is synchronous. */
 static void take_turn(Admission *admission) {
     User *user = g_queue_pop_head(&admission->turns);
     Waiting *waiting;

@@ -11,9 +11,9 @@
 #include "base/error.h"
 #include "service/task.h"
 
-/* The rest of an Export: a pipe that is filled on a worker thread. A pipe that has been filled counts
- * against the limit of its uid until its last reader closes it: the kernel charges its buffer to the
- * service. */
+/* The rest of an Export: a pipe that is filled on a worker thread. A pipe that has been filled
+ * counts against the limit of its uid until its last reader closes it: the kernel charges its
+ * buffer to the service. */
 
 #define STALL_TIMEOUT_MSEC 10000
 #define CHUNK_SIZE (64 * 1024)

@@ -6,8 +6,8 @@
 /* The place of a call that is answered later: a limited number for each uid, and for all. */
 typedef struct Place Place;
 
-/* For MESSAGE, which is being served. ON_GONE is called once when its sender leaves the bus, and may
- * free the place. FIRMWARE_ERROR_LIMITS_EXCEEDED where there is none left for BUS->caller. */
+/* For MESSAGE, which is being served. ON_GONE is called once when its sender leaves the bus, and
+ * may free the place. FIRMWARE_ERROR_LIMITS_EXCEEDED where there is none left for BUS->caller. */
 Place *bus_admit(
         Bus *bus, sd_bus_message *message, void (*on_gone)(gpointer userdata), gpointer userdata,
         GError **error) G_GNUC_WARN_UNUSED_RESULT;

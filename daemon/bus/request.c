@@ -26,8 +26,9 @@ int bus_read_fd(sd_bus_message *message, const char *name, int *ret, sd_bus_erro
 /* A list, up to one string more than any may have; NULL-terminated. */
 typedef const char *StringList[REQUEST_MAX_STRINGS + 2];
 
-/* Returns 0 where there are more of them than are read, and then leaves MESSAGE in the list. Its length
- * is the caller's choice: sd_bus_message_read_strv() would take a time that grows with its square. */
+/* Returns 0 where there are more of them than are read, and then leaves MESSAGE in the list. Its
+ * length is the caller's choice: sd_bus_message_read_strv() would take a time that grows with its
+ * square. */
 static int read_strings(sd_bus_message *message, StringList strings) {
     gsize n = 0;
     int r;
@@ -46,9 +47,10 @@ static int read_strings(sd_bus_message *message, StringList strings) {
     return r < 0 ? r : 1;
 }
 
-/* Reads the variant of KEY. What VALUE borrows is in the message or in STRINGS. Returns 0 where it reads
- * no more than request_set() needs to refuse it, and MESSAGE cannot be read any further: of a list that
- * is too long, and of a type that no key has. sd_bus_message_skip() would look at each element of it. */
+/* Reads the variant of KEY. What VALUE borrows is in the message or in STRINGS. Returns 0 where it
+ * reads no more than request_set() needs to refuse it, and MESSAGE cannot be read any further: of a
+ * list that is too long, and of a type that no key has. sd_bus_message_skip() would look at each
+ * element of it. */
 static int read_value(
         sd_bus_message *message, const char *key, RequestValue *value, StringList strings,
         sd_bus_error *ret_error) {

@@ -4,8 +4,8 @@
 
 #include <errno.h>
 
-/* A system bus has at most 2048 connections by default. NameOwnerChanged signals can be lost, so the
- * table is bounded without them. */
+/* A system bus has at most 2048 connections by default. NameOwnerChanged signals can be lost, so
+ * the table is bounded without them. */
 #define MAX_SENDERS 4096
 
 /* While the queue of dbus-daemon to this service is full, it drops its own replies, too. */

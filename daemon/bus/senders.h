@@ -7,8 +7,8 @@
 #include "service/sd-cleanup.h"
 
 /*
- * Which uid each sender on the bus has. The bus is asked once for each unique name, asynchronously: a
- * unique name is never used twice. While libsystemd waits for the reply to a synchronous call, it
+ * Which uid each sender on the bus has. The bus is asked once for each unique name, asynchronously:
+ * a unique name is never used twice. While libsystemd waits for the reply to a synchronous call, it
  * takes everything that arrives into a queue of the process, without a limit.
  */
 

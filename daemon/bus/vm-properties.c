@@ -10,9 +10,9 @@
 #include "bus/vm-call.h"
 #include "bus/vm-read.h"
 
-/* Get and GetAll of State and InUse. A getter of a vtable cannot wait for a worker thread, so these calls
- * are taken before libsystemd looks for their object. All other calls, and all errors but NoSuchVM, are
- * left to it. */
+/* Get and GetAll of State and InUse. A getter of a vtable cannot wait for a worker thread, so these
+ * calls are taken before libsystemd looks for their object. It answers all other calls, and those
+ * whose arguments it does not accept. */
 
 #define PROPERTIES_INTERFACE "org.freedesktop.DBus.Properties"
 

@@ -4,8 +4,8 @@
 #include "bus/place.h"
 
 /*
- * A call that reads the condition of VMs: State and InUse are in files that others change, and are read
- * for each call, on a worker thread. Callers are served round robin.
+ * A call that reads the condition of VMs: State and InUse are in files that others change, and are
+ * read for each call, on a worker thread. Callers are served round robin.
  */
 
 typedef struct VMRead VMRead;

@@ -171,7 +171,8 @@ static Bus *get_bus(sd_bus *connection) {
     return sd_bus_slot_get_userdata(sd_bus_get_current_slot(connection));
 }
 
-/* Reads a new id if HAS_ID, a descriptor if HAS_FD, and the options; then the call is on its way. */
+/* Reads a new id if HAS_ID, a descriptor if HAS_FD, and the options; then the call is on its way.
+ */
 static int begin(
         sd_bus_message *message, const VM *vm, const VMMethod *method, RequestCall kind,
         gboolean has_id, gboolean has_fd, sd_bus_error *ret_error) {

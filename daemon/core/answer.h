@@ -7,8 +7,9 @@
 #include "core/selection.h"
 
 /*
- * The shape of each answer of the catalog, written once: dbus-interfaces/org.vmfirmware1.Manager.xml
- * and org.vmfirmware1.Firmware.xml say what the keys mean. Each function writes one value.
+ * The shape of each answer of the catalog, written once:
+ * dbus-interfaces/org.vmfirmware1.Manager.xml and org.vmfirmware1.Firmware.xml say what the keys
+ * mean. Each function writes one value.
  */
 
 /* a{sv}. RENDERING NULL: none. */
@@ -23,8 +24,8 @@ void answer_verdicts(Sink *sink, const GPtrArray *verdicts);
 /* a{sv} */
 void answer_capabilities(Sink *sink, const Capabilities *capabilities);
 
-/* a(sso), of the catalog's firmware in priority order. PATH_OF returns the object path of a firmware's
- * name, which is freed here. */
+/* a(sso), of the catalog's firmware in priority order. PATH_OF returns the object path of a
+ * firmware's name, which is freed here. */
 void answer_firmware_list(Sink *sink, const Catalog *catalog, char *(*path_of)(const char *name));
 
 /* A property of org.vmfirmware1.Firmware. */

@@ -19,7 +19,7 @@ typedef struct CatalogProblem {
 typedef struct Catalog {
     MachineTable *machines;
     GPtrArray *files;    /* of CatalogFile: every file, in priority order; of one name the effective
-                           * one first, then less and less specific layers */
+                          * one first, then less and less specific layers */
     GPtrArray *firmware; /* the effective ones of FILES that are no mask; index is the rank */
     GPtrArray *problems; /* of CatalogProblem */
     GStrv architectures; /* that some usable firmware targets; sorted */

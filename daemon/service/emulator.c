@@ -136,9 +136,9 @@ static void complain(const Emulator *emulator, const char *fault) {
 }
 
 static void start_asking(Emulator *emulator) {
-    /* Where memory must not be writable and executable at once, as in the service's unit, TCG starts
-     * with its buffer mapped twice only; a small one, for no guest runs. Emulators without TCG go on to
-     * the next accelerator. */
+    /* Where memory must not be writable and executable at once, as in the service's unit, TCG
+     * starts with its buffer mapped twice only; a small one, for no guest runs. Emulators without
+     * TCG go on to the next accelerator. */
     const char *const arguments[] = {
             emulator->path,
             "-no-user-config",

@@ -23,8 +23,8 @@ typedef struct JobFunctions {
     gboolean (*start)(gpointer data);
     void (*run)(gpointer data);  /* on a thread */
     void (*done)(gpointer data); /* on the loop */
-    /* On the loop, or NULL: RUN stalls (see task.h). Jobs of other owners run in its place; those of
-     * its own wait, for it may go on and change files. */
+    /* On the loop, or NULL: RUN stalls (see task.h). Jobs of other owners run in its place; those
+     * of its own wait, for it may go on and change files. */
     void (*stalled)(gpointer data);
     void (*free)(gpointer data); /* on the loop; last */
 } JobFunctions;

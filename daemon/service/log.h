@@ -7,8 +7,8 @@
  * Where log messages go, and which. All come through GLib (g_warning() and its like, and
  * g_log_structured() for log-catalog.c and log-vm.c), from libraries too. Levels are syslog's:
  * g_error() is crit, g_critical() err, g_warning() warning, g_message() notice, g_info() info,
- * g_debug() debug. The journal is the target where stderr leads there; then a message has its fields.
- * Otherwise it is a line on stderr. Everything here may be called from any thread.
+ * g_debug() debug. The journal is the target where stderr leads there; then a message has its
+ * fields. Otherwise it is a line on stderr. Everything here may be called from any thread.
  */
 
 #define LOG_IDENTIFIER "vmfirmwared"
@@ -23,8 +23,8 @@ typedef enum LogTarget {
 /* From here on GLib's messages are this module's. Once, before any other thread. */
 void log_set_up(void);
 
-/* LOG_EMERG to LOG_DEBUG of "emerg", "alert", "crit", "err", "warning", "notice", "info", "debug", as
- * systemd writes them; -EINVAL for anything else. */
+/* LOG_EMERG to LOG_DEBUG of "emerg", "alert", "crit", "err", "warning", "notice", "info", "debug",
+ * as systemd writes them; -EINVAL for anything else. */
 int log_level_from_string(const char *word);
 const char *log_level_to_string(int level);
 

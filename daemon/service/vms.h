@@ -49,9 +49,9 @@ typedef struct VMsObserver {
 
 typedef struct VMs VMs;
 
-/* Opens the store and reads it: waits for the disk. The live catalog must outlive the result. A state
- * directory that cannot be used is reported by vms_check(). Error: FIRMWARE_ERROR_LIMITS_EXCEEDED,
- * another service has it. */
+/* Opens the store and reads it: waits for the disk. The live catalog must outlive the result. A
+ * state directory that cannot be used is reported by vms_check(). Error:
+ * FIRMWARE_ERROR_LIMITS_EXCEEDED, another service has it. */
 VMs *vms_new(sd_event *event, LiveCatalog *live, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void vms_free(VMs *vms);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(VMs, vms_free)

@@ -216,7 +216,8 @@ static void append_uri(GString *text, const guint8 *data, gsize size) {
     g_string_append_c(text, ')');
 }
 
-/* -- media -------------------------------------------------------------------------------------- */
+/* -- media --------------------------------------------------------------------------------------
+ */
 
 static void append_hard_drive(GString *text, const guint8 *data, gsize size) {
     const guint8 type = data[37];
@@ -280,7 +281,8 @@ static void append_bios(GString *text, const guint8 *data, gsize size) {
     g_string_append_printf(text, ",0x%X)", efi_u16(data + 2));
 }
 
-/* -- paths --------------------------------------------------------------------------------------- */
+/* -- paths ---------------------------------------------------------------------------------------
+ */
 
 static const struct {
     guint8 type, subtype;

@@ -16,7 +16,7 @@ typedef enum DevicePathBinding {
 /* "" for nothing */
 const char *device_path_binding_to_string(DevicePathBinding binding);
 
-/* BYTES in the text form of section 10.6, as edk2 writes it: acceptable text. What is malformed ends it
- * with "…". */
+/* BYTES in the text form of section 10.6, as edk2 writes it: acceptable text. What is malformed
+ * ends it with "…". */
 char *device_path_to_text(const guint8 *bytes, gsize size, DevicePathBinding *ret_binding)
         G_GNUC_WARN_UNUSED_RESULT;

@@ -4,8 +4,8 @@
 #include <glib.h>
 
 /*
- * The certificates that this host knows by name, and what each is for: one section a certificate in the
- * files of data/certificates and of the administrator, vmfirmware-certificates(5).
+ * The certificates that this host knows by name, and what each is for: one section a certificate in
+ * the files of data/certificates and of the administrator, vmfirmware-certificates(5).
  */
 
 typedef enum CertificatePurpose {
@@ -29,9 +29,9 @@ typedef struct KnownCertificate {
 /* Known certificates never change once they are loaded. */
 typedef struct KnownCertificates KnownCertificates;
 
-/* Reads *.conf of DIRECTORIES, lowest layer first; a file overrides files of the same name in directories
- * before. What is wrong with a file is in PROBLEMS (of ConfProblem), and none of its sections counts.
- * NULL where the system failed: FIRMWARE_ERROR_IO. */
+/* Reads *.conf of DIRECTORIES, lowest layer first; a file overrides files of the same name in
+ * directories before. What is wrong with a file is in PROBLEMS (of ConfProblem), and none of its
+ * sections counts. NULL where the system failed: FIRMWARE_ERROR_IO. */
 KnownCertificates *known_certificates_load(
         const char *const *directories, GPtrArray *problems, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;

@@ -89,7 +89,8 @@ static guint count_room(const StoreReport *report) {
     return limit > used ? (guint)((limit - used) / SIGLIST_HASH_SIZE) : 0;
 }
 
-/* -- Secure Boot --------------------------------------------------------------------------------- */
+/* -- Secure Boot ---------------------------------------------------------------------------------
+ */
 
 static void assess_secure_boot(StoreReport *report) {
     const StoreVariable *enable =
@@ -127,8 +128,8 @@ static int compare_strings(gconstpointer a, gconstpointer b) {
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* The generations that serve PURPOSE, and in *RET_EXPIRES when the last of these certificates expires (0: there
- * is none). A certificate in dbx serves nothing. */
+/* The generations that serve PURPOSE, and in *RET_EXPIRES when the last of these certificates
+ * expires (0: there is none). A certificate in dbx serves nothing. */
 static char *find_generations(
         const StoreReport *report, CertificatePurpose purpose, gint64 *ret_expires) {
     const GPtrArray *list =
@@ -181,7 +182,8 @@ static KekUpdate assess_kek_update(const StoreReport *report) {
     return platform->known->updates_kek ? KEK_UPDATE_YES : KEK_UPDATE_NO;
 }
 
-/* -- booting --------------------------------------------------------------------------------------- */
+/* -- booting
+ * --------------------------------------------------------------------------------------- */
 
 static int compare_entries(gconstpointer a, gconstpointer b) {
     const BootEntry *first = *(BootEntry *const *)a;
@@ -221,7 +223,8 @@ static GArray *read_boot_order(const Store *store) {
     return order;
 }
 
-/* -- the report --------------------------------------------------------------------------------------- */
+/* -- the report
+ * --------------------------------------------------------------------------------------- */
 
 StoreReport *store_report_new(const Store *store, const KnownCertificates *known) {
     StoreReport *report = g_new0(StoreReport, 1);

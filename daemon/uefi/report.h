@@ -51,7 +51,7 @@ StoreReport *store_report_new(const Store *store, const KnownCertificates *known
 void store_report_free(StoreReport *report);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(StoreReport, store_report_free)
 
-/* Writes REPORT as an a{sv}, the keys of ReadVariables. FORMAT is that of the file. Of a store that could not
- * be read there are only the keys up to health-detail. WITH_LIST: all variables, too. */
+/* Writes REPORT as an a{sv}, the keys of ReadVariables. FORMAT is that of the file. Of a store that
+ * could not be read there are only the keys up to health-detail. WITH_LIST: all variables, too. */
 void store_report_write(
         const StoreReport *report, const char *format, gboolean with_list, Sink *sink);

@@ -16,13 +16,14 @@ typedef enum SiglistType {
     SIGLIST_OTHER, /* hashes of other kinds, keys, certificates' hashes */
     SIGLIST_X509,
     SIGLIST_SHA256,
-    SIGLIST_EXTERNAL_MANAGEMENT, /* a PK that is no certificate: Secure Boot is managed from outside */
+    SIGLIST_EXTERNAL_MANAGEMENT, /* a PK that is no certificate: Secure Boot is managed from outside
+                                  */
 } SiglistType;
 
 /* One entry; DATA has SIZE bytes, without the owner in front. */
 typedef void (*SiglistFunc)(
         SiglistType type, const EfiGuid *owner, const guint8 *data, gsize size, gpointer userdata);
 
-/* Gives each entry of BYTES to FUNC, up to the first list that is malformed. Returns where that begins:
- * SIZE if there is none. */
+/* Gives each entry of BYTES to FUNC, up to the first list that is malformed. Returns where that
+ * begins: SIZE if there is none. */
 gsize siglist_visit(const guint8 *bytes, gsize size, SiglistFunc func, gpointer userdata);

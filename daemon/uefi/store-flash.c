@@ -12,7 +12,8 @@
 #define ALIGNMENT 4
 #define ALL_ONES G_MAXUINT32
 
-/* A record's state. Bits are cleared one after another; other values are those of deleted records. */
+/* A record's state. Bits are cleared one after another; other values are those of deleted records.
+ */
 #define STATE_ERASED 0xff
 #define STATE_ADDED 0x3f
 #define STATE_IN_DELETED_TRANSITION 0x3e
@@ -96,8 +97,8 @@ static GBytes *make_identity(const Reader *reader, const Record *record) {
     return g_byte_array_free_to_bytes(identity);
 }
 
-/* A variable that is being replaced is what it was until the new record is live: the first live record of
- * an identity counts, without one the last that is being replaced. */
+/* A variable that is being replaced is what it was until the new record is live: the first live
+ * record of an identity counts, without one the last that is being replaced. */
 static void add_record(Reader *reader, const Record *record) {
     g_autoptr(GBytes) identity = make_identity(reader, record);
     const guint32 known = GPOINTER_TO_UINT(g_hash_table_lookup(reader->live, identity));

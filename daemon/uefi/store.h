@@ -4,8 +4,9 @@
 #include "uefi/efi.h"
 
 /*
- * A UEFI variable store as it was read: which variables are live, and how sound the store is. Reading
- * never fails: whatever the bytes are, the answer is a Store whose health says what is wrong.
+ * A UEFI variable store as it was read: which variables are live, and how sound the store is.
+ * Reading never fails: whatever the bytes are, the answer is a Store whose health says what is
+ * wrong.
  */
 
 typedef enum StoreKind {
@@ -67,7 +68,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Store, store_free)
 /* NULL: there is none. */
 const StoreVariable *store_find(const Store *store, const EfiGuid *guid, const char *name);
 
-/* For the readers. store_set_health() changes nothing where the store's health is as bad already. */
+/* For the readers. store_set_health() changes nothing where the store's health is as bad already.
+ */
 Store *store_new(StoreKind kind) G_GNUC_WARN_UNUSED_RESULT;
 void store_set_health(Store *store, StoreHealth health, const char *format, ...)
         G_GNUC_PRINTF(3, 4);

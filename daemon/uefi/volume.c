@@ -6,8 +6,8 @@
 
 #include "uefi/efi.h"
 
-/* OvmfPkg/Include/Fdf/VarStore.fdf.inc and ArmVirtPkg/VarStore.fdf.inc in edk2; RISC-V and LoongArch
- * have ArmVirt's. */
+/* OvmfPkg/Include/Fdf/VarStore.fdf.inc and ArmVirtPkg/VarStore.fdf.inc in edk2; RISC-V and
+ * LoongArch have ArmVirt's. */
 const VolumeLayout volume_layouts[VOLUME_N_LAYOUTS] = {
         {0x20000, 0xe000, 0xf000, 0x1000, 0x10000, 0x10000, 0x1000, 0x2000, 0x2800},
         {0x84000, 0x40000, 0x41000, 0x1000, 0x42000, 0x42000, 0x1000, 0x8400, 0x8400},

@@ -4,9 +4,9 @@
 #include <glib.h>
 
 /*
- * The firmware volume that edk2 keeps its variables in (UEFI PI specification, volume 3, section 3.2):
- * volume header, store header, records; behind them the areas of its fault-tolerant writes. Offsets are
- * in bytes from the beginning of the volume, which is that of the file.
+ * The firmware volume that edk2 keeps its variables in (UEFI PI specification, volume 3,
+ * section 3.2): volume header, store header, records; behind them the areas of its fault-tolerant
+ * writes. Offsets are in bytes from the beginning of the volume, which is that of the file.
  */
 
 typedef struct VolumeLayout {
@@ -37,8 +37,8 @@ guint64 volume_get_length(const guint8 *volume);
  * signature. SIZE is in bytes. */
 const VolumeLayout *volume_get_layout(const guint8 *volume, gsize size);
 
-/* What is wrong with the volume header in VOLUME, and at which byte; NULL: nothing. SIZE is at least that of
- * the variables in the layout, if it has one. */
+/* What is wrong with the volume header in VOLUME, and at which byte; NULL: nothing. SIZE is at
+ * least that of the variables in the layout, if it has one. */
 char *volume_check_header(const guint8 *volume, gsize size) G_GNUC_WARN_UNUSED_RESULT;
 
 typedef struct VolumeStore {
@@ -47,7 +47,8 @@ typedef struct VolumeStore {
     guint32 end;     /* where none can be any more */
 } VolumeStore;
 
-/* The same for the store header behind a sound volume header; *RET is set where nothing is wrong. */
+/* The same for the store header behind a sound volume header; *RET is set where nothing is wrong.
+ */
 char *volume_check_store(const guint8 *volume, const VolumeLayout *layout, VolumeStore *ret)
         G_GNUC_WARN_UNUSED_RESULT;
 

@@ -3,8 +3,8 @@
 
 #include "vm/vm-op.h"
 
-/* Reads the condition of a VM's files: its owner and a QEMU can change it at any time. Waits for the
- * disk. A directory that is gone counts as not in use, and its NVRAM as missing. */
+/* Reads the condition of a VM's files: its owner and a QEMU can change it at any time. Waits for
+ * the disk. A directory that is gone counts as not in use, and its NVRAM as missing. */
 void vm_read_condition(
         VMStore *store, uid_t owner, const char *id, const Pin *pin, VMCondition *ret);
 

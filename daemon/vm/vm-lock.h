@@ -5,8 +5,8 @@
 
 /*
  * Keeps everybody else from a VM's NVRAM for the duration of an operation: by the lease, and by the
- * locks of QEMU (block/file-posix.c), which also stop a QEMU that has no lease. With write access it
- * has OFD read locks on byte 100 (it reads) and 101 (it writes) of an image. A lock on byte 201
+ * locks of QEMU (block/file-posix.c), which also stop a QEMU that has no lease. With write access
+ * it has OFD read locks on byte 100 (it reads) and 101 (it writes) of an image. A lock on byte 201
  * (nobody else may write) makes another QEMU fail that opens the image for writing. QEMU takes no
  * lock on a JSON store.
  */

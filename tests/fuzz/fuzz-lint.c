@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* A descriptor's bytes: each finding has one place and can go out on a terminal; the geometry that is
- * recorded is that of a descriptor. */
+/* A descriptor's bytes: each finding has one place and can go out on a terminal; the geometry that
+ * is recorded is that of a descriptor. */
 
 #include "fuzz.h"
 #include "lint/lint.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* A flash store: the first byte of the input says which layout and which part of it the rest is. What is
- * read is within the store, and has one variable of each identity. */
+/* A flash store: the first byte of the input says which layout and which part of it the rest is.
+ * What is read is within the store, and has one variable of each identity. */
 
 #include <string.h>
 
@@ -18,7 +18,8 @@ typedef enum Place {
 
 #define SIZE 0x1000
 
-/* One of each layout, made once: the input is written into it and taken back, which is much faster. */
+/* One of each layout, made once: the input is written into it and taken back, which is much faster.
+ */
 static TestStore *get_store(guint layout, gboolean is_authenticated) {
     static TestStore *stores[VOLUME_N_LAYOUTS][2];
     TestStore **store = &stores[layout][is_authenticated];

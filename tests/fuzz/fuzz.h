@@ -4,5 +4,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* libFuzzer's entry point: one input, which must neither crash nor break what the target asserts. */
+/* libFuzzer's entry point: one input, which must neither crash nor break what the target asserts.
+ */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

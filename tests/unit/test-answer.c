@@ -39,7 +39,8 @@ static void on_element(
         search->signature = g_strdup(type);
 }
 
-/* Of the property, or the first out argument, called NAME; or of the out argument of that method. */
+/* Of the property, or the first out argument, called NAME; or of the out argument of that method.
+ */
 static char *signature_of(const char *interface, const char *name) {
     static const GMarkupParser parser = {.start_element = on_element};
     g_autofree char *path = g_strdup_printf("%s/%s.xml", INTERFACES, interface);

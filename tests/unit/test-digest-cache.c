@@ -9,8 +9,8 @@
 #include "base/file.h"
 #include "util.h"
 
-/* When a digest is read again, and when it is not: a digest that is remembered tells of content that
- * is not there any more, without its stamp. */
+/* When a digest is read again, and when it is not: a digest that is remembered tells of content
+ * that is not there any more, without its stamp. */
 
 #define DIGEST_OF_A "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb"
 #define DIGEST_OF_B "3e23e8160039594a33894f6564e1b1348bbd7a0088d42c4acb73eeaed59c009d"

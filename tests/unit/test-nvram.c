@@ -10,7 +10,8 @@
 #include "base/error.h"
 #include "util-vm.h"
 
-/* What becomes a VM's NVRAM, and what does not fit; conversions by qemu-img are tested over the bus. */
+/* What becomes a VM's NVRAM, and what does not fit; conversions by qemu-img are tested over the
+ * bus. */
 
 #define SIZE 4096
 

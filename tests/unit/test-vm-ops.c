@@ -35,8 +35,8 @@ static void describe(const char *root, const char *name, const char *code, const
     test_describe(root, file, "mapping", mapping, NULL);
 }
 
-/* A guest cannot tell "10-a" from "20-b", whose code libvirt cannot name. "30-big" has more room for
- * variables, "40-none" keeps none. */
+/* A guest cannot tell "10-a" from "20-b", whose code libvirt cannot name. "30-big" has more room
+ * for variables, "40-none" keeps none. */
 static TestVM fixture(void) {
     TestDir *root = test_layers_new();
     g_autofree char *template = g_strnfill(VARS_SIZE, 'T');

@@ -10,8 +10,8 @@
 
 #include "util.h"
 
-/* What a plan watches, by what the kernel reports: each test changes files, and looks whether any of
- * the events concerns the plan. */
+/* What a plan watches, by what the kernel reports: each test changes files, and looks whether any
+ * of the events concerns the plan. */
 
 typedef struct Fixture {
     TestDir *root;

@@ -15,8 +15,8 @@ typedef struct TestAnswer {
 void test_answer_clear(TestAnswer *f);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(TestAnswer, test_answer_clear)
 
-/* The members of vendor/a.json that matter; MEMBER may be NULL. There are "rom" of 64 KiB and an empty
- * "store.json", too. */
+/* The members of vendor/a.json that matter; MEMBER may be NULL. There are "rom" of 64 KiB and an
+ * empty "store.json", too. */
 void test_answer_describe(
         TestAnswer *f, const char *mapping, const char *member, const char *value);
 /* NVRAM: the caller's own copy, or NULL. */

@@ -47,8 +47,8 @@ guint32 test_store_add(
 #define TEST_QUEUE_COMPLETE 4
 #define TEST_QUEUE_SPARE 2
 #define TEST_QUEUE_DESTINATION 4
-/* A write of SIZE bytes at OFFSET of block LBA: its header and its one record, with the bits set. Returns
- * where the record is. */
+/* A write of SIZE bytes at OFFSET of block LBA: its header and its one record, with the bits set.
+ * Returns where the record is. */
 guint32 test_store_queue_write(
         TestStore *store, guint8 header_bits, guint8 record_bits, guint64 lba, guint64 offset,
         guint64 size);

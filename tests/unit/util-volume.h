@@ -3,8 +3,8 @@
 
 #include <glib.h>
 
-/* Makes NAME in DIR: a raw image of SIZE bytes with a firmware volume of LENGTH bytes at each of the
- * offsets of VOLUMES: "v" for a variable store, "c" for code, as in "v0 c131072"; all else is
+/* Makes NAME in DIR: a raw image of SIZE bytes with a firmware volume of LENGTH bytes at each of
+ * the offsets of VOLUMES: "v" for a variable store, "c" for code, as in "v0 c131072"; all else is
  * FILL. */
 void test_write_volumes(
         const char *dir, const char *name, gsize size, guint8 fill, const char *volumes,
