@@ -105,21 +105,39 @@ static gboolean asks_for_condition(sd_bus_message *message, const char **ret_pro
     return FALSE;
 }
 
+/* libsystemd answers a call of a member that it does not know with -EIO where find_vm() has failed.
+ */
+static int check_vm(
+        const Bus *bus, sd_bus_message *message, uid_t owner, const char *id,
+        sd_bus_error *ret_error) {
+    g_autoptr(GError) error = NULL;
+
+    /* a VM whose record cannot be read can only be removed */
+    if (bus_find_vm(bus, owner, id, &error) ||
+        (sd_bus_message_is_method_call(message, BUS_VM_INTERFACE, "Remove") &&
+         vms_find(bus->vms, owner, id)))
+        return 0;
+    return bus_error_set(ret_error, error);
+}
+
 static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {
     Bus *bus = userdata;
     const char *path = sd_bus_message_get_path(message);
     const char *property;
-    const VM *vm;
     g_autofree char *id = NULL;
     VMRead *read;
     uid_t owner;
+    int r;
 
-    if (!path || !g_str_has_prefix(path, BUS_VM_PATH) || !asks_for_condition(message, &property) ||
+    if (!path || !g_str_has_prefix(path, BUS_VM_PATH) ||
+        !sd_bus_message_is_method_call(message, NULL, NULL) ||
         bus_vm_decode_path(path, &owner, &id) <= 0)
         return 0;
-    vm = vms_find(bus->vms, owner, id);
-    if (!vm || !vm->pin)
-        return 0;
+    r = check_vm(bus, message, owner, id, ret_error);
+    if (r < 0)
+        return r;
+    if (!asks_for_condition(message, &property))
+        return sd_bus_message_rewind(message, TRUE) < 0 ? -EBADMSG : 0;
 
     read = bus_vm_read_new(bus, message, reply_properties);
     read->owner = owner;

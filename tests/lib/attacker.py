@@ -55,7 +55,7 @@ ERRORS = {"org.vmfirmware1." + name for name in (
 ERRORS |= {"org.freedesktop.DBus.Error." + name for name in (
     "InvalidArgs", "AccessDenied", "InteractiveAuthorizationRequired", "LimitsExceeded",
     "NotSupported", "UnknownMethod", "UnknownInterface", "UnknownObject", "UnknownProperty",
-    "PropertyReadOnly", "IOError",
+    "PropertyReadOnly",
     # an index of a file descriptor that has not been sent
     "InconsistentMessage",
     # said when there is no service, which is for others to notice
