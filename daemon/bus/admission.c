@@ -36,6 +36,12 @@
  * option. */
 #define MAX_ARGUMENT 1024
 
+/* libsystemd validates each string that it reads, which takes milliseconds for a long one. A uid
+ * may use one part in READING_SHARE of the time for it; microseconds by which it may be ahead of
+ * that. */
+#define READING_SHARE 10
+#define READING_CREDIT_USEC (1 * G_USEC_PER_SEC)
+
 /* Refusals that the bus has not taken yet. */
 #define MAX_QUEUED_REFUSALS 1024
 
@@ -65,12 +71,13 @@ struct Admission {
     sd_event_source *work; /* when there is work, and the bus takes replies */
     FileFd work_fd;
 
-    Pool unknown;      /* calls whose sender's uid is asked for */
-    GHashTable *users; /* uid -> User */
-    GQueue turns;      /* of User, the next one first */
-    guint n_waiting;   /* calls of all users */
-    gsize size;        /* of these */
-    guint n_read;      /* since a call was served */
+    Pool unknown;        /* calls whose sender's uid is asked for */
+    GHashTable *users;   /* uid -> User */
+    GHashTable *reading; /* uid -> gint64: when the time is over that its reading stands for */
+    GQueue turns;        /* of User, the next one first */
+    guint n_waiting;     /* calls of all users */
+    gsize size;          /* of these */
+    guint n_read;        /* since a call was served */
 
     sd_bus_message *turn; /* the call in the read queue of CONNECTION that is served next */
     uid_t turn_uid;
@@ -307,16 +314,40 @@ static gboolean is_all_read(const Admission *admission) {
 }
 
 static gboolean has_long_argument(sd_bus_message *message) {
+    gboolean is_long = FALSE;
     const char *argument;
     char type;
 
-    while (sd_bus_message_peek_type(message, &type, NULL) > 0 && strchr("sog", type)) {
-        if (sd_bus_message_read_basic(message, type, &argument) < 0)
-            return FALSE;
-        if (strlen(argument) > MAX_ARGUMENT)
-            return TRUE;
+    while (!is_long && sd_bus_message_peek_type(message, &type, NULL) > 0 && strchr("sog", type) &&
+           sd_bus_message_read_basic(message, type, &argument) >= 0)
+        is_long = strlen(argument) > MAX_ARGUMENT;
+    return sd_bus_message_rewind(message, TRUE) < 0 || is_long;
+}
+
+/* -- time for reading ---------------------------------------------------------------------- */
+
+static gboolean may_read(const Admission *admission, uid_t uid) {
+    const gint64 *until = g_hash_table_lookup(admission->reading, GUINT_TO_POINTER(uid));
+
+    return bus_is_privileged(uid) || !until ||
+            *until - g_get_monotonic_time() < READING_CREDIT_USEC;
+}
+
+static gboolean is_past(gpointer uid, gpointer until, gpointer now) {
+    return *(const gint64 *)until <= *(const gint64 *)now;
+}
+
+/* UID has been reading since SINCE. */
+static void charge_reading(Admission *admission, uid_t uid, gint64 since) {
+    gint64 *until = g_hash_table_lookup(admission->reading, GUINT_TO_POINTER(uid));
+    gint64 now = g_get_monotonic_time();
+
+    if (!until) {
+        (void)g_hash_table_foreach_remove(admission->reading, is_past, &now);
+        until = g_new0(gint64, 1);
+        g_hash_table_insert(admission->reading, GUINT_TO_POINTER(uid), until);
     }
-    return sd_bus_message_rewind(message, TRUE) < 0;
+    *until = MAX(*until, now) + (now - since) * READING_SHARE;
 }
 
 /* Lets libsystemd look for the object of MESSAGE. */
@@ -335,7 +366,8 @@ static int serve(Admission *admission, sd_bus_message *message, uid_t uid) {
 static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {
     Admission *admission = userdata;
     const char *sender = sd_bus_message_get_sender(message);
-    Waiting *waiting;
+    Waiting *waiting = NULL;
+    gint64 since;
     uid_t uid;
     int is_known;
 
@@ -350,25 +382,27 @@ static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *ret
         !is_congested(admission))
         take_turn(admission);
 
-    if (has_long_argument(message)) {
-        refuse(admission, message, SD_BUS_ERROR_INVALID_ARGS, "an argument is too long");
-        return 1;
-    }
     is_known = senders_find(admission->senders, sender, &uid);
-    if (is_known < 0) {
+    if (is_known < 0 || (is_known && !may_read(admission, uid))) {
         refuse_as_too_many(admission, message);
         return 1;
     }
-    if (is_known && admission->n_waiting == 0 && !admission->turn && !is_congested(admission) &&
-        is_all_read(admission))
-        return serve(admission, message, uid);
 
-    waiting = waiting_new(admission, message);
-    if (!waiting)
-        return 1;
-    if (is_known)
-        keep_of_user(admission, uid, waiting);
+    since = g_get_monotonic_time();
+    if (has_long_argument(message))
+        refuse(admission, message, SD_BUS_ERROR_INVALID_ARGS, "an argument is too long");
+    else if (
+            is_known && admission->n_waiting == 0 && !admission->turn && !is_congested(admission) &&
+            is_all_read(admission))
+        return serve(admission, message, uid);
     else
+        waiting = waiting_new(admission, message);
+    if (is_known)
+        charge_reading(admission, uid, since);
+
+    if (waiting && is_known)
+        keep_of_user(admission, uid, waiting);
+    else if (waiting)
         keep_of_unknown(admission, sender, waiting);
     return 1;
 }
@@ -381,6 +415,7 @@ int admission_new(Bus *bus, Admission **ret) {
     admission->bus = bus;
     admission->connection = bus->connection;
     admission->users = g_hash_table_new_full(NULL, NULL, NULL, user_free);
+    admission->reading = g_hash_table_new_full(NULL, NULL, NULL, g_free);
     /* a file that is in the event loop already */
     admission->work_fd = fcntl(sd_bus_get_fd(bus->connection), F_DUPFD_CLOEXEC, 3);
     if (admission->work_fd < 0)
@@ -418,6 +453,7 @@ void admission_free(Admission *admission) {
     g_queue_clear_full(&admission->unknown.calls, waiting_free);
     g_queue_clear(&admission->turns);
     g_hash_table_unref(admission->users);
+    g_hash_table_unref(admission->reading);
     sd_bus_message_unref(admission->turn);
     g_free(admission);
 }
