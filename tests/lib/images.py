@@ -39,9 +39,9 @@ def convert_qcow2(source, path):
 
 
 def copy(source, path, size=None):
-    """A copy that keeps holes, extended to size where one is given."""
+    """A copy that any uid may read, and that keeps holes; extended to size where one is given."""
     subprocess.run(["cp", "--sparse=always", "--", str(source), str(path)], check=True)
-    os.chmod(path, 0o600)
+    os.chmod(path, 0o644)
     if size is not None:
         os.truncate(path, size)
     return str(path)
