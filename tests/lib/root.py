@@ -33,7 +33,8 @@ class Root:
 
     def __init__(self, directory, shared):
         directory = Path(directory)
-        shared = [*shared, paths.REPOSITORY, Path(paths.daemon_binary()).parents[1]]
+        shared = [*shared, paths.REPOSITORY, paths.data_directory(),
+                  Path(paths.daemon_binary()).parents[1]]
         directory.mkdir()
         self.holder = subprocess.Popen(
             ["unshare", "--mount", "--propagation=private", "sh", "-c", ENTER, "sh",
