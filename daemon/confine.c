@@ -18,19 +18,20 @@
 #include <unistd.h>
 
 /*
- * vmfirmware-confine: executes a program that reads what users have sent, or that need not be
- * trusted otherwise, so that it sees its own code, one file to read, and one file to write.
+ * vmfirmware-confine executes a program that is not trusted, or that reads data from users. The
+ * program can access its own code, one input file and one output file.
  *
- * A program of its own, because nothing of this may be done between fork() and exec() of a process
- * with threads but by system calls alone, and because its limits would be those of the service.
+ * This is a separate program because a process with threads can only make system calls between
+ * fork() and exec(), and because the limits would apply to the service itself.
  */
 
 #define NOBODY 65534
 
-/* as of env(1) */
+/* as in env(1) */
 #define EXIT_CANNOT_EXECUTE 126
 
-/* Newer than the kernel headers of Debian 12: Linux Documentation/userspace-api/landlock.rst. */
+/* Newer than the kernel headers of Debian 12; see Linux
+ * Documentation/userspace-api/landlock.rst. */
 #define FS_TRUNCATE (UINT64_C(1) << 14)  /* ABI 3 */
 #define FS_IOCTL_DEV (UINT64_C(1) << 15) /* ABI 5 */
 #define NET_BIND_TCP (UINT64_C(1) << 0)  /* ABI 4 */
@@ -41,11 +42,11 @@
 #define FS_ABI_1 ((LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1)
 #define FS_READ (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
 #define FS_WRITE (LANDLOCK_ACCESS_FS_WRITE_FILE | FS_TRUNCATE)
-/* what may be said of a file; the rest is of directories */
+/* access rights that apply to files; all others apply to directories */
 #define FS_OF_FILES \
     (LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE | FS_WRITE | FS_IOCTL_DEV)
 
-/* A kernel that knows fewer members wants the others to be zero. */
+/* An older kernel, which knows fewer members, requires zero in the others. */
 struct ruleset {
     uint64_t fs;
     uint64_t net;
@@ -124,13 +125,13 @@ static void set_limit(int resource, const char *name, rlim_t value) {
         fail(name);
 }
 
-/* A service that root has started. The unit of root's own user service forbids this: there, the
- * program is root's, without capabilities. */
+/* For a service that root has started. The unit of root's own user service forbids a change of uid:
+ * there the program stays root, without capabilities. */
 static void become_nobody(const struct options *options) {
     if (geteuid() != 0 || setgroups(0, NULL) < 0)
         return;
 
-    /* to open /dev/fd/N takes a right to the file */
+    /* opening /dev/fd/N requires access to the file itself */
     if ((options->input >= 0 && fchown(options->input, NOBODY, NOBODY) < 0) ||
         (options->output >= 0 && fchown(options->output, NOBODY, NOBODY) < 0))
         fail("fchown");
@@ -138,7 +139,7 @@ static void become_nobody(const struct options *options) {
         fail("setresuid");
 }
 
-/* With no_new_privs the program gets no more than is permitted now, also where it is uid 0. */
+/* With no_new_privs the program gets no capabilities beyond the permitted set, even as uid 0. */
 static void drop_capabilities(void) {
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
     const struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {};
@@ -167,12 +168,12 @@ static void allow_path(
     int fd = open(path, O_PATH | O_CLOEXEC);
 
     if (fd < 0)
-        return; /* it is not there: then there is nothing to allow */
+        return; /* a missing path needs no rule */
     allow_fd(ruleset, handled, fd, access);
     (void)close(fd);
 }
 
-/* Programs and their libraries, which anybody may read. */
+/* Programs and their libraries, which every user may read. */
 static const char *const readable[] = {
         "/usr",      "/lib",      "/lib32",      "/lib64",       "/bin",
         "/sbin",     "/opt",      "/nix/store",  "/gnu/store",   "/etc/ld.so.cache",
@@ -185,7 +186,7 @@ static void set_up_landlock(const struct options *options) {
     int ruleset;
 
     if (abi < 1)
-        return; /* the service has said so */
+        return; /* no Landlock; the service has reported this */
     handled.fs |= abi >= 2 ? LANDLOCK_ACCESS_FS_REFER : 0;
     handled.fs |= abi >= 3 ? FS_TRUNCATE : 0;
     handled.fs |= abi >= 5 ? FS_IOCTL_DEV : 0;
@@ -220,7 +221,7 @@ int main(int argc, char **argv) {
     };
 
     parse_options(argc, argv, &options);
-    /* a group of its own, by which all of it can be ended */
+    /* a process group of its own, so that the service can kill all of its processes */
     (void)setsid();
     become_nobody(&options);
     drop_capabilities();
@@ -229,7 +230,7 @@ int main(int argc, char **argv) {
     set_limit(RLIMIT_CPU, "RLIMIT_CPU", options.cpu);
     set_limit(RLIMIT_FSIZE, "RLIMIT_FSIZE", options.file_size);
     set_limit(RLIMIT_AS, "RLIMIT_AS", options.memory);
-    /* with the thread that waits for it; a change of credentials would undo this */
+    /* ends with the waiting thread; set last, because a change of credentials clears it */
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 
     (void)execv(options.command[0], options.command);

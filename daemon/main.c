@@ -23,10 +23,10 @@
 /* Arguments, event loop, wiring. */
 
 /* A call that waits in bus/admission holds its message. On a bus whose policy allows it, a message
- * has up to 16 descriptors: 512 such calls take 8192, and as many remain for everything else. */
+ * carries up to 16 descriptors: 512 such calls take 8192, and as many remain for other use. */
 #define WANTED_FDS 16384
 
-/* How long the end waits for threads: those that change a VM's files are soon done. */
+/* How long the exit waits for threads: changes to a VM's files finish within this time. */
 #define END_WAIT_USEC (2 * G_USEC_PER_SEC)
 
 #define EXIT_USAGE 2
@@ -99,7 +99,7 @@ typedef struct Service {
 } Service;
 
 static void service_clear(Service *service) {
-    /* the calls that its jobs serve look at the bus */
+    /* before the bus, because the calls that its jobs serve use the bus */
     vms_free(service->vms);
     bus_free(service->bus);
     sd_bus_flush_close_unref(service->connection);
@@ -110,7 +110,7 @@ static void service_clear(Service *service) {
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Service, service_clear)
 
-/* The objects and the name are there for whom an answer is: so not before the first catalog. */
+/* Adds the objects and requests the name after the first catalog, because every call needs one. */
 static int publish_service(Service *service) {
     int r;
 
@@ -120,8 +120,8 @@ static int publish_service(Service *service) {
         return r;
     }
 
-    /* Synchronous: libsystemd queues without a limit what arrives meanwhile, but before the service
-     * has its name, the policy of the system bus lets nobody call it. */
+    /* Synchronous, although libsystemd queues messages without a limit meanwhile: the policy of the
+     * system bus rejects calls to the service before it has its name. */
     r = sd_bus_request_name(service->connection, BUS_NAME, 0);
     if (r == -EEXIST)
         g_critical("another service has the name " BUS_NAME " on this bus");
@@ -178,7 +178,7 @@ static void raise_fd_limit(void) {
     (void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/* A user's own service has the files of this user alone, also where the user is root. */
+/* A user's own service opens the files of this user alone, even if the user is root. */
 static gboolean lower_privilege(const Options *options) {
     int r;
 
@@ -207,7 +207,7 @@ static int set_up_event_loop(sd_event **ret) {
     return 0;
 }
 
-/* Takes CONFIG. */
+/* Takes ownership of CONFIG. */
 static int serve(const Options *options, Config *config) {
     g_autoptr(Config) unused_config = config;
     g_auto(Service) service = {};
@@ -252,10 +252,10 @@ static int serve(const Options *options, Config *config) {
     }
 
     r = sd_event_loop(service.event);
-    /* the loop closes the connection at each end */
+    /* the event loop closes the connection when it exits */
     if (r != 0 && !service.has_failed)
         g_critical("the connection to the bus is lost");
-    /* a thread that waits for a file system that does not answer ends with the process */
+    /* a thread that waits for an unresponsive file system ends with the process */
     if (!task_wait_for_all(END_WAIT_USEC))
         _exit(r == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
     return r;
@@ -286,14 +286,14 @@ int main(int argc, char **argv) {
     }
 
     log_set_max_level(config->log_level);
-    /* a reader that goes away is an error of the write, not of the service */
+    /* a reader that closes a pipe causes an error of write(), not the end of the service */
     (void)signal(SIGPIPE, SIG_IGN);
     raise_fd_limit();
     if (!confine_has_landlock())
         g_message(
                 "Landlock is refused here: qemu-img, and a QEMU that is asked for its machine types, "
                 "may open what the service may open without privileges");
-    /* modes are what the store says they are */
+    /* the store alone decides the modes of its files */
     (void)umask(0022);
     return serve(&options, config) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

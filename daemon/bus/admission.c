@@ -14,38 +14,37 @@
 #include "bus/senders.h"
 #include "service/log.h"
 
-/* Calls that wait until they are served: each holds its message, and up to 16 descriptors. */
+/* Limit of waiting calls: each holds its message, and up to 16 descriptors. */
 #define MAX_WAITING 256
 #define MAX_WAITING_SIZE (16 * 1024 * 1024)
 #define MAX_WAITING_OF_UID 32
 #define MAX_WAITING_SIZE_OF_UID (4 * 1024 * 1024)
-/* Of MAX_WAITING, those that nobody but uid 0 and the service's own uid can take. */
+/* The part of MAX_WAITING that is reserved for uid 0 and the service's own uid. */
 #define RESERVED_WAITING 32
 
-/* The same for senders whose uid is not known yet. */
+/* Limit of one sender's waiting calls while its uid is not known. */
 #define MAX_UNKNOWN_OF_SENDER 128
 
-/* One call is served for each of as many that are read. */
+/* One call is served after at most this many have been read. */
 #define READ_PER_TURN 64
 
-/* What an element of a message costs, besides the bytes of a string: libsystemd takes more time
- * than memory for it. */
+/* Cost of a message's element in addition to the bytes of a string: an element costs libsystemd
+ * more time than memory. */
 #define ELEMENT_SIZE 1024
 
-/* Also the longest name that the contract has; the length of the longest argument that is no
- * option. */
+/* Limit of an argument's length, except options; also of the longest name in the contract. */
 #define MAX_ARGUMENT 1024
 
-/* libsystemd validates each string that it reads, which takes milliseconds for a long one. A uid
- * may use one part in READING_SHARE of the time for it; microseconds by which it may be ahead of
- * that. */
+/* libsystemd validates each string that it reads, which takes milliseconds for a long one. The part
+ * of the time, as a divisor, that a uid may use for it; the microseconds that it may use ahead. */
 #define READING_SHARE 10
 #define READING_CREDIT_USEC (1 * G_USEC_PER_SEC)
 
-/* Refusals that the bus has not taken yet. */
+/* Limit of refusals in the send queue. */
 #define MAX_QUEUED_REFUSALS 1024
 
-/* After the connection and all else: the socket is empty, or congested, when work is done. */
+/* Lower than the connection and all other sources: when work is done, the socket is empty or
+ * congested. */
 #define WORK_PRIORITY (SD_EVENT_PRIORITY_NORMAL + 10)
 
 typedef struct Waiting {
@@ -68,22 +67,22 @@ struct Admission {
     sd_bus *connection; /* of BUS */
     Senders *senders;
     sd_bus_slot *filter;
-    sd_event_source *work; /* when there is work, and the bus takes replies */
+    sd_event_source *work; /* enabled while there is work and the bus accepts replies */
     FileFd work_fd;
 
-    Pool unknown;        /* calls whose sender's uid is asked for */
+    Pool unknown;        /* calls of senders whose uid has been requested */
     GHashTable *users;   /* uid -> User */
-    GHashTable *reading; /* uid -> gint64: when the time is over that its reading stands for */
-    GQueue turns;        /* of User, the next one first */
-    guint n_waiting;     /* calls of all users */
-    gsize size;          /* of these */
-    guint n_read;        /* since a call was served */
+    GHashTable *reading; /* uid -> gint64: monotonic time up to which the uid has used its share */
+    GQueue turns;        /* of User, in the order of service */
+    guint n_waiting;     /* waiting calls of all users */
+    gsize size;          /* bytes of the waiting calls */
+    guint n_read;        /* calls read since the last one was served */
 
-    sd_bus_message *turn; /* the call in the read queue of CONNECTION that is served next */
+    sd_bus_message *turn; /* the next call to serve, in the read queue of CONNECTION */
     uid_t turn_uid;
 };
 
-/* -- calls that wait --------------------------------------------------------------------- */
+/* -- waiting calls -------------------------------------------------------------------- */
 
 static void waiting_free(gpointer data) {
     Waiting *waiting = data;
@@ -128,8 +127,9 @@ static Waiting *user_take(Admission *admission, User *user, GList *link) {
     return waiting;
 }
 
-/* Adds about the memory that MESSAGE needs from its position on to *SIZE, up to LIMIT. Returns 1, 0
- * where it is more, or a negative errno. libsystemd does not tell the size of a message. */
+/* Adds the approximate memory that MESSAGE needs from its current position to *SIZE, up to LIMIT.
+ * Returns 1, 0 if MESSAGE needs more, or a negative errno. libsystemd does not report the size of a
+ * message. */
 static int measure(sd_bus_message *message, gsize limit, gsize *size) {
     const char *contents;
     const char *string;
@@ -176,7 +176,7 @@ static void refuse_as_too_many(Admission *admission, sd_bus_message *message) {
            "too many calls that have not been served yet, or too large ones");
 }
 
-/* A call that can wait, or NULL where it is too large: then it is answered. */
+/* Returns a call that can wait, or NULL if MESSAGE is too large; then it has been answered. */
 static Waiting *waiting_new(Admission *admission, sd_bus_message *message) {
     Waiting *waiting;
     gsize size = 0;
@@ -187,7 +187,7 @@ static Waiting *waiting_new(Admission *admission, sd_bus_message *message) {
         refuse_as_too_many(admission, message);
         return NULL;
     }
-    /* its method finds the same, and says so; nobody knows the size of the rest */
+    /* the size of the rest is unknown; the method finds the same fault and reports it */
     if (r < 0)
         size = MAX_WAITING_SIZE_OF_UID;
 
@@ -247,7 +247,7 @@ static void on_known(const char *name, uid_t uid, gpointer userdata) {
     }
 }
 
-/* Who has gone holds no place. */
+/* Frees the places of a sender that has left the bus. */
 static void on_gone(const char *name, gpointer userdata) {
     Admission *admission = userdata;
 
@@ -271,8 +271,8 @@ static void on_gone(const char *name, gpointer userdata) {
 
 /* -- turns ------------------------------------------------------------------------------- */
 
-/* Puts the next call at the end of the connection's read queue, which is empty: nothing else puts
- * calls there, and no call is synchronous. */
+/* Puts the next call into the connection's read queue, which is empty: no other code queues calls
+ * there, and no call is synchronous. */
 static void take_turn(Admission *admission) {
     User *user = g_queue_pop_head(&admission->turns);
     Waiting *waiting;
@@ -283,7 +283,7 @@ static void take_turn(Admission *admission) {
     waiting = user_take(admission, user, user->waiting.calls.head);
     admission->turn = g_steal_pointer(&waiting->message);
     waiting_free(waiting);
-    /* otherwise the connection is lost */
+    /* on failure the connection is lost */
     (void)sd_bus_enqueue_for_read(admission->connection, admission->turn);
 }
 
@@ -298,7 +298,7 @@ static int on_work(sd_event_source *source, int fd, uint32_t events, void *userd
 
     if (admission->n_waiting > 0 && !admission->turn && !is_congested(admission)) {
         take_turn(admission);
-        /* a failure is the connection's end, which its own event source sees, too */
+        /* a failure ends the connection, and its own event source reports the end as well */
         (void)sd_bus_process(admission->connection, NULL);
     }
     if (admission->n_waiting > 0)
@@ -306,7 +306,7 @@ static int on_work(sd_event_source *source, int fd, uint32_t events, void *userd
     return 0;
 }
 
-/* libsystemd reads no more than one message at a time from the socket. */
+/* libsystemd reads at most one message at a time from the socket. */
 static gboolean is_all_read(const Admission *admission) {
     int n;
 
@@ -337,7 +337,7 @@ static gboolean is_past(gpointer uid, gpointer until, gpointer now) {
     return *(const gint64 *)until <= *(const gint64 *)now;
 }
 
-/* UID has been reading since SINCE. */
+/* Charges UID for the time since SINCE. */
 static void charge_reading(Admission *admission, uid_t uid, gint64 since) {
     gint64 *until = g_hash_table_lookup(admission->reading, GUINT_TO_POINTER(uid));
     gint64 now = g_get_monotonic_time();
@@ -350,12 +350,12 @@ static void charge_reading(Admission *admission, uid_t uid, gint64 since) {
     *until = MAX(*until, now) + (now - since) * READING_SHARE;
 }
 
-/* Lets libsystemd look for the object of MESSAGE. */
+/* Lets libsystemd dispatch MESSAGE to its object. */
 static int serve(Admission *admission, sd_bus_message *message, uid_t uid) {
     const char *interface = sd_bus_message_get_interface(message);
 
     if (log_get_max_level() >= LOG_DEBUG)
-        /* a call need not name an interface */
+        /* the interface of a call is optional */
         g_debug("%s calls %s.%s of %s", sd_bus_message_get_sender(message),
                 interface ? interface : "*", sd_bus_message_get_member(message),
                 sd_bus_message_get_path(message));
@@ -416,7 +416,7 @@ int admission_new(Bus *bus, Admission **ret) {
     admission->connection = bus->connection;
     admission->users = g_hash_table_new_full(NULL, NULL, NULL, user_free);
     admission->reading = g_hash_table_new_full(NULL, NULL, NULL, g_free);
-    /* a file that is in the event loop already */
+    /* a duplicate, because the event loop already polls the connection's own descriptor */
     admission->work_fd = fcntl(sd_bus_get_fd(bus->connection), F_DUPFD_CLOEXEC, 3);
     if (admission->work_fd < 0)
         return -errno;

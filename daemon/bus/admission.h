@@ -4,10 +4,11 @@
 #include "bus/state.h"
 
 /*
- * Which call is served when. Every method call passes here before libsystemd looks for its object,
- * so that the standard interfaces count, too. The socket is read before work is done; a call that
- * has to wait takes one of the places of its uid, and uids are served round robin. A call that
- * finds no place is answered with LimitsExceeded at once, or dropped where no reply is wanted.
+ * Decides the order in which calls are served. Every method call passes here before libsystemd
+ * looks up its object, so that calls of the standard interfaces count as well. The socket is read
+ * before work is done. A waiting call takes one of its uid's places, and uids are served round
+ * robin. A call without a free place gets LimitsExceeded at once, or is dropped if no reply is
+ * wanted.
  *
  * Sets BUS->caller for each call that is served.
  */

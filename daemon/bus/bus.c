@@ -68,7 +68,7 @@ int bus_new(sd_bus *connection, LiveCatalog *live, VMs *vms, Bus **ret) {
     r = bus_log_control_add(bus);
     if (r < 0)
         return r;
-    /* after all filters: libsystemd calls the one first that was added last */
+    /* after all other filters, because libsystemd calls the last added filter first */
     r = admission_new(bus, &bus->admission);
     if (r < 0)
         return r;

@@ -6,16 +6,16 @@
 #include "service/vms.h"
 
 /*
- * The service on a bus: its objects, and the signals that go with each published catalog. Each
- * file of this floor serves one interface: it reads, validates, authorises, acts and replies, and
+ * The service on a bus: its objects, and the signals that follow each published catalog. Each file
+ * of this floor serves one interface: it reads, validates, authorises, acts and replies, and
  * decides nothing.
  */
 
 typedef struct Bus Bus;
 
-/* Adds all objects to CONNECTION and observes LIVE and VMS, which must outlive the result; the
- * live catalog must be there: anyone can call a connection that has no name yet. Returns 0
- * or a negative errno. */
+/* Adds all objects to CONNECTION and observes LIVE and VMS, which must outlive the result. The live
+ * catalog must exist already: a connection without a name also receives calls. Returns 0 or a
+ * negative errno. */
 int bus_new(sd_bus *connection, LiveCatalog *live, VMs *vms, Bus **ret);
 void bus_free(Bus *bus);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Bus, bus_free)

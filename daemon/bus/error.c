@@ -10,7 +10,7 @@ int bus_error_set(sd_bus_error *ret_error, const GError *error) {
 
     g_assert(error->domain == FIRMWARE_ERROR);
 
-    /* an error that cannot be sent would drop the reply, and the caller would wait for it */
+    /* libsystemd drops a reply whose error it cannot send, and the caller would wait for it */
     safe = text_make_valid(error->message);
     g_debug("answered with %s: %s", firmware_error_name((FirmwareError)error->code), safe);
     return sd_bus_error_set(ret_error, firmware_error_name((FirmwareError)error->code), safe);

@@ -4,5 +4,5 @@
 #include <glib.h>
 #include "service/sd-cleanup.h"
 
-/* The one place where a GError becomes a D-Bus error. Returns a negative errno. */
+/* The only conversion of a GError to a D-Bus error. Returns a negative errno. */
 int bus_error_set(sd_bus_error *ret_error, const GError *error);

@@ -11,9 +11,9 @@
 #include "base/error.h"
 #include "service/task.h"
 
-/* The rest of an Export: a pipe that is filled on a worker thread. A pipe that has been filled
- * counts against the limit of its uid until its last reader closes it: the kernel charges its
- * buffer to the service. */
+/* The rest of an Export: a pipe that a worker thread fills. A complete pipe counts against the
+ * limit of its uid until the last reader closes it, because the kernel charges its buffer to the
+ * service. */
 
 #define STALL_TIMEOUT_MSEC 10000
 #define CHUNK_SIZE (64 * 1024)
@@ -23,9 +23,9 @@ typedef struct Export {
     FileFd file;
     guint64 size;
     FileFd lease; /* -1: the caller has paused the guest */
-    FileFd pipe;  /* its write end */
-    FileFd inode; /* the pipe's, opened with O_PATH, which counts as neither reader nor writer */
-    FileFd leave; /* an eventfd: readable when the service goes */
+    FileFd pipe;  /* the write end */
+    FileFd inode; /* the pipe opened with O_PATH, which counts as neither reader nor writer */
+    FileFd leave; /* an eventfd, readable when the service ends */
     Task *task;
 } Export;
 
@@ -34,7 +34,7 @@ static void close_fd(FileFd *fd) {
     *fd = FILE_FD_NONE;
 }
 
-/* Everything but the inode. */
+/* Releases everything except the inode. */
 static void stop_export(Export *export) {
     if (export->leave >= 0)
         (void)eventfd_write(export->leave, 1);
@@ -51,7 +51,7 @@ static void export_free(Export *export) {
     g_free(export);
 }
 
-/* A writer of a pipe without readers sees POLLERR. */
+/* poll(2) reports POLLERR to the writer of a pipe without readers. */
 static gboolean has_reader(const Export *export) {
     g_autofree char *path = g_strdup_printf("/proc/self/fd/%d", export->inode);
     g_auto(FileFd) writer = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
@@ -74,7 +74,7 @@ static guint count_exports(const Bus *bus, uid_t uid) {
     return n;
 }
 
-/* FALSE: the reader is gone, or has not read for too long, or the service goes. */
+/* Returns FALSE if the reader has closed the pipe or timed out, or if the service ends. */
 static gboolean write_chunk(const Export *export, const char *chunk, gsize size) {
     while (size > 0) {
         struct pollfd fds[] = {
@@ -100,7 +100,7 @@ static gboolean write_chunk(const Export *export, const char *chunk, gsize size)
     return TRUE;
 }
 
-/* Fewer bytes than announced tell the reader that it failed. */
+/* A reader detects a failure by receiving fewer bytes than announced. */
 static void run_export(gpointer data) {
     const Export *export = data;
     g_autofree char *chunk = g_malloc(CHUNK_SIZE);

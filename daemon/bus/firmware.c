@@ -12,7 +12,7 @@
 char *bus_firmware_path(const char *name) {
     char *path;
 
-    /* fails for lack of memory alone, and GLib does not survive that either */
+    /* fails only without memory, and then GLib aborts as well */
     if (sd_bus_path_encode(BUS_FIRMWARE_PATH, name, &path) < 0)
         g_error("out of memory");
     return path;
@@ -105,7 +105,8 @@ int bus_firmware_add(Bus *bus) {
     return sd_bus_add_node_enumerator(bus->connection, NULL, BUS_FIRMWARE_PATH, list_firmware, bus);
 }
 
-/* While the old catalog is in force: sd-bus looks at an object to tell which interfaces go. */
+/* Must be called while the old catalog is in force: sd-bus looks up an object to list the
+ * interfaces that are removed. */
 int bus_firmware_emit_removed(Bus *bus, const CatalogChange *change) {
     for (guint i = 0; i < change->removed->len; i++) {
         g_autofree char *path =

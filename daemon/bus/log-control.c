@@ -6,8 +6,8 @@
 #include "bus/place.h"
 #include "service/log.h"
 
-/* org.freedesktop.LogControl1: `systemctl service-log-level`. Everybody may read it. Only uid 0
- * and the service's own uid may write. libsystemd would check that by a synchronous call. */
+/* org.freedesktop.LogControl1, for `systemctl service-log-level`. Every user may read it; only uid
+ * 0 and the service's own uid may write. libsystemd's own check would make a synchronous call. */
 
 static int get_level(
         sd_bus *connection, const char *path, const char *interface, const char *property,

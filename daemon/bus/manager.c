@@ -17,7 +17,7 @@
 
 /* org.vmfirmware1.Manager */
 
-/* -- questions --------------------------------------------------------------------------- */
+/* -- queries -------------------------------------------------------------------------- */
 
 static void make_input(const Bus *bus, const Request *request, SelectionInput *ret) {
     const Catalog *catalog = live_catalog_get_catalog(bus->live);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Every name that the service has on the bus. */
+/* All names of the service on the bus. */
 #define BUS_NAME "org.vmfirmware1"
 #define BUS_MANAGER_PATH "/org/vmfirmware1"
 #define BUS_MANAGER_INTERFACE "org.vmfirmware1.Manager"

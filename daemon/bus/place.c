@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 
-/* This part of all places is for uid 0 alone. */
+/* One part in this many of all places is reserved for uid 0. */
 #define RESERVED_PART 16
 
 struct Place {
@@ -26,7 +26,7 @@ Place *bus_admit(
         GError **error) {
     const ConfigLimits *limits = &live_catalog_get_config(bus->live)->limits;
     uid_t uid = bus->caller;
-    /* uid 0 acts for many, and some places are its alone */
+    /* uid 0 calls for many users, so it has no limit of its own, and has reserved places */
     guint64 max = uid == 0 ? limits->calls : limits->calls - limits->calls / RESERVED_PART;
     Place *place;
     guint n = 0;

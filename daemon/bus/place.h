@@ -3,23 +3,25 @@
 
 #include "bus/state.h"
 
-/* The place of a call that is answered later: a limited number for each uid, and for all. */
+/* The place of a call that is answered later. Places are limited for each uid and in total. */
 typedef struct Place Place;
 
-/* For MESSAGE, which is being served. ON_GONE is called once when its sender leaves the bus, and
- * may free the place. FIRMWARE_ERROR_LIMITS_EXCEEDED where there is none left for BUS->caller. */
+/* Takes a place for MESSAGE, which is being served. ON_GONE is called once when the sender leaves
+ * the bus, and may free the place. Returns NULL with FIRMWARE_ERROR_LIMITS_EXCEEDED if no place is
+ * left for BUS->caller. */
 Place *bus_admit(
         Bus *bus, sd_bus_message *message, void (*on_gone)(gpointer userdata), gpointer userdata,
         GError **error) G_GNUC_WARN_UNUSED_RESULT;
-/* NULL is fine. */
+/* Accepts NULL. */
 void bus_place_free(Place *place);
 
-/* SENDER has left the bus. */
+/* Reports that SENDER has left the bus. */
 void bus_places_leave(Bus *bus, const char *sender);
 
-/* uid 0 and the service's own uid (on his own bus: the user) need not be asked about. */
+/* Returns TRUE for uid 0 and the service's own uid (on a user's bus: the user), which need no
+ * authorisation by polkit. */
 gboolean bus_is_privileged(uid_t uid);
 
-/* What is needed of a call to answer it later, without the descriptors that came with it: a caller
- * can send 16 with each, and a call that waits would hold them all. */
+/* Copies the parts of a call that a later answer needs, without its descriptors: a caller can send
+ * 16 with each call, and a waiting call would hold them all. */
 int bus_message_detach(sd_bus_message *message, sd_bus_message **ret);

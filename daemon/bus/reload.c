@@ -8,13 +8,13 @@
 #include "base/error.h"
 #include "service/polkit.h"
 
-/* Reload, which is answered when its catalog is in force. */
+/* Reload is answered when its catalog is in force. */
 
 typedef struct PendingReload {
     Bus *bus;
     sd_bus_message *message; /* NULL: its sender has left the bus */
     Place *place;
-    sd_bus_slot *authorisation; /* while polkit is asked */
+    sd_bus_slot *authorisation; /* during polkit's authorisation */
 } PendingReload;
 
 static void pending_reload_free(gpointer data) {
@@ -64,7 +64,7 @@ static void begin_reload(const GError *refusal, gpointer userdata) {
     finish_reload(error, reload);
 }
 
-/* A build that has begun goes on, but holds no place: it may wait for a disk. */
+/* A build that has begun continues without a place, because it may wait for a disk. */
 static void on_caller_gone(gpointer userdata) {
     PendingReload *reload = userdata;
 

@@ -16,18 +16,18 @@ int bus_read_fd(sd_bus_message *message, const char *name, int *ret, sd_bus_erro
     if (r != -EBADMSG)
         return r;
 
-    /* a number of one that the message does not carry; buses let it pass */
+    /* the index of a descriptor that the message does not carry; buses do not check it */
     g_set_error(
             &error, FIRMWARE_ERROR, FIRMWARE_ERROR_INVALID_ARGS,
             "%s: no file descriptor came with it", name);
     return bus_error_set(ret_error, error);
 }
 
-/* A list, up to one string more than any may have; NULL-terminated. */
+/* A NULL-terminated list, with room for one string more than the limit. */
 typedef const char *StringList[REQUEST_MAX_STRINGS + 2];
 
-/* Returns 0 where there are more of them than are read, and then leaves MESSAGE in the list. Its
- * length is the caller's choice: sd_bus_message_read_strv() would take a time that grows with its
+/* Returns 0 if the list has more strings than STRINGS can hold, and then leaves MESSAGE inside the
+ * list. The caller chooses the length, and the time of sd_bus_message_read_strv() grows with its
  * square. */
 static int read_strings(sd_bus_message *message, StringList strings) {
     gsize n = 0;
@@ -47,10 +47,10 @@ static int read_strings(sd_bus_message *message, StringList strings) {
     return r < 0 ? r : 1;
 }
 
-/* Reads the variant of KEY. What VALUE borrows is in the message or in STRINGS. Returns 0 where it
- * reads no more than request_set() needs to refuse it, and MESSAGE cannot be read any further: of a
- * list that is too long, and of a type that no key has. sd_bus_message_skip() would look at each
- * element of it. */
+/* Reads the variant of KEY. VALUE borrows from the message or from STRINGS. Returns 0 for a list
+ * that is too long and for a type that no key has: then VALUE holds enough for request_set() to
+ * reject it, and MESSAGE cannot be read any further, because sd_bus_message_skip() would visit each
+ * element. */
 static int read_value(
         sd_bus_message *message, const char *key, RequestValue *value, StringList strings,
         sd_bus_error *ret_error) {

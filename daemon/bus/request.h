@@ -4,10 +4,10 @@
 #include "core/request.h"
 #include "service/sd-cleanup.h"
 
-/* Reads "ss" and a{sv} of requirements; a wrong question sets RET_ERROR. */
+/* Reads "ss" and the a{sv} of requirements. Sets RET_ERROR for an invalid request. */
 int bus_read_request(
         sd_bus_message *message, RequestCall call, Request **ret, sd_bus_error *ret_error);
-/* The a{sv} alone. */
+/* Reads the a{sv} alone. */
 int bus_read_options(sd_bus_message *message, Request *request, sd_bus_error *ret_error);
-/* The h that NAME stands for. It lives as long as the message. */
+/* Reads an h; NAME is the argument's name for errors. The message owns the descriptor. */
 int bus_read_fd(sd_bus_message *message, const char *name, int *ret, sd_bus_error *ret_error);

@@ -4,10 +4,10 @@
 #include "bus/vm-call.h"
 #include "core/resolution.h"
 
-/* Appends the a{sv} of a resolution, with what REQUEST wants rendered. */
+/* Appends the a{sv} of a resolution, with the rendering that REQUEST asks for. */
 int bus_append_resolution(
         sd_bus_message *reply, const Resolution *resolution, const Request *request,
         sd_bus_error *ret_error);
 
-/* The a{sv} of CALL's answer: that of its resolution, and what is the VM's own. */
+/* Appends the a{sv} of CALL's answer: the resolution's keys, then the VM's own. */
 int bus_append_vm_resolution(sd_bus_message *reply, const VMCall *call, sd_bus_error *ret_error);

@@ -8,7 +8,7 @@
  * the table is bounded without them. */
 #define MAX_SENDERS 4096
 
-/* While the queue of dbus-daemon to this service is full, it drops its own replies, too. */
+/* While its queue for this service is full, dbus-daemon drops its own replies as well. */
 #define TIMEOUT_USEC (1 * G_USEC_PER_SEC)
 
 #define DRIVER "org.freedesktop.DBus"
@@ -27,7 +27,7 @@ struct Senders {
     SendersObserver observer;
     sd_bus_slot *name_owner_changed;
     GHashTable *table; /* name -> Sender */
-    GQueue recent;     /* of Sender, the last one that was looked up first */
+    GQueue recent;     /* of Sender, most recently used first */
 };
 
 static void sender_free(gpointer data) {
@@ -40,7 +40,7 @@ static void sender_free(gpointer data) {
 }
 
 static void forget(Senders *senders, const char *name) {
-    g_autofree char *copy = g_strdup(name); /* it may be the sender's own */
+    g_autofree char *copy = g_strdup(name); /* a copy, because NAME may belong to the sender */
 
     g_hash_table_remove(senders->table, copy);
     senders->observer.gone(copy, senders->observer.userdata);

@@ -9,8 +9,8 @@
 #include "service/polkit.h"
 #include "vm/vm-condition.h"
 
-/* One call of a method on VMs: admitted, authorised, queued behind its owner's earlier work, run
- * beside the event loop, answered. Nothing changes before it is authorised. */
+/* One call of a method on VMs. It is admitted, authorised, queued behind earlier work of its owner,
+ * run on a worker thread, and answered. Nothing changes before the authorisation. */
 
 VMCall *bus_vm_call_new(
         Bus *bus, const VMMethod *method, sd_bus_message *message, uid_t caller, uid_t owner,
@@ -60,7 +60,7 @@ const VM *bus_find_vm(const Bus *bus, uid_t owner, const char *id, GError **erro
                                                                                              : NULL;
 }
 
-/* -- the way of a call ------------------------------------------------------------------- */
+/* -- steps of a call ------------------------------------------------------------------ */
 
 static void reply_error(VMCall *call, const sd_bus_error *error) {
     int r = sd_bus_reply_method_error(call->message, error);
@@ -123,7 +123,7 @@ static void finish_call(gpointer data) {
     g_auto(sd_bus_error) error = SD_BUS_ERROR_NULL;
     int r = 0;
 
-    /* a refusal, too, can be news of the VM */
+    /* a failed operation can also report a change of the VM */
     vms_finish(call->bus->vms, &call->op, &call->result);
     if (!call->error)
         r = call->method->finish(call, &error);
@@ -137,7 +137,7 @@ static void finish_call(gpointer data) {
     }
 }
 
-/* The catalog finds the file system that does not answer, and no other call waits for it. */
+/* Lets the catalog detect the unresponsive file system; no other call waits for that. */
 static void find_stall(gpointer data) {
     const VMCall *call = data;
 
@@ -160,7 +160,7 @@ static void queue_call(VMCall *call) {
     jobs_add(vms_get_jobs(call->bus->vms), call->op.owner, call->op.new_owner, &functions, call);
 }
 
-/* Nobody waits for this one any more: it is dropped if it has not begun, and holds no place. */
+/* The call has lost its caller: it is dropped if it has not begun, and releases its place. */
 static void on_caller_gone(gpointer userdata) {
     VMCall *call = userdata;
     guint index;
@@ -204,7 +204,7 @@ int bus_vm_call_begin(VMCall *call, sd_bus_error *ret_error) {
     sd_bus_message_unref(call->message);
     call->message = g_steal_pointer(&detached);
 
-    /* a user's own service cannot make files for anybody else */
+    /* a user's own service cannot create files for other users */
     if (call->caller == 0 || (is_own && bus_is_privileged(call->caller))) {
         queue_call(g_steal_pointer(&owned));
         return 1;

@@ -7,13 +7,14 @@
 
 typedef struct VMCall VMCall;
 
-/* What a method on VMs does, once its arguments are read and the caller may. */
+/* The work of a method on VMs, after its arguments are read and its caller is authorised. */
 typedef struct VMMethod {
-    /* on the loop, when the owners' earlier work is done */
+    /* on the event loop, after earlier work of the owners */
     gboolean (*decide)(VMOp *op, const PolicyFacts *facts, GError **error);
-    /* on a thread */
+    /* on a worker thread */
     gboolean (*run)(const VMOp *op, VMResult *result, GError **error);
-    /* On the loop, when the table of VMs has the result: replies, unless it sets CALL->error. */
+    /* On the event loop, after the table of VMs has the result. Replies, unless it sets
+     * CALL->error. */
     int (*finish)(VMCall *call, sd_bus_error *ret_error);
 } VMMethod;
 
@@ -30,15 +31,15 @@ struct VMCall {
     GError *error;
 };
 
-/* With OWNER and ID, CALL->op's other arguments are the caller's to set. */
+/* Sets OWNER and ID of CALL->op; the caller sets its other arguments. */
 VMCall *bus_vm_call_new(
         Bus *bus, const VMMethod *method, sd_bus_message *message, uid_t caller, uid_t owner,
         const char *id);
 void bus_vm_call_free(VMCall *call);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(VMCall, bus_vm_call_free)
-/* Takes CALL: authorises it, queues it, replies. Sets RET_ERROR for what is refused
- * at once. */
+/* Takes ownership of CALL: authorises it, queues it, replies. Sets RET_ERROR for an immediate
+ * refusal. */
 int bus_vm_call_begin(VMCall *call, sd_bus_error *ret_error);
-/* An id that a caller sent. */
+/* Validates an id from a caller. */
 int bus_check_id(const char *id, sd_bus_error *ret_error);
 const VM *bus_find_vm(const Bus *bus, uid_t owner, const char *id, GError **error);

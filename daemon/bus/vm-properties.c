@@ -10,9 +10,9 @@
 #include "bus/vm-call.h"
 #include "bus/vm-read.h"
 
-/* Get and GetAll of State and InUse. A getter of a vtable cannot wait for a worker thread, so these
- * calls are taken before libsystemd looks for their object. It answers all other calls, and those
- * whose arguments it does not accept. */
+/* Get and GetAll of State and InUse. The getter of a vtable cannot wait for a worker thread, so a
+ * filter handles these calls before libsystemd looks up their object. libsystemd answers all other
+ * calls, and calls whose arguments the filter does not accept. */
 
 #define PROPERTIES_INTERFACE "org.freedesktop.DBus.Properties"
 
@@ -81,13 +81,13 @@ static int reply_properties(const VMRead *read, sd_bus_error *ret_error) {
     return sd_bus_send(NULL, reply, NULL);
 }
 
-/* Whether MESSAGE asks for State, InUse or all properties (then RET_PROPERTY is NULL). */
+/* Returns TRUE if MESSAGE reads State, InUse or all properties (then RET_PROPERTY is NULL). */
 static gboolean asks_for_condition(sd_bus_message *message, const char **ret_property) {
     static const char *const properties[] = {"State", "InUse"};
     const char *interface;
     const char *name;
 
-    /* as libsystemd does: "" means all interfaces, and what follows is not read */
+    /* as in libsystemd: "" means all interfaces, and further arguments are not read */
     if (sd_bus_message_is_method_call(message, PROPERTIES_INTERFACE, "GetAll")) {
         *ret_property = NULL;
         return sd_bus_message_read(message, "s", &interface) > 0 &&

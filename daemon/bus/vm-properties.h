@@ -3,5 +3,5 @@
 
 #include "bus/state.h"
 
-/* Must be called before admission_new(): libsystemd calls the filter first that was added last. */
+/* Must be called before admission_new(): libsystemd calls the last added filter first. */
 int bus_vm_properties_add(Bus *bus);

@@ -6,7 +6,7 @@
 #include "bus/place.h"
 #include "vm/vm-condition.h"
 
-/* One VM as it was when the job began. */
+/* A VM as it was when the job began. */
 typedef struct View {
     uid_t owner;
     char *id;
@@ -53,7 +53,7 @@ gboolean bus_vm_read_wants(const VMRead *read, const VM *vm) {
     return read->all || vm->owner == read->owner;
 }
 
-/* -- the way of a call ------------------------------------------------------------------- */
+/* -- steps of a call ------------------------------------------------------------------ */
 
 static void add_view(VMRead *read, const VM *vm) {
     View *view = g_new0(View, 1);
@@ -100,7 +100,8 @@ static void run_read(gpointer data) {
     }
 }
 
-/* Keeps the views of VMs that have another pin now, which says nothing about their files. */
+/* Applies the conditions to the table. Keeps the views of VMs whose pin has changed, because their
+ * conditions were read with the old pin. */
 static void take_over(VMRead *read) {
     for (guint i = read->views->len; i > 0; i--) {
         View *view = read->views->pdata[i - 1];

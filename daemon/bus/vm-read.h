@@ -4,8 +4,8 @@
 #include "bus/place.h"
 
 /*
- * A call that reads the condition of VMs: State and InUse are in files that others change, and are
- * read for each call, on a worker thread. Callers are served round robin.
+ * A call that reads the condition of VMs. State and InUse depend on files that other processes
+ * change, so a worker thread reads the files for each call. Callers are served round robin.
  */
 
 typedef struct VMRead VMRead;
@@ -15,13 +15,13 @@ struct VMRead {
     sd_bus_message *message;
     uid_t caller;
 
-    /* which VMs */
+    /* which VMs to read */
     gboolean all;
     uid_t owner;
-    char *id;             /* NULL: each of OWNER */
-    const char *property; /* borrowed; NULL: all of them */
+    char *id;             /* NULL: all VMs of OWNER */
+    const char *property; /* borrowed; NULL: all properties */
 
-    /* The condition of each VM is in the table: replies. */
+    /* Replies, after the table has the condition of each VM. */
     int (*reply)(const VMRead *read, sd_bus_error *ret_error);
 
     Place *place;     /* NULL: the caller has left the bus */
@@ -31,6 +31,7 @@ struct VMRead {
 VMRead *bus_vm_read_new(
         Bus *bus, sd_bus_message *message,
         int (*reply)(const VMRead *read, sd_bus_error *ret_error));
-/* Takes READ, whose arguments are set. Returns 1, or a negative errno with RET_ERROR. */
+/* Takes ownership of READ, whose arguments are set. Returns 1, or a negative errno with
+ * RET_ERROR. */
 int bus_vm_read_begin(VMRead *read, sd_bus_error *ret_error);
 gboolean bus_vm_read_wants(const VMRead *read, const VM *vm);

@@ -19,7 +19,7 @@
 #include "vm/vm-answer.h"
 #include "vm/vm-condition.h"
 
-/* org.vmfirmware1.VM, one object for each VM that the service keeps state for. */
+/* org.vmfirmware1.VM, one object for each VM in the service's store. */
 
 char *bus_vm_path(uid_t owner, const char *id) {
     g_autofree char *prefix = g_strdup_printf(BUS_VM_PATH "/%u", (unsigned)owner);
@@ -166,13 +166,12 @@ static const VMMethod rename_vm = {policy_rename, vm_op_rename, finish_rename};
 static const VMMethod export_nvram = {policy_use, vm_op_export, finish_export};
 static const VMMethod remove_vm = {policy_remove, vm_op_remove, finish_remove};
 
-/* A method is given the VM that find_vm() found, and has its bus from the slot. */
+/* A method's userdata is the VM that find_vm() found, so the bus comes from the slot. */
 static Bus *get_bus(sd_bus *connection) {
     return sd_bus_slot_get_userdata(sd_bus_get_current_slot(connection));
 }
 
-/* Reads a new id if HAS_ID, a descriptor if HAS_FD, and the options; then the call is on its way.
- */
+/* Reads a new id if HAS_ID, a descriptor if HAS_FD, and the options; then begins the call. */
 static int begin(
         sd_bus_message *message, const VM *vm, const VMMethod *method, RequestCall kind,
         gboolean has_id, gboolean has_fd, sd_bus_error *ret_error) {
@@ -206,7 +205,7 @@ static int begin(
     }
 
     call->op.request = request_new(kind, NULL, NULL, NULL);
-    /* Rename is the one that has no options */
+    /* only Rename has no options */
     if (method != &rename_vm) {
         r = bus_read_options(message, call->op.request, ret_error);
         if (r < 0)
@@ -285,7 +284,8 @@ const sd_bus_vtable bus_vm_vtable[] = {
 
 /* -- objects ----------------------------------------------------------------------------- */
 
-/* The owner in ".../vm/UID/ID", and where the path of his VMs ends; FALSE for any other path. */
+/* Parses ".../vm/UID/ID" into the owner and the path prefix of that owner's VMs. Returns FALSE for
+ * any other path. */
 static gboolean parse_path(const char *path, uid_t *ret_owner, char **ret_prefix) {
     g_auto(GStrv) labels = g_strsplit(path + strlen(BUS_VM_PATH), "/", -1);
     guint64 uid;
@@ -312,7 +312,7 @@ int bus_vm_decode_path(const char *path, uid_t *ret_owner, char **ret_id) {
     if (r <= 0)
         return r;
 
-    /* a label can decode to anything, and its answer would hold it */
+    /* a label can decode to any string, and the reply's error would contain it */
     canonical = vmstore_is_id(id) ? bus_vm_path(*ret_owner, id) : NULL;
     if (g_strcmp0(path, canonical) != 0)
         return 0;
@@ -320,7 +320,8 @@ int bus_vm_decode_path(const char *path, uid_t *ret_owner, char **ret_id) {
     return 1;
 }
 
-/* An error for every unknown path would hide the nodes above from Introspect: see parse_path(). */
+/* Unknown paths are not errors here: an error would hide the parent nodes from Introspect, see
+ * parse_path(). */
 static int find_vm(
         sd_bus *connection, const char *path, const char *interface, void *userdata,
         void **ret_found, sd_bus_error *ret_error) {
@@ -335,7 +336,7 @@ static int find_vm(
     if (r <= 0)
         return r;
 
-    /* a VM whose record cannot be read has no property, and can only be removed */
+    /* a VM with an unreadable record has no properties, and can only be removed */
     vm = sd_bus_message_is_method_call(sd_bus_get_current_message(connection), NULL, "Remove")
             ? vms_find(bus->vms, owner, id)
             : NULL;

@@ -108,7 +108,7 @@ int bus_method_import_vm(sd_bus_message *message, void *userdata, sd_bus_error *
 
     call = bus_vm_call_new(userdata, &method, message, caller, get_owner(request, caller), id);
     call->op.request = g_steal_pointer(&request);
-    /* it lives as long as the message */
+    /* a duplicate, because the message owns the descriptor */
     call->op.source = fcntl(nvram, F_DUPFD_CLOEXEC, 3);
     if (call->op.source < 0) {
         r = -errno;
@@ -118,7 +118,7 @@ int bus_method_import_vm(sd_bus_message *message, void *userdata, sd_bus_error *
     return bus_vm_call_begin(call, ret_error);
 }
 
-/* -- looking ----------------------------------------------------------------------------- */
+/* -- queries -------------------------------------------------------------------------- */
 
 static int read_bare_options(
         sd_bus_message *message, RequestCall call, Request **ret, sd_bus_error *ret_error) {

@@ -55,7 +55,7 @@ static const ConfigKey *find_key(const ConfigKey *keys, const char *section, con
 typedef struct Position {
     const char *path;
     guint line;
-    const char *section; /* NULL: before the first, or unknown */
+    const char *section; /* NULL: before the first section, or in an unknown one */
 } Position;
 
 static void read_section(Position *position, const char *line, const ConfigKey *keys) {
@@ -111,7 +111,7 @@ static void read_no_text(Position *position, char first) {
     /* a comment may have any encoding */
     if (first == '#' || first == ';')
         return;
-    /* the following keys do not belong to the previous section */
+    /* the next keys do not belong to the previous section */
     if (first == '[')
         position->section = NULL;
     g_warning(
@@ -119,7 +119,7 @@ static void read_no_text(Position *position, char first) {
             position->path, position->line);
 }
 
-/* GKeyFile has no line numbers, and rejects a whole file for one line. */
+/* GKeyFile reports no line numbers, and rejects a whole file for one invalid line. */
 static void read_lines(
         const char *path, const char *text, gsize size, const ConfigKey *keys, gpointer data) {
     Position position = {.path = path};

@@ -13,7 +13,7 @@
 
 #define FILE_NAME "vmfirmwared.conf"
 
-/* QEMU docs/interop/firmware.json names these two. */
+/* QEMU's docs/interop/firmware.json names these two directories. */
 #define VENDOR_DIRECTORY "/usr/share/qemu/firmware"
 #define ADMIN_DIRECTORY "/etc/qemu/firmware"
 
@@ -180,7 +180,7 @@ static void replace_string(const ConfigKey *key, const char *value, gpointer dat
     char **field = (char **)((char *)data + key->offset);
 
     g_free(*field);
-    /* as in systemd's files, an empty value resets to the default */
+    /* as in systemd's files, an empty value resets the key to its default */
     *field = value[0] ? g_strdup(value) : NULL;
 }
 
@@ -229,9 +229,10 @@ static const ConfigKey keys[] = {
         {},
 };
 
-/* -- all together ------------------------------------------------------------------------- */
+/* -- loading -------------------------------------------------------------------------- */
 
-/* The system's directories are those of systemd's daemons; a user's is below the user's own. */
+/* Directories of the system as for systemd's daemons; for a user, directories below the user's
+ * configuration directory. */
 static GPtrArray *find_files(const ConfigOptions *options) {
     static const char *const system[] = {
             "/usr/lib/vmfirmwared", "/run/vmfirmwared", "/etc/vmfirmwared", NULL};
@@ -250,14 +251,14 @@ static GPtrArray *find_files(const ConfigOptions *options) {
     return config_files_find((const char *const[]){directory, NULL}, name);
 }
 
-/* A named file must exist. */
+/* Reports an error if the file that the command line names does not exist. */
 static gboolean check_config_file(const ConfigOptions *options, GError **error) {
     g_auto(FileFd) fd = FILE_FD_NONE;
     int r;
 
     if (!options->config_file || file_is_null_device(AT_FDCWD, options->config_file))
         return TRUE;
-    /* access(2) ignores the unit's capabilities */
+    /* opened, because access(2) ignores the unit's capabilities */
     r = file_open_regular(AT_FDCWD, options->config_file, &fd, NULL);
     if (r < 0)
         g_set_error(

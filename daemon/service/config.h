@@ -6,11 +6,11 @@
 
 /*
  * The service's configuration: the command line, which is fixed, then the configuration file and
- * drop-ins, which are read again at each reload. The command line has precedence. Logs a fault in a
- * file with its line and key, and uses the default.
+ * its drop-ins, which are read again at each reload. The command line has precedence. For a fault
+ * in a file, logs its line and key, and uses the default.
  */
 
-/* The command line; NULL: not given. */
+/* The command line. NULL members were not given. */
 typedef struct ConfigOptions {
     gboolean is_user;
     char *search_path;
@@ -24,11 +24,11 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(ConfigOptions, config_options_clear)
 
 /* The keys of the section [Limits], with their defaults. */
 typedef struct ConfigLimits {
-    guint64 calls_per_user;   /* CallsPerUser=16: unfinished calls of a uid but 0; 1 to 65536 */
-    guint64 calls;            /* Calls=256: unfinished calls in all; 1 to 65536 */
-    guint64 exports_per_user; /* ExportsPerUser=4: exports at once; 1 to 65536 */
+    guint64 calls_per_user;   /* CallsPerUser=16: unfinished calls of a uid except 0; 1 to 65536 */
+    guint64 calls;            /* Calls=256: unfinished calls in total; 1 to 65536 */
+    guint64 exports_per_user; /* ExportsPerUser=4: concurrent exports; 1 to 65536 */
     guint64 vms_per_user;     /* VMsPerUser=256: VMs of an owner; 0 to 1048576 */
-    guint64 bytes_per_user;   /* BytesPerUser=4G: of an owner's files, holes counted; 0 to 2^62 */
+    guint64 bytes_per_user;   /* BytesPerUser=4G: of an owner's files, with holes; 0 to 2^62 */
 } ConfigLimits;
 
 typedef struct Config {
@@ -40,13 +40,13 @@ typedef struct Config {
     int log_level; /* [Log] LogLevel=info: LOG_EMERG to LOG_DEBUG, by the words of log.h */
 } Config;
 
-/* Returns NULL if OPTIONS are invalid, or name a file that cannot be read. A fault in a file is no
- * error. Reads files, so it must not run on the event loop. Immutable, and shared between
- * threads. */
+/* Returns NULL if OPTIONS are invalid, or name a file that cannot be read. A fault in a file is not
+ * an error. Reads files, so it must not run on the event loop. The result is immutable, and threads
+ * can share it. */
 Config *config_load(const ConfigOptions *options, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 Config *config_ref(Config *config);
 void config_unref(Config *config);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Config, config_unref)
 
-/* Both name the same directories in the same order. */
+/* Returns TRUE if both name the same directories in the same order. */
 gboolean config_same_search_path(const Config *a, const Config *b);

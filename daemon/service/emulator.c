@@ -17,13 +17,13 @@
 #include "vm/confine.h"
 
 #define ANSWER_TIMEOUT_SEC 10
-/* An emulator answers in some 100 ms. */
+/* An emulator answers in about 100 ms. */
 #define PATIENCE_USEC (2 * G_USEC_PER_SEC)
 #define ANSWER_MAX_SIZE (1024 * 1024)            /* bytes; QEMU 7.2's longest answer has 14 KiB */
-#define MAX_MEMORY (G_GUINT64_CONSTANT(1) << 30) /* bytes; QEMU 7.2 takes below 300 MiB */
+#define MAX_MEMORY (G_GUINT64_CONSTANT(1) << 30) /* bytes; QEMU 7.2 takes less than 300 MiB */
 #define MAX_FILE_SIZE (64 * 1024 * 1024)         /* bytes; TCG's buffer is a memfd */
 
-/* Where RHEL has the one emulator it ships. */
+/* RHEL's only emulator. */
 #define HOST_EMULATOR "/usr/libexec/qemu-kvm"
 
 static const char question[] = "{\"execute\":\"qmp_capabilities\"}\n"
@@ -35,17 +35,17 @@ typedef struct Alias {
     char *canonical;
 } Alias;
 
-/* Immutable once it has been asked, and shared between threads. */
+/* Immutable after its query, and shared between threads. */
 typedef struct Emulator {
     char *architecture;
     char *path;
-    FileStamp stamp;    /* of the file that was asked */
+    FileStamp stamp;    /* of the file that was queried */
     GPtrArray *aliases; /* of Alias; NULL: it gave no answer */
     gboolean is_known;  /* the same file gave no answer before */
 
-    /* while it is asked */
+    /* during the query */
     GPid pid;
-    FileFd input; /* kept open: QEMU 10 may drop commands that it has not read when this closes */
+    FileFd input; /* kept open: when it closes, QEMU 10 may drop commands that it has not read */
     FileFd output;
     GByteArray *answer;
 } Emulator;
@@ -54,10 +54,10 @@ struct EmulatorCache {
     sd_event *event;
     void (*changed)(gpointer userdata);
     gpointer userdata;
-    GHashTable *answers; /* architecture -> Emulator; a change makes another table */
+    GHashTable *answers; /* architecture -> Emulator; never changed, only replaced */
 
-    Task *task;       /* asks; NULL: none is asked */
-    GPtrArray *asked; /* of Emulator: TASK's alone while it runs */
+    Task *task;       /* runs the queries; NULL: none is running */
+    GPtrArray *asked; /* of Emulator; owned by TASK while it runs */
     sd_event_source *patience;
     gboolean is_awaited;
 };
@@ -101,14 +101,14 @@ static void add_answer(GHashTable *answers, Emulator *emulator) {
     g_hash_table_replace(answers, emulator->architecture, g_atomic_rc_box_acquire(emulator));
 }
 
-/* -- asking ------------------------------------------------------------------------------ */
+/* -- queries -------------------------------------------------------------------------- */
 
 static gboolean is_program(const char *path, const FileVisitor *visitor) {
     return file_visit(visitor, path) && g_file_test(path, G_FILE_TEST_IS_REGULAR) &&
             access(path, X_OK) == 0;
 }
 
-/* Visits all places, for the program can be put into an earlier one. */
+/* Visits all places, because the program can appear in an earlier one. */
 static char *find_program(const char *architecture, const FileVisitor *visitor) {
     g_autofree char *name = g_strconcat("qemu-system-", architecture, NULL);
     const char *places = g_getenv("PATH");
@@ -128,7 +128,7 @@ static char *find_program(const char *architecture, const FileVisitor *visitor) 
     return g_steal_pointer(&found);
 }
 
-/* Asked again now and then, but told once. */
+/* Warns once for each file, although the emulator is queried again. */
 static void complain(const Emulator *emulator, const char *fault) {
     g_log_structured(
             G_LOG_DOMAIN, emulator->is_known ? G_LOG_LEVEL_DEBUG : G_LOG_LEVEL_WARNING, "MESSAGE",
@@ -136,9 +136,9 @@ static void complain(const Emulator *emulator, const char *fault) {
 }
 
 static void start_asking(Emulator *emulator) {
-    /* Where memory must not be writable and executable at once, as in the service's unit, TCG
-     * starts with its buffer mapped twice only; a small one, for no guest runs. Emulators without
-     * TCG go on to the next accelerator. */
+    /* Where memory cannot be writable and executable at once, as in the service's unit, TCG starts
+     * only with split-wx, which maps its buffer twice. The buffer is small, because no guest runs.
+     * Emulators without TCG try the next accelerator. */
     const char *const arguments[] = {
             emulator->path,
             "-no-user-config",
@@ -177,7 +177,8 @@ static void start_asking(Emulator *emulator) {
     }
 
     emulator->answer = g_byte_array_new();
-    /* shorter than any pipe is deep; SIGPIPE is ignored, and no answer tells enough */
+    /* the question is shorter than any pipe's capacity; SIGPIPE is ignored, and a failure shows as
+     * a missing answer */
     if (write(emulator->input, question, sizeof question - 1) < 0)
         g_debug("%s takes no question: %s", emulator->path, g_strerror(errno));
 }
@@ -228,7 +229,7 @@ static void read_answer(Emulator *emulator) {
     complain(emulator, "no answer");
 }
 
-/* TRUE while more is to come. */
+/* Returns TRUE while more output is expected. */
 static gboolean take_output(Emulator *emulator) {
     guint8 buffer[16384];
     ssize_t n = read(emulator->output, buffer, sizeof buffer);
@@ -361,7 +362,7 @@ gboolean emulator_cache_is_awaited(const EmulatorCache *cache) {
 
 /* -- aliases ----------------------------------------------------------------------------- */
 
-/* NULL where there is none, or its file has gone meanwhile. */
+/* Returns NULL if the host has no emulator, or if its file has been removed meanwhile. */
 static Emulator *find_emulator(const char *architecture, const FileVisitor *visitor) {
     g_autofree char *path = find_program(architecture, visitor);
     Emulator *emulator;

@@ -7,35 +7,35 @@
 #include "core/machine.h"
 
 /*
- * Which machine types the QEMU emulators of this host mean by their aliases. Each is asked once by
- * QMP, on a worker thread, and again when its file has changed, or on demand if it gave no answer.
- * An emulator that is missing or gives no answer is no error: the machine table has a default for
- * each alias.
+ * The aliases of machine types in the QEMU emulators of this host. A worker thread queries each
+ * emulator once by QMP, again when its file has changed, and on demand if it gave no answer. A
+ * missing emulator or answer is not an error: the machine table has a default for each alias.
  */
 
 typedef struct EmulatorCache EmulatorCache;
 
-/* CHANGED is called on the event loop: there are new answers, or those that are missing are no
- * longer worth waiting for. */
+/* CHANGED is called on the event loop, when there are new answers, or when the wait for missing
+ * answers has ended. */
 EmulatorCache *emulator_cache_new(
         sd_event *event, void (*changed)(gpointer userdata), gpointer userdata)
         G_GNUC_WARN_UNUSED_RESULT;
-/* Waits for the emulators that are asked, 10 s at most. */
+/* Waits at most 10 s for running queries. */
 void emulator_cache_free(EmulatorCache *cache);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(EmulatorCache, emulator_cache_free)
 
-/* All answers so far, as a reference: immutable, and good on every thread. */
+/* Returns a reference to all answers so far. The table is immutable, and valid on every thread. */
 GHashTable *emulator_cache_get_answers(const EmulatorCache *cache) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Asks EMULATORS, which emulator_add_aliases() returned; none while others are asked. */
+/* Queries EMULATORS, which emulator_add_aliases() returned. Does nothing while other queries
+ * run. */
 void emulator_cache_ask(EmulatorCache *cache, GPtrArray *emulators);
-/* Emulators are asked, and CHANGED has not been called since. */
+/* Returns TRUE if queries run and CHANGED has not been called since their start. */
 gboolean emulator_cache_is_awaited(const EmulatorCache *cache);
 
-/* Adds to TABLE the aliases of all its architectures that are among ANSWERS. Looks for
+/* Adds to TABLE the aliases of all its architectures from ANSWERS. Looks for
  * qemu-system-ARCHITECTURE along $PATH, and calls VISITOR (or NULL) with each place. Returns the
- * emulators that have not been asked, and with ASK_AGAIN those that gave no answer. On any thread.
- * */
+ * emulators that have not been queried and, with ASK_AGAIN, those without an answer. Can run on any
+ * thread. */
 GPtrArray *emulator_add_aliases(
         GHashTable *answers, MachineTable *table, gboolean ask_again, const FileVisitor *visitor)
         G_GNUC_WARN_UNUSED_RESULT;

@@ -6,17 +6,17 @@
 
 typedef struct OwnerQueue OwnerQueue;
 
-/* Of one owner, or of two: then it waits in both queues, and each has a reference. */
+/* A job of one owner, or of two: then it waits in both queues, and each has a reference. */
 typedef struct Job {
     Jobs *jobs;
-    OwnerQueue *queues[2]; /* the second is NULL where there is one owner */
+    OwnerQueue *queues[2]; /* the second is NULL for a job of one owner */
     JobFunctions functions;
     gpointer data;
     Task *task;
     gboolean is_stalled;
 } Job;
 
-/* Is in Jobs.turns while it has jobs and none of them runs. */
+/* In Jobs.turns while it has waiting jobs and no running one. */
 struct OwnerQueue {
     uid_t owner;
     GQueue waiting; /* of Job */
@@ -25,10 +25,10 @@ struct OwnerQueue {
 
 struct Jobs {
     sd_event *event;
-    sd_event_source *kick; /* starts what can be started, from the loop */
+    sd_event_source *kick; /* starts jobs from the event loop */
     GHashTable *owners;    /* uid -> OwnerQueue */
     GQueue turns;          /* of OwnerQueue */
-    guint n_running;       /* without those that stall */
+    guint n_running;       /* without stalled jobs */
     guint n_stalled;
 };
 
@@ -106,7 +106,7 @@ static gboolean on_stalled(gpointer data) {
     return TRUE;
 }
 
-/* It is the next of each of its owners, and nothing of theirs runs. */
+/* Returns TRUE if JOB is the next job of each of its owners, and none of their jobs runs. */
 static gboolean can_start(const Job *job) {
     for (gsize i = 0; i < G_N_ELEMENTS(job->queues); i++) {
         OwnerQueue *queue = job->queues[i];
@@ -131,7 +131,7 @@ static void start_job(Job *job) {
         finish_job(job);
         return;
     }
-    /* without a thread of its own it runs here: late is better than never */
+    /* without a thread, the job runs on the event loop: a late answer is better than none */
     if (task_start(jobs->event, &functions, job, &job->task) < 0) {
         on_run(job);
         on_done(job);
@@ -146,7 +146,7 @@ static int on_kick(sd_event_source *source, void *userdata) {
         OwnerQueue *queue = g_queue_pop_head(&jobs->turns);
         Job *job;
 
-        /* a job of two owners took the turn of the second one, too */
+        /* a job of two owners has also taken the second owner's turn */
         if (!queue)
             break;
         job = g_queue_peek_head(&queue->waiting);
@@ -234,6 +234,6 @@ void jobs_remove(Jobs *jobs, uid_t owner, gconstpointer data) {
     drop_waiting(jobs, job->queues[0], job);
     if (other)
         drop_waiting(jobs, other, job);
-    /* another job may have waited for this one */
+    /* another job may have waited for the removed one */
     kick(jobs);
 }

@@ -4,7 +4,8 @@
 
 #include "service/log-ids.h"
 
-/* Of one catalog; more are in the property Problems, and a log is no place for ten thousand. */
+/* Limit for one catalog: ten thousand lines would flood the log. The property Problems lists
+ * all. */
 #define MAX_PROBLEMS 64
 
 /* -- catalogs ---------------------------------------------------------------------------- */
@@ -45,7 +46,7 @@ static GHashTable *index_firmware(const Catalog *catalog) {
     return files;
 }
 
-/* A descriptor may well come before its image; anything else is somebody's mistake. */
+/* A descriptor is often installed before its image; any other problem is a mistake. */
 static void log_problem(const CatalogProblem *problem, const CatalogFile *file) {
     if (file)
         g_log_structured(

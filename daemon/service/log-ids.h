@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* MESSAGE_ID of what the service logs. They never change; the journal's catalog (data/journal) says
- * more about each. */
+/* MESSAGE_ID of the service's log messages. They never change. The journal's catalog (data/journal)
+ * explains each. */
 #define LOG_ID_CATALOG_PUBLISHED "5a5d4ae69d1e48bea6974edea512a3ba"
 #define LOG_ID_FIRMWARE_PROBLEM "cffb384242b444d3bd3d4c4299005aa4"
 #define LOG_ID_VM_ADDED "8a27853ff4044f7e89b3aa35f13e6f34"

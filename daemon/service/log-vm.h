@@ -3,10 +3,10 @@
 
 #include "service/vms.h"
 
-/* What is logged of VMs, with the journal's fields: see log-catalog.h. */
+/* Log messages about VMs, with the journal fields of log-catalog.h. */
 
 void log_vm_change(const VM *vm, VMChange change);
-/* It has the id of VM now. */
+/* Logs that OLD_ID is now the id of VM. */
 void log_vm_renamed(const VM *vm, const char *old_id);
-/* The record cannot be read. */
+/* Logs that the record of VM cannot be read. */
 void log_vm_unreadable(const VM *vm);

@@ -21,10 +21,10 @@ static const char *const target_words[] = {
         [LOG_TARGET_NULL] = "null",
 };
 
-/* Atomic: threads log, too. */
+/* Atomic, because worker threads log as well. */
 static int max_level = LOG_INFO;
 static int current_target = LOG_TARGET_AUTO;
-/* Written before there are threads. */
+/* Written before the first worker thread starts. */
 static gboolean stderr_is_journal;
 
 static int find_word(const char *const *words, gsize n, const char *word) {
@@ -75,7 +75,7 @@ LogTarget log_get_target(void) {
 
 /* -- writing ----------------------------------------------------------------------------- */
 
-/* GLib itself makes a warning of what is critical. */
+/* GLib itself logs criticals as warnings. */
 static int get_priority(GLogLevelFlags level) {
     if (level & G_LOG_LEVEL_ERROR)
         return LOG_CRIT;
@@ -90,7 +90,7 @@ static int get_priority(GLogLevelFlags level) {
     return LOG_DEBUG;
 }
 
-/* One line, whatever a file's name holds. */
+/* Writes one line, even for a file name with line breaks. */
 static void write_to_stderr(int priority, const GLogField *fields, gsize n_fields) {
     g_autofree char *message = NULL;
 
@@ -104,7 +104,7 @@ static void write_to_stderr(int priority, const GLogField *fields, gsize n_field
         if (g_ascii_iscntrl(*c))
             *c = '?';
 
-    /* sd-daemon(3): the prefix keeps the priority, where journald reads the other end */
+    /* sd-daemon(3): the prefix carries the priority, if journald reads stderr */
     if (stderr_is_journal)
         (void)fprintf(stderr, "<%d>%s\n", priority, message);
     else
@@ -135,7 +135,7 @@ static GLogWriterOutput write_entry(
     if (target == LOG_TARGET_AUTO)
         target = stderr_is_journal ? LOG_TARGET_JOURNAL : LOG_TARGET_CONSOLE;
 
-    /* a journal that does not answer is no reason to lose a message */
+    /* a message that the journal does not accept goes to stderr */
     if (target != LOG_TARGET_JOURNAL || !write_to_journal(level, priority, fields, n_fields))
         write_to_stderr(priority, fields, n_fields);
     return G_LOG_WRITER_HANDLED;

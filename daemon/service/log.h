@@ -4,35 +4,35 @@
 #include <glib.h>
 
 /*
- * Where log messages go, and which. All come through GLib (g_warning() and its like, and
- * g_log_structured() for log-catalog.c and log-vm.c), from libraries too. Levels are syslog's:
- * g_error() is crit, g_critical() err, g_warning() warning, g_message() notice, g_info() info,
- * g_debug() debug. The journal is the target where stderr leads there; then a message has its
- * fields. Otherwise it is a line on stderr. Everything here may be called from any thread.
+ * Targets and levels of log messages. All messages, also those of libraries, come through GLib:
+ * g_warning() and similar, and g_log_structured() in log-catalog.c and log-vm.c. Levels are
+ * syslog's: g_error() is crit, g_critical() err, g_warning() warning, g_message() notice, g_info()
+ * info, g_debug() debug. If stderr is connected to the journal, messages go there with their
+ * fields; otherwise each is a line on stderr. All functions may be called from any thread.
  */
 
 #define LOG_IDENTIFIER "vmfirmwared"
 
 typedef enum LogTarget {
-    LOG_TARGET_AUTO, /* the journal where stderr is connected to it, else stderr */
+    LOG_TARGET_AUTO, /* the journal if stderr is connected to it, otherwise stderr */
     LOG_TARGET_CONSOLE,
     LOG_TARGET_JOURNAL,
     LOG_TARGET_NULL,
 } LogTarget;
 
-/* From here on GLib's messages are this module's. Once, before any other thread. */
+/* Installs this module as GLib's log writer. Call it once, before any other thread starts. */
 void log_set_up(void);
 
-/* LOG_EMERG to LOG_DEBUG of "emerg", "alert", "crit", "err", "warning", "notice", "info", "debug",
- * as systemd writes them; -EINVAL for anything else. */
+/* Returns LOG_EMERG to LOG_DEBUG for systemd's words "emerg", "alert", "crit", "err", "warning",
+ * "notice", "info", "debug", or -EINVAL. */
 int log_level_from_string(const char *word);
 const char *log_level_to_string(int level);
 
-/* The least important level that is logged: LOG_INFO, unless it is set. */
+/* LEVEL is the least important level that is logged. Default: LOG_INFO. */
 void log_set_max_level(int level);
 int log_get_max_level(void);
 
-/* "auto", "console", "journal", "null". -EINVAL for anything else. */
+/* Accepts "auto", "console", "journal", "null". Returns 0 or -EINVAL. */
 int log_target_from_string(const char *word, LogTarget *ret);
 const char *log_target_to_string(LogTarget target);
 

@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 
-/* A person may have to type a password. */
+/* Long enough for a person to type a password. */
 #define TIMEOUT_USEC (120 * G_USEC_PER_SEC)
 
 #define FLAG_ALLOW_USER_INTERACTION 1u
@@ -27,7 +27,7 @@ static GError *read_answer(sd_bus_message *answer, const Check *check) {
     int is_authorized;
     int is_challenge;
 
-    /* a bus lets nobody have any number of calls without an answer: dbus-daemon 128 */
+    /* a bus limits calls without a reply: dbus-daemon to 128 for each connection */
     if (error && sd_bus_error_has_name(error, SD_BUS_ERROR_LIMITS_EXCEEDED))
         return g_error_new(
                 FIRMWARE_ERROR, FIRMWARE_ERROR_LIMITS_EXCEEDED,

@@ -9,20 +9,20 @@
 #include "vm/vm-assess.h"
 #include "vm/vm-condition.h"
 
-/* The queue of work that is nobody's: no user has this id. */
+/* The queue of work without an owner; (uid_t)-1 is not a valid uid. */
 #define NOBODYS_QUEUE ((uid_t) - 1)
 
 struct VMs {
     LiveCatalog *live;
-    VMStore *store; /* NULL where FAULT is set */
-    GError *fault;  /* the state directory cannot be used */
+    VMStore *store; /* NULL if FAULT is set */
+    GError *fault;  /* why the state directory cannot be used */
     DigestCache *digests;
     Jobs *jobs;
     Jobs *reads;
     GHashTable *table;  /* "UID/ID" -> VM with a pin */
-    GHashTable *faulty; /* "UID/ID" -> VM whose record cannot be read */
+    GHashTable *faulty; /* "UID/ID" -> VM with an unreadable record */
     gboolean assessment_waits;
-    gboolean must_assess; /* the last assessment could not look at all */
+    gboolean must_assess; /* the last assessment could not read anything */
     VMsObserver observer;
 };
 
@@ -66,12 +66,12 @@ static VM *add_vm(const VMs *vms, GHashTable *table, uid_t owner, const char *id
     return vm;
 }
 
-/* State, but for the NVRAM's say in it. */
+/* Returns State without the NVRAM's part in it. */
 static const char *get_pin_state(guint differences) {
     return vm_get_state(differences, &(const VMCondition){});
 }
 
-/* TRUE where State differs, but for what of it is computed when it is read. */
+/* Returns TRUE if State changes, except for the part that is computed when it is read. */
 static gboolean set_differences(VM *vm, guint differences) {
     const char *before = get_pin_state(vm->differences);
 
@@ -80,7 +80,7 @@ static gboolean set_differences(VM *vm, guint differences) {
     return !g_str_equal(before, get_pin_state(differences));
 }
 
-/* -- assessing all ----------------------------------------------------------------------- */
+/* -- assessment of all VMs ------------------------------------------------------------ */
 
 static void assess_all(VMs *vms);
 
@@ -88,11 +88,11 @@ typedef struct Assessed {
     uid_t owner;
     char *id;
     Pin *pin;
-    guint n_assessed; /* of the VM, when this began */
+    guint n_assessed; /* of the VM, at the start of this assessment */
     gboolean is_assessed;
     guint old_differences;
     guint differences;
-    VMCondition condition; /* read where they differ */
+    VMCondition condition; /* read if the differences changed */
 } Assessed;
 
 typedef struct Assessment {
@@ -138,7 +138,7 @@ static guint hash_assessed(gconstpointer data) {
     return vm_assess_hash(assessed->pin) ^ assessed->owner;
 }
 
-/* An owner's image may be one that others may not read. */
+/* Compares owners too, because an image may be readable for one owner and not for another. */
 static gboolean is_alike(gconstpointer a, gconstpointer b) {
     const Assessed *assessed_a = a;
     const Assessed *assessed_b = b;
@@ -174,7 +174,7 @@ static void run_assessment(gpointer data) {
             assessed->is_assessed = vm_assess(&op, &result, NULL, NULL);
             assessed->differences = result.differences;
         }
-        /* State is sent to all, and is read for that */
+        /* a changed State is broadcast in a signal, so the condition is read here */
         if (assessed->is_assessed && assessed->differences != assessed->old_differences)
             vm_read_condition(
                     op.store, assessed->owner, assessed->id, assessed->pin, &assessed->condition);
@@ -195,14 +195,14 @@ static void finish_assessment(gpointer data) {
             continue;
         n_seen++;
         vms->must_assess |= !assessed->is_assessed;
-        /* not what a call has found out since */
+        /* a result that a call has found since is newer */
         if (vm->n_assessed == assessed->n_assessed && assessed->is_assessed &&
             set_differences(vm, assessed->differences)) {
             vm->condition = assessed->condition;
             tell(vms, vm, VM_CHANGE_STATE, VM_PROPERTY_STATE);
         }
     }
-    /* the others are new, have another id or another pin since */
+    /* others are new, or have a new id or pin */
     if (n_seen < g_hash_table_size(vms->table))
         assess_all(vms);
 }
@@ -225,7 +225,7 @@ static void assess_all(VMs *vms) {
     };
     Assessment *assessment;
 
-    /* one that has not begun sees all that there is by then */
+    /* an assessment that has not begun covers all later changes */
     if (vms->assessment_waits)
         return;
     vms->assessment_waits = TRUE;
@@ -257,7 +257,7 @@ static void list_image(GPtrArray *paths, GHashTable *seen, const char *path) {
         g_ptr_array_add(paths, g_strdup(path));
 }
 
-/* The images of the pins: the catalog may name them no longer. */
+/* Adds the images of all pins, which the catalog may no longer name. */
 static void list_images(GPtrArray *paths, gpointer userdata) {
     const VMs *vms = userdata;
     g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
@@ -298,7 +298,7 @@ VMs *vms_new(sd_event *event, LiveCatalog *live, GError **error) {
         g_hash_table_remove_all(vms->faulty);
         g_clear_pointer(&vms->store, vmstore_free);
     }
-    /* another service has it, and should have the bus, too */
+    /* another service uses the directory, and should own the name on the bus as well */
     if (g_error_matches(vms->fault, FIRMWARE_ERROR, FIRMWARE_ERROR_LIMITS_EXCEEDED)) {
         g_propagate_error(error, g_steal_pointer(&vms->fault));
         return NULL;
@@ -399,7 +399,7 @@ void vms_get_usage(const VMs *vms, uid_t owner, guint *ret_n, guint64 *ret_size)
 
 /* -- changes ------------------------------------------------------------------------------ */
 
-/* The pin, and the properties that differ with it. */
+/* Sets the pin and returns the properties that differ. */
 static guint set_pin(VM *vm, const Pin *pin) {
     const Pin *old = vm->pin;
     const Resolution *was = old->resolution;
@@ -466,7 +466,7 @@ void vms_finish(VMs *vms, const VMOp *op, const VMResult *result) {
     else if (properties)
         tell(vms, vm, VM_CHANGE_STATE, properties);
 
-    /* what was found out is of a catalog that has gone since */
+    /* the result belongs to a catalog that has been replaced */
     if (result->is_assessed && op->catalog != live_catalog_get_catalog(vms->live))
         assess_all(vms);
 }
@@ -484,7 +484,7 @@ void vms_remove(VMs *vms, uid_t owner, const char *id) {
 
     if (!vm)
         return;
-    /* one whose record cannot be read was never there for anybody */
+    /* a VM with an unreadable record was never visible on the bus */
     if (vm->pin)
         tell(vms, vm, VM_CHANGE_REMOVED, 0);
     else

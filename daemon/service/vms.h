@@ -6,31 +6,31 @@
 #include "vm/vm-op.h"
 
 /*
- * The table of VMs that the service keeps state for. It changes on the event loop alone, when a job
- * is done; the files on disk are the truth, and it is read from them at the start.
+ * The table of VMs in the service's store. It changes only on the event loop, when a job is done.
+ * The files on disk are authoritative; the table is read from them at the start.
  */
 
 typedef struct VM {
     uid_t owner;
     char *id;
     Pin *pin;
-    char *fault;           /* why the record cannot be read: then PIN is NULL */
+    char *fault;           /* why the record cannot be read; then PIN is NULL */
     guint64 size;          /* bytes of all its files */
     guint differences;     /* VMDifference, or-ed */
-    guint n_assessed;      /* how often they were found out */
-    VMCondition condition; /* as it was last read */
+    guint n_assessed;      /* how often DIFFERENCES were set */
+    VMCondition condition; /* as last read */
     const VMStore *store;  /* borrowed */
 } VM;
 
-/* What of a VM changed. */
+/* The kind of a VM's change. */
 typedef enum VMChange {
     VM_CHANGE_ADDED,
-    VM_CHANGE_REMOVED, /* told while it is still there */
+    VM_CHANGE_REMOVED, /* reported while the VM is still in the table */
     VM_CHANGE_PIN,
     VM_CHANGE_STATE,
 } VMChange;
 
-/* Its properties that can change with the pin, or for VM_CHANGE_STATE. */
+/* Properties that can change with the pin, or for VM_CHANGE_STATE. */
 typedef enum VMProperty {
     VM_PROPERTY_ARCHITECTURE = 1 << 0,
     VM_PROPERTY_MACHINE = 1 << 1,
@@ -42,44 +42,45 @@ typedef enum VMProperty {
 } VMProperty;
 
 typedef struct VMsObserver {
-    /* PROPERTIES: those that differ, none where it was added or removed. */
+    /* PROPERTIES: the changed ones; none for an added or removed VM. */
     void (*changed)(const VM *vm, VMChange change, guint properties, gpointer userdata);
     gpointer userdata;
 } VMsObserver;
 
 typedef struct VMs VMs;
 
-/* Opens the store and reads it: waits for the disk. The live catalog must outlive the result. A
- * state directory that cannot be used is reported by vms_check(). Error:
- * FIRMWARE_ERROR_LIMITS_EXCEEDED, another service has it. */
+/* Opens the store and reads it, waiting for the disk. The live catalog must outlive the result.
+ * vms_check() reports a state directory that cannot be used. Error: FIRMWARE_ERROR_LIMITS_EXCEEDED
+ * if another service uses the directory. */
 VMs *vms_new(sd_event *event, LiveCatalog *live, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void vms_free(VMs *vms);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(VMs, vms_free)
 
 void vms_set_observer(VMs *vms, const VMsObserver *observer);
 
-/* FALSE: there are no VMs, and none can be made, for the state directory cannot be used. */
+/* Returns FALSE if the state directory cannot be used: there are no VMs, and none can be
+ * created. */
 gboolean vms_check(const VMs *vms, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* NULL where vms_check() fails. */
+/* Returns NULL if vms_check() fails. */
 VMStore *vms_get_store(const VMs *vms);
 Jobs *vms_get_jobs(const VMs *vms);
-/* Jobs that only read the store, queued by the uid that asks. */
+/* Jobs that only read the store, queued by the caller's uid. */
 Jobs *vms_get_reads(const VMs *vms);
 
-/* NULL where there is none; its pin is NULL where its record cannot be read. Good until control
- * returns to the event loop. */
+/* Returns NULL if there is no such VM; its pin is NULL if its record cannot be read. Valid until
+ * control returns to the event loop. */
 const VM *vms_find(const VMs *vms, uid_t owner, const char *id);
-/* Of const VM with a pin, sorted by owner and id. */
+/* Returns the VMs with a pin, as const VM sorted by owner and id. */
 GPtrArray *vms_list(const VMs *vms) G_GNUC_WARN_UNUSED_RESULT;
 void vms_get_usage(const VMs *vms, uid_t owner, guint *ret_n, guint64 *ret_size);
 
-/* Completes OP, which names its owner and id: the VM as it is (if there is one), the catalog in
+/* Completes OP, whose owner and id are set: the VM's current state (if it exists), the catalog in
  * force, store and digests. */
 void vms_begin(const VMs *vms, VMOp *op);
-/* Takes over what an operation did or found out; also of one that failed. */
+/* Applies the result of an operation to the table, also of a failed one. */
 void vms_finish(VMs *vms, const VMOp *op, const VMResult *result);
-/* What was read of a VM that there is. */
+/* Stores the condition that was read, if the VM still exists. */
 void vms_set_condition(VMs *vms, uid_t owner, const char *id, const VMCondition *condition);
 void vms_remove(VMs *vms, uid_t owner, const char *id);
 void vms_rename(VMs *vms, uid_t owner, const char *id, const char *new_id);
