@@ -14,7 +14,7 @@
 
 typedef struct __user_cap_data_struct CapabilitySets[_LINUX_CAPABILITY_U32S_3];
 
-/* These act on the calling thread alone, which libcap does not promise. */
+/* The kernel's calls change the calling thread alone; libcap does not promise that. */
 static int get_capabilities(CapabilitySets sets) {
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
 
@@ -39,7 +39,7 @@ static int drop_effective_capabilities(void) {
     return set_capabilities(sets);
 }
 
-/* FALSE: all that is permitted is in force already. */
+/* Returns FALSE if all permitted capabilities are effective already. */
 static gboolean raise_permitted_capabilities(void) {
     CapabilitySets sets;
     gboolean differs = FALSE;
@@ -59,16 +59,16 @@ static gboolean may_change_uid(void) {
     return get_capabilities(sets) >= 0 && (sets[0].effective & (1U << CAP_SETUID)) != 0;
 }
 
-/* Only root's is changed here, and units forbid even to ask for it. */
+/* Only root's uid is changed here; the units forbid even setfsuid() as a query. */
 uid_t privilege_get_uid(void) {
-    /* no uid: the call changes nothing, and returns the one in force */
+    /* an invalid uid changes nothing; the call returns the current one */
     int uid = geteuid() == 0 ? setfsuid((uid_t)-1) : -EPERM;
 
     return uid < 0 ? geteuid() : (uid_t)uid;
 }
 
-/* With another uid than 0 the kernel takes the capabilities that concern files from the effective
- * set, and puts them back with uid 0 (capabilities(7)). */
+/* When the file system uid leaves 0, the kernel removes the capabilities that concern files from
+ * the effective set; when it returns to 0, the kernel restores them (capabilities(7)). */
 static int open_files_as(uid_t uid, gid_t gid) {
     (void)setfsgid(gid);
     (void)setfsuid(uid);
@@ -86,8 +86,8 @@ int privilege_lower(void) {
 
     if (open_files_as(NOBODY, NOBODY) == 0)
         return setgroups(0, NULL) < 0 ? -errno : 0;
-    /* Root of a user namespace that knows no nobody is a user who has become root of himself: what
-     * there is of root's is his. */
+    /* In a user namespace without the uid of nobody, root is the user who created the namespace,
+     * and the files that root owns there belong to this user. */
     return may_change_uid() ? drop_effective_capabilities() : -EPERM;
 }
 
@@ -111,7 +111,7 @@ void privilege_restore(PrivilegeScope scope) {
         r = open_files_as(NOBODY, NOBODY);
         break;
     }
-    /* to go on would be to have the right in force */
+    /* continuing would leave the right in force */
     if (r < 0)
         g_error("cannot lower the right to open files: %s", g_strerror(-r));
     errno = saved_errno;

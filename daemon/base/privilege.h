@@ -5,29 +5,29 @@
 #include <sys/types.h>
 
 /*
- * The right to open files of any owner. The process keeps it, but no thread has it in force except
- * inside a scope of PrivilegeScope. A process without such a right has nothing to lower or raise.
+ * The right to open files of any owner. The process keeps the right, but it is in force on a thread
+ * only inside a PrivilegeScope. A process without the right has nothing to lower or raise.
  */
 
-/* Takes the right from the calling thread, and capabilities from the programs that it executes.
- * Call it before the first thread is made: threads inherit from the thread that makes them. A
- * process of uid 0 then opens files as nobody, because root's own files are open to uid 0 without
- * any capability. Returns 0 or a negative errno: the thread may still have the right. */
+/* Lowers the right on the calling thread, and keeps capabilities from the programs it executes.
+ * Call it before the first thread is created: a thread inherits from its creator. A process of uid
+ * 0 then opens files as nobody, because uid 0 can open root's own files without any capability.
+ * Returns 0 or a negative errno; after a failure the thread may still have the right. */
 int privilege_lower(void) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Programs that are executed get no capabilities by way of the ambient set. */
+/* Clears the ambient set, so that executed programs inherit no capabilities. */
 void privilege_keep_from_programs(void);
 
-/* The uid as which the calling thread opens files. */
+/* Returns the uid with which the calling thread opens files. */
 uid_t privilege_get_uid(void);
 
-/* Has the right in force for the calling thread until the end of the scope:
+/* Puts the right in force on the calling thread until the end of the scope:
  *
  *     PRIVILEGE_SCOPE(scope);
  *
- * Scopes nest. A new thread inherits it: make none inside a scope. */
+ * Scopes nest. A new thread inherits the right: create none inside a scope. */
 typedef enum PrivilegeScope {
-    PRIVILEGE_AS_BEFORE, /* nothing is lowered, or a scope around this one has raised it */
+    PRIVILEGE_AS_BEFORE, /* never lowered, or raised by an enclosing scope */
     PRIVILEGE_CAPABILITIES,
     PRIVILEGE_UID,
 } PrivilegeScope;

@@ -2,7 +2,7 @@
 
 #include "base/sink.h"
 
-/* -- the vocabulary of those who describe an answer -------------------------------------- */
+/* -- vocabulary for the code that describes an answer --------------------------------- */
 
 void sink_basic(Sink *sink, char type, gconstpointer value) {
     sink->type->basic(sink, type, value);
@@ -95,7 +95,7 @@ void sink_entry_words(Sink *sink, const char *key, const GPtrArray *words) {
 
 struct VariantSink {
     Sink sink;
-    /* a tuple of one: GVariantBuilder begins with a container */
+    /* a tuple of one member, because GVariantBuilder starts with a container */
     GVariantBuilder builder;
 };
 

@@ -182,7 +182,7 @@ static void write_overrides(Sink *sink, const Catalog *catalog, const CatalogFil
     sink_strv(sink, file->overrides);
 }
 
-/* The rest comes from the descriptor, and is empty where the file is invalid. */
+/* The other properties come from the descriptor, and are empty if the file is invalid. */
 
 static void write_description(Sink *sink, const Catalog *catalog, const CatalogFile *file) {
     sink_string(sink, file->descriptor ? file->descriptor->description : "");

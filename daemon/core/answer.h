@@ -7,33 +7,33 @@
 #include "core/selection.h"
 
 /*
- * The shape of each answer of the catalog, written once:
- * dbus-interfaces/org.vmfirmware1.Manager.xml and org.vmfirmware1.Firmware.xml say what the keys
- * mean. Each function writes one value.
+ * The only description of the shape of each answer of the catalog.
+ * dbus-interfaces/org.vmfirmware1.Manager.xml and org.vmfirmware1.Firmware.xml document the keys.
+ * Each function writes one value.
  */
 
-/* a{sv}. RENDERING NULL: none. */
+/* Writes an a{sv}. A NULL RENDERING adds no keys. */
 void answer_resolution(Sink *sink, const Resolution *resolution, const Rendering *rendering);
-/* The entries of that a{sv}, for an answer that has more of them. */
+/* Writes the entries of that a{sv}, for an answer with further entries. */
 void answer_resolution_entries(
         Sink *sink, const Resolution *resolution, const Rendering *rendering);
 
-/* a(sssas), of FileVerdict. */
+/* Writes an a(sssas) from an array of FileVerdict. */
 void answer_verdicts(Sink *sink, const GPtrArray *verdicts);
 
-/* a{sv} */
+/* Writes an a{sv}. */
 void answer_capabilities(Sink *sink, const Capabilities *capabilities);
 
-/* a(sso), of the catalog's firmware in priority order. PATH_OF returns the object path of a
- * firmware's name, which is freed here. */
+/* Writes an a(sso): the catalog's firmware in priority order. PATH_OF returns the object path for a
+ * firmware's name; this function frees the path. */
 void answer_firmware_list(Sink *sink, const Catalog *catalog, char *(*path_of)(const char *name));
 
 /* A property of org.vmfirmware1.Firmware. */
 typedef struct FirmwareProperty {
     const char *name;
-    CatalogField field; /* 0: no difference between two catalogs is a change of it */
+    CatalogField field; /* the field that changes with the property; 0: no change is reported */
     void (*write)(Sink *sink, const Catalog *catalog, const CatalogFile *file);
 } FirmwareProperty;
 
-/* In the order of the interface; ends with a property without a name. */
+/* In the order of the interface; ends with a property whose name is NULL. */
 extern const FirmwareProperty firmware_properties[];

@@ -25,7 +25,7 @@ gboolean boot_entry_parse_name(const char *name, guint16 *ret_number) {
     return TRUE;
 }
 
-/* In bytes, with its NUL; 0: it has no end. */
+/* Returns the size in bytes with NUL, or 0 if there is no NUL. */
 static gsize measure_title(const guint8 *title, gsize size) {
     for (gsize at = 0; at + 2 <= size; at += 2)
         if (efi_u16(title + at) == 0)

@@ -8,14 +8,15 @@ typedef struct BootEntry {
     guint16 number; /* of Boot#### */
     char *title;
     gboolean is_active;
-    char *path; /* where it leads to, as text */
+    char *path; /* the device path of the boot target, as text */
     DevicePathBinding binding;
 } BootEntry;
 
-/* FALSE: NAME is not that of a boot entry: "Boot" and four hexadecimal digits in upper case. */
+/* Returns FALSE if NAME is not "Boot" and four upper-case hexadecimal digits. */
 gboolean boot_entry_parse_name(const char *name, guint16 *ret_number) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Never NULL. What cannot be read of a malformed entry is missing: no title, a path that is "…". */
+/* Never returns NULL. Unreadable parts of a malformed entry are missing: no title, a path that is
+ * "…". */
 BootEntry *boot_entry_new(guint16 number, const guint8 *bytes, gsize size)
         G_GNUC_WARN_UNUSED_RESULT;
 void boot_entry_free(BootEntry *entry);

@@ -17,7 +17,7 @@ static char *get_name(X509 *x509, NameFunc func) {
 
     if (func(x509, &name, 0) < 0)
         return g_strdup("");
-    /* GnuTLS ends it with NUL, and escapes what is no character */
+    /* GnuTLS terminates it with NUL, and escapes invalid characters */
     text = text_make_valid((const char *)name.data);
     gnutls_free(name.data);
     return text;
@@ -41,7 +41,7 @@ Certificate *certificate_new(const guint8 *der, gsize size) {
     certificate->subject = x509 ? get_name(x509, gnutls_x509_crt_get_dn3) : g_strdup("");
     certificate->issuer = x509 ? get_name(x509, gnutls_x509_crt_get_issuer_dn3) : g_strdup("");
     if (x509) {
-        /* -1: it has none */
+        /* -1: not present */
         certificate->not_before = MAX(gnutls_x509_crt_get_activation_time(x509), 0);
         certificate->not_after = MAX(gnutls_x509_crt_get_expiration_time(x509), 0);
     }

@@ -7,7 +7,7 @@
 #include "base/file.h"
 #include "uefi/volume.h"
 
-/* volumes begin at flash blocks; Arm's images have one block of other things first */
+/* volumes begin at flash blocks; in Arm's images one block of other data comes first */
 #define VOLUME_ALIGNMENT 4096
 
 #define HEAD_SIZE (64 * 1024)
@@ -21,7 +21,7 @@ static gboolean is_blank(const guint8 *head, gsize size) {
     return TRUE;
 }
 
-/* The volume behind a variable store of LENGTH bytes at OFFSET, or none. */
+/* Probes for a volume behind a variable store of LENGTH bytes at OFFSET. */
 static int probe_next(int fd, guint64 offset, guint64 length, Content *ret) {
     guint8 header[VOLUME_HEADER_SIZE];
     gsize size;

@@ -7,7 +7,7 @@
 #include "base/text.h"
 #include "uefi/efi.h"
 
-/* Nodes as MdePkg/Library/UefiDevicePathLib/DevicePathToText.c in edk2 writes them; those that no
+/* Nodes in the form of edk2's MdePkg/Library/UefiDevicePathLib/DevicePathToText.c; nodes that no
  * virtual machine has are in the generic form, Path(TYPE,SUBTYPE,BYTES). */
 
 #define TYPE_END 0x7f
@@ -75,7 +75,7 @@ static void append_acpi(GString *text, const guint8 *data, gsize size) {
                  {0x0301, "Keyboard"}, {0x0501, "Serial"},   {0x0401, "ParallelPort"}};
     const guint32 hid = efi_u32(data), uid = efi_u32(data + 4);
 
-    /* "PNP" as EISA packs three letters */
+    /* "PNP" in EISA's compression of three letters */
     if ((hid & 0xffff) != 0x41d0) {
         g_string_append_printf(text, "Acpi(0x%08X,0x%X)", hid, uid);
         return;
@@ -110,7 +110,7 @@ static void append_mac(GString *text, const guint8 *data, gsize size) {
     const guint8 type = data[32];
 
     g_string_append(text, "MAC(");
-    /* Ethernet; the field has room for others */
+    /* Ethernet; the field has room for longer addresses */
     append_bytes(text, data, type <= 1 ? 6 : 32);
     g_string_append_printf(text, ",0x%X)", type);
 }
@@ -135,7 +135,7 @@ static void append_ipv4(GString *text, const guint8 *data, gsize size) {
     append_protocol(text, efi_u16(data + 12));
     g_string_append_printf(text, ",%s,", data[14] ? "Static" : "DHCP");
     append_ipv4_address(text, data);
-    /* gateway and mask came with a later version of the specification */
+    /* later versions of the specification added gateway and mask */
     for (gsize at = 15; at + 4 <= MIN(size, 23); at += 4) {
         g_string_append_c(text, ',');
         append_ipv4_address(text, data + at);
@@ -216,8 +216,7 @@ static void append_uri(GString *text, const guint8 *data, gsize size) {
     g_string_append_c(text, ')');
 }
 
-/* -- media --------------------------------------------------------------------------------------
- */
+/* -- media ---------------------------------------------------------------------------- */
 
 static void append_hard_drive(GString *text, const guint8 *data, gsize size) {
     const guint8 type = data[37];
@@ -281,12 +280,11 @@ static void append_bios(GString *text, const guint8 *data, gsize size) {
     g_string_append_printf(text, ",0x%X)", efi_u16(data + 2));
 }
 
-/* -- paths ---------------------------------------------------------------------------------------
- */
+/* -- paths ---------------------------------------------------------------------------- */
 
 static const struct {
     guint8 type, subtype;
-    guint8 size; /* at least, without the node's header */
+    guint8 size; /* minimum, without the node's header */
     NodeFunc append;
     DevicePathBinding binding;
 } nodes[] = {

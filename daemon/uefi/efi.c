@@ -48,7 +48,7 @@ gboolean efi_guid_equal(const EfiGuid *a, const EfiGuid *b) {
     return memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
 }
 
-/* Where each byte of the text comes from. */
+/* Index of the stored byte for each byte of the text. */
 static const guint8 guid_order[16] = {3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15};
 
 static gboolean is_hyphen_before(guint i) {
@@ -99,7 +99,8 @@ char *efi_text(const guint8 *units, gsize n_units) {
             i++;
             c = 0x10000 + ((c & 0x3ff) << 10) + (efi_u16(units + 2 * i) & 0x3ffu);
         }
-        /* three bytes for half of a pair, too: they are no UTF-8, and so are escaped */
+        /* half of a surrogate pair also gives three bytes; they are invalid UTF-8, so they are
+         * escaped */
         g_string_append_unichar(text, c);
     }
     return text_make_valid(text->str);

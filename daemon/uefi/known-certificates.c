@@ -40,7 +40,7 @@ static gboolean is_sha256(const char *text) {
     return length == 64 && text[length] == '\0';
 }
 
-/* NULL with *RET_FAULT. */
+/* Returns NULL with *RET_FAULT if the key is missing or invalid. */
 static char *read_word(GKeyFile *file, const char *section, const char *key, char **ret_fault) {
     g_autofree char *value = g_key_file_get_string(file, section, key, NULL);
 
@@ -65,7 +65,7 @@ static gboolean read_purpose(
     return FALSE;
 }
 
-/* A key that nobody knows is an error: it may be a misspelt one. */
+/* An unknown key is an error, because it may be misspelt. */
 static gboolean check_keys(GKeyFile *file, const char *section, char **ret_fault) {
     static const char *const known[] = {"sha256", "purpose", "generation", "updates-kek", NULL};
     g_auto(GStrv) keys = g_key_file_get_keys(file, section, NULL, NULL);
@@ -78,7 +78,7 @@ static gboolean check_keys(GKeyFile *file, const char *section, char **ret_fault
     return TRUE;
 }
 
-/* What only a platform's certificate has, and what only the others have. */
+/* Reads the keys that depend on whether the certificate is a platform's. */
 static gboolean read_rest(
         GKeyFile *file, const char *section, KnownCertificate *certificate, char **ret_fault) {
     g_autoptr(GError) error = NULL;

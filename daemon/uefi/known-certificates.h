@@ -4,8 +4,8 @@
 #include <glib.h>
 
 /*
- * The certificates that this host knows by name, and what each is for: one section a certificate in
- * the files of data/certificates and of the administrator, vmfirmware-certificates(5).
+ * The certificates that this host knows by name, with their purposes. Each is a section in the
+ * files of data/certificates and of the administrator, see vmfirmware-certificates(5).
  */
 
 typedef enum CertificatePurpose {
@@ -19,24 +19,24 @@ typedef enum CertificatePurpose {
 const char *certificate_purpose_to_string(CertificatePurpose purpose);
 
 typedef struct KnownCertificate {
-    char *name; /* of the section: "microsoft-kek-2023" */
+    char *name; /* name of the section, such as "microsoft-kek-2023" */
     char *sha256;
     CertificatePurpose purpose;
-    char *generation;     /* "2023"; NULL for one of a platform */
-    gboolean updates_kek; /* of a platform: its owner has signed an update of KEK */
+    char *generation;     /* such as "2023"; NULL for a platform's certificate */
+    gboolean updates_kek; /* for a platform's: its owner has signed an update of KEK */
 } KnownCertificate;
 
-/* Known certificates never change once they are loaded. */
+/* Immutable after loading. */
 typedef struct KnownCertificates KnownCertificates;
 
 /* Reads *.conf of DIRECTORIES, lowest layer first; a file overrides files of the same name in
- * directories before. What is wrong with a file is in PROBLEMS (of ConfProblem), and none of its
- * sections counts. NULL where the system failed: FIRMWARE_ERROR_IO. */
+ * earlier directories. Adds the faults of a file to PROBLEMS (of ConfProblem), and ignores all its
+ * sections. Returns NULL if the system failed: FIRMWARE_ERROR_IO. */
 KnownCertificates *known_certificates_load(
         const char *const *directories, GPtrArray *problems, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
 void known_certificates_free(KnownCertificates *known);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(KnownCertificates, known_certificates_free)
 
-/* The first with this digest in hexadecimal digits, or NULL. */
+/* Returns the first certificate with this digest in hexadecimal digits, or NULL. */
 const KnownCertificate *known_certificates_find(const KnownCertificates *known, const char *sha256);

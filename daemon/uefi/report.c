@@ -6,7 +6,7 @@
 
 #include "uefi/siglist.h"
 
-/* The generation of Microsoft's certificates that signs boot loaders from 2026 on. */
+/* The generation of Microsoft's certificates that signs boot loaders since 2026. */
 #define CURRENT_GENERATION "2023"
 
 #define DBX "dbx"
@@ -74,14 +74,15 @@ static GPtrArray *read_certificates(
     return enrolled.certificates;
 }
 
-/* A new hash goes into the list of hashes that there is, or into a new list. */
+/* Returns the number of further hashes that fit: a new hash extends the existing list of hashes, or
+ * needs a new list. */
 static guint count_room(const StoreReport *report) {
     const Store *store = report->store;
     const StoreVariable *dbx = store_find(store, &efi_image_security_guid, DBX);
     const gsize data_size = dbx ? g_bytes_get_size(dbx->data) : 0;
     const gsize empty = store->record_header + 2 * sizeof DBX;
     const gsize others = store->live - (dbx ? MIN(store->live, empty + data_size) : 0);
-    /* the firmware drops the dead records where it needs their room */
+    /* the firmware reclaims dead records when it needs their space */
     const gsize all = store->live + store->dead + store->free;
     const gsize limit = MIN(store->largest, all - others);
     const gsize used = empty + data_size + (report->forbidden_hashes > 0 ? 0 : SIGLIST_HEADER_SIZE);
@@ -89,8 +90,7 @@ static guint count_room(const StoreReport *report) {
     return limit > used ? (guint)((limit - used) / SIGLIST_HASH_SIZE) : 0;
 }
 
-/* -- Secure Boot ---------------------------------------------------------------------------------
- */
+/* -- Secure Boot ---------------------------------------------------------------------- */
 
 static void assess_secure_boot(StoreReport *report) {
     const StoreVariable *enable =
@@ -101,7 +101,7 @@ static void assess_secure_boot(StoreReport *report) {
         report->secure_boot = SECURE_BOOT_SETUP;
         report->secure_boot_reason = "there is no platform key";
     } else if (!value) {
-        /* AuthVariableLib writes the missing one as on */
+        /* AuthVariableLib creates the missing variable as enabled */
         report->secure_boot = SECURE_BOOT_ENFORCED;
         report->secure_boot_reason =
                 "there is a platform key, and no SecureBootEnable, which edk2 makes as on";
@@ -128,8 +128,8 @@ static int compare_strings(gconstpointer a, gconstpointer b) {
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* The generations that serve PURPOSE, and in *RET_EXPIRES when the last of these certificates
- * expires (0: there is none). A certificate in dbx serves nothing. */
+/* Returns the generations for PURPOSE, and in *RET_EXPIRES the latest expiry of their certificates
+ * (0: no certificate). A certificate in dbx does not count. */
 static char *find_generations(
         const StoreReport *report, CertificatePurpose purpose, gint64 *ret_expires) {
     const GPtrArray *list =
@@ -170,7 +170,7 @@ static KekUpdate assess_kek_update(const StoreReport *report) {
     const EnrolledCertificate *platform =
             report->platform_key->len > 0 ? report->platform_key->pdata[0] : NULL;
 
-    /* without a platform key the firmware takes any change */
+    /* without a platform key the firmware accepts any change */
     if (report->secure_boot == SECURE_BOOT_SETUP)
         return KEK_UPDATE_YES;
     if (strstr(report->generations[CERTIFICATE_PURPOSE_KEK], CURRENT_GENERATION))
@@ -182,8 +182,7 @@ static KekUpdate assess_kek_update(const StoreReport *report) {
     return platform->known->updates_kek ? KEK_UPDATE_YES : KEK_UPDATE_NO;
 }
 
-/* -- booting
- * --------------------------------------------------------------------------------------- */
+/* -- booting -------------------------------------------------------------------------- */
 
 static int compare_entries(gconstpointer a, gconstpointer b) {
     const BootEntry *first = *(BootEntry *const *)a;
@@ -223,8 +222,7 @@ static GArray *read_boot_order(const Store *store) {
     return order;
 }
 
-/* -- the report
- * --------------------------------------------------------------------------------------- */
+/* -- the report ----------------------------------------------------------------------- */
 
 StoreReport *store_report_new(const Store *store, const KnownCertificates *known) {
     StoreReport *report = g_new0(StoreReport, 1);

@@ -7,10 +7,10 @@
 #include "uefi/known-certificates.h"
 #include "uefi/store.h"
 
-/* What a variable store means: for Secure Boot, for its certificates, for booting. */
+/* The meaning of a variable store for Secure Boot, for its certificates and for booting. */
 
 typedef enum SecureBoot {
-    SECURE_BOOT_NONE, /* the firmware cannot; no store says so by itself */
+    SECURE_BOOT_NONE, /* not supported by the firmware; a store alone does not show this */
     SECURE_BOOT_SETUP,
     SECURE_BOOT_OFF,
     SECURE_BOOT_ENFORCED,
@@ -37,21 +37,21 @@ typedef struct StoreReport {
     const char *secure_boot_reason;
     GPtrArray *platform_key, *key_exchange_keys, *signatures, *forbidden; /* EnrolledCertificate */
     guint forbidden_hashes, forbidden_room;
-    /* By CertificatePurpose, but that of platforms: "2011", "2011+2023", "none". */
+    /* By CertificatePurpose except platform: "2011", "2011+2023", "none". */
     char *generations[CERTIFICATE_N_PURPOSES - 1];
-    gint64 expires; /* seconds since the epoch; 0: no purpose is served */
+    gint64 expires; /* seconds since the epoch; 0: no certificate for any purpose */
     KekUpdate kek_update;
     GArray *boot_order;      /* of guint16 */
     GPtrArray *boot_entries; /* of BootEntry, by number */
 } StoreReport;
 
-/* STORE and KNOWN have to outlive the report. */
+/* STORE and KNOWN must outlive the report. */
 StoreReport *store_report_new(const Store *store, const KnownCertificates *known)
         G_GNUC_WARN_UNUSED_RESULT;
 void store_report_free(StoreReport *report);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(StoreReport, store_report_free)
 
-/* Writes REPORT as an a{sv}, the keys of ReadVariables. FORMAT is that of the file. Of a store that
- * could not be read there are only the keys up to health-detail. WITH_LIST: all variables, too. */
+/* Writes REPORT as an a{sv}, the keys of ReadVariables. FORMAT is the format of the file. For an
+ * unreadable store, writes only the keys up to health-detail. WITH_LIST adds all variables. */
 void store_report_write(
         const StoreReport *report, const char *format, gboolean with_list, Sink *sink);

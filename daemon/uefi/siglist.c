@@ -29,7 +29,7 @@ static SiglistType find_type(const guint8 *bytes) {
     return SIGLIST_OTHER;
 }
 
-/* Returns the size of the list in BYTES, or 0: it is malformed. */
+/* Returns the size of the list in BYTES, or 0 if it is malformed. */
 static gsize visit_list(const guint8 *bytes, gsize size, SiglistFunc func, gpointer userdata) {
     gsize list_size, header_size, entry_size;
     SiglistType type;

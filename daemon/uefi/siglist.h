@@ -4,8 +4,8 @@
 #include "uefi/efi.h"
 
 /*
- * What PK, KEK, db and dbx hold: lists of signatures, EFI_SIGNATURE_LIST in the UEFI specification,
- * section 32.4.1.
+ * The content of PK, KEK, db and dbx: lists of signatures, EFI_SIGNATURE_LIST in the UEFI
+ * specification, section 32.4.1.
  */
 
 #define SIGLIST_HEADER_SIZE 28
@@ -16,14 +16,13 @@ typedef enum SiglistType {
     SIGLIST_OTHER, /* hashes of other kinds, keys, certificates' hashes */
     SIGLIST_X509,
     SIGLIST_SHA256,
-    SIGLIST_EXTERNAL_MANAGEMENT, /* a PK that is no certificate: Secure Boot is managed from outside
-                                  */
+    SIGLIST_EXTERNAL_MANAGEMENT, /* a PK without a certificate: Secure Boot is managed externally */
 } SiglistType;
 
 /* One entry; DATA has SIZE bytes, without the owner in front. */
 typedef void (*SiglistFunc)(
         SiglistType type, const EfiGuid *owner, const guint8 *data, gsize size, gpointer userdata);
 
-/* Gives each entry of BYTES to FUNC, up to the first list that is malformed. Returns where that
- * begins: SIZE if there is none. */
+/* Calls FUNC for each entry of BYTES, up to the first malformed list. Returns the offset of that
+ * list, or SIZE if there is none. */
 gsize siglist_visit(const guint8 *bytes, gsize size, SiglistFunc func, gpointer userdata);

@@ -22,7 +22,7 @@ typedef struct Reader {
     Store *store;
     const guint8 *volume;
     VolumeStore area;
-    GHashTable *live; /* GUID and name as stored (GBytes) -> offset of the record that counts */
+    GHashTable *live; /* GUID and name as stored (GBytes) -> offset of the effective record */
 } Reader;
 
 typedef struct Record {
@@ -44,7 +44,7 @@ static guint32 header_size(const Reader *reader) {
     return reader->area.is_authenticated ? 60 : 32;
 }
 
-/* FALSE: no record begins at OFFSET. One that runs past the end has size 0. */
+/* Returns FALSE if no record begins at OFFSET. A record that runs past the end has size 0. */
 static gboolean read_record(const Reader *reader, guint32 offset, Record *ret) {
     const guint8 *p = reader->volume + offset;
     /* AUTHENTICATED_VARIABLE_HEADER has count, time and key between attributes and sizes */
@@ -66,7 +66,7 @@ static gboolean read_record(const Reader *reader, guint32 offset, Record *ret) {
     ret->is_torn = ret->state == STATE_ERASED || ret->attributes == ALL_ONES ||
             ret->name_size == ALL_ONES || ret->data_size == ALL_ONES;
     if (ret->is_torn) {
-        /* edk2 counts it as a header alone, and so writes the next record behind that */
+        /* edk2 counts it as a header alone, so it writes the next record behind the header */
         ret->size = (guint32)size;
         return TRUE;
     }
@@ -79,7 +79,7 @@ static gboolean read_record(const Reader *reader, guint32 offset, Record *ret) {
     return TRUE;
 }
 
-/* UCS-2 of one character at least, ended by the only NUL in it. */
+/* Returns TRUE for UCS-2 of at least one character, with its only NUL at the end. */
 static gboolean is_name(const guint8 *name, guint32 size) {
     if (size < 4 || size % 2 != 0)
         return FALSE;
@@ -97,8 +97,8 @@ static GBytes *make_identity(const Reader *reader, const Record *record) {
     return g_byte_array_free_to_bytes(identity);
 }
 
-/* A variable that is being replaced is what it was until the new record is live: the first live
- * record of an identity counts, without one the last that is being replaced. */
+/* A record that is being replaced is effective until the new one is live: the first live record of
+ * an identity counts, or else the last one that is being replaced. */
 static void add_record(Reader *reader, const Record *record) {
     g_autoptr(GBytes) identity = make_identity(reader, record);
     const guint32 known = GPOINTER_TO_UINT(g_hash_table_lookup(reader->live, identity));
@@ -139,7 +139,7 @@ static gboolean is_erased(const guint8 *bytes, gsize size) {
     return size == 0 || (bytes[0] == 0xff && memcmp(bytes, bytes + 1, size - 1) == 0);
 }
 
-/* edk2 writes the next record at END, and reads none behind it. */
+/* edk2 writes the next record at END, and reads no records behind it. */
 static void check_free(Reader *reader, guint32 end) {
     const guint8 *p = reader->volume + end;
     const guint32 size = reader->area.end - end;
@@ -195,7 +195,7 @@ static void collect_variables(const Reader *reader) {
     }
 }
 
-/* VOLUME has all bytes of the layout's variables, with what is pending in its place. */
+/* VOLUME has all bytes of the layout's variables, with a pending write applied. */
 static void read_volume(Store *store, const guint8 *volume, const VolumeLayout *layout) {
     Reader reader = {.store = store, .volume = volume};
     g_autoptr(GHashTable) live = NULL;

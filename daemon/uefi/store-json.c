@@ -7,11 +7,11 @@
 #include "base/text.h"
 #include "uefi/store.h"
 
-/* The file of QEMU's devices uefi-vars-x64 and uefi-vars-sysbus: qapi/uefi.json, read as
- * hw/uefi/var-service-json.c reads it. */
+/* The file of QEMU's devices uefi-vars-x64 and uefi-vars-sysbus: qapi/uefi.json, read in the manner
+ * of hw/uefi/var-service-json.c. */
 
 /* hw/uefi/var-service-vars.c counts sizeof(uefi_variable), name, data and digest of each variable;
- * hw/uefi/var-service.h limits all of them (property size) and one request (MAX_BUFFER_SIZE). */
+ * hw/uefi/var-service.h limits their total (property size) and one request (MAX_BUFFER_SIZE). */
 #define RECORD_HEADER 96
 #define DEFAULT_SIZE (256 * 1024)
 #define LARGEST (64 * 1024)
@@ -20,7 +20,7 @@ static void set_fault(Store *store, guint index, const char *member, const char 
     store_set_health(store, STORE_HEALTH_DAMAGED, "/variables/%u%s: %s", index, member, text);
 }
 
-/* NULL: the member is absent or no string. */
+/* Returns NULL if the member is absent or not a string. */
 static const char *get_string(JsonObject *object, const char *member) {
     JsonNode *node = json_object_get_member(object, member);
 
@@ -28,7 +28,7 @@ static const char *get_string(JsonObject *object, const char *member) {
                                                                    : NULL;
 }
 
-/* FALSE: the member is absent, or no unsigned number of 32 bits. */
+/* Returns FALSE if the member is absent or not an unsigned number of 32 bits. */
 static gboolean get_u32(JsonObject *object, const char *member, guint32 *ret) {
     JsonNode *node = json_object_get_member(object, member);
     gint64 value;
@@ -42,7 +42,7 @@ static gboolean get_u32(JsonObject *object, const char *member, guint32 *ret) {
     return TRUE;
 }
 
-/* NULL: TEXT is NULL, or no bytes in hexadecimal digits. */
+/* Returns NULL if TEXT is NULL or not bytes in hexadecimal digits. */
 static GBytes *read_hex(const char *text) {
     gsize size = text ? strlen(text) : 1;
     g_autofree guint8 *bytes = NULL;
@@ -74,7 +74,7 @@ static gsize count_bytes(JsonObject *object, const StoreVariable *variable) {
             g_bytes_get_size(variable->data) + (digest ? strlen(digest) / 2 : 0);
 }
 
-/* NULL with the store's health set: it is none. */
+/* Returns NULL and sets the store's health if NODE is not a variable. */
 static StoreVariable *read_variable(Store *store, guint index, JsonNode *node) {
     g_autoptr(StoreVariable) variable = g_new0(StoreVariable, 1);
     JsonObject *object;
@@ -104,7 +104,7 @@ static StoreVariable *read_variable(Store *store, guint index, JsonNode *node) {
     return g_steal_pointer(&variable);
 }
 
-/* FALSE: SEEN has it already. */
+/* Returns FALSE if SEEN has it already. */
 static gboolean add_identity(GHashTable *seen, const StoreVariable *variable) {
     char guid[EFI_GUID_TEXT_SIZE];
 
@@ -112,7 +112,7 @@ static gboolean add_identity(GHashTable *seen, const StoreVariable *variable) {
     return g_hash_table_add(seen, g_strconcat(guid, "-", variable->name, NULL));
 }
 
-/* QEMU finds the first of two with one identity, and passes over one without data. */
+/* QEMU uses the first of two variables with one identity, and ignores variables without data. */
 static void add_variable(
         Store *store, GHashTable *seen, JsonObject *object, StoreVariable *variable) {
     g_autoptr(StoreVariable) owned = variable;

@@ -2,7 +2,7 @@
 
 #include "uefi/store.h"
 
-/* What all formats of variable stores have in common. */
+/* The common parts of all formats of variable stores. */
 
 const char *store_kind_to_string(StoreKind kind) {
     switch (kind) {

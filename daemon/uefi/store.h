@@ -4,29 +4,28 @@
 #include "uefi/efi.h"
 
 /*
- * A UEFI variable store as it was read: which variables are live, and how sound the store is.
- * Reading never fails: whatever the bytes are, the answer is a Store whose health says what is
- * wrong.
+ * A UEFI variable store as it was read: its live variables and its health. Reading never fails: for
+ * any bytes, the result is a Store whose health reports the fault.
  */
 
 typedef enum StoreKind {
     STORE_KIND_UNKNOWN,
-    STORE_KIND_BLANK,      /* nothing, all zeros or all ones: nobody has formatted it yet */
+    STORE_KIND_BLANK,      /* no bytes, all zeros or all ones: unformatted */
     STORE_KIND_EDK2,       /* a flash volume of edk2 with authenticated records */
-    STORE_KIND_EDK2_PLAIN, /* the same with the records of old builds, without authentication */
+    STORE_KIND_EDK2_PLAIN, /* the same with older builds' records, without authentication */
     STORE_KIND_QEMU_JSON,  /* the file of QEMU's uefi-vars device */
 } StoreKind;
 const char *store_kind_to_string(StoreKind kind);
 
-/* From good to bad: of two states a store has the later one. */
+/* From good to bad: if two apply, a store has the later one. */
 typedef enum StoreHealth {
     STORE_HEALTH_OK,
     STORE_HEALTH_TORN,       /* a record is incomplete; the other variables were read */
-    STORE_HEALTH_PENDING,    /* a fault-tolerant write is half done; its spare copy was read */
+    STORE_HEALTH_PENDING,    /* a fault-tolerant write is incomplete; its spare copy was read */
     STORE_HEALTH_DAMAGED,    /* a header is wrong */
-    STORE_HEALTH_TRUNCATED,  /* the file ends before the store does */
-    STORE_HEALTH_EMPTY,      /* nobody has formatted it yet */
-    STORE_HEALTH_UNREADABLE, /* for callers: the bytes could not be had */
+    STORE_HEALTH_TRUNCATED,  /* the file ends before the end of the store */
+    STORE_HEALTH_EMPTY,      /* unformatted */
+    STORE_HEALTH_UNREADABLE, /* set by callers: the bytes could not be read */
 } StoreHealth;
 const char *store_health_to_string(StoreHealth health);
 
@@ -41,35 +40,34 @@ typedef struct StoreVariable {
 typedef struct Store {
     StoreKind kind;
     StoreHealth health;
-    char *detail;         /* what is wrong and at which byte; NULL for STORE_HEALTH_OK */
+    char *detail;         /* the fault and its byte offset; NULL for STORE_HEALTH_OK */
     gboolean is_readable; /* FALSE: VARIABLES is empty because nothing could be read */
-    GPtrArray *variables; /* of StoreVariable: the live ones, in the order of the store */
-    guint64 size;         /* bytes of the file, as the guest sees them */
-    GBytes *bytes;        /* the store as it is, without what a flash image has behind it */
-    /* Bytes of records: live, of no use any more, and not yet used. All 0 where not readable. */
+    GPtrArray *variables; /* of StoreVariable: live variables, in the order of the store */
+    guint64 size;         /* bytes of the file as the guest sees it */
+    GBytes *bytes;        /* the store itself, without the flash image's bytes behind it */
+    /* Bytes of records: live, dead, and not yet used. All 0 if not readable. */
     gsize live, dead, free;
-    gsize largest;       /* how large one authenticated variable can be, with header and name */
+    gsize largest;       /* limit of one authenticated variable, with header and name */
     gsize record_header; /* bytes of a record without name and data */
 } Store;
 
-/* No store reaches further into its file: callers read this much at most. */
+/* No store extends further into its file: callers read at most this many bytes. */
 #define STORE_MAX_LENGTH 0xc0000
 
-/* HEAD: the first bytes of a flash image, min(SIZE, STORE_MAX_LENGTH) of them; SIZE: all that the
- * guest sees of it. */
+/* HEAD has the first min(SIZE, STORE_MAX_LENGTH) bytes of a flash image; SIZE is the size that the
+ * guest sees. */
 Store *store_read_flash(GBytes *head, guint64 size) G_GNUC_WARN_UNUSED_RESULT;
 
-/* All of a JSON store. Its size is the caller's to limit. */
+/* JSON is a whole file; the caller limits its size. */
 Store *store_read_json(GBytes *json) G_GNUC_WARN_UNUSED_RESULT;
 
 void store_free(Store *store);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Store, store_free)
 
-/* NULL: there is none. */
+/* Returns NULL if there is no such variable. */
 const StoreVariable *store_find(const Store *store, const EfiGuid *guid, const char *name);
 
-/* For the readers. store_set_health() changes nothing where the store's health is as bad already.
- */
+/* For the readers. store_set_health() changes nothing if the store's health is as bad or worse. */
 Store *store_new(StoreKind kind) G_GNUC_WARN_UNUSED_RESULT;
 void store_set_health(Store *store, StoreHealth health, const char *format, ...)
         G_GNUC_PRINTF(3, 4);

@@ -7,7 +7,7 @@
 #include "uefi/efi.h"
 
 /* OvmfPkg/Include/Fdf/VarStore.fdf.inc and ArmVirtPkg/VarStore.fdf.inc in edk2; RISC-V and
- * LoongArch have ArmVirt's. */
+ * LoongArch use ArmVirt's layout. */
 const VolumeLayout volume_layouts[VOLUME_N_LAYOUTS] = {
         {0x20000, 0xe000, 0xf000, 0x1000, 0x10000, 0x10000, 0x1000, 0x2000, 0x2800},
         {0x84000, 0x40000, 0x41000, 0x1000, 0x42000, 0x42000, 0x1000, 0x8400, 0x8400},
@@ -157,7 +157,7 @@ static guint32 crc32(const guint8 *bytes, gsize size) {
     return ~crc;
 }
 
-/* The sum is that of the header before it got sum and state. */
+/* The checksum covers the header before checksum and state were set. */
 static gboolean is_working_header(const guint8 *working) {
     const EfiGuid guid = efi_guid(working);
     guint8 header[WORKING_HEADER_SIZE];
@@ -173,7 +173,7 @@ static gboolean is_set(const guint8 *entry, guint8 bit) {
     return (entry[0] & bit) == 0;
 }
 
-/* FALSE: RECORD names blocks that are none of the variables. */
+/* Returns FALSE if RECORD names blocks outside the variables. */
 static gboolean read_record(
         const guint8 *volume, const VolumeLayout *layout, guint32 record, VolumeWrite *ret) {
     const guint64 lba = efi_u64(volume + record + 8);
@@ -184,7 +184,7 @@ static gboolean read_record(
     if (lba >= layout->spare_size / layout->block || offset > layout->spare_size ||
         length > layout->spare_size - offset)
         return FALSE;
-    /* whole blocks are prepared */
+    /* the firmware prepares whole blocks */
     size = (offset + length + layout->block - 1) / layout->block * layout->block;
     if (size == 0 || size > layout->spare_size - lba * layout->block)
         return FALSE;
@@ -197,7 +197,7 @@ static gboolean read_record(
     return TRUE;
 }
 
-/* The records of one write header: one that is in the spare area and not at its destination. */
+/* Finds a record of one write header that is in the spare area and not yet at its destination. */
 static gboolean find_record(
         const guint8 *volume, const VolumeLayout *layout, guint32 header, guint64 n_records,
         guint64 record_size, VolumeWrite *ret) {

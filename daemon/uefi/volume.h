@@ -4,9 +4,9 @@
 #include <glib.h>
 
 /*
- * The firmware volume that edk2 keeps its variables in (UEFI PI specification, volume 3,
- * section 3.2): volume header, store header, records; behind them the areas of its fault-tolerant
- * writes. Offsets are in bytes from the beginning of the volume, which is that of the file.
+ * The firmware volume with edk2's variables (UEFI PI specification, volume 3, section 3.2): volume
+ * header, store header, records, then the areas of its fault-tolerant writes. Offsets are in bytes
+ * from the beginning of the volume, which is the beginning of the file.
  */
 
 typedef struct VolumeLayout {
@@ -14,7 +14,7 @@ typedef struct VolumeLayout {
     guint32 variables; /* both headers and all records end here */
     guint32 working, working_size;
     guint32 spare, spare_size;
-    guint32 block; /* what the firmware erases at once */
+    guint32 block; /* unit of erasure in bytes */
     /* PcdMaxVariableSize and PcdMaxAuthVariableSize: one record, with header and name */
     guint32 largest_plain, largest_authenticated;
 } VolumeLayout;
@@ -23,41 +23,40 @@ typedef struct VolumeLayout {
 #define VOLUME_N_LAYOUTS 3
 extern const VolumeLayout volume_layouts[VOLUME_N_LAYOUTS];
 
-/* The layout of FvLength LENGTH, or NULL. */
+/* Returns the layout with FvLength LENGTH, or NULL. */
 const VolumeLayout *volume_find_layout(guint64 length);
 
 #define VOLUME_HEADER_SIZE 0x48
 
-/* What any volume's header says; VOLUME has VOLUME_HEADER_SIZE bytes at least. */
+/* Returns TRUE if VOLUME, of at least VOLUME_HEADER_SIZE bytes, has the signature of any volume. */
 gboolean volume_has_signature(const guint8 *volume);
 gboolean volume_is_of_variables(const guint8 *volume);
 guint64 volume_get_length(const guint8 *volume);
 
-/* The layout that the volume header in VOLUME names; NULL, where it names none or there is no
+/* Returns the layout that the volume header in VOLUME names, or NULL if it names none or has no
  * signature. SIZE is in bytes. */
 const VolumeLayout *volume_get_layout(const guint8 *volume, gsize size);
 
-/* What is wrong with the volume header in VOLUME, and at which byte; NULL: nothing. SIZE is at
- * least that of the variables in the layout, if it has one. */
+/* Returns the fault of the volume header in VOLUME with its byte offset, or NULL. SIZE is at least
+ * the size of the variables in the layout, if it has one. */
 char *volume_check_header(const guint8 *volume, gsize size) G_GNUC_WARN_UNUSED_RESULT;
 
 typedef struct VolumeStore {
     gboolean is_authenticated;
-    guint32 records; /* where the first one begins */
-    guint32 end;     /* where none can be any more */
+    guint32 records; /* offset of the first record */
+    guint32 end;     /* end of the space for records */
 } VolumeStore;
 
-/* The same for the store header behind a sound volume header; *RET is set where nothing is wrong.
- */
+/* The same for the store header behind a valid volume header; sets *RET if there is no fault. */
 char *volume_check_store(const guint8 *volume, const VolumeLayout *layout, VolumeStore *ret)
         G_GNUC_WARN_UNUSED_RESULT;
 
 /* A write of blocks that the firmware has prepared in the spare area and not yet finished. */
 typedef struct VolumeWrite {
-    guint32 target; /* where the blocks belong */
+    guint32 target; /* destination of the blocks */
     guint32 size;
-    guint32 record; /* where the queue says so */
+    guint32 record; /* offset of the write's record in the queue */
 } VolumeWrite;
 
-/* VOLUME has all bytes of LAYOUT. FALSE: no write is pending. */
+/* VOLUME has all bytes of LAYOUT. Returns FALSE if no write is pending. */
 gboolean volume_find_write(const guint8 *volume, const VolumeLayout *layout, VolumeWrite *ret);
