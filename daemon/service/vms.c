@@ -401,24 +401,8 @@ void vms_get_usage(const VMs *vms, uid_t owner, guint *ret_n, guint64 *ret_size)
 
 /* Sets the pin and returns the properties that differ. */
 static guint set_pin(VM *vm, const Pin *pin) {
+    guint properties = vm_property_compare(vm->pin, pin);
     const Pin *old = vm->pin;
-    const Resolution *was = old->resolution;
-    const Resolution *is = pin->resolution;
-    guint properties = 0;
-
-    if (!g_str_equal(was->architecture, is->architecture))
-        properties |= VM_PROPERTY_ARCHITECTURE;
-    if (!g_str_equal(old->machine, pin->machine))
-        properties |= VM_PROPERTY_MACHINE;
-    if (!g_str_equal(was->name, is->name))
-        properties |= VM_PROPERTY_FIRMWARE;
-    if (old->has_nvram != pin->has_nvram ||
-        (pin->has_nvram && old->nvram_format != pin->nvram_format))
-        properties |= VM_PROPERTY_NVRAM;
-    if (!g_str_equal(old->executable_digest, pin->executable_digest))
-        properties |= VM_PROPERTY_EXECUTABLE_DIGEST;
-    if (!g_str_equal(old->template_digest, pin->template_digest))
-        properties |= VM_PROPERTY_TEMPLATE_DIGEST;
 
     vm->pin = pin_ref(pin);
     pin_unref(old);

@@ -3,6 +3,7 @@
 
 #include "service/jobs.h"
 #include "service/live-catalog.h"
+#include "service/vm-property.h"
 #include "vm/vm-op.h"
 
 /*
@@ -29,17 +30,6 @@ typedef enum VMChange {
     VM_CHANGE_PIN,
     VM_CHANGE_STATE,
 } VMChange;
-
-/* Properties that can change with the pin, or for VM_CHANGE_STATE. */
-typedef enum VMProperty {
-    VM_PROPERTY_ARCHITECTURE = 1 << 0,
-    VM_PROPERTY_MACHINE = 1 << 1,
-    VM_PROPERTY_FIRMWARE = 1 << 2,
-    VM_PROPERTY_NVRAM = 1 << 3,
-    VM_PROPERTY_STATE = 1 << 4,
-    VM_PROPERTY_EXECUTABLE_DIGEST = 1 << 5,
-    VM_PROPERTY_TEMPLATE_DIGEST = 1 << 6,
-} VMProperty;
 
 typedef struct VMsObserver {
     /* PROPERTIES: the changed ones; none for an added or removed VM. */
