@@ -46,6 +46,12 @@ static const char *const verdict_words[] = {
         [VERDICT_MASKED] = "masked",     [VERDICT_INVALID] = "invalid",
 };
 
+const char *const known_features[] = {
+        "acpi-s3",         "acpi-s4",        "amd-sev",   "amd-sev-es",   "amd-sev-snp",
+        "enrolled-keys",   "host-uefi-vars", "intel-tdx", "requires-smm", "secure-boot",
+        "verbose-dynamic", "verbose-static", NULL,
+};
+
 const char *const confidential_features[] = {
         "amd-sev", "amd-sev-es", "amd-sev-snp", "intel-tdx", NULL,
 };

@@ -76,7 +76,9 @@ typedef enum Verdict {
 } Verdict;
 const char *verdict_to_string(Verdict verdict);
 
-/* firmware.json FirmwareFeature: the features that the service acts on. */
+/* firmware.json FirmwareFeature, NULL-terminated: the words that the schema has by now. */
+extern const char *const known_features[];
+/* As far as the service itself acts on it. */
 #define FEATURE_SECURE_BOOT "secure-boot"
 #define FEATURE_REQUIRES_SMM "requires-smm"
 

@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "core/answer.h"
 #include "core/selection.h"
+#include "core/unknown.h"
 
 /* org.vmfirmware1.Manager */
 
@@ -138,9 +139,10 @@ static int method_get_firmware(sd_bus_message *message, void *userdata, sd_bus_e
 
     file = catalog_find(live_catalog_get_catalog(bus->live), name);
     if (!file) {
+        g_autofree char *hint = unknown_firmware_hint(live_catalog_get_catalog(bus->live), name);
         g_autoptr(GError) error = g_error_new(
-                FIRMWARE_ERROR, FIRMWARE_ERROR_NO_SUCH_FIRMWARE, "no firmware has the name \"%s\"",
-                name);
+                FIRMWARE_ERROR, FIRMWARE_ERROR_NO_SUCH_FIRMWARE,
+                "no firmware has the name \"%s\"%s", name, hint);
         return bus_error_set(ret_error, error);
     }
 

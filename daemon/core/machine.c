@@ -8,8 +8,9 @@
 #include "base/text.h"
 
 struct MachineTable {
-    GPtrArray *boards;   /* of Board, in order of precedence */
-    GHashTable *aliases; /* "architecture/alias" -> canonical type, from the emulators */
+    GPtrArray *boards; /* of Board, in order of precedence */
+    /* "architecture/name" -> canonical type; names and aliases of the emulators' machine types */
+    GHashTable *types;
     GPtrArray *problems;
     GPtrArray *architectures; /* of char*, NULL-terminated */
     GChecksum *digest;        /* over everything that was read and added */
@@ -70,7 +71,7 @@ MachineTable *machine_table_load(
     g_autoptr(MachineTable) table = g_atomic_rc_box_new0(MachineTable);
 
     table->boards = g_ptr_array_new_with_free_func((GDestroyNotify)board_free);
-    table->aliases = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    table->types = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     table->problems = g_ptr_array_new_with_free_func((GDestroyNotify)conf_problem_free);
     table->architectures = g_ptr_array_new_with_free_func(g_free);
     table->digest = g_checksum_new(G_CHECKSUM_SHA256);
@@ -85,7 +86,7 @@ static void table_clear(gpointer data) {
     MachineTable *table = data;
 
     g_ptr_array_unref(table->boards);
-    g_hash_table_unref(table->aliases);
+    g_hash_table_unref(table->types);
     g_ptr_array_unref(table->problems);
     g_ptr_array_unref(table->architectures);
     g_checksum_free(table->digest);
@@ -102,13 +103,20 @@ void machine_table_unref(MachineTable *table) {
 
 /* -- questions --------------------------------------------------------------------------- */
 
-void machine_table_add_alias(
-        MachineTable *table, const char *architecture, const char *alias, const char *canonical) {
-    char *key = g_strconcat(architecture, "/", alias, NULL);
+static void add_name(
+        MachineTable *table, const char *architecture, const char *name, const char *canonical) {
+    char *key = g_strconcat(architecture, "/", name, NULL);
 
     g_checksum_update(table->digest, (const guchar *)key, (gssize)strlen(key) + 1);
     g_checksum_update(table->digest, (const guchar *)canonical, (gssize)strlen(canonical) + 1);
-    g_hash_table_replace(table->aliases, key, g_strdup(canonical));
+    g_hash_table_replace(table->types, key, g_strdup(canonical));
+}
+
+void machine_table_add_type(
+        MachineTable *table, const char *architecture, const char *canonical, const char *alias) {
+    add_name(table, architecture, canonical, canonical);
+    if (alias)
+        add_name(table, architecture, alias, canonical);
 }
 
 const GPtrArray *machine_table_get_problems(const MachineTable *table) {
@@ -133,7 +141,7 @@ static const Board *find_board(
 Machine machine_table_resolve(
         const MachineTable *table, const char *architecture, const char *name) {
     g_autofree char *key = g_strconcat(architecture, "/", name, NULL);
-    const char *told = g_hash_table_lookup(table->aliases, key);
+    const char *told = g_hash_table_lookup(table->types, key);
     Machine machine = {.architecture = architecture, .name = name, .canonical = name};
 
     if (told) {
@@ -154,7 +162,43 @@ Machine machine_table_resolve(
     return machine;
 }
 
-/* Turns GLOB into a name: "pc-q35-*" gives "pc-q35-", which each glob of that family matches. */
+gboolean machine_table_knows(
+        const MachineTable *table, const char *architecture, const char *name) {
+    g_autofree char *key = g_strconcat(architecture, "/", name, NULL);
+
+    return g_hash_table_contains(table->types, key) ||
+            machine_table_resolve(table, architecture, name).board;
+}
+
+static void add_strings(GPtrArray *array, GStrv strings) {
+    for (; strings && *strings; strings++)
+        g_ptr_array_add(array, *strings);
+}
+
+GPtrArray *machine_table_list_names(const MachineTable *table, const char *architecture) {
+    g_autofree char *prefix = g_strconcat(architecture, "/", NULL);
+    GPtrArray *names = g_ptr_array_new();
+    GHashTableIter iter;
+    gpointer key;
+
+    for (guint i = 0; i < table->boards->len; i++) {
+        const Board *board = table->boards->pdata[i];
+
+        if (!board_has_architecture(board, architecture))
+            continue;
+        add_strings(names, board->aliases);
+        if (!strpbrk(board->glob, "*?[\\"))
+            g_ptr_array_add(names, board->glob);
+    }
+    g_hash_table_iter_init(&iter, table->types);
+    while (g_hash_table_iter_next(&iter, &key, NULL))
+        if (g_str_has_prefix(key, prefix))
+            g_ptr_array_add(names, (char *)key + strlen(prefix));
+    g_ptr_array_add(names, NULL);
+    return names;
+}
+
+/* GLOB as a name: "pc-q35-*" gives "pc-q35-", which every glob for that family matches too. */
 static char *glob_to_name(const char *glob) {
     g_autoptr(GString) name = g_string_new(NULL);
 

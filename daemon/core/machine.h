@@ -27,10 +27,10 @@ MachineTable *machine_table_ref(MachineTable *table);
 void machine_table_unref(MachineTable *table);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(MachineTable, machine_table_unref)
 
-/* Adds an alias that a QEMU emulator of this host reports; overrides the table's. Only while the
- * table is being built. */
-void machine_table_add_alias(
-        MachineTable *table, const char *architecture, const char *alias, const char *canonical);
+/* A machine type that a QEMU emulator of this host has, and its alias or NULL: what the emulator
+ * says an alias means goes before the table's own word. Only while the table is being made. */
+void machine_table_add_type(
+        MachineTable *table, const char *architecture, const char *canonical, const char *alias);
 
 /* Of ConfProblem; owned by the table. */
 const GPtrArray *machine_table_get_problems(const MachineTable *table);
@@ -41,8 +41,15 @@ const char *const *machine_table_get_architectures(const MachineTable *table);
 Machine machine_table_resolve(
         const MachineTable *table, const char *architecture, const char *name);
 
-/* Calls VISIT for machines that GLOB matches, until it returns FALSE: the name that GLOB becomes
- * with its wildcards removed, then each board of the architecture that GLOB matches. */
+/* NAME is a machine type or an alias of a board of the table or of an emulator. */
+gboolean machine_table_knows(const MachineTable *table, const char *architecture, const char *name);
+/* Those names that are spelt out somewhere, and not matched by a glob alone: aliases first. Of
+ * char*, owned by the table, NULL-terminated. */
+GPtrArray *machine_table_list_names(const MachineTable *table, const char *architecture)
+        G_GNUC_WARN_UNUSED_RESULT;
+
+/* Calls VISIT with machines that GLOB matches, until it returns FALSE: what the glob itself reads
+ * as with its wildcards empty, and each board of the architecture that it matches. */
 typedef gboolean (*MachineVisit)(const Machine *machine, gpointer userdata);
 void machine_table_visit(
         const MachineTable *table, const char *architecture, const char *glob, MachineVisit visit,

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "core/architecture.h"
 
 /*
  * The elements <os> and <features> as libvirt's formatdomain documents them. Uses attributes of
@@ -29,48 +30,9 @@ static gboolean not_supported(GError **error, const char *format, ...) {
 
 /* -- architecture and machine ------------------------------------------------------------ */
 
-/* QEMU's targets, and libvirt's name if it differs. */
-static const struct {
-    const char *target;
-    const char *name;
-} architectures[] = {
-        {"aarch64"},
-        {"alpha"},
-        {"arm", "armv7l"},
-        {"hppa", "parisc"},
-        {"i386", "i686"},
-        {"m68k"},
-        {"microblaze"},
-        {"microblazeel"},
-        {"mips"},
-        {"mips64"},
-        {"mips64el"},
-        {"mipsel"},
-        {"or1k", "openrisc"},
-        {"ppc"},
-        {"ppc64"},
-        {"riscv32"},
-        {"riscv64"},
-        {"s390x"},
-        {"sh4"},
-        {"sh4eb"},
-        {"sparc"},
-        {"sparc64"},
-        {"x86_64"},
-        {"xtensa"},
-        {"xtensaeb"},
-        {"loongarch64"}, /* since libvirt 10.1; without a name libvirt uses the host's */
-};
-
-static const char *find_architecture(const char *target) {
-    for (gsize i = 0; i < G_N_ELEMENTS(architectures); i++)
-        if (g_str_equal(architectures[i].target, target))
-            return architectures[i].name ? architectures[i].name : target;
-    return NULL;
-}
-
 static gboolean add_type(GString *xml, const Resolution *resolution, GError **error) {
-    const char *architecture = find_architecture(resolution->architecture);
+    const char *architecture = architecture_to_libvirt(resolution->architecture);
+
     if (!architecture)
         return not_supported(error, "architecture %s", resolution->architecture);
     for (const char *p = resolution->machine; *p; p++)

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/vocab.h"
+#include "core/architecture.h"
 
 typedef enum KeyType {
     KEY_STRING,
@@ -242,7 +243,7 @@ Request *request_new(
 
     request = g_new0(Request, 1);
     request->call = call;
-    request->architecture = g_strdup(architecture);
+    request->architecture = architecture ? g_strdup(architecture_from_name(architecture)) : NULL;
     request->machine = g_strdup(machine);
     request->nvram_template = FILE_FD_NONE;
     return g_steal_pointer(&request);

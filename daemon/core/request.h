@@ -38,8 +38,9 @@ typedef enum RequestRender {
 
 typedef struct Request {
     RequestCall call;
-    char *architecture; /* NULL: the call has none */
-    char *machine;      /* as requested: a type or an alias; NULL: the call has none */
+    char *architecture; /* a QEMU target, for which others' names are taken; NULL: the call has none
+                         */
+    char *machine;      /* as asked: a type or an alias; NULL where the call has none */
 
     guint64 given; /* bit N: the table's key N is given */
 

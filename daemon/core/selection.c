@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "core/flash.h"
+#include "core/unknown.h"
 
 /* Limits of an error message: candidates, and reasons for each. */
 #define MAX_NEAREST 3
@@ -136,6 +137,28 @@ GPtrArray *selection_explain(const SelectionInput *input) {
     return verdicts;
 }
 
+/* Calls VISIT with each firmware that passes, in order, until it returns FALSE. */
+typedef gboolean (*PassVisit)(const CatalogFile *file, gpointer userdata);
+static void visit_passing(const SelectionInput *input, PassVisit visit, gpointer userdata) {
+    g_autoptr(GPtrArray) reasons = g_ptr_array_new_with_free_func(g_free);
+    const GPtrArray *firmware = input->catalog->firmware;
+
+    for (guint i = 0; i < firmware->len; i++) {
+        const CatalogFile *file = firmware->pdata[i];
+
+        g_ptr_array_set_size(reasons, 0);
+        if (judge(input, file, reasons) == VERDICT_ACCEPTED && !visit(file, userdata))
+            return;
+    }
+}
+
+static gboolean take_first(const CatalogFile *file, gpointer userdata) {
+    *(const CatalogFile **)userdata = file;
+    return FALSE;
+}
+
+/* -- why none passes ---------------------------------------------------------------------- */
+
 /* The fewer reasons the nearer. A firmware for another architecture or machine is farther than any
  * other. */
 static guint distance(const FileVerdict *verdict) {
@@ -155,22 +178,41 @@ static int compare_distances(gconstpointer a, gconstpointer b) {
     return distance_a < distance_b ? -1 : distance_a > distance_b;
 }
 
-static void append_candidate(GString *text, const FileVerdict *verdict) {
+/* REASON, and behind "machine" what the firmware is for. */
+static void append_reason(
+        GString *text, const SelectionInput *input, const FileVerdict *verdict,
+        const char *reason) {
+    const Descriptor *descriptor = verdict->file->descriptor;
+
+    g_string_append(text, reason);
+    if (g_str_equal(reason, "machine"))
+        for (guint i = 0, n = 0; i < descriptor->targets->len; i++) {
+            const DescriptorTarget *target = descriptor->targets->pdata[i];
+
+            if (!g_str_equal(target->architecture, input->machine.architecture))
+                continue;
+            for (char **glob = target->machines; *glob && n < MAX_NEAREST_REASONS; glob++, n++)
+                g_string_append_printf(text, "%s%s", n > 0 ? " " : ": for ", *glob);
+        }
+}
+
+static void append_candidate(
+        GString *text, const SelectionInput *input, const FileVerdict *verdict) {
     g_string_append_printf(text, " %s (", verdict->file->name);
     for (guint i = 0; verdict->reasons[i]; i++) {
         if (i == MAX_NEAREST_REASONS) {
             g_string_append(text, ", …");
             break;
         }
-        g_string_append_printf(text, "%s%s", i > 0 ? ", " : "", verdict->reasons[i]);
+        g_string_append(text, i > 0 ? ", " : "");
+        append_reason(text, input, verdict, verdict->reasons[i]);
     }
     g_string_append_c(text, ')');
 }
 
-static char *describe_failure(const SelectionInput *input) {
+static void append_candidates(GString *text, const SelectionInput *input) {
     g_autoptr(GPtrArray) verdicts = selection_explain(input);
     g_autoptr(GPtrArray) candidates = g_ptr_array_new();
-    g_autoptr(GString) text = g_string_new(NULL);
 
     for (guint i = 0; i < verdicts->len; i++) {
         FileVerdict *verdict = verdicts->pdata[i];
@@ -180,41 +222,58 @@ static char *describe_failure(const SelectionInput *input) {
     }
     g_ptr_array_sort(candidates, compare_distances);
 
-    g_string_append_printf(
-            text, "no usable firmware for %s %s passes", input->request->architecture,
-            input->request->machine);
     g_string_append(text, candidates->len > 0 ? "; nearest:" : ": there is no valid descriptor");
     for (guint i = 0; i < MIN(candidates->len, MAX_NEAREST); i++) {
         g_string_append(text, i > 0 ? ";" : "");
-        append_candidate(text, candidates->pdata[i]);
+        append_candidate(text, input, candidates->pdata[i]);
     }
+}
+
+/* "; machine type q35 gets NAME": the same question with each alias of another board. */
+static void append_other_machines(GString *text, const SelectionInput *input) {
+    const MachineTable *machines = input->catalog->machines;
+    const char *architecture = input->machine.architecture;
+    g_autoptr(GPtrArray) names = machine_table_list_names(machines, architecture);
+
+    for (guint i = 0; names->pdata[i]; i++) {
+        SelectionInput other = *input;
+        const CatalogFile *found = NULL;
+
+        other.machine = machine_table_resolve(machines, architecture, names->pdata[i]);
+        if (g_str_equal(other.machine.canonical, names->pdata[i]) ||
+            other.machine.board == input->machine.board)
+            continue;
+        visit_passing(&other, take_first, &found);
+        if (found)
+            g_string_append_printf(
+                    text, "; machine type %s gets %s", (const char *)names->pdata[i], found->name);
+    }
+}
+
+static char *describe_failure(const SelectionInput *input) {
+    const Request *request = input->request;
+    gboolean is_alias = !g_str_equal(input->machine.canonical, request->machine);
+    g_autofree char *unknown = unknown_describe(input->catalog, request);
+    g_autoptr(GString) text = g_string_new(unknown);
+
+    if (unknown)
+        g_string_append(text, g_str_has_suffix(unknown, "?") ? " " : "; ");
+    g_string_append_printf(
+            text, "no usable firmware for %s %s%s%s%s passes", request->architecture,
+            request->machine, is_alias ? " (" : "", is_alias ? input->machine.canonical : "",
+            is_alias ? ")" : "");
+    append_candidates(text, input);
+    if (!unknown)
+        append_other_machines(text, input);
     return g_string_free(g_steal_pointer(&text), FALSE);
 }
 
-/* Calls VISIT with each firmware that passes, in order, until it returns FALSE. */
-typedef gboolean (*PassVisit)(const CatalogFile *file, gpointer userdata);
-static void visit_passing(const SelectionInput *input, PassVisit visit, gpointer userdata) {
-    g_autoptr(GPtrArray) reasons = g_ptr_array_new_with_free_func(g_free);
-    const GPtrArray *firmware = input->catalog->firmware;
-
-    for (guint i = 0; i < firmware->len; i++) {
-        const CatalogFile *file = firmware->pdata[i];
-
-        g_ptr_array_set_size(reasons, 0);
-        if (judge(input, file, reasons) == VERDICT_ACCEPTED && !visit(file, userdata))
-            return;
-    }
-}
+/* -- questions ---------------------------------------------------------------------------- */
 
 gboolean selection_accepts(const SelectionInput *input, const CatalogFile *file) {
     g_autoptr(GPtrArray) reasons = g_ptr_array_new_with_free_func(g_free);
 
     return judge(input, file, reasons) == VERDICT_ACCEPTED;
-}
-
-static gboolean take_first(const CatalogFile *file, gpointer userdata) {
-    *(const CatalogFile **)userdata = file;
-    return FALSE;
 }
 
 const CatalogFile *selection_choose(const SelectionInput *input, GError **error) {

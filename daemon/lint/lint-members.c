@@ -5,16 +5,12 @@
 #include <json-glib/json-glib.h>
 #include <string.h>
 
+#include "base/alike.h"
+
 /*
  * The members and keywords of QEMU's docs/interop/firmware.json. parse.h keeps unknown ones,
  * because the schema grows; a misspelt one looks the same.
  */
-
-static const char *const features[] = {
-        "acpi-s3",         "acpi-s4",        "amd-sev",   "amd-sev-es",   "amd-sev-snp",
-        "enrolled-keys",   "host-uefi-vars", "intel-tdx", "requires-smm", "secure-boot",
-        "verbose-dynamic", "verbose-static", NULL,
-};
 
 static const char *const architectures[] = {
         "aarch64", "arm", "i386", "loongarch64", "riscv64", "x86_64", NULL,
@@ -57,22 +53,10 @@ static char *member_pointer(const char *parent, const char *member) {
 
 /* -- words ------------------------------------------------------------------------------- */
 
-/* "a-b" for "a_b" and "A-B". */
-static const char *find_alike(const char *const *known, const char *word) {
-    g_autofree char *lower = g_ascii_strdown(word, -1);
-
-    g_strdelimit(lower, "_ ", '-');
-    for (; *known; known++)
-        if (g_str_equal(*known, lower))
-            return *known;
-    return NULL;
-}
-
 static void add_unknown(
         const Members *members, const char *code, const char *pointer, const char *what,
         const char *word, const char *const *known) {
-    const char *alike = find_alike(known, word);
-    g_autofree char *hint = alike ? g_strdup_printf("; \"%s\" is meant?", alike) : g_strdup("");
+    g_autofree char *hint = alike_hint(word, known);
 
     lint_add(
             members->findings, LINT_SEVERITY_WARNING, code, members->path, pointer,
@@ -83,9 +67,10 @@ static void check_words(const Members *members, const Descriptor *descriptor) {
     for (guint i = 0; descriptor->features[i]; i++) {
         g_autofree char *pointer = g_strdup_printf("/features/%u", i);
 
-        if (!g_strv_contains(features, descriptor->features[i]))
+        if (!g_strv_contains(known_features, descriptor->features[i]))
             add_unknown(
-                    members, "unknown-word", pointer, "feature", descriptor->features[i], features);
+                    members, "unknown-word", pointer, "feature", descriptor->features[i],
+                    known_features);
     }
     for (guint i = 0; i < descriptor->targets->len; i++) {
         const DescriptorTarget *target = descriptor->targets->pdata[i];

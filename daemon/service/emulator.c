@@ -30,18 +30,18 @@ static const char question[] = "{\"execute\":\"qmp_capabilities\"}\n"
                                "{\"execute\":\"query-machines\"}\n"
                                "{\"execute\":\"quit\"}\n";
 
-typedef struct Alias {
+typedef struct MachineType {
     char *name;
-    char *canonical;
-} Alias;
+    char *alias; /* or NULL */
+} MachineType;
 
 /* Immutable after its query, and shared between threads. */
 typedef struct Emulator {
     char *architecture;
     char *path;
-    FileStamp stamp;    /* of the file that was queried */
-    GPtrArray *aliases; /* of Alias; NULL: it gave no answer */
-    gboolean is_known;  /* the same file gave no answer before */
+    FileStamp stamp;   /* of the file that was queried */
+    GPtrArray *types;  /* of MachineType; NULL: it gave no answer */
+    gboolean is_known; /* the same file gave no answer before */
 
     /* during the query */
     GPid pid;
@@ -62,10 +62,10 @@ struct EmulatorCache {
     gboolean is_awaited;
 };
 
-static void alias_free(Alias *alias) {
-    g_free(alias->name);
-    g_free(alias->canonical);
-    g_free(alias);
+static void machine_type_free(MachineType *type) {
+    g_free(type->name);
+    g_free(type->alias);
+    g_free(type);
 }
 
 static void stop_asking(Emulator *emulator) {
@@ -86,7 +86,7 @@ static void emulator_clear(gpointer data) {
     stop_asking(emulator);
     g_free(emulator->architecture);
     g_free(emulator->path);
-    g_clear_pointer(&emulator->aliases, g_ptr_array_unref);
+    g_clear_pointer(&emulator->types, g_ptr_array_unref);
 }
 
 static void emulator_unref(gpointer data) {
@@ -190,14 +190,15 @@ static void read_machines(Emulator *emulator, JsonArray *machines) {
         JsonObject *machine = JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
         const char *name =
                 machine ? json_object_get_string_member_with_default(machine, "name", NULL) : NULL;
-        const char *alias_name =
+        const char *alias =
                 machine ? json_object_get_string_member_with_default(machine, "alias", NULL) : NULL;
 
-        if (name && alias_name && text_is_valid(name) && text_is_valid(alias_name)) {
-            Alias *alias = g_new0(Alias, 1);
-            alias->name = g_strdup(alias_name);
-            alias->canonical = g_strdup(name);
-            g_ptr_array_add(emulator->aliases, alias);
+        if (name && text_is_valid(name) && (!alias || text_is_valid(alias))) {
+            MachineType *type = g_new0(MachineType, 1);
+
+            type->name = g_strdup(name);
+            type->alias = g_strdup(alias);
+            g_ptr_array_add(emulator->types, type);
         }
     }
 }
@@ -222,7 +223,7 @@ static void read_answer(Emulator *emulator) {
         if (!result || !JSON_NODE_HOLDS_ARRAY(result))
             continue;
 
-        emulator->aliases = g_ptr_array_new_with_free_func((GDestroyNotify)alias_free);
+        emulator->types = g_ptr_array_new_with_free_func((GDestroyNotify)machine_type_free);
         read_machines(emulator, json_node_get_array(result));
         return;
     }
@@ -360,7 +361,7 @@ gboolean emulator_cache_is_awaited(const EmulatorCache *cache) {
     return cache->is_awaited;
 }
 
-/* -- aliases ----------------------------------------------------------------------------- */
+/* -- machine types ----------------------------------------------------------------------- */
 
 /* Returns NULL if the host has no emulator, or if its file has been removed meanwhile. */
 static Emulator *find_emulator(const char *architecture, const FileVisitor *visitor) {
@@ -382,7 +383,7 @@ static gboolean is_same_file(const Emulator *a, const Emulator *b) {
     return g_str_equal(a->path, b->path) && file_stamp_equal(&a->stamp, &b->stamp);
 }
 
-GPtrArray *emulator_add_aliases(
+GPtrArray *emulator_add_types(
         GHashTable *answers, MachineTable *table, gboolean ask_again, const FileVisitor *visitor) {
     GPtrArray *unknown = g_ptr_array_new_with_free_func(emulator_unref);
 
@@ -394,11 +395,12 @@ GPtrArray *emulator_add_aliases(
         if (!found)
             continue;
         found->is_known = known && is_same_file(known, found);
-        if (!found->is_known || (!known->aliases && ask_again))
+        if (!found->is_known || (!known->types && ask_again))
             g_ptr_array_add(unknown, g_atomic_rc_box_acquire(found));
-        for (guint i = 0; found->is_known && known->aliases && i < known->aliases->len; i++) {
-            const Alias *alias = known->aliases->pdata[i];
-            machine_table_add_alias(table, *architecture, alias->name, alias->canonical);
+        for (guint i = 0; found->is_known && known->types && i < known->types->len; i++) {
+            const MachineType *type = known->types->pdata[i];
+
+            machine_table_add_type(table, *architecture, type->name, type->alias);
         }
         emulator_unref(found);
     }

@@ -7,8 +7,8 @@
 #include "core/machine.h"
 
 /*
- * The aliases of machine types in the QEMU emulators of this host. A worker thread queries each
- * emulator once by QMP, again when its file has changed, and on demand if it gave no answer. A
+ * The machine types, and their aliases, of the QEMU emulators of this host. A worker thread queries
+ * each emulator once by QMP, again when its file has changed, and on demand if it gave no answer. A
  * missing emulator or answer is not an error: the machine table has a default for each alias.
  */
 
@@ -26,16 +26,16 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(EmulatorCache, emulator_cache_free)
 /* Returns a reference to all answers so far. The table is immutable, and valid on every thread. */
 GHashTable *emulator_cache_get_answers(const EmulatorCache *cache) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Queries EMULATORS, which emulator_add_aliases() returned. Does nothing while other queries
+/* Queries EMULATORS, which emulator_add_types() returned. Does nothing while other queries
  * run. */
 void emulator_cache_ask(EmulatorCache *cache, GPtrArray *emulators);
 /* Returns TRUE if queries run and CHANGED has not been called since their start. */
 gboolean emulator_cache_is_awaited(const EmulatorCache *cache);
 
-/* Adds to TABLE the aliases of all its architectures from ANSWERS. Looks for
+/* Adds to TABLE the machine types of all its architectures from ANSWERS. Looks for
  * qemu-system-ARCHITECTURE along $PATH, and calls VISITOR (or NULL) with each place. Returns the
  * emulators that have not been queried and, with ASK_AGAIN, those without an answer. Can run on any
  * thread. */
-GPtrArray *emulator_add_aliases(
+GPtrArray *emulator_add_types(
         GHashTable *answers, MachineTable *table, gboolean ask_again, const FileVisitor *visitor)
         G_GNUC_WARN_UNUSED_RESULT;

@@ -9,13 +9,13 @@ static void words_that_the_schema_does_not_have(void) {
 
     test_assert_lint(
             root, "features", "['acpi-s3', 'Secure_Boot', 'x/y']",
-            "a:/features/1: warning: unknown feature \"Secure_Boot\"; \"secure-boot\" is meant?\n"
+            "a:/features/1: warning: unknown feature \"Secure_Boot\"; did you mean \"secure-boot\"?\n"
             "a:/features/2: warning: unknown feature \"x/y\"");
     test_assert_lint(
             root, "targets",
             "[{'architecture': 'x86_64', 'machines': ['pc-q35-*']},"
             " {'architecture': 'X86_64', 'machines': ['*']}]",
-            "a:/targets/1/architecture: warning: unknown architecture \"X86_64\"\n"
+            "a:/targets/1/architecture: warning: unknown architecture \"X86_64\"; did you mean \"x86_64\"?\n"
             "a:/targets/1/machines/0: warning: no flash for these images is known on machine *, and "
             "none is recorded");
     /* tags are free text */
@@ -46,12 +46,13 @@ static void members_at_the_top(void) {
     g_autoptr(TestDir) root = test_lint_new();
 
     test_assert_lint(
-            root, "Tags", "[]", "a:/Tags: warning: unknown member \"Tags\"; \"tags\" is meant?");
+            root, "Tags", "[]",
+            "a:/Tags: warning: unknown member \"Tags\"; did you mean \"tags\"?");
     test_assert_lint(root, "a/b~c", "1", "a:/a~1b~0c: warning: unknown member \"a/b~c\"");
     test_assert_lint(
             root, "interface_types", "1",
-            "a:/interface_types: warning: unknown member \"interface_types\"; \"interface-types\" "
-            "is meant?");
+            "a:/interface_types: warning: unknown member \"interface_types\"; did you mean "
+            "\"interface-types\"?");
 }
 
 static void members_of_the_mapping(void) {
@@ -63,8 +64,8 @@ static void members_of_the_mapping(void) {
             " 'executable': {'filename': '/code.fd', 'format': 'raw', 'size': 1},"
             " 'nvram-template': {'filename': '/vars.fd', 'format': 'raw',"
             "  'flash': {'unit': 1, 'sectors': 4, 'filename': '/y'}}}",
-            "a:/mapping/nvram_template: warning: unknown member \"nvram_template\"; "
-            "\"nvram-template\" is meant?\n"
+            "a:/mapping/nvram_template: warning: unknown member \"nvram_template\"; did you "
+            "mean \"nvram-template\"?\n"
             "a:/mapping/filename: warning: unknown member \"filename\"\n"
             "a:/mapping/executable/size: warning: unknown member \"size\"\n"
             "a:/mapping/nvram-template/flash/sectors: warning: unknown member \"sectors\"\n"

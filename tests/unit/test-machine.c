@@ -147,9 +147,9 @@ static void aliases_are_resolved(void) {
     assert_resolved(table, "c", "c", "c");
     assert_resolved(table, "unknown", "unknown", "unknown");
 
-    machine_table_add_alias(table, "x", "b", "b-7");
-    machine_table_add_alias(table, "x", "new", "new-1");
-    machine_table_add_alias(table, "y", "bb", "b-8");
+    machine_table_add_type(table, "x", "b-7", "b");
+    machine_table_add_type(table, "x", "new-1", "new");
+    machine_table_add_type(table, "y", "b-8", "bb");
     assert_resolved(table, "b", "b-7", "b-7");
     assert_resolved(table, "bb", "bb", "b-1");
     assert_resolved(table, "new", "new-1", "new-1");
@@ -202,9 +202,9 @@ static void tables_are_compared_by_what_they_say(void) {
     assert_equal("[a]\narchitectures=x\n", "[a]\narchitectures=x;y\n", FALSE);
     assert_equal("[a]\narchitectures=x\n", "", FALSE);
 
-    machine_table_add_alias(a, "x", "b", "c");
+    machine_table_add_type(a, "x", "c", "b");
     g_assert_false(machine_table_equal(a, b));
-    machine_table_add_alias(b, "x", "b", "c");
+    machine_table_add_type(b, "x", "c", "b");
     g_assert_true(machine_table_equal(a, b));
 }
 
@@ -212,8 +212,8 @@ static void aliases_that_read_alike_are_told_apart(void) {
     g_autoptr(MachineTable) a = load_text("");
     g_autoptr(MachineTable) b = load_text("");
 
-    machine_table_add_alias(a, "x", "pc", "pc-1");
-    machine_table_add_alias(b, "x", "pcp", "c-1");
+    machine_table_add_type(a, "x", "pc-1", "pc");
+    machine_table_add_type(b, "x", "c-1", "pcp");
     g_assert_false(machine_table_equal(a, b));
 }
 

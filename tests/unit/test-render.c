@@ -242,7 +242,7 @@ static void machine_is_as_asked_unless_an_emulator_tells(void) {
     g_assert_cmpstr(f.resolution->architecture, ==, "x86_64");
 
     test_answer_describe(&told, NULL, NULL, NULL);
-    machine_table_add_alias(told.catalog->machines, "x86_64", "q35", "pc-q35-7.2");
+    machine_table_add_type(told.catalog->machines, "x86_64", "pc-q35-7.2", "q35");
     test_answer_resolve(&told, "x86_64", "q35", NULL);
     g_assert_cmpstr(told.resolution->machine, ==, "pc-q35-7.2");
 }

@@ -326,8 +326,9 @@ static void the_text_names_the_nearest_candidates(void) {
     require_strings(&f, "features", "x");
     assert_failure(
             &f,
-            "no usable firmware for x86_64 q35 passes; nearest: 3-one (feature-missing:x);"
-            " 2-two (interface, feature-missing:x); 4-pc (machine)");
+            "no usable firmware for x86_64 q35 (pc-q35-10.0) passes; nearest: 3-one (feature-missing:x);"
+            " 2-two (interface, feature-missing:x); 4-pc (machine: for pc-i440fx-*); "
+            "machine type pc gets 4-pc");
 }
 
 static void no_candidate_at_all_is_told(void) {
@@ -335,7 +336,9 @@ static void no_candidate_at_all_is_told(void) {
 
     test_write_text(f.root, "vendor/a.json", "");
     ask(&f, "x86_64", "q35");
-    assert_failure(&f, "no usable firmware for x86_64 q35 passes: there is no valid descriptor");
+    assert_failure(
+            &f,
+            "no usable firmware for x86_64 q35 (pc-q35-10.0) passes: there is no valid descriptor");
 }
 
 int main(int argc, char **argv) {
