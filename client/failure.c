@@ -114,7 +114,9 @@ void failure_set_bus_error(
     /* no full stop in the middle of the line */
     if (g_str_has_suffix(text, "."))
         text[strlen(text) - 1] = '\0';
-    if (hint)
+    if (hint && hint->code == CLIENT_ERROR_NO_MATCH && g_str_has_prefix(what, "explain"))
+        g_set_error(error, CLIENT_ERROR, hint->code, "%s: %s", what, text); /* it is what helps */
+    else if (hint)
         g_set_error(
                 error, CLIENT_ERROR, hint->code, "%s: %s; %s", what, text,
                 hint_to_text(hint, text));

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "firmware.h"
 #include "value.h"
 #include "verbs.h"
 
@@ -14,41 +15,6 @@ static const char *const firmware_order[] = {
 static const char *const host_order[] = {"version",       "generation",  "architectures",
                                          "host-features", "search-path", "state-directory",
                                          "problems",      NULL};
-
-static int compare_rank(gconstpointer a, gconstpointer b) {
-    guint32 rank_a = 0, rank_b = 0;
-
-    (void)g_variant_lookup(*(GVariant *const *)a, "rank", "u", &rank_a);
-    (void)g_variant_lookup(*(GVariant *const *)b, "rank", "u", &rank_b);
-    return rank_a < rank_b ? -1 : rank_a > rank_b;
-}
-
-/* Returns every firmware, converted by value_from_properties(), by rank. One call, so all are of
- * one catalog. */
-static GPtrArray *get_firmware(Context *context, GError **error) {
-    g_autoptr(GPtrArray) firmware = g_ptr_array_new_with_free_func((GDestroyNotify)g_variant_unref);
-    g_auto(Reply) reply = {};
-    g_autoptr(GVariant) objects = NULL;
-
-    if (!connection_call(
-                context->connection, CALL_READ, context->what, BUS_FIRMWARE_PATH,
-                "org.freedesktop.DBus.ObjectManager", "GetManagedObjects", NULL, "(a{oa{sa{sv}}})",
-                &reply, error))
-        return NULL;
-
-    objects = g_variant_get_child_value(reply.body, 0);
-    for (gsize i = 0; i < g_variant_n_children(objects); i++) {
-        g_autoptr(GVariant) object = g_variant_get_child_value(objects, i);
-        g_autoptr(GVariant) interfaces = g_variant_get_child_value(object, 1);
-        g_autoptr(GVariant) properties =
-                g_variant_lookup_value(interfaces, BUS_FIRMWARE_INTERFACE, G_VARIANT_TYPE_VARDICT);
-
-        if (properties)
-            g_ptr_array_add(firmware, value_from_properties(properties));
-    }
-    g_ptr_array_sort(firmware, compare_rank);
-    return g_steal_pointer(&firmware);
-}
 
 static const char *get_string(GVariant *dict, const char *key) {
     const char *value = "";
@@ -112,7 +78,7 @@ static void print_names(const GPtrArray *firmware) {
 }
 
 gboolean verb_list(Context *context, char **arguments, GError **error) {
-    g_autoptr(GPtrArray) firmware = get_firmware(context, error);
+    g_autoptr(GPtrArray) firmware = firmware_get_all(context, error);
 
     if (!firmware)
         return FALSE;

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include <stdio.h>
+#include <string.h>
 
+#include "error.h"
+#include "firmware.h"
 #include "keys.h"
 #include "reasons.h"
 #include "render.h"
@@ -87,20 +90,55 @@ static const Verdict *find_selected(const GPtrArray *verdicts) {
     return NULL;
 }
 
-static void print_verdict(const Verdict *verdict, const Verdict *selected) {
+/* What is printed of an answer of Explain. */
+typedef struct Explanation {
+    char **arguments;
+    GPtrArray *verdicts;
+    const Verdict *selected;
+    GPtrArray *firmware; /* see firmware_get_all(); NULL: nothing is known of their targets */
+    char *machine;       /* what the machine type was taken for */
+    char *failure;       /* why nothing is selected, in the service's words; or NULL */
+} Explanation;
+
+static void explanation_clear(Explanation *explanation) {
+    g_clear_pointer(&explanation->verdicts, g_ptr_array_unref);
+    g_clear_pointer(&explanation->firmware, g_ptr_array_unref);
+    g_free(explanation->machine);
+    g_free(explanation->failure);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Explanation, explanation_clear)
+
+static void print_reason(
+        const Explanation *explanation, const Verdict *verdict, const char *reason) {
+    g_autofree char *text = reason_to_text(reason);
+    g_autofree char *machines = NULL;
+
+    if (g_str_equal(reason, "machine") && explanation->firmware)
+        machines = firmware_get_machines(
+                explanation->firmware, verdict->name, explanation->arguments[0]);
+    if (machines)
+        output_line("      %s (%s), but for %s", text, explanation->machine, machines);
+    else
+        output_line("      %s", text);
+}
+
+static void print_verdict(const Explanation *explanation, const Verdict *verdict) {
+    const Verdict *selected = explanation->selected;
+
     output_line("  %s (%s)", verdict->path, verdict->verdict);
     if (g_str_equal(verdict->verdict, "accepted") && selected)
         output_line("      it would do, but %s comes first", selected->name);
     if (g_str_equal(verdict->verdict, "masked"))
         output_line("      it hides every firmware of this name");
-    for (char **reason = verdict->reasons; *reason; reason++) {
-        g_autofree char *text = reason_to_text(*reason);
-        output_line("      %s", text);
-    }
+    for (char **reason = verdict->reasons; *reason; reason++)
+        print_reason(explanation, verdict, *reason);
 }
 
-static void print_explanation(char **arguments, const GPtrArray *verdicts) {
-    const Verdict *selected = find_selected(verdicts);
+static void print_explanation(const Explanation *explanation) {
+    const GPtrArray *verdicts = explanation->verdicts;
+    const Verdict *selected = explanation->selected;
+    char **arguments = explanation->arguments;
 
     if (selected) {
         output_line("%s %s gets %s:", arguments[0], arguments[1], selected->name);
@@ -113,14 +151,37 @@ static void print_explanation(char **arguments, const GPtrArray *verdicts) {
         (void)printf("\nWhy not%s, in order of priority:\n", selected ? " the others" : "");
     for (guint i = 0; i < verdicts->len; i++)
         if (verdicts->pdata[i] != selected)
-            print_verdict(verdicts->pdata[i], selected);
+            print_verdict(explanation, verdicts->pdata[i]);
+    if (explanation->failure) {
+        (void)putchar('\n');
+        output_line("%s", explanation->failure);
+    }
+}
+
+/* What the verdicts do not say. An answer without it is one, too, so its errors do not count. */
+static void ask_more(Context *context, Explanation *explanation) {
+    g_autoptr(GError) failure = NULL;
+    g_auto(Reply) reply = {};
+    g_autoptr(GVariant) resolution = NULL;
+
+    explanation->machine = g_strdup(explanation->arguments[1]);
+    explanation->firmware = firmware_get_all(context, NULL);
+    if (ask(context, "Select", explanation->arguments, OPTIONS_REQUIREMENTS, "(oa{sv})", &reply,
+            &failure)) {
+        resolution = g_variant_get_child_value(reply.body, 1);
+        g_free(explanation->machine);
+        if (!g_variant_lookup(resolution, "machine", "s", &explanation->machine))
+            explanation->machine = g_strdup(explanation->arguments[1]);
+    } else if (g_error_matches(failure, CLIENT_ERROR, CLIENT_ERROR_NO_MATCH)) {
+        explanation->failure = g_strdup(failure->message + strlen(context->what) + strlen(": "));
+    }
 }
 
 gboolean verb_explain(Context *context, char **arguments, GError **error) {
     static const char *const names[] = {"name", "path", "verdict", "reasons", NULL};
+    g_auto(Explanation) explanation = {.arguments = arguments};
     g_auto(Reply) reply = {};
     g_autoptr(GVariant) array = NULL;
-    g_autoptr(GPtrArray) verdicts = NULL;
 
     if (!ask(context, "Explain", arguments, OPTIONS_REQUIREMENTS, "(a(sssas))", &reply, error))
         return FALSE;
@@ -130,7 +191,9 @@ gboolean verb_explain(Context *context, char **arguments, GError **error) {
         return TRUE;
     }
 
-    verdicts = read_verdicts(array);
-    print_explanation(arguments, verdicts);
+    explanation.verdicts = read_verdicts(array);
+    explanation.selected = find_selected(explanation.verdicts);
+    ask_more(context, &explanation);
+    print_explanation(&explanation);
     return TRUE;
 }

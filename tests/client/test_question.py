@@ -114,6 +114,25 @@ def test_no_matching_firmware_has_a_status_of_its_own(client, cli, options):
         "x86_64 q35: no firmware fits.\n\nWhy not, in order of priority:\n")
 
 
+def test_explain_says_what_the_machine_was_taken_for(service, client, cli):
+    service.add("10-pc", targets=[descriptors.target("x86_64", "pc-i440fx-*", "isapc"),
+                                  descriptors.target("aarch64", "virt-*")])
+    client.reload()
+    machine = client.select("x86_64", "q35")["machine"]
+    assert (f"it is not for this machine type ({machine}), but for pc-i440fx-*, isapc\n"
+            in cli("explain", "amd64", "q35"))
+
+
+def test_explain_says_what_is_unknown_and_which_machine_answers(service, client, cli):
+    assert cli("explain", "x86_64", "Q35").splitlines()[-1].startswith(
+        'unknown machine type "Q35" for x86_64; did you mean "q35"?')
+    service.add("10-pc", features=["acpi-s3"],
+                targets=[descriptors.target("x86_64", "pc-i440fx-*")])
+    client.reload()
+    assert cli("explain", "x86_64", "q35", "--feature=acpi-s3").endswith(
+        "; machine type pc gets 10-pc\n")
+
+
 def test_explain_reads_as_an_answer(service, client, cli):
     service.vendor.write("10-broken", "{")
     service.vendor.write("20-schema", {"description": 1})
