@@ -22,7 +22,7 @@ static const struct {
         {"file-missing", "%s is not there"},
         {"file-unreadable", "%s cannot be read"},
         {"bad-format", "%s is not of the format that the descriptor says"},
-        {"bad-size", "%s is of a size that the machine's flash does not take"},
+        {"bad-size", "%s"},
         {"geometry-unknown", "the machine has no flash, or none that is known"},
         {"geometry-mismatch", "it records another %s of its flash than QEMU gives it"},
         {"host-lacks", "this host does not offer %s"},

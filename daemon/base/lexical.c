@@ -145,6 +145,17 @@ static gboolean scan_number(Scanner *s) {
     return TRUE;
 }
 
+/* What people write that other notations have. */
+static const char *describe_foreign(const Scanner *s) {
+    if (s->end - s->p >= 3 && memcmp(s->p, "\xef\xbb\xbf", 3) == 0)
+        return "a byte order mark (BOM), which JSON must not begin with";
+    if (*s->p == '#' || (*s->p == '/' && s->p + 1 < s->end && strchr("/*", s->p[1])))
+        return "a comment, which JSON does not have";
+    if (*s->p == '\'')
+        return "a single quote: strings have double quotes";
+    return "not JSON";
+}
+
 static gboolean scan_literal(Scanner *s) {
     static const char *const literals[] = {"true", "false", "null"};
 
@@ -158,7 +169,7 @@ static gboolean scan_literal(Scanner *s) {
         }
     }
 
-    return fault(s, "not JSON");
+    return fault(s, describe_foreign(s));
 }
 
 static gboolean scan_bracket(Scanner *s) {
@@ -170,6 +181,17 @@ static gboolean scan_bracket(Scanner *s) {
         s->depth--;
     }
 
+    s->p++;
+    return TRUE;
+}
+
+static gboolean scan_comma(Scanner *s) {
+    const char *next = s->p + 1;
+
+    while (next < s->end && strchr(" \t\r\n", *next))
+        next++;
+    if (next < s->end && strchr("}]", *next))
+        return fault(s, *next == '}' ? "a comma before }" : "a comma before ]");
     s->p++;
     return TRUE;
 }
@@ -186,7 +208,9 @@ static gboolean scan_token(Scanner *s) {
 
     if (strchr("{}[]", *s->p)) {
         is_scanned = scan_bracket(s);
-    } else if (strchr(":,", *s->p)) {
+    } else if (*s->p == ',') {
+        return scan_comma(s);
+    } else if (*s->p == ':') {
         s->p++;
         return TRUE;
     } else if (*s->p == '"') {

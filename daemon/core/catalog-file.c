@@ -261,7 +261,13 @@ static void add_image_reason(
             [IMAGE_STATUS_BAD_FORMAT] = "bad-format:",
     };
 
-    if (image->filename && info->status != IMAGE_STATUS_OK)
+    if (image->filename && info->status == IMAGE_STATUS_TOO_LARGE)
+        g_ptr_array_add(
+                reasons,
+                g_strdup_printf(
+                        "bad-size:%s: the store has %" G_GUINT64_FORMAT " bytes, and at most %d",
+                        image->filename, info->size, IMAGE_JSON_MAX_SIZE));
+    else if (image->filename && info->status != IMAGE_STATUS_OK)
         g_ptr_array_add(reasons, g_strconcat(codes[info->status], image->filename, NULL));
 }
 

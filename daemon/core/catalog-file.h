@@ -92,6 +92,7 @@ int catalog_file_probe_images(
         G_GNUC_WARN_UNUSED_RESULT;
 
 /* Adds to REASONS (of char*) what keeps the images of DESCRIPTOR from being used on any machine:
- * file-missing:PATH, file-unreadable:PATH, bad-format:PATH. TRUE: nothing does. */
+ * file-missing:PATH, file-unreadable:PATH, bad-format:PATH, bad-size:PATH: text. TRUE: nothing
+ * does. */
 gboolean catalog_file_check_images(
         const Descriptor *descriptor, const FirmwareImages *images, GPtrArray *reasons);

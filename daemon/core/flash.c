@@ -6,8 +6,18 @@ guint64 flash_backend_size(guint64 size) {
     return size / 512 * 512 + (size % 512 ? 512 : 0);
 }
 
-static void add_bad_size(GPtrArray *reasons, const DescriptorImage *image) {
-    g_ptr_array_add(reasons, g_strconcat("bad-size:", image->filename, NULL));
+/* Both numbers, and of which part. */
+G_GNUC_PRINTF(3, 4)
+static gboolean bad_size(
+        GPtrArray *reasons, const DescriptorImage *image, const char *format, ...) {
+    g_autofree char *text = NULL;
+    va_list args;
+
+    va_start(args, format);
+    text = g_strdup_vprintf(format, args);
+    va_end(args);
+    g_ptr_array_add(reasons, g_strdup_printf("bad-size:%s: %s", image->filename, text));
+    return FALSE;
 }
 
 /* -bios: the board loads the file unchanged. */
@@ -15,33 +25,65 @@ static gboolean memory_fits(
         const Descriptor *descriptor, const ImageInfo *executable, const Machine *machine,
         GPtrArray *reasons) {
     const Board *board = descriptor->device == FIRMWARE_DEVICE_MEMORY ? machine->board : NULL;
-    gboolean fits = executable->size > 0;
+    const DescriptorImage *image = &descriptor->executable;
+    guint64 size = executable->size;
 
-    if (board && board->bios_size_multiple)
-        fits = fits && executable->size % board->bios_size_multiple == 0;
-    if (board && board->bios_max_size)
-        fits = fits && executable->size <= board->bios_max_size;
-
-    if (!fits)
-        add_bad_size(reasons, &descriptor->executable);
-    return fits;
+    if (size == 0)
+        return bad_size(reasons, image, "the file has 0 bytes");
+    if (board && board->bios_size_multiple && size % board->bios_size_multiple != 0)
+        return bad_size(
+                reasons, image,
+                "the file has %" G_GUINT64_FORMAT
+                " bytes, and -bios takes multiples of %" G_GUINT64_FORMAT,
+                size, board->bios_size_multiple);
+    if (board && board->bios_max_size && size > board->bios_max_size)
+        return bad_size(
+                reasons, image,
+                "the file has %" G_GUINT64_FORMAT
+                " bytes, and -bios takes at most %" G_GUINT64_FORMAT,
+                size, board->bios_max_size);
+    return TRUE;
 }
 
-/* Returns the size of a unit on BOARD, or 0 if the image does not fit. A VM's copy of a template is
- * extended to a fixed size; an executable is not. */
-static guint64 unit_size_on_board(const Board *board, guint64 image_size, gboolean is_template) {
-    if (image_size == 0)
-        return 0;
+/* One unit of a firmware, and what it is made from. */
+typedef struct UnitImage {
+    guint index;
+    const DescriptorImage *image;
+    guint64 size; /* bytes, as the guest sees it */
+} UnitImage;
+
+/* The size of the unit on BOARD, or FALSE where the image does not fit it. A VM's copy of a
+ * template is extended to a fixed size; an executable is used as it is. */
+static gboolean unit_size_on_board(
+        const Board *board, const UnitImage *unit, guint64 *ret, GPtrArray *reasons) {
+    gboolean is_template = unit->index > 0;
+    guint64 size = unit->size;
+
+    if (size == 0)
+        return bad_size(reasons, unit->image, "flash unit %u would have 0 bytes", unit->index);
+    if (board->unit_size && (is_template ? size > board->unit_size : size != board->unit_size))
+        return bad_size(
+                reasons, unit->image,
+                "the image has %" G_GUINT64_FORMAT " bytes, and flash unit %u %s%" G_GUINT64_FORMAT,
+                size, unit->index, is_template ? "at most " : "", board->unit_size);
     if (board->unit_size) {
-        if (is_template ? image_size > board->unit_size : image_size != board->unit_size)
-            return 0;
-        return board->unit_size;
+        *ret = board->unit_size;
+        return TRUE;
     }
-    if (image_size % board->sector_length != 0)
-        return 0;
-    if (board->max_unit_size && image_size > board->max_unit_size)
-        return 0;
-    return image_size;
+    if (size % board->sector_length != 0)
+        return bad_size(
+                reasons, unit->image,
+                "the image has %" G_GUINT64_FORMAT
+                " bytes, and flash unit %u sectors of %" G_GUINT64_FORMAT,
+                size, unit->index, board->sector_length);
+    if (board->max_unit_size && size > board->max_unit_size)
+        return bad_size(
+                reasons, unit->image,
+                "the image has %" G_GUINT64_FORMAT
+                " bytes, and flash unit %u at most %" G_GUINT64_FORMAT,
+                size, unit->index, board->max_unit_size);
+    *ret = size;
+    return TRUE;
 }
 
 static FlashUnit *unit_on_board(const Board *board, guint index, guint64 size, guint64 *top) {
@@ -67,11 +109,10 @@ static FlashUnit *unit_on_board(const Board *board, guint index, guint64 size, g
     return unit;
 }
 
-/* The images behind the units of one firmware. */
+/* The units of one firmware. */
 typedef struct UnitImages {
     guint n;
-    const DescriptorImage *image[BOARD_MAX_UNITS];
-    guint64 size[BOARD_MAX_UNITS];
+    UnitImage units[BOARD_MAX_UNITS];
 } UnitImages;
 
 static void units_on_board(
@@ -80,10 +121,17 @@ static void units_on_board(
     guint64 total = 0;
 
     for (guint i = 0; i < images->n; i++) {
-        guint64 size = unit_size_on_board(board, images->size[i], i > 0);
+        const UnitImage *unit = &images->units[i];
+        guint64 size = 0;
 
-        if (size == 0 || (board->max_total_size && size > board->max_total_size - total)) {
-            add_bad_size(reasons, images->image[i]);
+        if (!unit_size_on_board(board, unit, &size, reasons))
+            continue;
+        if (board->max_total_size && size > board->max_total_size - total) {
+            (void)bad_size(
+                    reasons, unit->image,
+                    "flash units 0 to %u have %" G_GUINT64_FORMAT
+                    " bytes together, and the machine takes %" G_GUINT64_FORMAT,
+                    i, total + size, board->max_total_size);
             continue;
         }
         total += size;
@@ -93,16 +141,21 @@ static void units_on_board(
 
 static void units_as_recorded(const UnitImages *images, GPtrArray *units, GPtrArray *reasons) {
     for (guint i = 0; i < images->n; i++) {
-        const DescriptorImage *image = images->image[i];
+        const DescriptorImage *image = images->units[i].image;
         FlashUnit *unit = image->flash ? flash_record_to_unit(image->flash) : NULL;
+        guint64 size = images->units[i].size;
 
         if (!unit) {
             g_ptr_array_add(reasons, g_strdup("geometry-unknown"));
             return;
         }
         g_ptr_array_add(units, unit);
-        if (images->size[i] == 0 || images->size[i] > unit->size)
-            add_bad_size(reasons, image);
+        if (size == 0 || size > unit->size)
+            (void)bad_size(
+                    reasons, image,
+                    "the image has %" G_GUINT64_FORMAT
+                    " bytes, and flash unit %u at most %" G_GUINT64_FORMAT " as it is recorded",
+                    size, i, unit->size);
     }
 }
 
@@ -127,7 +180,7 @@ static gboolean agrees_with_records(
     guint n_before = reasons->len;
 
     for (guint i = 0; i < units->len; i++) {
-        const FlashRecord *record = images->image[i]->flash;
+        const FlashRecord *record = images->units[i].image->flash;
         const FlashKey *key = flash_keys;
 
         for (; record && (key = flash_record_find_mismatch(record, units->pdata[i], key)); key++)
@@ -166,8 +219,7 @@ gboolean flash_fit(
     g_autoptr(GPtrArray) units = NULL;
     UnitImages unit_images = {
             .n = 1,
-            .image[0] = &descriptor->executable,
-            .size[0] = flash_backend_size(images->executable.size),
+            .units[0] = {0, &descriptor->executable, flash_backend_size(images->executable.size)},
     };
 
     if (descriptor->device != FIRMWARE_DEVICE_FLASH) {
@@ -176,8 +228,8 @@ gboolean flash_fit(
     } else {
         if (descriptor->mode == FIRMWARE_MODE_SPLIT) {
             unit_images.n = 2;
-            unit_images.image[1] = &descriptor->nvram_template;
-            unit_images.size[1] = flash_backend_size(images->nvram_template.size);
+            unit_images.units[1] = (UnitImage){1, &descriptor->nvram_template,
+                                               flash_backend_size(images->nvram_template.size)};
         }
         units = flash_units(descriptor, &unit_images, machine, reasons);
         if (!units)

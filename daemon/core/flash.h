@@ -12,7 +12,8 @@
 
 /* Returns TRUE if the images fit. *RET_UNITS (may be NULL) then holds the flash units in unit
  * order, or NULL for firmware that is not in flash. Otherwise adds to REASONS (of char*):
- * bad-size:PATH, geometry-unknown, geometry-mismatch:KEY. The status of the images must be OK. */
+ * bad-size:PATH: text, geometry-unknown, geometry-mismatch:KEY. The status of the images must be
+ * OK. */
 gboolean flash_fit(
         const Descriptor *descriptor, const FirmwareImages *images, const Machine *machine,
         GPtrArray *reasons, GPtrArray **ret_units);

@@ -104,7 +104,9 @@ int image_probe_fd(int fd, ImageFormat format, ImageInfo *ret) {
         is_ok = read_qcow2(head, size, ret);
         break;
     case IMAGE_FORMAT_JSON:
-        is_ok = is_json_store(head, size) && st.st_size <= IMAGE_JSON_MAX_SIZE;
+        is_ok = is_json_store(head, size);
+        if (is_ok && st.st_size > IMAGE_JSON_MAX_SIZE)
+            *ret = (ImageInfo){.status = IMAGE_STATUS_TOO_LARGE, .size = (guint64)st.st_size};
         break;
     }
 

@@ -15,12 +15,14 @@ typedef enum ImageStatus {
     IMAGE_STATUS_MISSING,    /* reason file-missing */
     IMAGE_STATUS_UNREADABLE, /* reason file-unreadable: no permission, or not a regular file */
     IMAGE_STATUS_BAD_FORMAT, /* reason bad-format */
+    IMAGE_STATUS_TOO_LARGE,  /* reason bad-size: a JSON store, of more than IMAGE_JSON_MAX_SIZE */
 } ImageStatus;
 
 typedef struct ImageInfo {
     ImageStatus status;
     /* The size in bytes that the guest sees: a qcow2's virtual size, otherwise the file's length; 0
-     * for a JSON store, which has no fixed size. Set if the status is OK. */
+     * for a JSON store, which has no fixed size. Set if the status is OK; if it is TOO_LARGE, the
+     * length of the store. */
     guint64 size;
     /* A qcow2 with a backing or a data file, which opening it would open as well, or with
      * incompatible features that the service does not know. The latter is also BAD_FORMAT. */

@@ -43,10 +43,28 @@ static char *part_pointer(const Firmware *firmware, Part part, const char *membe
 
 /* -- each image -------------------------------------------------------------------------- */
 
+static void check_format(const Firmware *firmware, Part part, const DescriptorImage *image) {
+    g_autofree char *pointer = part_pointer(firmware, part, "format");
+    ImageFormat ignored;
+
+    if (image->format[0] == '\0')
+        lint_add(
+                firmware->findings, LINT_SEVERITY_ERROR, "bad-format", firmware->path, pointer,
+                "the format is empty: raw or qcow2 is needed");
+    else if (!image_format_from_string(image->format, &ignored))
+        lint_add(
+                firmware->findings, LINT_SEVERITY_ERROR, "bad-format", firmware->path, pointer,
+                "unknown format \"%s\": raw or qcow2 is needed", image->format);
+    else
+        lint_add(
+                firmware->findings, LINT_SEVERITY_ERROR, "bad-format", firmware->path, pointer,
+                "%s is not of format %s, or a %s cannot be of it", image->filename, image->format,
+                firmware_device_to_string(firmware->descriptor->device));
+}
+
 static void check_image(const Firmware *firmware, Part part, const ImageInfo *info) {
     const DescriptorImage *image = get_image(firmware, part);
     g_autofree char *filename_pointer = part_pointer(firmware, part, "filename");
-    g_autofree char *format_pointer = part_pointer(firmware, part, "format");
 
     if (!image->filename)
         return;
@@ -65,10 +83,13 @@ static void check_image(const Firmware *firmware, Part part, const ImageInfo *in
                 filename_pointer, "%s cannot be read, or is no regular file", image->filename);
         break;
     case IMAGE_STATUS_BAD_FORMAT:
+        check_format(firmware, part, image);
+        break;
+    case IMAGE_STATUS_TOO_LARGE:
         lint_add(
-                firmware->findings, LINT_SEVERITY_ERROR, "bad-format", firmware->path,
-                format_pointer, "%s is not of format %s, or a %s cannot be of it", image->filename,
-                image->format, firmware_device_to_string(firmware->descriptor->device));
+                firmware->findings, LINT_SEVERITY_ERROR, "bad-size", firmware->path,
+                filename_pointer, "%s has %" G_GUINT64_FORMAT " bytes, a JSON store at most %d",
+                image->filename, info->size, IMAGE_JSON_MAX_SIZE);
         break;
     }
 }
@@ -168,7 +189,7 @@ static void tell_misfit(const Firmware *firmware, LintSeverity severity, const G
     if (g_str_has_prefix(reason, "bad-size:"))
         lint_add(
                 firmware->findings, severity, "bad-size", firmware->path, fit->pointer,
-                "%s does not fit machine %s by its size", reason + strlen("bad-size:"), fit->glob);
+                "%s (machine %s)", reason + strlen("bad-size:"), fit->glob);
     else if (g_str_equal(reason, "geometry-unknown"))
         lint_add(
                 firmware->findings, severity, "geometry-unknown", firmware->path, fit->pointer,

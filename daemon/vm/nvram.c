@@ -45,6 +45,14 @@ static gboolean mismatch(GError **error, const char *what, const char *why) {
     return FALSE;
 }
 
+static gboolean too_large(GError **error, const char *what, guint64 size, guint64 max) {
+    g_autofree char *why = g_strdup_printf(
+            "it has %" G_GUINT64_FORMAT " bytes, and its content needs at most %" G_GUINT64_FORMAT,
+            size, max);
+
+    return mismatch(error, what, why);
+}
+
 /* Checks the format, and the size against the pin. */
 static gboolean check_source(
         const Pin *pin, const NVRAMSource *source, ImageInfo *ret_info, GError **error) {
@@ -63,6 +71,8 @@ static gboolean check_source(
                 "%s names another file, or has unknown features", source->what);
         return FALSE;
     }
+    if (ret_info->status == IMAGE_STATUS_TOO_LARGE)
+        return too_large(error, source->what, ret_info->size, IMAGE_JSON_MAX_SIZE);
     if (ret_info->status != IMAGE_STATUS_OK)
         return mismatch(error, source->what, "not of the format stated");
     if (source->format == IMAGE_FORMAT_JSON)
@@ -162,8 +172,9 @@ static gboolean check_limit(guint64 size, guint64 max_size, GError **error) {
 
     g_set_error(
             error, FIRMWARE_ERROR, FIRMWARE_ERROR_LIMITS_EXCEEDED,
-            "the owner's VMs would take more than they may: %" G_GUINT64_FORMAT " bytes are left",
-            max_size);
+            "the owner's VMs would take more than they may: %" G_GUINT64_FORMAT
+            " bytes are needed, and %" G_GUINT64_FORMAT " are left",
+            size, max_size);
     return FALSE;
 }
 
@@ -190,7 +201,8 @@ gboolean nvram_make(
     /* The file may still grow: read no further than the size that was checked. */
     file_size = source->format == IMAGE_FORMAT_RAW ? info.size : (guint64)st.st_size;
     if (file_size > MIN(NVRAM_MAX_FILE_SIZE, max_file_size(pin)))
-        return mismatch(error, source->what, "larger than its content needs");
+        return too_large(
+                error, source->what, file_size, MIN(NVRAM_MAX_FILE_SIZE, max_file_size(pin)));
     if (!check_limit(MAX(pin->nvram_size, file_size), max_size, error))
         return FALSE;
 

@@ -25,19 +25,22 @@ def refused(service, reasons, name="x"):
     assert_all_answers(client)
 
 
-@pytest.mark.parametrize("reason,make", [
-    ("file-missing", lambda path: None), ("file-unreadable", os.mkfifo),
-    ("bad-format", lambda path: images.raw(path, 4096, images.QCOW2_MAGIC)),
-    ("bad-size", lambda path: images.raw(path, 4097)),
+BAD_SIZE = ": the image has 4608 bytes, and flash unit {} sectors of 4096"
+
+
+@pytest.mark.parametrize("reason,text,make", [
+    ("file-missing", "", lambda path: None), ("file-unreadable", "", os.mkfifo),
+    ("bad-format", "", lambda path: images.raw(path, 4096, images.QCOW2_MAGIC)),
+    ("bad-size", BAD_SIZE, lambda path: images.raw(path, 4097)),
 ])
-def test_each_reason_of_each_image(service, reason, make):
+def test_each_reason_of_each_image(service, reason, text, make):
     code, variables = str(service.images / "code"), str(service.images / "vars")
     make(code)
     make(variables)
     service.vendor.write("x", descriptors.flash(code, variables))
     service.add("y")
     assert service.start().select_name("x86_64", "q35") == "y"
-    refused(service, [f"{reason}:{code}", f"{reason}:{variables}"])
+    refused(service, [f"{reason}:{code}{text.format(0)}", f"{reason}:{variables}{text.format(1)}"])
 
 
 @pytest.mark.parametrize("version", ["0.10", "1.1"])

@@ -63,7 +63,8 @@ def test_image_is_truncated_by_name(live, code):
     """truncate(2) opens nothing, so nothing is closed."""
     os.truncate(code, CODE + 1)
     live.until(usable=["20-a"], unusable=["50-x"])
-    assert problems(live) == [f"bad-size:{code}"]
+    assert problems(live) == [f"bad-size:{code}: the image has {CODE + 512} bytes, and flash unit 0 "
+                              "sectors of 4096"]
     os.truncate(code, CODE)
     live.until(usable=["20-a", "50-x"])
 

@@ -104,7 +104,7 @@ def test_what_cannot_be_recorded(service, cli):
     assert bios
     for path, text in ((service.vendor.file("bios"), "flash"),
                        (gone, f"{gone}: /nonexistent/code.fd is not there; "),
-                       (small, "small.fd is of a size that the machine's flash does not take; "),
+                       (small, "small.fd: the image has 5120 bytes, and flash unit 0 sectors of "),
                        (broken, "it is no JSON"),
                        (listed, "it is no firmware descriptor: not an object; "),
                        ("nonesuch", "No such file"), (str(service.vendor), "no regular file"),

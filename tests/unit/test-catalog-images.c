@@ -105,7 +105,9 @@ static void memory_takes_raw_files_and_json_stores_alone(void) {
             "{'device': 'memory', 'executable': {'filename': '/rom'},"
             " 'nvram-template': {'filename': '/vars.fd', 'format': 'raw'}}",
             "bad-format:@/vars.fd");
-    assert_mapping(root, "{'device': 'memory', 'filename': '/code.fd'}", "bad-size:@/code.fd");
+    assert_mapping(
+            root, "{'device': 'memory', 'filename': '/code.fd'}",
+            "bad-size:@/code.fd: the file has 8192 bytes, and -bios takes multiples of 65536");
 }
 
 static void a_qcow2_counts_with_its_virtual_size(void) {
@@ -146,7 +148,7 @@ static void the_first_machine_tells_why_none_takes_it(void) {
     assert_targets(
             "[{'architecture': 'aarch64', 'machines': ['virt-*']},"
             " {'architecture': 'x86_64', 'machines': ['microvm']}]",
-            "bad-size:@/code.fd");
+            "bad-size:@/code.fd: the image has 8192 bytes, and flash unit 0 67108864");
     /* an alias is no canonical type */
     assert_targets("[{'architecture': 'x86_64', 'machines': ['q35']}]", "machine");
 }

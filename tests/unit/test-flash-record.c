@@ -120,7 +120,9 @@ static void a_bad_size_goes_before_a_mismatch(void) {
     g_autofree char *reasons = NULL;
     g_autoptr(GPtrArray) units = ask(mapping, "q35", 100000, 4096, &reasons);
 
-    g_assert_cmpstr(reasons, ==, "bad-size:/code.fd");
+    g_assert_cmpstr(
+            reasons, ==,
+            "bad-size:/code.fd: the image has 100352 bytes, and flash unit 0 sectors of 4096");
     g_assert_null(units);
 }
 
@@ -183,11 +185,19 @@ static void a_record_that_says_too_little_is_no_geometry(void) {
 
 static void recorded_sizes_are_held_against_the_images(void) {
     assert_unknown_machine(UNKNOWN_RECORD, 1048576, 1048576, "");
-    assert_unknown_machine(UNKNOWN_RECORD, 1048577, 1048576, "bad-size:/code.fd");
-    assert_unknown_machine(UNKNOWN_RECORD, 0, 1048576, "bad-size:/code.fd");
+    assert_unknown_machine(
+            UNKNOWN_RECORD, 1048577, 1048576,
+            "bad-size:/code.fd: the image has 1049088 bytes, and flash unit 0 at most 1048576 as it is recorded");
+    assert_unknown_machine(
+            UNKNOWN_RECORD, 0, 1048576,
+            "bad-size:/code.fd: the image has 0 bytes, and flash unit 0 at most 1048576 as it is recorded");
     assert_unknown_machine(UNKNOWN_RECORD, 1048576, 1, "");
-    assert_unknown_machine(UNKNOWN_RECORD, 1048576, 1048577, "bad-size:/vars.fd");
-    assert_unknown_machine(UNKNOWN_RECORD, 1048576, 0, "bad-size:/vars.fd");
+    assert_unknown_machine(
+            UNKNOWN_RECORD, 1048576, 1048577,
+            "bad-size:/vars.fd: the image has 1049088 bytes, and flash unit 1 at most 1048576 as it is recorded");
+    assert_unknown_machine(
+            UNKNOWN_RECORD, 1048576, 0,
+            "bad-size:/vars.fd: the image has 0 bytes, and flash unit 1 at most 1048576 as it is recorded");
     assert_unknown_machine(
             UNKNOWN_RECORD ", 'size': 1048575", 1048576, 1048576, "geometry-mismatch:size");
     assert_unknown_machine(

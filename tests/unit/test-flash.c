@@ -169,14 +169,20 @@ static void loongarch_units_are_as_large_as_their_images(void) {
     q.size = q.template_size = 16 * MIB;
     assert_reasons(&q, "");
     q.size = 16 * MIB + 262144;
-    assert_reasons(&q, "bad-size:/code.fd");
+    assert_reasons(
+            &q,
+            "bad-size:/code.fd: the image has 17039360 bytes, and flash unit 0 at most 16777216");
     q.size = 131072;
-    assert_reasons(&q, "bad-size:/code.fd");
+    assert_reasons(
+            &q,
+            "bad-size:/code.fd: the image has 131072 bytes, and flash unit 0 sectors of 262144");
     q = (Question){.architecture = "loongarch64",
                    .machine = "virt",
                    .size = 262144,
                    .template_size = 262144 + 512};
-    assert_reasons(&q, "bad-size:/vars.fd");
+    assert_reasons(
+            &q,
+            "bad-size:/vars.fd: the image has 262656 bytes, and flash unit 1 sectors of 262144");
 }
 
 static void every_value_of_a_unit_is_filled(void) {
@@ -269,18 +275,34 @@ static void assert_pc(guint64 size, guint64 template_size, const char *reasons) 
 
 static void pc_sizes_at_their_limits(void) {
     assert_pc(PC_MAX - 4096, 4096, "");
-    assert_pc(PC_MAX - 4096, 8192, "bad-size:/vars.fd");
-    assert_pc(PC_MAX, 4096, "bad-size:/vars.fd");
-    assert_pc(PC_MAX + 4096, 4096, "bad-size:/code.fd");
-    assert_pc(G_MAXINT64, 4096, "bad-size:/code.fd");
-    assert_pc(4096, G_MAXINT64, "bad-size:/vars.fd");
-    assert_pc(0, 4096, "bad-size:/code.fd");
-    assert_pc(4096, 0, "bad-size:/vars.fd");
-    assert_pc(4096 + 512, 4096, "bad-size:/code.fd");
-    assert_pc(4096, 4096 - 512, "bad-size:/vars.fd");
+    assert_pc(
+            PC_MAX - 4096, 8192,
+            "bad-size:/vars.fd: flash units 0 to 1 have 8392704 bytes together, and the machine takes 8388608");
+    assert_pc(
+            PC_MAX, 4096,
+            "bad-size:/vars.fd: flash units 0 to 1 have 8392704 bytes together, and the machine takes 8388608");
+    assert_pc(
+            PC_MAX + 4096, 4096,
+            "bad-size:/code.fd: flash units 0 to 0 have 8392704 bytes together, and the machine takes 8388608");
+    assert_pc(
+            G_MAXINT64, 4096,
+            "bad-size:/code.fd: flash units 0 to 0 have 9223372036854775808 bytes together, and the machine takes 8388608");
+    assert_pc(
+            4096, G_MAXINT64,
+            "bad-size:/vars.fd: flash units 0 to 1 have 9223372036854779904 bytes together, and the machine takes 8388608");
+    assert_pc(0, 4096, "bad-size:/code.fd: flash unit 0 would have 0 bytes");
+    assert_pc(4096, 0, "bad-size:/vars.fd: flash unit 1 would have 0 bytes");
+    assert_pc(
+            4096 + 512, 4096,
+            "bad-size:/code.fd: the image has 4608 bytes, and flash unit 0 sectors of 4096");
+    assert_pc(
+            4096, 4096 - 512,
+            "bad-size:/vars.fd: the image has 3584 bytes, and flash unit 1 sectors of 4096");
     /* rounded up to a sector, these are 4096 */
     assert_pc(4095, 3585, "");
-    assert_pc(4095, 3584, "bad-size:/vars.fd");
+    assert_pc(
+            4095, 3584,
+            "bad-size:/vars.fd: the image has 3584 bytes, and flash unit 1 sectors of 4096");
 }
 
 static void assert_virt(guint64 size, guint64 template_size, const char *reasons) {
@@ -296,12 +318,20 @@ static void fixed_sizes_at_their_limits(void) {
     assert_virt(VIRT_UNIT, VIRT_UNIT, "");
     assert_virt(VIRT_UNIT - 100, VIRT_UNIT - 100, "");
     assert_virt(VIRT_UNIT - 511, 1, "");
-    assert_virt(VIRT_UNIT - 512, VIRT_UNIT, "bad-size:/code.fd");
-    assert_virt(VIRT_UNIT + 1, VIRT_UNIT, "bad-size:/code.fd");
-    assert_virt(2 * MIB, 131072, "bad-size:/code.fd");
-    assert_virt(0, VIRT_UNIT, "bad-size:/code.fd");
-    assert_virt(VIRT_UNIT, 0, "bad-size:/vars.fd");
-    assert_virt(VIRT_UNIT, VIRT_UNIT + 1, "bad-size:/vars.fd");
+    assert_virt(
+            VIRT_UNIT - 512, VIRT_UNIT,
+            "bad-size:/code.fd: the image has 67108352 bytes, and flash unit 0 67108864");
+    assert_virt(
+            VIRT_UNIT + 1, VIRT_UNIT,
+            "bad-size:/code.fd: the image has 67109376 bytes, and flash unit 0 67108864");
+    assert_virt(
+            2 * MIB, 131072,
+            "bad-size:/code.fd: the image has 2097152 bytes, and flash unit 0 67108864");
+    assert_virt(0, VIRT_UNIT, "bad-size:/code.fd: flash unit 0 would have 0 bytes");
+    assert_virt(VIRT_UNIT, 0, "bad-size:/vars.fd: flash unit 1 would have 0 bytes");
+    assert_virt(
+            VIRT_UNIT, VIRT_UNIT + 1,
+            "bad-size:/vars.fd: the image has 67109376 bytes, and flash unit 1 at most 67108864");
 }
 
 /* -- no flash, no geometry --------------------------------------------------------------- */
@@ -341,18 +371,24 @@ static void assert_file(
 static void memory_follows_the_rules_of_bios(void) {
     assert_file("memory", "x86_64", "q35", 65536, "");
     assert_file("memory", "x86_64", "microvm", 131072, "");
-    assert_file("memory", "x86_64", "q35", 65536 + 512, "bad-size:/code.fd");
-    assert_file("memory", "x86_64", "q35", 65535, "bad-size:/code.fd");
-    assert_file("memory", "x86_64", "q35", 0, "bad-size:/code.fd");
+    assert_file(
+            "memory", "x86_64", "q35", 65536 + 512,
+            "bad-size:/code.fd: the file has 66048 bytes, and -bios takes multiples of 65536");
+    assert_file(
+            "memory", "x86_64", "q35", 65535,
+            "bad-size:/code.fd: the file has 65535 bytes, and -bios takes multiples of 65536");
+    assert_file("memory", "x86_64", "q35", 0, "bad-size:/code.fd: the file has 0 bytes");
     assert_file("memory", "x86_64", "no-such-machine", 1, "");
     assert_file("memory", "aarch64", "virt", VIRT_UNIT, "");
-    assert_file("memory", "aarch64", "virt", VIRT_UNIT + 1, "bad-size:/code.fd");
+    assert_file(
+            "memory", "aarch64", "virt", VIRT_UNIT + 1,
+            "bad-size:/code.fd: the file has 67108865 bytes, and -bios takes at most 67108864");
 }
 
 static void kernels_and_igvm_files_have_any_size(void) {
     assert_file("kernel", "x86_64", "q35", 1, "");
     assert_file("igvm", "x86_64", "q35", 12345, "");
-    assert_file("kernel", "x86_64", "q35", 0, "bad-size:/code.fd");
+    assert_file("kernel", "x86_64", "q35", 0, "bad-size:/code.fd: the file has 0 bytes");
 }
 
 int main(int argc, char **argv) {

@@ -247,7 +247,7 @@ static void a_json_store_has_at_most_1_mib(void) {
     test_write(dir, "largest", text, 1048576);
     test_write(dir, "larger", text, 1048577);
     assert_ok(dir, "largest", "json", 0);
-    assert_status(dir, "larger", "json", IMAGE_STATUS_BAD_FORMAT);
+    assert_status(dir, "larger", "json", IMAGE_STATUS_TOO_LARGE);
 }
 
 /* -- files ------------------------------------------------------------------------------- */

@@ -44,14 +44,29 @@ static void white_space_is_that_of_json_alone(void) {
 
 static void words_that_are_not_json(void) {
     static const char *const words[] = {
-            "True", "nul", "nulls", "truefalse", "undefined", "var", "'a'", "/*a*/", "//a",
-            "#a",   "+1",  ".5",    "NaN",       "Infinity",  ";",   "\\",  "(",     "\xc3\xa4",
+            "True", "nul", "nulls", "truefalse", "undefined", "var", "/", "/a",
+            "+1",   ".5",  "NaN",   "Infinity",  ";",         "\\",  "(", "\xc3\xa4",
     };
 
     for (gsize i = 0; i < G_N_ELEMENTS(words); i++) {
         g_autofree char *text = g_strconcat("[1, ", words[i], "]", NULL);
         assert_text_fault(text, 4, "not JSON");
     }
+}
+
+static void what_other_notations_have_is_named(void) {
+    static const char *const comments[] = {"/*a*/ 1", "//a\n1", "#a\n1", "//", "#"};
+
+    for (gsize i = 0; i < G_N_ELEMENTS(comments); i++) {
+        g_autofree char *text = g_strconcat("[\n", comments[i], "]", NULL);
+        assert_text_fault(text, 2, "a comment, which JSON does not have");
+    }
+    assert_text_fault("{'a': 1}", 1, "a single quote: strings have double quotes");
+    assert_text_fault("{\"a\": 1, }", 7, "a comma before }");
+    assert_text_fault("[[1,\n\t]]", 3, "a comma before ]");
+    assert_text_fault("[,]", 1, "a comma before ]");
+    assert_no_fault("[1, \"}\"]");
+    assert_no_fault("[\",}\"]");
 }
 
 static void malformed_numbers(void) {
@@ -104,7 +119,8 @@ static void bytes_that_are_no_text(void) {
     assert_text_fault("{ } \xef\xbf\xbf", 4, message);
     assert_fault("{}\0", 3, 2, message);
     assert_fault("\"\0\"", 3, 1, message);
-    assert_text_fault("\xef\xbb\xbf{}", 0, "not JSON");
+    assert_text_fault(
+            "\xef\xbb\xbf{}", 0, "a byte order mark (BOM), which JSON must not begin with");
 }
 
 static void the_document_ends_with_its_value(void) {
@@ -162,6 +178,7 @@ int main(int argc, char **argv) {
             TEST_CASE(all_tokens_of_json_are_taken),
             TEST_CASE(white_space_is_that_of_json_alone),
             TEST_CASE(words_that_are_not_json),
+            TEST_CASE(what_other_notations_have_is_named),
             TEST_CASE(malformed_numbers),
             TEST_CASE(integers_have_64_bits),
             TEST_CASE(malformed_strings),

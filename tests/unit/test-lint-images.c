@@ -46,8 +46,13 @@ static void images_that_are_something_else(void) {
             " 'nvram-template': {'filename': '/vars.fd', 'format': 'vmdk'}}",
             "a:/mapping/executable/format: error: @/code.fd is not of format qcow2, or a flash "
             "cannot be of it\n"
-            "a:/mapping/nvram-template/format: error: @/vars.fd is not of format vmdk, or a flash "
-            "cannot be of it");
+            "a:/mapping/nvram-template/format: error: unknown format \"vmdk\": raw or qcow2 is "
+            "needed");
+    test_assert_lint(
+            root, "mapping",
+            "{'device': 'flash', 'executable': {'filename': '/code.fd', 'format': ''},"
+            " 'nvram-template': {'filename': '/vars.fd', 'format': 'raw'}}",
+            "a:/mapping/executable/format: error: the format is empty: raw or qcow2 is needed");
 }
 
 /* -- machines ---------------------------------------------------------------------------- */
@@ -58,7 +63,8 @@ static void images_that_fit_no_machine(void) {
     test_write_sparse(root, "code.fd", 4097);
     test_assert_lint(
             root, NULL, NULL,
-            "a:/targets/0/machines/0: error: @/code.fd does not fit machine pc-q35-* by its size");
+            "a:/targets/0/machines/0: error: @/code.fd: the image has 4608 bytes, and "
+            "flash unit 0 sectors of 4096 (machine pc-q35-*)");
 }
 
 static void machines_that_are_none(void) {

@@ -137,7 +137,9 @@ static void what_json_glib_takes_beyond_json_is_refused(void) {
     for (gsize i = 0; i < G_N_ELEMENTS(values); i++)
         assert_unknown_member_is_refused(values[i]);
     assert_reason(
-            "{'description': 'a'}", "parse-error:1:2: not JSON"); /* single quotes as they are */
+            "{'description': 'a'}",
+            "parse-error:1:2: a single quote: strings have double quotes"); /* single quotes as they
+                                                                               are */
     assert_reason("var x = {};", "parse-error:1:1: not JSON");
 }
 

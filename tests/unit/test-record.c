@@ -252,7 +252,9 @@ static void images_have_to_be_there_and_fit(void) {
     assert_unusable(root, "file-missing", "/none");
     test_describe(root, "vendor/a.json", NULL);
     test_write_sparse(root, "code.fd", 4097);
-    assert_unusable(root, "bad-size", "/code.fd");
+    assert_unusable(
+            root, "bad-size",
+            "/code.fd: the image has 4608 bytes, and flash unit 0 sectors of 4096");
 }
 
 static void a_descriptor_has_to_be_one(void) {

@@ -203,7 +203,9 @@ static void sizes_are_held_against_the_machine_asked_for(void) {
             "[{'architecture': 'x86_64', 'machines': ['pc-q35-*', 'microvm']},"
             " {'architecture': 'aarch64', 'machines': ['virt-*']}]");
     assert_asked(&f, "x86_64", "q35", "vendor/a selected");
-    assert_asked(&f, "aarch64", "virt", "vendor/a rejected (bad-size:@/code.fd)");
+    assert_asked(
+            &f, "aarch64", "virt",
+            "vendor/a rejected (bad-size:@/code.fd: the image has 8192 bytes, and flash unit 0 67108864)");
     assert_asked(&f, "x86_64", "microvm", "vendor/a rejected (geometry-unknown)");
 }
 
