@@ -2,6 +2,8 @@
 
 #include "firmware.h"
 
+#include <sys/stat.h>
+
 #include "core/architecture.h"
 #include "value.h"
 
@@ -61,4 +63,42 @@ char *firmware_get_machines(const GPtrArray *firmware, const char *name, const c
     }
     g_ptr_array_add(globs, NULL);
     return g_strjoinv(", ", (char **)globs->pdata);
+}
+
+static char *get_executable(GVariant *properties) {
+    g_autoptr(GVariant) image =
+            g_variant_lookup_value(properties, "executable", G_VARIANT_TYPE_VARDICT);
+    char *filename = NULL;
+
+    return image && g_variant_lookup(image, "filename", "s", &filename) ? filename : g_strdup("");
+}
+
+gboolean firmware_find_executable(Context *context, GError **error) {
+    GPtrArray *values = g_hash_table_lookup(context->options->given, "executable");
+    const char *typed = options_get(context->options, "executable");
+    g_autoptr(GPtrArray) firmware = NULL;
+    g_autofree char *found = NULL;
+    g_autofree char *path = NULL;
+    struct stat wanted;
+    struct stat st;
+
+    if (!typed || context->options->host || context->options->container || stat(typed, &wanted) < 0)
+        return TRUE;
+    firmware = firmware_get_all(context, error);
+    if (!firmware)
+        return FALSE;
+
+    path = g_canonicalize_filename(typed, NULL);
+    for (guint i = 0; i < firmware->len; i++) {
+        g_autofree char *executable = get_executable(firmware->pdata[i]);
+
+        if (g_str_equal(executable, path))
+            return TRUE;
+        if (!found && stat(executable, &st) == 0 && st.st_dev == wanted.st_dev &&
+            st.st_ino == wanted.st_ino)
+            found = g_steal_pointer(&executable);
+    }
+    if (found)
+        g_ptr_array_add(values, g_steal_pointer(&found));
+    return TRUE;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "error.h"
+#include "firmware.h"
 #include "base/text.h"
 #include "verbs.h"
 
@@ -182,7 +183,7 @@ static gboolean run_verb(
             : g_strdup(verb->name);
     if (!(verb->flags & VERB_OFFLINE)) {
         context.connection = connection_open(options, error);
-        if (!context.connection)
+        if (!context.connection || !firmware_find_executable(&context, error))
             return FALSE;
     }
     unpaged.no_pager |= (verb->flags & VERB_UNPAGED) != 0;

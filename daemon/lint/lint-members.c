@@ -109,6 +109,20 @@ static void check_flash(const Members *members, JsonObject *flash, const char *p
     check_object(members, flash, pointer, (const char *const *)keys->pdata);
 }
 
+/* The schema has these in every file; libvirt leaves out a file without, and does not say so. */
+static void check_missing(const Members *members, JsonObject *root) {
+    static const char *const required[] = {"description", "features", "tags", NULL};
+
+    for (const char *const *name = required; *name; name++) {
+        g_autofree char *pointer = member_pointer("", *name);
+
+        if (!json_object_has_member(root, *name))
+            lint_add(
+                    members->findings, LINT_SEVERITY_ERROR, "missing", members->path, pointer,
+                    "missing: libvirt ignores the file");
+    }
+}
+
 /* Returns the member if it is an object, or NULL. */
 static JsonObject *get_object(JsonObject *object, const char *member) {
     JsonNode *node = json_object_get_member(object, member);
@@ -193,6 +207,7 @@ LintSpelling lint_members(GPtrArray *findings, const char *path, const Descripto
     mapping = json_object_get_object_member(root, "mapping");
     targets = json_object_get_array_member(root, "targets");
 
+    check_missing(&members, root);
     check_object(&members, root, "", root_members);
     spelling = check_mapping(&members, mapping, descriptor);
     for (guint i = 0; i < json_array_get_length(targets); i++) {

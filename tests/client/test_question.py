@@ -114,6 +114,17 @@ def test_no_matching_firmware_has_a_status_of_its_own(client, cli, options):
         "x86_64 q35: no firmware fits.\n\nWhy not, in order of priority:\n")
 
 
+def test_executable_is_the_same_file_whatever_its_path(service, client, cli):
+    executable = client.select("x86_64", "q35", firmware="70-bios")["executable"]["filename"]
+    link, second = service.directory / "link", service.directory / "second"
+    link.symlink_to(executable)
+    second.hardlink_to(executable)
+    for path in (link, second):
+        assert cli.json("select", "x86_64", "q35", f"--executable={path}")["name"] == "70-bios"
+    (service.directory / "copy").write_bytes(b"")
+    cli.fails(NO_MATCH, "select", "x86_64", "q35", f"--executable={service.directory}/copy")
+
+
 def test_explain_says_what_the_machine_was_taken_for(service, client, cli):
     service.add("10-pc", targets=[descriptors.target("x86_64", "pc-i440fx-*", "isapc"),
                                   descriptors.target("aarch64", "virt-*")])

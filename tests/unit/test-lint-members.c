@@ -116,11 +116,29 @@ static void a_template_that_the_mode_ignores(void) {
             "a:/mapping/nvram-template: warning: ignored: only mode split has a template");
 }
 
+static void members_that_libvirt_needs(void) {
+    g_autoptr(TestDir) root = test_lint_new();
+    g_autofree char *text = test_below(
+            root,
+            "{\"interface-types\": [\"uefi\"], \"mapping\": {\"device\": \"flash\","
+            " \"executable\": {\"filename\": \"@/code.fd\", \"format\": \"raw\"},"
+            " \"nvram-template\": {\"filename\": \"@/vars.fd\", \"format\": \"raw\"}},"
+            " \"targets\": [{\"architecture\": \"x86_64\", \"machines\": [\"pc-q35-*\"]}]}");
+
+    test_write_text(root, "vendor/a.json", text);
+    test_assert_findings(
+            root, "@/vendor/a.json",
+            "@/vendor/a.json:/description: error: missing: libvirt ignores the file\n"
+            "@/vendor/a.json:/features: error: missing: libvirt ignores the file\n"
+            "@/vendor/a.json:/tags: error: missing: libvirt ignores the file");
+}
+
 int main(int argc, char **argv) {
     static const TestCase cases[] = {
             TEST_CASE(words_that_the_schema_does_not_have),
             TEST_CASE(nothing_of_it_moves_a_terminal),
             TEST_CASE(all_features_are_known),
+            TEST_CASE(members_that_libvirt_needs),
             TEST_CASE(members_at_the_top),
             TEST_CASE(members_of_the_mapping),
             TEST_CASE(members_of_the_other_devices),
