@@ -48,6 +48,8 @@ static const KeyOption key_options[] = {
          "Require the firmware of this name"},
         {"executable", "executable", VALUE_FILE, OPTIONS_REQUIREMENTS, "FILE",
          "Require the firmware with this executable"},
+        {"qemu-version", "qemu-version", VALUE_WORD, OPTIONS_REQUIREMENTS, "VERSION",
+         "Answer for this version of QEMU"},
         {"host-supported", "host-supported", VALUE_FLAG, OPTIONS_REQUIREMENTS, NULL,
          "Require that this host offers what the firmware needs"},
         {"nvram", "nvram-filename", VALUE_FILE, OPTIONS_NVRAM, "FILE",

@@ -143,6 +143,8 @@ static void print_explanation(const Explanation *explanation) {
     if (selected) {
         output_line("%s %s gets %s:", arguments[0], arguments[1], selected->name);
         output_line("  %s", selected->path);
+        for (char **reason = selected->reasons; *reason; reason++)
+            print_reason(explanation, selected, *reason);
     } else {
         output_line("%s %s: no firmware fits.", arguments[0], arguments[1]);
     }

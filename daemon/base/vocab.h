@@ -81,6 +81,7 @@ extern const char *const known_features[];
 /* As far as the service itself acts on it. */
 #define FEATURE_SECURE_BOOT "secure-boot"
 #define FEATURE_REQUIRES_SMM "requires-smm"
+#define FEATURE_HOST_UEFI_VARS "host-uefi-vars"
 
 /* TRUE: the feature names a confidential-computing technology, which the host must support. */
 gboolean feature_is_confidential(const char *feature);

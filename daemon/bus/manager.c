@@ -26,8 +26,9 @@ static void make_input(const Bus *bus, const Request *request, SelectionInput *r
     *ret = (SelectionInput){
             .catalog = catalog,
             .request = request,
-            .machine = machine_table_resolve(
-                    catalog->machines, request->architecture, request->machine),
+            .machine = machine_table_resolve_for(
+                    catalog->machines, request->architecture, request->machine,
+                    request->qemu_version),
             .host_features = live_catalog_get_host_features(bus->live),
     };
 }

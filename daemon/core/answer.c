@@ -41,14 +41,22 @@ static void write_flash(Sink *sink, const GPtrArray *units) {
     sink_close_entry(sink);
 }
 
+static void write_property(Sink *sink, const char *name, const char *value) {
+    sink_open_dict_entry(sink, "ss");
+    sink_string(sink, name);
+    sink_string(sink, value);
+    sink_close(sink);
+}
+
 static void write_machine_properties(Sink *sink, const Resolution *resolution) {
     sink_open_entry(sink, "machine-properties", "a{ss}");
     sink_open_array(sink, "{ss}");
-    if (resolution_needs_smm(resolution)) {
-        sink_open_dict_entry(sink, "ss");
-        sink_string(sink, "smm");
-        sink_string(sink, "on");
-        sink_close(sink);
+    if (resolution_needs_smm(resolution))
+        write_property(sink, "smm", "on");
+    if (resolution_get_max_fw_size(resolution) > 0) {
+        g_autofree char *size =
+                g_strdup_printf("%" G_GUINT64_FORMAT, resolution_get_max_fw_size(resolution));
+        write_property(sink, "max-fw-size", size);
     }
     sink_close(sink);
     sink_close_entry(sink);

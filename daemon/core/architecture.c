@@ -53,6 +53,10 @@ const char *architecture_to_libvirt(const char *target) {
     return NULL;
 }
 
+gboolean architecture_is_x86(const char *target) {
+    return g_str_equal(target, "x86_64") || g_str_equal(target, "i386");
+}
+
 const char **architecture_list(void) {
     const char **targets = g_new0(const char *, G_N_ELEMENTS(architectures) + 1);
 

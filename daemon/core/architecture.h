@@ -14,5 +14,7 @@ const char *architecture_from_name(const char *name);
 /* libvirt's word for a target; NULL where it has none. */
 const char *architecture_to_libvirt(const char *target);
 
+gboolean architecture_is_x86(const char *target);
+
 /* All targets, NULL-terminated; free the array alone. */
 const char **architecture_list(void) G_GNUC_WARN_UNUSED_RESULT;

@@ -29,6 +29,8 @@ typedef enum KeyType {
     KEY_PLACEMENT,
     KEY_ADDRESSES,
     KEY_IDS,
+    KEY_VERSION,
+    KEY_SINCE, /* a version, or true: always, false: never */
 } KeyType;
 
 typedef struct TableKey {
@@ -42,7 +44,8 @@ static const TableKey table_keys[] = {
         {"aliases", KEY_STRINGS, offsetof(Board, aliases)},
         {"canonical", KEY_STRING, offsetof(Board, canonical)},
         {"units", KEY_UNITS, offsetof(Board, n_units)},
-        {"pflash-properties", KEY_BOOLEAN, offsetof(Board, has_pflash_properties)},
+        {"since", KEY_VERSION, offsetof(Board, since)},
+        {"pflash-properties", KEY_SINCE, offsetof(Board, pflash_properties_since)},
         {"driver", KEY_STRING, offsetof(Board, driver)},
         {"names", KEY_STRINGS, offsetof(Board, names)},
         {"placement", KEY_PLACEMENT, offsetof(Board, placement)},
@@ -93,6 +96,13 @@ static gboolean set_words(GStrv *field, GStrv words) {
     return words[0] && !g_strv_contains((const char *const *)words, "");
 }
 
+static gboolean set_since(QemuVersion *field, const char *value) {
+    if (qemu_version_from_string(value, field))
+        return TRUE;
+    *field = g_str_equal(value, "true") ? 0 : G_MAXUINT32;
+    return g_str_equal(value, "true") || g_str_equal(value, "false");
+}
+
 static gboolean set_value(Board *board, const TableKey *key, const char *value) {
     gpointer field = (char *)board + key->offset;
     g_auto(GStrv) words = split_list(value);
@@ -133,6 +143,10 @@ static gboolean set_value(Board *board, const TableKey *key, const char *value) 
         for (gsize i = 0; i < G_N_ELEMENTS(ids); i++)
             ((guint16 *)field)[i] = (guint16)ids[i];
         return TRUE;
+    case KEY_VERSION:
+        return qemu_version_from_string(value, field);
+    case KEY_SINCE:
+        return set_since(field, value);
     }
     g_assert_not_reached();
 }
@@ -185,6 +199,7 @@ Board *board_read(GKeyFile *file, const char *section, char **ret_fault) {
     const char *fault;
 
     board->glob = g_strdup(section);
+    board->pflash_properties_since = G_MAXUINT32;
     for (char **name = keys; *name; name++) {
         const TableKey *key = find_key(*name);
         g_autofree char *value = g_key_file_get_value(file, section, *name, NULL);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include <glib.h>
+#include "core/qemu.h"
 
 /*
  * How QEMU's board code handles firmware: one section of the machine table.
@@ -23,8 +23,10 @@ typedef struct Board {
     GStrv aliases;
     char *canonical; /* the type behind the aliases if no QEMU can be asked; NULL without aliases */
 
-    guint n_units;                  /* 0: the board has no pflash */
-    gboolean has_pflash_properties; /* -machine takes pflash0= and pflash1= */
+    guint n_units;     /* 0: the board has no pflash */
+    QemuVersion since; /* the section describes the board since then; 0: always */
+    /* -machine takes pflash0= and pflash1= since then; 0: always, G_MAXUINT32: never */
+    QemuVersion pflash_properties_since;
     char *driver;
     GStrv names;
     FlashPlacement placement;

@@ -11,10 +11,21 @@ struct MachineTable {
     GPtrArray *boards; /* of Board, in order of precedence */
     /* "architecture/name" -> canonical type; names and aliases of the emulators' machine types */
     GHashTable *types;
+    GHashTable *emulators; /* architecture -> Emulator */
     GPtrArray *problems;
     GPtrArray *architectures; /* of char*, NULL-terminated */
     GChecksum *digest;        /* over everything that was read and added */
 };
+
+typedef struct Emulator {
+    QemuVersion version;
+    GStrv lacks;
+} Emulator;
+
+static void emulator_free(Emulator *emulator) {
+    g_strfreev(emulator->lacks);
+    g_free(emulator);
+}
 
 /* -- files ------------------------------------------------------------------------------- */
 
@@ -72,6 +83,8 @@ MachineTable *machine_table_load(
 
     table->boards = g_ptr_array_new_with_free_func((GDestroyNotify)board_free);
     table->types = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    table->emulators =
+            g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)emulator_free);
     table->problems = g_ptr_array_new_with_free_func((GDestroyNotify)conf_problem_free);
     table->architectures = g_ptr_array_new_with_free_func(g_free);
     table->digest = g_checksum_new(G_CHECKSUM_SHA256);
@@ -87,6 +100,7 @@ static void table_clear(gpointer data) {
 
     g_ptr_array_unref(table->boards);
     g_hash_table_unref(table->types);
+    g_hash_table_unref(table->emulators);
     g_ptr_array_unref(table->problems);
     g_ptr_array_unref(table->architectures);
     g_checksum_free(table->digest);
@@ -119,6 +133,19 @@ void machine_table_add_type(
         add_name(table, architecture, alias, canonical);
 }
 
+void machine_table_add_emulator(
+        MachineTable *table, const char *architecture, QemuVersion version,
+        const char *const *lacks) {
+    Emulator *emulator = g_new0(Emulator, 1);
+    g_autofree char *list = g_strjoinv(" ", (GStrv)lacks);
+    g_autofree char *text = g_strdup_printf("%s %u %s", architecture, version, list);
+
+    g_checksum_update(table->digest, (const guchar *)text, (gssize)strlen(text) + 1);
+    emulator->version = version;
+    emulator->lacks = g_strdupv((GStrv)lacks);
+    g_hash_table_replace(table->emulators, g_strdup(architecture), emulator);
+}
+
 const GPtrArray *machine_table_get_problems(const MachineTable *table) {
     return table->problems;
 }
@@ -127,39 +154,68 @@ const char *const *machine_table_get_architectures(const MachineTable *table) {
     return (const char *const *)table->architectures->pdata;
 }
 
+/* For a QEMU that is older than all sections, which lacks their flash, that of the newest. */
 static const Board *find_board(
-        const MachineTable *table, const char *architecture, const char *canonical) {
+        const MachineTable *table, const char *architecture, const char *canonical,
+        QemuVersion version) {
+    const Board *found = NULL;
+
     for (guint i = 0; i < table->boards->len; i++) {
         const Board *board = table->boards->pdata[i];
 
-        if (board_has_architecture(board, architecture) && fnmatch(board->glob, canonical, 0) == 0)
+        if (!board_has_architecture(board, architecture) || fnmatch(board->glob, canonical, 0) != 0)
+            continue;
+        if (version == 0 || board->since <= version)
             return board;
+        found = found ? found : board;
+    }
+    return found;
+}
+
+static const char *find_canonical(
+        const MachineTable *table, const char *architecture, const char *alias) {
+    for (guint i = 0; i < table->boards->len; i++) {
+        const Board *board = table->boards->pdata[i];
+
+        if (board_has_architecture(board, architecture) && board_has_alias(board, alias))
+            return board->canonical;
     }
     return NULL;
 }
 
-Machine machine_table_resolve(
-        const MachineTable *table, const char *architecture, const char *name) {
+Machine machine_table_resolve_for(
+        const MachineTable *table, const char *architecture, const char *name,
+        QemuVersion version) {
     g_autofree char *key = g_strconcat(architecture, "/", name, NULL);
     const char *told = g_hash_table_lookup(table->types, key);
-    Machine machine = {.architecture = architecture, .name = name, .canonical = name};
+    const char *canonical = find_canonical(table, architecture, name);
+    const Emulator *emulator = g_hash_table_lookup(table->emulators, architecture);
+    Machine machine = {
+            .architecture = architecture, .name = name, .canonical = name, .qemu = version};
 
-    if (told) {
-        machine.name = told;
-        machine.canonical = told;
-    } else {
-        for (guint i = 0; i < table->boards->len; i++) {
-            const Board *board = table->boards->pdata[i];
-
-            if (board_has_architecture(board, architecture) && board_has_alias(board, name)) {
-                machine.canonical = board->canonical;
-                break;
-            }
-        }
+    if (emulator && (version == 0 || version == emulator->version)) {
+        machine.qemu = emulator->version;
+        machine.lacks = (const char *const *)emulator->lacks;
+        version = 0;
     }
+    if (told && (version == 0 || !canonical))
+        machine.name = machine.canonical = told;
+    else if (canonical)
+        machine.canonical = canonical;
 
-    machine.board = find_board(table, architecture, machine.canonical);
+    machine.board = find_board(table, architecture, machine.canonical, machine.qemu);
     return machine;
+}
+
+Machine machine_table_resolve(
+        const MachineTable *table, const char *architecture, const char *name) {
+    return machine_table_resolve_for(table, architecture, name, 0);
+}
+
+gboolean machine_has_pflash_properties(const Machine *machine) {
+    return !machine->board ||
+            machine->board->pflash_properties_since <=
+            (machine->qemu ? machine->qemu : G_MAXUINT32 - 1);
 }
 
 gboolean machine_table_knows(
@@ -234,10 +290,8 @@ void machine_table_visit(
         if (!board_has_architecture(board, architecture) || fnmatch(glob, name, 0) != 0)
             continue;
 
-        machine = (Machine){.architecture = architecture,
-                            .name = name,
-                            .canonical = name,
-                            .board = find_board(table, architecture, name)};
+        machine.name = machine.canonical = name;
+        machine.board = find_board(table, architecture, name, machine.qemu);
         if (!visit(&machine, userdata))
             return;
     }

@@ -12,9 +12,11 @@
 /* A machine type from a request, resolved. Borrows from the table. */
 typedef struct Machine {
     const char *architecture;
-    const char *name;      /* argument of -machine */
-    const char *canonical; /* matched against descriptors' globs */
-    const Board *board;    /* NULL: unknown to the table */
+    const char *name;         /* argument of -machine */
+    const char *canonical;    /* matched against descriptors' globs */
+    QemuVersion qemu;         /* the QEMU that gets the arguments; 0: the newest */
+    const char *const *lacks; /* types that it says it lacks; NULL: its version tells */
+    const Board *board;       /* NULL: unknown to the table */
 } Machine;
 
 typedef struct MachineTable MachineTable;
@@ -37,9 +39,24 @@ const GPtrArray *machine_table_get_problems(const MachineTable *table);
 /* Sorted, without duplicates; owned by the table. */
 const char *const *machine_table_get_architectures(const MachineTable *table);
 
+/* A QEMU emulator of this host, and the types of qemu.h that it lacks. Only while the table is
+ * being built. */
+void machine_table_add_emulator(
+        MachineTable *table, const char *architecture, QemuVersion version,
+        const char *const *lacks);
+
 /* ARCHITECTURE and NAME must live as long as the result. */
 Machine machine_table_resolve(
         const MachineTable *table, const char *architecture, const char *name);
+
+/* The same for the QEMU of VERSION; 0: the installed one. What another QEMU means by an alias is
+ * not known: it is given to it as it is. */
+Machine machine_table_resolve_for(
+        const MachineTable *table, const char *architecture, const char *name, QemuVersion version);
+
+/* -machine takes pflash0= and pflash1=. A board that the table does not know is newer than those it
+ * does. */
+gboolean machine_has_pflash_properties(const Machine *machine);
 
 /* NAME is a machine type or an alias of a board of the table or of an emulator. */
 gboolean machine_table_knows(const MachineTable *table, const char *architecture, const char *name);

@@ -121,6 +121,8 @@ static gboolean check_filenames(const Resolution *resolution, GError **error) {
 static gboolean add_images(GString *xml, const Resolution *resolution, GError **error) {
     if (!check_filenames(resolution, error))
         return FALSE;
+    if (resolution_get_max_fw_size(resolution) > 0)
+        return not_supported(error, "max-fw-size, which flash of more than 8 MiB needs");
 
     switch (resolution->descriptor->device) {
     case FIRMWARE_DEVICE_FLASH:
@@ -147,7 +149,7 @@ static gboolean wants_acpi(const Resolution *resolution) {
     const Descriptor *descriptor = resolution->descriptor;
     const char *architecture = resolution->architecture;
 
-    if (g_str_equal(architecture, "x86_64") || g_str_equal(architecture, "i386"))
+    if (architecture_is_x86(architecture))
         return !g_str_equal(resolution->machine, "isapc"); /* which has none */
     return (g_str_equal(architecture, "aarch64") || g_str_equal(architecture, "loongarch64")) &&
             g_str_has_prefix(resolution->machine, "virt") &&

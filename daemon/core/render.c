@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "core/needs.h"
 
 /* Grows a NULL-terminated argument vector. */
 static void add_arguments(GPtrArray *arguments, ...) {
@@ -47,6 +48,11 @@ static void add_machine(GPtrArray *arguments, const Resolution *resolution, gboo
         append_value(option, resolution->machine);
     if (resolution_needs_smm(resolution))
         append_option(option, "smm", "on");
+    if (resolution_get_max_fw_size(resolution) > 0) {
+        g_autofree char *size =
+                g_strdup_printf("%" G_GUINT64_FORMAT, resolution_get_max_fw_size(resolution));
+        append_option(option, "max-fw-size", size);
+    }
     if (resolution->descriptor->device == FIRMWARE_DEVICE_IGVM)
         append_option(option, "igvm-cfg", "igvm0");
 
@@ -104,15 +110,15 @@ static void add_drive(GPtrArray *arguments, const FlashUnit *unit) {
 }
 
 static void add_memory(GPtrArray *arguments, const Resolution *resolution) {
-    gboolean is_x86 = g_str_equal(resolution->architecture, "x86_64") ||
-            g_str_equal(resolution->architecture, "i386");
-    g_autoptr(GString) option = g_string_new(is_x86 ? "uefi-vars-x64" : "uefi-vars-sysbus");
-
     add_arguments(arguments, "-bios", resolution->descriptor->executable.filename, NULL);
-    if (!resolution->nvram_filename)
-        return;
+}
 
-    append_option(option, "jsonfile", resolution->nvram_filename);
+/* Without a store of the VM's own the device keeps the variables until QEMU ends. */
+static void add_uefi_vars(GPtrArray *arguments, const Resolution *resolution) {
+    g_autoptr(GString) option = g_string_new(qemu_uefi_vars_type(resolution->architecture));
+
+    if (resolution->nvram_filename)
+        append_option(option, "jsonfile", resolution->nvram_filename);
     add_arguments(arguments, "-device", option->str, NULL);
 }
 
@@ -136,12 +142,24 @@ gboolean render_check_copy(const Resolution *resolution, GError **error) {
     return FALSE;
 }
 
+static gboolean check_qemu(const Resolution *resolution, GError **error) {
+    g_autofree char *version = qemu_version_to_string(resolution->qemu);
+
+    if (!resolution->lacking)
+        return TRUE;
+    g_set_error(
+            error, FIRMWARE_ERROR, FIRMWARE_ERROR_NOT_SUPPORTED,
+            "render: QEMU %s for %s has no %s, which firmware %s needs", version,
+            resolution->architecture, resolution->lacking, resolution->name);
+    return FALSE;
+}
+
 static GStrv render(const Resolution *resolution, gboolean use_properties, GError **error) {
     const Descriptor *descriptor = resolution->descriptor;
     g_autoptr(GPtrArray) arguments = g_ptr_array_new_with_free_func(g_free);
     gboolean is_flash = descriptor->device == FIRMWARE_DEVICE_FLASH;
 
-    if (!render_check_copy(resolution, error))
+    if (!render_check_copy(resolution, error) || !check_qemu(resolution, error))
         return NULL;
 
     add_machine(arguments, resolution, is_flash && use_properties);
@@ -165,6 +183,9 @@ static GStrv render(const Resolution *resolution, gboolean use_properties, GErro
         add_igvm(arguments, resolution);
         break;
     }
+
+    if (needs_uefi_vars(descriptor))
+        add_uefi_vars(arguments, resolution);
 
     g_ptr_array_add(arguments, NULL);
     return (GStrv)g_ptr_array_free(g_steal_pointer(&arguments), FALSE);

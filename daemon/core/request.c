@@ -18,6 +18,7 @@ typedef enum KeyType {
     KEY_MACHINE, /* a string with the rules of the argument of this name */
     KEY_STRINGS,
     KEY_BOOLEAN,
+    KEY_VERSION, /* of QEMU */
     KEY_RENDER,
     KEY_OWNER,
     KEY_FD,
@@ -56,6 +57,7 @@ static const RequestKey request_keys[] = {
         KEY("firmware", KEY_STRING, firmware, ALL_CALLS, NULL),
         KEY("executable", KEY_PATH, executable, ALL_CALLS, NULL),
         KEY("host-supported", KEY_BOOLEAN, host_supported, ALL_CALLS, NULL),
+        KEY("qemu-version", KEY_VERSION, qemu_version, RENDERING_CALLS, NULL),
         KEY("render", KEY_RENDER, render, RENDERING_CALLS, render_words),
         KEY("nvram-filename", KEY_PATH, nvram_filename, REQUEST_CALL_SELECT, NULL),
         KEY("create", KEY_STRING, create, REQUEST_CALL_PREPARE, create_words),
@@ -144,6 +146,16 @@ static gboolean check_strings_value(
     return check_strings(key, value->strings, error);
 }
 
+static gboolean set_version(
+        const RequestKey *key, QemuVersion *field, const RequestValue *value, GError **error) {
+    if (value->type != REQUEST_VALUE_STRING)
+        return invalid(error, "%s: not a string (D-Bus type s)", key->name);
+    if (!check_string(key->name, value->string, REQUEST_MAX_STRING, NULL, error))
+        return FALSE;
+    return qemu_version_from_string(value->string, field) ||
+            invalid(error, "%s: \"%s\" is no version as 7.2 or 10.0.2", key->name, value->string);
+}
+
 static gboolean set_render(
         const RequestKey *key, guint *field, const RequestValue *value, GError **error) {
     if (!check_strings_value(key, value, error))
@@ -217,6 +229,8 @@ gboolean request_set(
             return invalid(error, "%s: not a boolean (D-Bus type b)", name);
         *(gboolean *)field = value->boolean;
         return TRUE;
+    case KEY_VERSION:
+        return set_version(key, field, value, error);
     case KEY_RENDER:
         return set_render(key, field, value, error);
     case KEY_OWNER:

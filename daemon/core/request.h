@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/vocab.h"
+#include "core/qemu.h"
 
 /*
  * A typed, validated request: architecture, machine type and requirements. One static table
@@ -54,7 +55,8 @@ typedef struct Request {
     char *firmware;
     char *executable;
     gboolean host_supported;
-    guint render; /* RequestRender, or-ed */
+    QemuVersion qemu_version; /* 0: not given */
+    guint render;             /* RequestRender, or-ed */
     char *nvram_filename;
 
     char *create; /* auto, never, new; NULL: auto */

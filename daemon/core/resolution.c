@@ -2,7 +2,9 @@
 
 #include "core/resolution.h"
 
+#include "core/architecture.h"
 #include "core/flash.h"
+#include "core/needs.h"
 
 gboolean resolution_needs_smm(const Resolution *resolution) {
     return descriptor_has_feature(resolution->descriptor, FEATURE_REQUIRES_SMM);
@@ -12,6 +14,19 @@ gboolean resolution_needs_secure_flash(const Resolution *resolution) {
     const FlashUnit *first = resolution->flash ? resolution->flash->pdata[0] : NULL;
 
     return first && first->secure;
+}
+
+/* hw/i386/pc_sysfw.c: FLASH_SIZE_LIMIT, the default of the property max-fw-size */
+#define DEFAULT_MAX_FW_SIZE (8 * 1024 * 1024)
+
+guint64 resolution_get_max_fw_size(const Resolution *resolution) {
+    guint64 total = 0;
+
+    if (!architecture_is_x86(resolution->architecture) || !resolution->flash)
+        return 0;
+    for (guint i = 0; i < resolution->flash->len; i++)
+        total += ((const FlashUnit *)resolution->flash->pdata[i])->size;
+    return total > DEFAULT_MAX_FW_SIZE ? total : 0;
 }
 
 static FlashUnit *find_writable_unit(const Resolution *resolution) {
@@ -69,9 +84,8 @@ Resolution *resolution_new(
     resolution->descriptor = descriptor_ref(file->descriptor);
     resolution->architecture = g_strdup(machine->architecture);
     resolution->machine = g_strdup(machine->name);
-    /* boards unknown to the table are newer than the known ones */
-    resolution->has_pflash_properties =
-            machine->board ? machine->board->has_pflash_properties : TRUE;
+    resolution->has_pflash_properties = TRUE;
+    resolution_set_qemu(resolution, machine);
     resolution->has_fixed_flash = machine->board && machine->board->unit_size > 0;
     resolution->executable_size = file->images.executable.size;
     resolution->nvram_template_size = file->images.nvram_template.size;
@@ -86,6 +100,15 @@ Resolution *resolution_new(
     if (request->nvram_filename && descriptor_keeps_variables(file->descriptor))
         resolution_set_nvram(resolution, request->nvram_filename, NULL);
     return g_steal_pointer(&resolution);
+}
+
+void resolution_set_qemu(Resolution *resolution, const Machine *machine) {
+    g_autoptr(GPtrArray) lacking = needs_find_lacking(resolution->descriptor, machine);
+
+    resolution->qemu = machine->qemu;
+    resolution->lacking = lacking->len > 0 ? lacking->pdata[0] : NULL;
+    resolution->has_pflash_properties =
+            resolution->has_pflash_properties && machine_has_pflash_properties(machine);
 }
 
 static gpointer copy_unit(gconstpointer unit, gpointer userdata) {

@@ -22,6 +22,9 @@ typedef struct Resolution {
     /* bytes that the guest sees; 0: no template, or a JSON store */
     guint64 executable_size;
     guint64 nvram_template_size;
+    /* what the QEMU that gets the arguments lacks; NULL: nothing. Not part of a pin. */
+    const char *lacking; /* static */
+    QemuVersion qemu;
     GPtrArray *flash;     /* of FlashUnit; NULL: not in flash */
     char *nvram_filename; /* the VM's own copy; NULL: unknown */
 } Resolution;
@@ -29,9 +32,16 @@ typedef struct Resolution {
 /* FILE must have passed for MACHINE and REQUEST. */
 Resolution *resolution_new(const CatalogFile *file, const Machine *machine, const Request *request)
         G_GNUC_WARN_UNUSED_RESULT;
+/* The QEMU that gets the arguments is MACHINE's: what it lacks, and whether its board has pflash
+ * properties, if a pin's had. */
+void resolution_set_qemu(Resolution *resolution, const Machine *machine);
+
 /* -machine needs smm=on; the flash driver needs the global property secure=on. */
 gboolean resolution_needs_smm(const Resolution *resolution);
 gboolean resolution_needs_secure_flash(const Resolution *resolution);
+
+/* The value of -machine max-fw-size in bytes; 0: QEMU's default is enough, or there is none. */
+guint64 resolution_get_max_fw_size(const Resolution *resolution);
 
 /* Sets the VM's own copy, which the guest writes to. FORMAT NULL: the descriptor's. */
 void resolution_set_nvram(Resolution *resolution, const char *filename, const char *format);

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "core/flash.h"
+#include "core/needs.h"
 #include "core/unknown.h"
 
 /* Limits of an error message: candidates, and reasons for each. */
@@ -115,6 +116,19 @@ static void file_verdict_free(FileVerdict *verdict) {
     g_free(verdict);
 }
 
+/* The one reason that rejects nothing. */
+static void add_lacking(const SelectionInput *input, const CatalogFile *file, GPtrArray *reasons) {
+    const Machine *machine = &input->machine;
+    g_autoptr(GPtrArray) lacking = NULL;
+
+    if (file->overridden_by || !file->descriptor ||
+        !descriptor_matches_machine(file->descriptor, machine->architecture, machine->canonical))
+        return;
+    lacking = needs_find_lacking(file->descriptor, machine);
+    for (guint i = 0; i < lacking->len; i++)
+        add_detailed_reason(reasons, "qemu-lacks", lacking->pdata[i]);
+}
+
 GPtrArray *selection_explain(const SelectionInput *input) {
     const GPtrArray *files = input->catalog->files;
     GPtrArray *verdicts = g_ptr_array_new_with_free_func((GDestroyNotify)file_verdict_free);
@@ -126,6 +140,7 @@ GPtrArray *selection_explain(const SelectionInput *input) {
 
         verdict->file = files->pdata[i];
         verdict->verdict = judge(input, verdict->file, reasons);
+        add_lacking(input, verdict->file, reasons);
         if (verdict->verdict == VERDICT_ACCEPTED && !is_chosen) {
             verdict->verdict = VERDICT_SELECTED;
             is_chosen = TRUE;
@@ -239,7 +254,8 @@ static void append_other_machines(GString *text, const SelectionInput *input) {
         SelectionInput other = *input;
         const CatalogFile *found = NULL;
 
-        other.machine = machine_table_resolve(machines, architecture, names->pdata[i]);
+        other.machine = machine_table_resolve_for(
+                machines, architecture, names->pdata[i], input->request->qemu_version);
         if (g_str_equal(other.machine.canonical, names->pdata[i]) ||
             other.machine.board == input->machine.board)
             continue;

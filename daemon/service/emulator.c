@@ -26,10 +26,6 @@
 /* RHEL's only emulator. */
 #define HOST_EMULATOR "/usr/libexec/qemu-kvm"
 
-static const char question[] = "{\"execute\":\"qmp_capabilities\"}\n"
-                               "{\"execute\":\"query-machines\"}\n"
-                               "{\"execute\":\"quit\"}\n";
-
 typedef struct MachineType {
     char *name;
     char *alias; /* or NULL */
@@ -39,9 +35,11 @@ typedef struct MachineType {
 typedef struct Emulator {
     char *architecture;
     char *path;
-    FileStamp stamp;   /* of the file that was queried */
-    GPtrArray *types;  /* of MachineType; NULL: it gave no answer */
-    gboolean is_known; /* the same file gave no answer before */
+    FileStamp stamp;     /* of the file that was queried */
+    QemuVersion version; /* 0: not told */
+    GPtrArray *lacks;    /* of char*: types of qemu.h */
+    GPtrArray *types;    /* of MachineType; NULL: it gave no answer */
+    gboolean is_known;   /* the same file gave no answer before */
 
     /* during the query */
     GPid pid;
@@ -87,6 +85,7 @@ static void emulator_clear(gpointer data) {
     g_free(emulator->architecture);
     g_free(emulator->path);
     g_clear_pointer(&emulator->types, g_ptr_array_unref);
+    g_clear_pointer(&emulator->lacks, g_ptr_array_unref);
 }
 
 static void emulator_unref(gpointer data) {
@@ -135,6 +134,20 @@ static void complain(const Emulator *emulator, const char *fault) {
             "%s does not tell its machine types: %s", emulator->path, fault);
 }
 
+/* A type's properties are listed only if the QEMU has it, or can load it as a module. */
+static char *make_question(const char *architecture) {
+    static const char ask[] = "{\"execute\":\"qom-list-properties\",\"id\":\"%s\","
+                              "\"arguments\":{\"typename\":\"%s\"}}\n";
+    const char *uefi_vars = qemu_uefi_vars_type(architecture);
+    GString *question = g_string_new("{\"execute\":\"qmp_capabilities\"}\n"
+                                     "{\"execute\":\"query-machines\"}\n");
+
+    g_string_append_printf(question, ask, uefi_vars, uefi_vars);
+    g_string_append_printf(question, ask, QEMU_TYPE_IGVM, QEMU_TYPE_IGVM);
+    g_string_append(question, "{\"execute\":\"quit\"}\n");
+    return g_string_free(question, FALSE);
+}
+
 static void start_asking(Emulator *emulator) {
     /* Where memory cannot be writable and executable at once, as in the service's unit, TCG starts
      * only with split-wx, which maps its buffer twice. The buffer is small, because no guest runs.
@@ -167,6 +180,7 @@ static void start_asking(Emulator *emulator) {
             .output = FILE_FD_NONE,
     };
     g_autoptr(GError) error = NULL;
+    g_autofree char *question = NULL;
 
     if (!confine_spawn(
                 &program, &emulator->pid, &emulator->input, &emulator->output, NULL, &error)) {
@@ -177,10 +191,18 @@ static void start_asking(Emulator *emulator) {
     }
 
     emulator->answer = g_byte_array_new();
+    emulator->lacks = g_ptr_array_new_with_free_func(g_free);
+    question = make_question(emulator->architecture);
     /* the question is shorter than any pipe's capacity; SIGPIPE is ignored, and a failure shows as
      * a missing answer */
-    if (write(emulator->input, question, sizeof question - 1) < 0)
+    if (write(emulator->input, question, strlen(question)) < 0)
         g_debug("%s takes no question: %s", emulator->path, g_strerror(errno));
+}
+
+static JsonObject *get_object(JsonObject *object, const char *member) {
+    JsonNode *node = json_object_get_member(object, member);
+
+    return node && JSON_NODE_HOLDS_OBJECT(node) ? json_node_get_object(node) : NULL;
 }
 
 /* query-machines answers with [{"name": "pc-q35-7.2", "alias": "q35", …}, …]. */
@@ -203,6 +225,48 @@ static void read_machines(Emulator *emulator, JsonArray *machines) {
     }
 }
 
+/* The greeting: {"QMP": {"version": {"qemu": {"micro": 22, "minor": 2, "major": 7}, …}, …}} */
+static void read_version(Emulator *emulator, JsonObject *greeting) {
+    static const char *const path[] = {"version", "qemu"};
+    JsonObject *object = greeting;
+    guint64 numbers[3];
+
+    for (gsize i = 0; object && i < G_N_ELEMENTS(path); i++)
+        object = get_object(object, path[i]);
+    if (!object)
+        return;
+    numbers[0] = (guint64)json_object_get_int_member_with_default(object, "major", -1);
+    numbers[1] = (guint64)json_object_get_int_member_with_default(object, "minor", -1);
+    numbers[2] = (guint64)json_object_get_int_member_with_default(object, "micro", -1);
+    if (numbers[0] <= G_MAXUINT8 && numbers[1] <= G_MAXUINT8 && numbers[2] <= G_MAXUINT8)
+        emulator->version = QEMU_VERSION(numbers[0], numbers[1], numbers[2]);
+}
+
+/* An error of the class DeviceNotFound is the answer for a type that the QEMU does not have. */
+static void read_type(Emulator *emulator, const char *type, JsonObject *answer) {
+    JsonObject *error = get_object(answer, "error");
+    const char *class =
+            error ? json_object_get_string_member_with_default(error, "class", NULL) : NULL;
+
+    if (g_strcmp0(class, "DeviceNotFound") == 0)
+        g_ptr_array_add(emulator->lacks, g_strdup(type));
+}
+
+static void read_line(Emulator *emulator, JsonObject *line) {
+    JsonObject *greeting = get_object(line, "QMP");
+    const char *id = json_object_get_string_member_with_default(line, "id", NULL);
+    JsonNode *result = json_object_get_member(line, "return");
+
+    if (greeting)
+        read_version(emulator, greeting);
+    else if (id && text_is_valid(id))
+        read_type(emulator, id, line);
+    else if (!emulator->types && result && JSON_NODE_HOLDS_ARRAY(result)) {
+        emulator->types = g_ptr_array_new_with_free_func((GDestroyNotify)machine_type_free);
+        read_machines(emulator, json_node_get_array(result));
+    }
+}
+
 static void read_answer(Emulator *emulator) {
     g_auto(GStrv) lines = NULL;
 
@@ -212,22 +276,15 @@ static void read_answer(Emulator *emulator) {
     for (char **line = lines; *line; line++) {
         g_autoptr(JsonParser) parser = json_parser_new();
         JsonNode *root;
-        JsonNode *result;
 
         if (!json_parser_load_from_data(parser, *line, -1, NULL))
             continue;
         root = json_parser_get_root(parser);
-        if (!root || !JSON_NODE_HOLDS_OBJECT(root))
-            continue;
-        result = json_object_get_member(json_node_get_object(root), "return");
-        if (!result || !JSON_NODE_HOLDS_ARRAY(result))
-            continue;
-
-        emulator->types = g_ptr_array_new_with_free_func((GDestroyNotify)machine_type_free);
-        read_machines(emulator, json_node_get_array(result));
-        return;
+        if (root && JSON_NODE_HOLDS_OBJECT(root))
+            read_line(emulator, json_node_get_object(root));
     }
-    complain(emulator, "no answer");
+    if (!emulator->types)
+        complain(emulator, "no answer");
 }
 
 /* Returns TRUE while more output is expected. */
@@ -383,6 +440,16 @@ static gboolean is_same_file(const Emulator *a, const Emulator *b) {
     return g_str_equal(a->path, b->path) && file_stamp_equal(&a->stamp, &b->stamp);
 }
 
+static void add_emulator(MachineTable *table, const Emulator *emulator) {
+    g_autoptr(GPtrArray) lacks = g_ptr_array_new();
+
+    for (guint i = 0; i < emulator->lacks->len; i++)
+        g_ptr_array_add(lacks, emulator->lacks->pdata[i]);
+    g_ptr_array_add(lacks, NULL);
+    machine_table_add_emulator(
+            table, emulator->architecture, emulator->version, (const char *const *)lacks->pdata);
+}
+
 GPtrArray *emulator_add_types(
         GHashTable *answers, MachineTable *table, gboolean ask_again, const FileVisitor *visitor) {
     GPtrArray *unknown = g_ptr_array_new_with_free_func(emulator_unref);
@@ -397,6 +464,8 @@ GPtrArray *emulator_add_types(
         found->is_known = known && is_same_file(known, found);
         if (!found->is_known || (!known->types && ask_again))
             g_ptr_array_add(unknown, g_atomic_rc_box_acquire(found));
+        if (found->is_known && known->version)
+            add_emulator(table, known);
         for (guint i = 0; found->is_known && known->types && i < known->types->len; i++) {
             const MachineType *type = known->types->pdata[i];
 

@@ -64,16 +64,12 @@ static gboolean check_limits(VMOp *op, const PolicyFacts *facts, gboolean is_new
 /* -- choosing firmware ----------------------------------------------------------------- */
 
 gboolean policy_check_render(const VMOp *op, const Resolution *resolution, GError **error) {
-    g_autoptr(Resolution) trial = NULL;
-    g_autofree char *xml = NULL;
+    g_autoptr(Resolution) trial = resolution_copy(resolution);
+    g_auto(Rendering) rendering = {};
 
-    if (!(op->request->render & REQUEST_RENDER_LIBVIRT))
-        return TRUE;
-    trial = resolution_copy(resolution);
     if (descriptor_keeps_variables(trial->descriptor))
         resolution_set_nvram(trial, "/nvram", NULL);
-    xml = render_libvirt(trial, error);
-    return xml != NULL;
+    return rendering_make(trial, op->request->render, &rendering, error);
 }
 
 static gboolean choose(VMOp *op, GError **error) {
@@ -81,8 +77,8 @@ static gboolean choose(VMOp *op, GError **error) {
     g_autoptr(Resolution) resolution = NULL;
     SelectionInput input;
 
-    op->machine =
-            machine_table_resolve(op->catalog->machines, request->architecture, request->machine);
+    op->machine = machine_table_resolve_for(
+            op->catalog->machines, request->architecture, request->machine, request->qemu_version);
     input = (SelectionInput){.catalog = op->catalog,
                              .request = request,
                              .machine = op->machine,
@@ -149,9 +145,11 @@ static gboolean check_machine(VMOp *op, GError **error) {
     const MachineTable *machines = op->catalog->machines;
     const Resolution *pinned = op->pin->resolution;
     const Request *request = op->request;
-    Machine before = machine_table_resolve(machines, pinned->architecture, op->pin->canonical);
+    Machine before = machine_table_resolve_for(
+            machines, pinned->architecture, op->pin->canonical, request->qemu_version);
 
-    op->machine = machine_table_resolve(machines, pinned->architecture, request->machine);
+    op->machine = machine_table_resolve_for(
+            machines, pinned->architecture, request->machine, request->qemu_version);
     if (!g_str_equal(request->architecture, pinned->architecture))
         return differs(op, "architecture", pinned->architecture, request->architecture, error);
     if (g_str_equal(request->machine, op->pin->machine))
@@ -164,6 +162,7 @@ static gboolean check_machine(VMOp *op, GError **error) {
 
 /* Ignores nvram-template: it is for a new VM alone. */
 static gboolean check_pin(VMOp *op, GError **error) {
+    g_autoptr(Resolution) answer = NULL;
     g_autoptr(GPtrArray) reasons = g_ptr_array_new_with_free_func(g_free);
     const Resolution *pinned = op->pin->resolution;
     const char *format = image_format_to_string(op->pin->nvram_format);
@@ -182,7 +181,9 @@ static gboolean check_pin(VMOp *op, GError **error) {
                 "it does not satisfy the requirements (%s)", (const char *)reasons->pdata[0]);
         return conflict(op, first, error);
     }
-    return policy_check_render(op, pinned, error);
+    answer = resolution_copy(pinned);
+    resolution_set_qemu(answer, &op->machine);
+    return policy_check_render(op, answer, error);
 }
 
 /* -- the rules --------------------------------------------------------------------------- */

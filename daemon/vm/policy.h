@@ -24,7 +24,7 @@ gboolean policy_check_exists(
         G_GNUC_WARN_UNUSED_RESULT;
 
 /* The answer can be rendered as OP asks for; the path of its NVRAM makes no difference. Errors:
- * those of render_libvirt(). */
+ * those of rendering_make(). */
 gboolean policy_check_render(const VMOp *op, const Resolution *resolution, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
 

@@ -13,9 +13,18 @@ static gboolean io_failed(GError **error, const char *what, int r) {
     return FALSE;
 }
 
+/* An assessment by itself has no request. */
+static Machine resolve_machine(const VMOp *op, const Pin *pin) {
+    return machine_table_resolve_for(
+            op->catalog->machines, pin->resolution->architecture, pin->canonical,
+            op->request ? op->request->qemu_version : 0);
+}
+
 Resolution *vm_answer(const VMOp *op, const Pin *pin) {
     Resolution *resolution = resolution_copy(pin->resolution);
+    Machine machine = resolve_machine(op, pin);
 
+    resolution_set_qemu(resolution, &machine);
     if (pin->has_nvram) {
         g_autofree char *name = vmstore_nvram_name(pin->nvram_format);
         g_autofree char *path = vmstore_path(op->store, op->owner, op->id, name);
@@ -144,8 +153,7 @@ static gboolean has_descriptor(const VMOp *op) {
 
 static void replace_firmware(const VMOp *op, VMResult *result, char **ret_nearest) {
     const Resolution *pinned = op->pin->resolution;
-    Machine machine =
-            machine_table_resolve(op->catalog->machines, pinned->architecture, op->pin->canonical);
+    Machine machine = resolve_machine(op, op->pin);
     g_autofree char *nearest = NULL;
     Resolution *equivalent;
 

@@ -44,7 +44,7 @@ _vmfirmwarectl() {
         export import remove verify record variables boot host monitor reload'
     local options='--help --version --system --user --host= --machine= --json= --no-legend --no-pager
         --no-ask-password --interface= --feature= --without-feature= --secure-boot --device= --mode=
-        --format= --firmware= --executable= --host-supported --nvram= --render= --owner= --all
+        --format= --firmware= --executable= --qemu-version= --host-supported --nvram= --render= --owner= --all
         --new-owner= --create= --nvram-format= --nvram-template= --source-format= --reset --live
         --backup --names --list --machines='
     local features='acpi-s3 acpi-s4 amd-sev amd-sev-es amd-sev-snp enrolled-keys host-uefi-vars

@@ -71,7 +71,7 @@ static void every_key_is_read(void) {
     g_assert_cmpstr(board->glob, ==, "b-*");
     g_assert_cmpstr(board->canonical, ==, "b-1");
     g_assert_cmpuint(board->n_units, ==, 2);
-    g_assert_true(board->has_pflash_properties);
+    g_assert_cmpuint(board->pflash_properties_since, ==, 0);
     g_assert_cmpstr(board->driver, ==, "cfi.pflash01");
     test_assert_joined(board->names, "n0, n1");
     g_assert_cmpint(board->placement, ==, FLASH_PLACEMENT_FIXED);

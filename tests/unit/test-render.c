@@ -107,11 +107,73 @@ static void boards_without_properties_get_drives(void) {
     test_write_sparse(f.root, "large", 32 * 1024 * 1024);
     catalog_unref(f.catalog);
     f.catalog = test_catalog(f.root);
+    machine_table_add_emulator(
+            f.catalog->machines, "riscv64", QEMU_VERSION(8, 0, 5), (const char *const[]){NULL});
     test_answer_resolve(&f, "riscv64", "virt", NULL);
     g_assert_false(f.resolution->has_pflash_properties);
     assert_rendered(
             &f, "-machine\nvirt\n-drive\nif=pflash,unit=0,readonly=on,format=raw,file=@/large",
             NULL);
+}
+
+static void what_qemu_lacks_is_not_rendered(void) {
+    static const char *const lacks[] = {"igvm-cfg", "uefi-vars-x64", NULL};
+    static const char *const mappings[] = {
+            "{'device': 'igvm', 'filename': '/rom'}", "{'device': 'memory', 'filename': '/rom'}"};
+
+    for (gsize i = 0; i < G_N_ELEMENTS(mappings); i++) {
+        g_auto(TestAnswer) f = {};
+        g_autoptr(GError) error = NULL;
+        g_autoptr(GError) legacy_error = NULL;
+
+        test_answer_describe(&f, mappings[i], "features", "['host-uefi-vars']");
+        machine_table_add_emulator(
+                f.catalog->machines, "x86_64", QEMU_VERSION(10, 1, 0), &lacks[i]);
+        test_answer_resolve(&f, "x86_64", "q35", NULL);
+        g_assert_null(render_qemu(f.resolution, &error));
+        g_assert_error(error, FIRMWARE_ERROR, FIRMWARE_ERROR_NOT_SUPPORTED);
+        g_assert_nonnull(strstr(error->message, lacks[i]));
+        g_assert_nonnull(strstr(error->message, "10.1.0"));
+        g_assert_null(render_qemu_legacy(f.resolution, &legacy_error));
+        g_assert_error(legacy_error, FIRMWARE_ERROR, FIRMWARE_ERROR_NOT_SUPPORTED);
+    }
+}
+
+static void host_variables_bring_their_device(void) {
+    static const struct {
+        const char *mapping;
+        const char *nvram;
+        const char *expected;
+    } cases[] = {
+            {"{'device': 'memory', 'filename': '/rom'}", NULL,
+             "-machine\nq35\n-bios\n@/rom\n-device\nuefi-vars-x64"},
+            {"{'device': 'memory', 'filename': '/rom', 'uefi-vars': {'template': '/store.json'}}",
+             "/vm/v.json",
+             "-machine\nq35\n-bios\n@/rom\n-device\nuefi-vars-x64,jsonfile=/vm/v.json"},
+            {"{'device': 'flash', 'mode': 'stateless',"
+             " 'executable': {'filename': '/rom', 'format': 'raw'}}",
+             NULL,
+             "-machine\nq35,pflash0=pflash0\n"
+             "-blockdev\ndriver=file,node-name=pflash0-file,read-only=on,filename=@/rom\n"
+             "-blockdev\ndriver=raw,node-name=pflash0,read-only=on,file=pflash0-file\n"
+             "-device\nuefi-vars-x64"},
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_auto(TestAnswer) f = {};
+        g_autoptr(GError) error = NULL;
+        g_auto(GStrv) arguments = NULL;
+        g_autofree char *text = NULL;
+        g_autofree char *expected = NULL;
+
+        test_answer_describe(&f, cases[i].mapping, "features", "['host-uefi-vars']");
+        expected = test_below(f.root, cases[i].expected);
+        test_answer_resolve(&f, "x86_64", "q35", cases[i].nvram);
+        arguments = render_qemu(f.resolution, &error);
+        g_assert_no_error(error);
+        text = g_strjoinv("\n", arguments);
+        g_assert_cmpstr(text, ==, expected);
+    }
 }
 
 /* -- the other devices ------------------------------------------------------------------- */
@@ -274,6 +336,8 @@ int main(int argc, char **argv) {
             TEST_CASE(smm_without_secure_boot_needs_no_secure_flash),
             TEST_CASE(combined_flash_is_the_copy),
             TEST_CASE(boards_without_properties_get_drives),
+            TEST_CASE(what_qemu_lacks_is_not_rendered),
+            TEST_CASE(host_variables_bring_their_device),
             TEST_CASE(memory_is_bios),
             TEST_CASE(a_variable_store_is_a_device),
             TEST_CASE(kernels_and_igvm_files),

@@ -69,6 +69,7 @@ static const Key keys[] = {
         {"firmware", 's', ALL_CALLS, "40-edk2", NULL},
         {"executable", 's', ALL_CALLS, "/a", "a"},
         {"host-supported", 'b', ALL_CALLS, NULL, NULL},
+        {"qemu-version", 's', ALL_CALLS, "10.0.2", "10"},
         {"render", 'a', ALL_CALLS, "qemu-legacy", "xml"},
         {"nvram-filename", 's', REQUEST_CALL_SELECT, "/a", ""},
 };
