@@ -210,7 +210,6 @@ static void what_cannot_be_rendered_is_refused(void) {
     static const char *const libvirt[] = {"libvirt", NULL};
     const RequestValue value = {.type = REQUEST_VALUE_STRINGS, .strings = libvirt};
     g_auto(TestVM) f = fixture();
-    g_autoptr(GError) error = NULL;
 
     test_describe(
             f.root, "vendor/40-igvm.json", "mapping", "{'device': 'igvm', 'filename': '/rom'}",
