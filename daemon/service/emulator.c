@@ -399,11 +399,24 @@ GHashTable *emulator_cache_get_answers(const EmulatorCache *cache) {
     return g_hash_table_ref(cache->answers);
 }
 
+static gboolean is_same_file(const Emulator *a, const Emulator *b) {
+    return g_str_equal(a->path, b->path) && file_stamp_equal(&a->stamp, &b->stamp);
+}
+
+/* A build that begins while other queries run has not seen their answers. */
+static void recognise(const EmulatorCache *cache, Emulator *emulator) {
+    const Emulator *known = g_hash_table_lookup(cache->answers, emulator->architecture);
+
+    emulator->is_known = emulator->is_known || (known && is_same_file(known, emulator));
+}
+
 void emulator_cache_ask(EmulatorCache *cache, GPtrArray *emulators) {
     static const TaskFunctions functions = {.run = ask_all, .done = on_answers};
 
     if (cache->task || emulators->len == 0)
         return;
+    for (guint i = 0; i < emulators->len; i++)
+        recognise(cache, emulators->pdata[i]);
     cache->asked = g_ptr_array_ref(emulators);
     if (task_start(cache->event, &functions, cache, &cache->task) < 0) {
         g_clear_pointer(&cache->asked, g_ptr_array_unref);
@@ -434,10 +447,6 @@ static Emulator *find_emulator(const char *architecture, const FileVisitor *visi
     emulator->stamp = file_stamp(&st);
     emulator->input = emulator->output = FILE_FD_NONE;
     return emulator;
-}
-
-static gboolean is_same_file(const Emulator *a, const Emulator *b) {
-    return g_str_equal(a->path, b->path) && file_stamp_equal(&a->stamp, &b->stamp);
 }
 
 static void add_emulator(MachineTable *table, const Emulator *emulator) {
