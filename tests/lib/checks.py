@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from .client import INVALID_ARGS, DBusError, firmware_path
+from .client import ACCESS_DENIED, INVALID_ARGS, DBusError, firmware_path
 
 PARSE_ERROR = re.compile(r"parse-error:[0-9]+:[0-9]+: \S.*", re.DOTALL)
 SCHEMA_ERROR = re.compile(r"schema-error:(/[^ ]*)?: \S.*", re.DOTALL)
@@ -73,3 +73,10 @@ class _Raises:
         for word in self.words:
             assert word in error.text, error.text
         return result
+
+
+def is_denied_by_bus(error):
+    """ERROR, a (name, text), comes from the bus itself, dbus-daemon or dbus-broker."""
+    name, text = error
+    return name == ACCESS_DENIED and any(
+        words in text for words in ("Rejected send message", "not authorized to send message"))

@@ -6,6 +6,7 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 
 from lib import paths, vmstate
+from lib.checks import is_denied_by_bus
 from lib.client import ACCESS_DENIED
 from lib.machine import STATE
 
@@ -142,12 +143,10 @@ def test_reload_takes_an_administrator(started, agents, caller):
 def test_the_bus_denies_what_is_not_named(started, agents):
     for caller in ("active", "alone"):
         agent = getattr(agents, caller)
-        name, text = agent.run("client.manager('NoSuchMethod')")
-        assert name == ACCESS_DENIED and "Rejected send message" in text
-        name, text = agent.run(
+        assert is_denied_by_bus(agent.run("client.manager('NoSuchMethod')"))
+        assert is_denied_by_bus(agent.run(
             "client.call(MANAGER_PATH, 'org.freedesktop.DBus.Properties', 'Set', "
-            "GLib.Variant('(ssv)', (MANAGER, 'Version', GLib.Variant('s', 'x'))))")
-        assert name == ACCESS_DENIED and "Rejected send message" in text
+            "GLib.Variant('(ssv)', (MANAGER, 'Version', GLib.Variant('s', 'x'))))"))
         assert agent.run("""
 try:
     client.connection.call_sync(
