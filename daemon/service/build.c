@@ -112,7 +112,7 @@ static void read_all(Build *build, CatalogSources *sources) {
     if (!machines)
         return;
     build->unknown =
-            emulator_add_types(build->answers, machines, build->asks_again, sources->visitor);
+            emulator_cache_add_types(build->answers, machines, build->asks_again, sources->visitor);
 
     sources->machines = machines;
     build->catalog = catalog_build(sources, &build->error);

@@ -5,7 +5,7 @@
 
 #include "core/catalog.h"
 #include "service/config.h"
-#include "service/emulator.h"
+#include "service/emulator-cache.h"
 #include "service/task.h"
 #include "service/watch.h"
 

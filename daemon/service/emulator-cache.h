@@ -26,7 +26,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(EmulatorCache, emulator_cache_free)
 /* Returns a reference to all answers so far. The table is immutable, and valid on every thread. */
 GHashTable *emulator_cache_get_answers(const EmulatorCache *cache) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Queries EMULATORS, which emulator_add_types() returned. Does nothing while other queries
+/* Queries EMULATORS, which emulator_cache_add_types() returned. Does nothing while other queries
  * run. */
 void emulator_cache_ask(EmulatorCache *cache, GPtrArray *emulators);
 /* Returns TRUE if queries run and CHANGED has not been called since their start. */
@@ -36,6 +36,6 @@ gboolean emulator_cache_is_awaited(const EmulatorCache *cache);
  * qemu-system-ARCHITECTURE along $PATH, and calls VISITOR (or NULL) with each place. Returns the
  * emulators that have not been queried and, with ASK_AGAIN, those without an answer. Can run on any
  * thread. */
-GPtrArray *emulator_add_types(
+GPtrArray *emulator_cache_add_types(
         GHashTable *answers, MachineTable *table, gboolean ask_again, const FileVisitor *visitor)
         G_GNUC_WARN_UNUSED_RESULT;
