@@ -13,24 +13,16 @@
 #include "bus/names.h"
 #include "base/error.h"
 #include "core/answer.h"
-#include "core/selection.h"
-#include "core/unknown.h"
+#include "core/question.h"
 
 /* org.vmfirmware1.Manager */
 
 /* -- queries -------------------------------------------------------------------------- */
 
-static void make_input(const Bus *bus, const Request *request, SelectionInput *ret) {
-    const Catalog *catalog = live_catalog_get_catalog(bus->live);
-
-    *ret = (SelectionInput){
-            .catalog = catalog,
-            .request = request,
-            .machine = machine_table_resolve_for(
-                    catalog->machines, request->architecture, request->machine,
-                    request->qemu_version),
-            .host_features = live_catalog_get_host_features(bus->live),
-    };
+static SelectionInput make_input(const Bus *bus, const Request *request) {
+    return selection_input(
+            live_catalog_get_catalog(bus->live), live_catalog_get_host_features(bus->live),
+            request);
 }
 
 static int reply_resolution(
@@ -57,7 +49,6 @@ static int method_select(sd_bus_message *message, void *userdata, sd_bus_error *
     g_autoptr(Request) request = NULL;
     g_autoptr(Resolution) resolution = NULL;
     g_autoptr(GError) error = NULL;
-    const CatalogFile *file;
     SelectionInput input;
     int r;
 
@@ -65,12 +56,10 @@ static int method_select(sd_bus_message *message, void *userdata, sd_bus_error *
     if (r < 0)
         return r;
 
-    make_input(bus, request, &input);
-    file = selection_choose(&input, &error);
-    if (!file)
+    input = make_input(bus, request);
+    resolution = question_select(&input, &error);
+    if (!resolution)
         return bus_error_set(ret_error, error);
-
-    resolution = resolution_new(file, &input.machine, request);
     return reply_resolution(message, resolution, request, ret_error);
 }
 
@@ -87,7 +76,7 @@ static int method_explain(sd_bus_message *message, void *userdata, sd_bus_error 
     if (r < 0)
         return r;
 
-    make_input(bus, request, &input);
+    input = make_input(bus, request);
     verdicts = selection_explain(&input);
 
     r = sd_bus_message_new_method_return(message, &reply);
@@ -114,7 +103,7 @@ static int method_get_capabilities(
     if (r < 0)
         return r;
 
-    make_input(bus, request, &input);
+    input = make_input(bus, request);
     capabilities = selection_capabilities(&input);
 
     r = sd_bus_message_new_method_return(message, &reply);
@@ -130,6 +119,7 @@ static int method_get_capabilities(
 static int method_get_firmware(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {
     const Bus *bus = userdata;
     g_autofree char *path = NULL;
+    g_autoptr(GError) error = NULL;
     const CatalogFile *file;
     const char *name;
     int r;
@@ -138,14 +128,9 @@ static int method_get_firmware(sd_bus_message *message, void *userdata, sd_bus_e
     if (r < 0)
         return r;
 
-    file = catalog_find(live_catalog_get_catalog(bus->live), name);
-    if (!file) {
-        g_autofree char *hint = unknown_firmware_hint(live_catalog_get_catalog(bus->live), name);
-        g_autoptr(GError) error = g_error_new(
-                FIRMWARE_ERROR, FIRMWARE_ERROR_NO_SUCH_FIRMWARE,
-                "no firmware has the name \"%s\"%s", name, hint);
+    file = question_find_firmware(live_catalog_get_catalog(bus->live), name, &error);
+    if (!file)
         return bus_error_set(ret_error, error);
-    }
 
     path = bus_firmware_path(file->name);
     return sd_bus_reply_method_return(message, "o", path);
@@ -188,14 +173,10 @@ static int get_search_path(
         sd_bus *connection, const char *path, const char *interface, const char *property,
         sd_bus_message *reply, void *userdata, sd_bus_error *ret_error) {
     const Bus *bus = userdata;
-    const GPtrArray *layers = live_catalog_get_config(bus->live)->layers;
     MessageSink sink;
 
     message_sink_init(&sink, reply);
-    sink_open_array(&sink.sink, "s");
-    for (guint i = 0; i < layers->len; i++)
-        sink_string(&sink.sink, ((const CatalogLayer *)layers->pdata[i])->directory);
-    sink_close(&sink.sink);
+    answer_search_path(&sink.sink, live_catalog_get_config(bus->live)->layers);
     return sink.result;
 }
 
@@ -211,20 +192,11 @@ static int get_problems(
         sd_bus *connection, const char *path, const char *interface, const char *property,
         sd_bus_message *reply, void *userdata, sd_bus_error *ret_error) {
     const Bus *bus = userdata;
-    const GPtrArray *problems = live_catalog_get_catalog(bus->live)->problems;
-    int r;
+    MessageSink sink;
 
-    r = sd_bus_message_open_container(reply, 'a', "(ss)");
-    if (r < 0)
-        return r;
-    for (guint i = 0; i < problems->len; i++) {
-        const CatalogProblem *problem = problems->pdata[i];
-
-        r = sd_bus_message_append(reply, "(ss)", problem->path, problem->text);
-        if (r < 0)
-            return r;
-    }
-    return sd_bus_message_close_container(reply);
+    message_sink_init(&sink, reply);
+    answer_problems(&sink.sink, live_catalog_get_catalog(bus->live));
+    return sink.result;
 }
 
 static int get_architectures(

@@ -145,6 +145,28 @@ void answer_capabilities(Sink *sink, const Capabilities *capabilities) {
     sink_close(sink);
 }
 
+/* -- the catalog ------------------------------------------------------------------------- */
+
+void answer_search_path(Sink *sink, const GPtrArray *layers) {
+    sink_open_array(sink, "s");
+    for (guint i = 0; i < layers->len; i++)
+        sink_string(sink, ((const CatalogLayer *)layers->pdata[i])->directory);
+    sink_close(sink);
+}
+
+void answer_problems(Sink *sink, const Catalog *catalog) {
+    sink_open_array(sink, "(ss)");
+    for (guint i = 0; i < catalog->problems->len; i++) {
+        const CatalogProblem *problem = catalog->problems->pdata[i];
+
+        sink_open_struct(sink, "ss");
+        sink_string(sink, problem->path);
+        sink_string(sink, problem->text);
+        sink_close(sink);
+    }
+    sink_close(sink);
+}
+
 /* -- firmware ---------------------------------------------------------------------------- */
 
 void answer_firmware_list(Sink *sink, const Catalog *catalog, char *(*path_of)(const char *name)) {

@@ -28,6 +28,12 @@ void answer_capabilities(Sink *sink, const Capabilities *capabilities);
  * firmware's name; this function frees the path. */
 void answer_firmware_list(Sink *sink, const Catalog *catalog, char *(*path_of)(const char *name));
 
+/* Writes an as: the directories of LAYERS (of CatalogLayer). */
+void answer_search_path(Sink *sink, const GPtrArray *layers);
+
+/* Writes an a(ss): the catalog's problems. */
+void answer_problems(Sink *sink, const Catalog *catalog);
+
 /* A property of org.vmfirmware1.Firmware. */
 typedef struct FirmwareProperty {
     const char *name;

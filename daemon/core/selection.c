@@ -286,6 +286,18 @@ static char *describe_failure(const SelectionInput *input) {
 
 /* -- questions ---------------------------------------------------------------------------- */
 
+SelectionInput selection_input(
+        const Catalog *catalog, const char *const *host_features, const Request *request) {
+    return (SelectionInput){
+            .catalog = catalog,
+            .request = request,
+            .machine = machine_table_resolve_for(
+                    catalog->machines, request->architecture, request->machine,
+                    request->qemu_version),
+            .host_features = host_features,
+    };
+}
+
 gboolean selection_accepts(const SelectionInput *input, const CatalogFile *file) {
     g_autoptr(GPtrArray) reasons = g_ptr_array_new_with_free_func(g_free);
 

@@ -17,6 +17,10 @@ typedef struct SelectionInput {
     const char *const *host_features; /* confidential-computing features of the host */
 } SelectionInput;
 
+/* The input for REQUEST on the machine that it names. */
+SelectionInput selection_input(
+        const Catalog *catalog, const char *const *host_features, const Request *request);
+
 typedef struct FileVerdict {
     const CatalogFile *file; /* of the catalog */
     Verdict verdict;

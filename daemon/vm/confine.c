@@ -13,12 +13,16 @@
 
 #define HELPER "vmfirmware-confine"
 
-/* The package may have been replaced meanwhile: the directory is still the right one. */
+/* Beside the service, or where programs in the directory of the client find it. The package may
+ * have been replaced meanwhile: the directory is still the right one. */
 static char *find_helper(GError **error) {
     g_autofree char *self = g_file_read_link("/proc/self/exe", error);
     g_autofree char *directory = self ? g_path_get_dirname(self) : NULL;
+    g_autofree char *beside = directory ? g_build_filename(directory, HELPER, NULL) : NULL;
 
-    return directory ? g_build_filename(directory, HELPER, NULL) : NULL;
+    if (!beside || g_file_test(beside, G_FILE_TEST_EXISTS))
+        return g_steal_pointer(&beside);
+    return g_canonicalize_filename(LIBEXECDIR_FROM_BINDIR "/" HELPER, directory);
 }
 
 G_GNUC_PRINTF(2, 3)

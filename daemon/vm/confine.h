@@ -4,7 +4,7 @@
 #include <glib.h>
 
 /*
- * Programs of others, executed by vmfirmware-confine, which is installed beside the service:
+ * Programs of others, executed by vmfirmware-confine, which is installed with the service:
  * without capabilities, within limits, and, where the kernel has Landlock, with the right to open
  * the code of programs, INPUT and OUTPUT, and nothing else.
  */

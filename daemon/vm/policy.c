@@ -77,12 +77,8 @@ static gboolean choose(VMOp *op, GError **error) {
     g_autoptr(Resolution) resolution = NULL;
     SelectionInput input;
 
-    op->machine = machine_table_resolve_for(
-            op->catalog->machines, request->architecture, request->machine, request->qemu_version);
-    input = (SelectionInput){.catalog = op->catalog,
-                             .request = request,
-                             .machine = op->machine,
-                             .host_features = (const char *const *)op->host_features};
+    input = selection_input(op->catalog, (const char *const *)op->host_features, request);
+    op->machine = input.machine;
     op->file = selection_choose(&input, error);
     if (!op->file)
         return FALSE;
