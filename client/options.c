@@ -77,6 +77,9 @@ static const KeyOption key_options[] = {
         {"names", NULL, VALUE_FLAG, OPTIONS_NAMES, NULL,
          "With list, vms: only the names, one a line"},
         {"list", NULL, VALUE_FLAG, OPTIONS_LIST, NULL, "With variables: each variable, one a line"},
+        {"pid", NULL, VALUE_CLIENT, OPTIONS_PROCESS, "PID", "With lease: until this process ends"},
+        {"pid-file", NULL, VALUE_CLIENT, OPTIONS_PROCESS, "FILE",
+         "With lease: until the process ends that this file will name"},
         {"machines", NULL, VALUE_CLIENT, OPTIONS_MACHINES, "DIR:DIR…",
          "With verify, record: directories of the machine table"},
 };

@@ -33,6 +33,7 @@ typedef enum OptionGroup {
     OPTIONS_NAMES = 1 << 13,
     OPTIONS_MACHINES = 1 << 14,
     OPTIONS_LIST = 1 << 15,
+    OPTIONS_PROCESS = 1 << 16,
 } OptionGroup;
 
 typedef struct Options {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include <fcntl.h>
+#include <errno.h>
 #include <stdio.h>
-#include <unistd.h>
 
-#include "error.h"
 #include "base/text.h"
+#include "command.h"
+#include "error.h"
 #include "keys.h"
 #include "render.h"
 #include "verbs.h"
@@ -47,20 +47,6 @@ gboolean verb_prepare(Context *context, char **arguments, GError **error) {
     return TRUE;
 }
 
-/* Checked before anything is created: a misspelt command must not leave a virtual machine
- * behind. */
-static char *find_command(const char *name, GError **error) {
-    char *path = g_find_program_in_path(name);
-
-    if (!path)
-        g_set_error(
-                error, CLIENT_ERROR, CLIENT_ERROR_FAILURE,
-                "run: %s: no such command; is it "
-                "installed?",
-                name);
-    return path;
-}
-
 static GStrv append_words(char **first, char **second) {
     g_autoptr(GStrvBuilder) builder = g_strv_builder_new();
 
@@ -75,7 +61,7 @@ static int inherit_lease(GVariant *resolution) {
 
     if (!g_variant_lookup(resolution, "lease", "h", &fd))
         return -ENODATA;
-    return fcntl(fd, F_DUPFD, STDERR_FILENO + 1) < 0 ? -errno : 0;
+    return command_inherit(fd);
 }
 
 static void tell_changes(const char *id, GVariant *resolution) {
@@ -88,15 +74,6 @@ static void tell_changes(const char *id, GVariant *resolution) {
 
         (void)fprintf(stderr, "vmfirmwarectl: %s; 'vmfirmwarectl rebind' accepts it\n", safe);
     }
-}
-
-/* Releases everything but the lease. Returns on failure only. */
-static void execute(Context *context, const char *path, char **command, GError **error) {
-    g_clear_pointer(&context->connection, connection_close);
-    (void)execv(path, command);
-    g_set_error(
-            error, CLIENT_ERROR, CLIENT_ERROR_FAILURE, "run: cannot execute %s: %s", path,
-            g_strerror(errno));
 }
 
 static gboolean check_run_form(const Options *options, GError **error) {
@@ -123,7 +100,7 @@ gboolean verb_run(Context *context, char **arguments, GError **error) {
 
     if (!check_run_form(context->options, error))
         return FALSE;
-    path = find_command(command[0], error);
+    path = command_find("run", command[0], error);
     if (!path)
         return FALSE;
 
@@ -144,6 +121,6 @@ gboolean verb_run(Context *context, char **arguments, GError **error) {
 
     tell_changes(arguments[0], resolution);
     words = append_words(command, rendered);
-    execute(context, path, words, error);
+    command_execute(context, "run", path, words, error);
     return FALSE;
 }

@@ -29,6 +29,7 @@ gboolean verb_capabilities(Context *context, char **arguments, GError **error);
 
 gboolean verb_prepare(Context *context, char **arguments, GError **error);
 gboolean verb_run(Context *context, char **arguments, GError **error);
+gboolean verb_lease(Context *context, char **arguments, GError **error);
 
 gboolean verb_vms(Context *context, char **arguments, GError **error);
 gboolean verb_vm(Context *context, char **arguments, GError **error);

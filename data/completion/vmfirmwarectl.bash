@@ -40,13 +40,13 @@ _vmfirmwarectl() {
     local cur prev words cword split
     _init_completion -s -n : || return
 
-    local verbs='list show select explain capabilities prepare run vms vm reset rebind clone rename
+    local verbs='list show select explain capabilities prepare run lease vms vm reset rebind clone rename
         export import remove verify record variables boot host monitor reload'
     local options='--help --version --system --user --host= --machine= --json= --no-legend --no-pager
         --no-ask-password --interface= --feature= --without-feature= --secure-boot --device= --mode=
         --format= --firmware= --executable= --qemu-version= --host-supported --nvram= --render= --owner= --all
         --new-owner= --create= --nvram-format= --nvram-template= --source-format= --reset --live
-        --backup --names --list --machines='
+        --backup --names --list --pid= --pid-file= --machines='
     local features='acpi-s3 acpi-s4 amd-sev amd-sev-es amd-sev-snp enrolled-keys host-uefi-vars
         intel-tdx requires-smm secure-boot verbose-dynamic verbose-static'
     local values
@@ -68,9 +68,10 @@ _vmfirmwarectl() {
     fi
 
     case $prev in
-    --executable | --nvram | --nvram-template) _filedir; return ;;
+    --executable | --nvram | --nvram-template | --pid-file) _filedir; return ;;
     --machines) _filedir -d; return ;;
     --owner | --new-owner) COMPREPLY=($(compgen -u -- "$cur")); return ;;
+    --pid) _pids; return ;;
     --host | -H) _known_hosts_real -a -- "$cur"; return ;;
     --machine | -M)
         mapfile -t COMPREPLY < <(machinectl --no-legend --no-pager list 2>/dev/null |
@@ -85,7 +86,7 @@ _vmfirmwarectl() {
     local verb= arguments=() bus=() i
     for ((i = 1; i < cword; i++)); do
         case ${words[i]} in
-        --) [[ $verb == run ]] && break ;;
+        --) [[ $verb == @(run|lease) ]] && break ;;
         --user | --system) bus+=("${words[i]}") ;;
         -H | -M) bus+=("${words[i]}" "${words[++i]}") ;;
         --host=* | --machine=*) bus+=("${words[i]}") ;;
@@ -94,7 +95,9 @@ _vmfirmwarectl() {
         esac
     done
 
-    if [[ $verb == run ]] && ((i < cword)); then
+    if [[ $verb == @(run|lease) ]] && ((i < cword)); then
+        # its place among readline's words, which a colon splits
+        for ((i = 1; i < COMP_CWORD; i++)); do [[ ${COMP_WORDS[i]} == -- ]] && break; done
         _command_offset $((i + 1))
         return
     fi
@@ -114,7 +117,7 @@ _vmfirmwarectl() {
     select:0 | explain:0 | capabilities:0 | prepare:1 | run:1 | import:1) kind=architecture ;;
     select:1 | explain:1 | capabilities:1) kind=machine ;;
     prepare:2 | run:2 | import:2 | rebind:1) kind=machine ;;
-    prepare:0 | run:0 | vm:0 | reset:0 | rebind:0 | clone:0 | rename:0 | export:0 | import:0 | remove:0)
+    prepare:0 | run:0 | lease:0 | vm:0 | reset:0 | rebind:0 | clone:0 | rename:0 | export:0 | import:0 | remove:0)
         kind=vm
         ;;
     export:1 | import:3 | verify:* | record:0 | variables:0 | boot:0) kind=file ;;

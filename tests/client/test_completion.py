@@ -105,6 +105,8 @@ def test_bash(service, environment):
     assert complete("select x86_64 q35 --firmware=6") == ["60-bios"]
     assert complete("export manager:first nvram-f") == ["nvram-file"]
     assert complete("run vm x86_64 q35 -- vmfirmwarec") == ["vmfirmwarectl"]
+    assert complete("lease manager:f") == ["first"]
+    assert complete("lease manager:first -- vmfirmwarec") == ["vmfirmwarectl"]
 
 
 def test_bash_expands_no_name(service, environment):

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""lease: held for a program that does not hold it itself."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from lib import wait
+from lib.cli import FAILURE, USAGE
+from lib.vms import VMs
+
+
+@pytest.fixture
+def vm(service):
+    service.ovmf("50-ovmf")
+    return VMs(service.start()).make("vm")
+
+
+@pytest.fixture
+def start(cli):
+    """Starts a lease, and ends it with the test."""
+    started = []
+
+    def begin(*words):
+        started.append(cli.start("lease", "vm", *words))
+        return started[-1]
+    yield begin
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture
+def sleeper():
+    process = subprocess.Popen(["sleep", "infinity"])
+    yield process
+    process.kill()
+    process.wait()
+
+
+def held(vm):
+    return wait.until(lambda: vm.get("InUse"), "the lease is held")
+
+
+def given_back(vm):
+    return wait.until(lambda: not vm.get("InUse"), "the lease is given back")
+
+
+def test_until_it_is_ended(vm, cli, start):
+    process = start()
+    held(vm)
+    assert "stop the virtual machine first" in cli.fails(FAILURE, "lease", "vm")
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == -signal.SIGTERM
+    given_back(vm)
+
+
+def test_while_a_command_runs(vm, cli):
+    text = cli("lease", "vm", "--", sys.executable, "-c",
+               "import os; print([os.readlink(f'/proc/self/fd/{n}') for n in range(3, 64)"
+               " if os.path.exists(f'/proc/self/fd/{n}')])")
+    assert text == f"['{vm.directory()}/lock']\n"
+    assert cli.raw("lease", "vm", "--", "sh", "-c", "exit 42")[0] == 42
+    given_back(vm)
+
+
+def test_while_a_process_lives(vm, start, sleeper):
+    process = start(f"--pid={sleeper.pid}")
+    held(vm)
+    sleeper.kill()
+    assert process.wait(30) == 0
+    given_back(vm)
+
+
+def test_of_a_pid_file(service, vm, start, sleeper):
+    """It holds the lease before there is a process, takes no half of a number, and ends with it."""
+    pid_file = service.directory / "qemu.pid"
+    process = start(f"--pid-file={pid_file}")
+    held(vm)
+    pid_file.write_text("1")
+    pid_file.write_text(f"{sleeper.pid}\n")
+    sleeper.kill()
+    assert process.wait(30) == 0
+    given_back(vm)
+
+
+def test_tells_systemd_when_it_is_held(service, vm, cli, start):
+    path = service.directory / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+        notify.bind(str(path))
+        notify.settimeout(60)
+        cli.environment["NOTIFY_SOCKET"] = str(path)
+        start()
+        assert b"READY=1" in notify.recv(4096).split(b"\n")
+        assert vm.get("InUse")
+
+
+@pytest.mark.parametrize("words, status, text", [
+    (["--pid=0"], USAGE, "--pid=0: it is no process ID"),
+    (["--pid=x"], USAGE, "--pid=x: it is no process ID"),
+    (["--pid=1", "--", "true"], USAGE, "exclude each other"),
+    (["--pid=1", "--pid-file=x"], USAGE, "exclude each other"),
+    (["--", "nonesuch"], FAILURE, "nonesuch: no such command"),
+])
+def test_what_cannot_end_it(vm, cli, words, status, text):
+    assert text in cli.fails(status, "lease", "vm", *words)
+    assert not vm.get("InUse")
+
+
+def test_process_that_has_ended(vm, cli):
+    process = subprocess.Popen(["true"])
+    process.wait()
+    text = cli.fails(FAILURE, "lease", "vm", f"--pid={process.pid}")
+    assert f"--pid={process.pid}: " in text and os.strerror(3) in text
+
+
+def test_vm_that_is_not_there(vm, cli):
+    assert "lease other: " in cli.fails(FAILURE, "lease", "other")
