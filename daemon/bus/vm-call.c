@@ -25,6 +25,7 @@ VMCall *bus_vm_call_new(
     call->op.owner = owner;
     call->op.new_owner = owner;
     call->op.id = g_strdup(id);
+    call->op.commit = &call->commit;
     call->result = VM_RESULT_INIT;
     return call;
 }
@@ -137,11 +138,27 @@ static void finish_call(gpointer data) {
     }
 }
 
-/* Lets the catalog detect the unresponsive file system; no other call waits for that. */
-static void find_stall(gpointer data) {
-    const VMCall *call = data;
+/* Abandons a call that has changed nothing, once a build of the catalog waits for a file system as
+ * well; a slow disk alone is no reason. */
+static gboolean abandon_call(gpointer data) {
+    VMCall *call = data;
+    g_autoptr(GError) error = NULL;
 
-    live_catalog_look(call->bus->live);
+    if (!live_catalog_is_stalled(call->bus->live)) {
+        live_catalog_look(call->bus->live);
+        return FALSE;
+    }
+    if (!commit_abandon(&call->commit))
+        return FALSE;
+
+    error = g_error_new(
+            FIRMWARE_ERROR, FIRMWARE_ERROR_IO,
+            "VM %s: nothing has changed, because a file system does not answer: see the Problems "
+            "of the Manager",
+            call->op.id);
+    reply_gerror(call, error);
+    g_clear_pointer(&call->place, bus_place_free);
+    return TRUE;
 }
 
 static void free_call(gpointer data) {
@@ -153,7 +170,7 @@ static void queue_call(VMCall *call) {
             .start = start_call,
             .run = run_call,
             .done = finish_call,
-            .stalled = find_stall,
+            .stalled = abandon_call,
             .free = free_call,
     };
 

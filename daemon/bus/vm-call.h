@@ -24,11 +24,12 @@ struct VMCall {
     sd_bus_message *message;
     uid_t caller;
 
-    Place *place; /* NULL: the caller has left the bus */
+    Place *place; /* NULL: the caller has left the bus, or the call is abandoned */
     sd_bus_slot *authorisation;
     VMOp op;
     VMResult result;
     GError *error;
+    Commit commit;
 };
 
 /* Sets OWNER and ID of CALL->op; the caller sets its other arguments. */

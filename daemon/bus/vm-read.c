@@ -2,6 +2,7 @@
 
 #include "bus/vm-read.h"
 
+#include "base/error.h"
 #include "bus/error.h"
 #include "bus/place.h"
 #include "vm/vm-condition.h"
@@ -143,9 +144,28 @@ static void finish_read(gpointer data) {
         reply(read);
 }
 
+/* A reading changes nothing, so it can be abandoned at once. */
+static gboolean abandon_read(gpointer data) {
+    VMRead *read = data;
+    int r = sd_bus_reply_method_errorf(
+            read->message, firmware_error_name(FIRMWARE_ERROR_IO),
+            "the files of VMs in %s cannot be read: their file system does not answer",
+            live_catalog_get_config(read->bus->live)->state_directory);
+
+    if (r < 0)
+        g_debug("an error cannot be sent: %s", g_strerror(-r));
+    g_clear_pointer(&read->place, bus_place_free);
+    return TRUE;
+}
+
 static void queue_read(VMRead *read) {
     static const JobFunctions functions = {
-            .start = start_read, .run = run_read, .done = finish_read, .free = unref_read};
+            .start = start_read,
+            .run = run_read,
+            .done = finish_read,
+            .stalled = abandon_read,
+            .free = unref_read,
+    };
 
     jobs_add(vms_get_reads(read->bus->vms), read->caller, read->caller, &functions, read);
 }

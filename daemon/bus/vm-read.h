@@ -24,7 +24,7 @@ struct VMRead {
     /* Replies, after the table has the condition of each VM. */
     int (*reply)(const VMRead *read, sd_bus_error *ret_error);
 
-    Place *place;     /* NULL: the caller has left the bus */
+    Place *place;     /* NULL: the caller has left the bus, or the call is abandoned */
     GPtrArray *views; /* of the VMs whose condition is not known yet */
 };
 

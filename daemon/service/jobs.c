@@ -9,7 +9,8 @@ typedef struct OwnerQueue OwnerQueue;
 /* A job of one owner, or of two: then it waits in both queues, and each has a reference. */
 typedef struct Job {
     Jobs *jobs;
-    OwnerQueue *queues[2]; /* the second is NULL for a job of one owner */
+    OwnerQueue
+            *queues[2]; /* the second is NULL for a job of one owner, both for an abandoned one */
     JobFunctions functions;
     gpointer data;
     Task *task;
@@ -30,6 +31,7 @@ struct Jobs {
     GQueue turns;          /* of OwnerQueue */
     guint n_running;       /* without stalled jobs */
     guint n_stalled;
+    GPtrArray *abandoned; /* of Job: RUN has not returned */
 };
 
 static void job_clear(gpointer data) {
@@ -64,18 +66,24 @@ static void leave_queue(Jobs *jobs, OwnerQueue *queue) {
         g_queue_push_tail(&jobs->turns, queue);
 }
 
-static void finish_job(Job *job) {
+/* Frees JOB if nothing else has a reference. */
+static void leave_queues(Job *job) {
     Jobs *jobs = job->jobs;
-    OwnerQueue *other = job->queues[1];
+    OwnerQueue *own = g_steal_pointer(&job->queues[0]);
+    OwnerQueue *other = g_steal_pointer(&job->queues[1]);
 
-    if (job->is_stalled)
-        jobs->n_stalled--;
-    else
-        jobs->n_running--;
-    leave_queue(jobs, job->queues[0]);
+    leave_queue(jobs, own);
     if (other)
         leave_queue(jobs, other);
     kick(jobs);
+}
+
+static void finish_job(Job *job) {
+    if (job->is_stalled)
+        job->jobs->n_stalled--;
+    else
+        job->jobs->n_running--;
+    leave_queues(job);
 }
 
 static void on_run(gpointer data) {
@@ -86,23 +94,35 @@ static void on_run(gpointer data) {
 
 static void on_done(gpointer data) {
     Job *job = data;
+    Jobs *jobs = job->jobs;
 
-    job->functions.done(job->data);
-    finish_job(job);
+    if (job->queues[0]) {
+        job->functions.done(job->data);
+        finish_job(job);
+        return;
+    }
+    jobs->n_stalled--;
+    (void)g_ptr_array_remove_fast(jobs->abandoned, job);
+    kick(jobs);
 }
 
 static gboolean on_stalled(gpointer data) {
     Job *job = data;
     Jobs *jobs = job->jobs;
 
-    if (jobs->n_stalled >= JOBS_MAX_STALLED)
-        return FALSE;
-    job->is_stalled = TRUE;
-    jobs->n_stalled++;
-    jobs->n_running--;
-    kick(jobs);
-    if (job->functions.stalled)
-        job->functions.stalled(job->data);
+    if (!job->is_stalled) {
+        if (jobs->n_stalled >= JOBS_MAX_STALLED)
+            return FALSE;
+        job->is_stalled = TRUE;
+        jobs->n_stalled++;
+        jobs->n_running--;
+        kick(jobs);
+    }
+    if (!job->functions.stalled || !job->functions.stalled(job->data))
+        return job->functions.stalled == NULL;
+
+    g_ptr_array_add(jobs->abandoned, g_rc_box_acquire(job));
+    leave_queues(job);
     return TRUE;
 }
 
@@ -162,6 +182,7 @@ Jobs *jobs_new(sd_event *event) {
 
     jobs->event = sd_event_ref(event);
     jobs->owners = g_hash_table_new_full(NULL, NULL, NULL, queue_free);
+    jobs->abandoned = g_ptr_array_new_with_free_func(job_unref);
     if (sd_event_add_defer(event, &jobs->kick, on_kick, jobs) < 0)
         g_error("out of memory");
     (void)sd_event_source_set_enabled(jobs->kick, SD_EVENT_OFF);
@@ -174,6 +195,7 @@ void jobs_free(Jobs *jobs) {
 
     g_queue_clear(&jobs->turns);
     g_hash_table_unref(jobs->owners);
+    g_ptr_array_unref(jobs->abandoned);
     sd_event_source_unref(jobs->kick);
     sd_event_unref(jobs->event);
     g_free(jobs);

@@ -23,14 +23,16 @@ typedef struct JobFunctions {
     gboolean (*start)(gpointer data);
     void (*run)(gpointer data);  /* on a worker thread */
     void (*done)(gpointer data); /* on the event loop */
-    /* On the event loop, or NULL: RUN stalls (see task.h). Jobs of other owners run in its place.
-     * Jobs of its own owners wait, because it may continue and change files. */
-    void (*stalled)(gpointer data);
-    void (*free)(gpointer data); /* on the event loop, last */
+    /* On the event loop, or NULL: RUN stalls (see task.h), and jobs of other owners run in its
+     * place. Called again while it stalls, until it returns TRUE: the job is abandoned. Then DONE
+     * is not called, and later jobs of its owners do not wait for RUN, which must change nothing
+     * any more. */
+    gboolean (*stalled)(gpointer data);
+    void (*free)(gpointer data); /* on the event loop, last, when RUN has returned */
 } JobFunctions;
 
 Jobs *jobs_new(sd_event *event) G_GNUC_WARN_UNUSED_RESULT;
-/* Waits for running jobs; frees all others. */
+/* Waits for running and abandoned jobs; frees all others. */
 void jobs_free(Jobs *jobs);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Jobs, jobs_free)
 

@@ -369,6 +369,10 @@ int live_catalog_reload(LiveCatalog *live, LiveCatalogReloadDone done, gpointer 
     return r;
 }
 
+gboolean live_catalog_is_stalled(const LiveCatalog *live) {
+    return live->stalls->len > 0;
+}
+
 const Config *live_catalog_get_config(const LiveCatalog *live) {
     return live->config;
 }

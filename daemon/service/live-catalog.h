@@ -66,6 +66,9 @@ int live_catalog_reload(LiveCatalog *live, LiveCatalogReloadDone done, gpointer 
 /* Begins a build as a change of a file does: for a caller that has found a fault by other means. */
 void live_catalog_look(LiveCatalog *live);
 
+/* TRUE: a build has been abandoned, because its thread waits for a file system. */
+gboolean live_catalog_is_stalled(const LiveCatalog *live);
+
 /* Borrowed, and valid until control returns to the event loop. */
 const Config *live_catalog_get_config(const LiveCatalog *live);
 const Catalog *live_catalog_get_catalog(const LiveCatalog *live);

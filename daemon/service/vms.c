@@ -207,6 +207,16 @@ static void finish_assessment(gpointer data) {
         assess_all(vms);
 }
 
+/* The next build of the catalog finds the file system that does not answer, and the next assessment
+ * skips it. */
+static gboolean abandon_assessment(gpointer data) {
+    VMs *vms = ((const Assessment *)data)->vms;
+
+    vms->must_assess = TRUE;
+    live_catalog_look(vms->live);
+    return TRUE;
+}
+
 static void free_assessment(gpointer data) {
     Assessment *assessment = data;
 
@@ -221,6 +231,7 @@ static void assess_all(VMs *vms) {
             .start = start_assessment,
             .run = run_assessment,
             .done = finish_assessment,
+            .stalled = abandon_assessment,
             .free = free_assessment,
     };
     Assessment *assessment;

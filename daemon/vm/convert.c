@@ -27,6 +27,9 @@ static gboolean read_message(int fd, GString *message) {
     return n > 0 && message->len < MAX_MESSAGE;
 }
 
+/* A caller may take a thread that does not run for one that a file system blocks. */
+#define WAKE_UP_MSEC 1000
+
 /* Waits until PID has ended. FALSE with errno: it has not within the time limit. */
 static gboolean wait_for_end(GPid pid, int messages, GString *message) {
     gint64 deadline = g_get_monotonic_time() + CONVERT_TIMEOUT_SEC * G_USEC_PER_SEC;
@@ -42,7 +45,8 @@ static gboolean wait_for_end(GPid pid, int messages, GString *message) {
             errno = ETIMEDOUT;
             return FALSE;
         }
-        if (poll(fds, G_N_ELEMENTS(fds), (int)(left / 1000) + 1) < 0 && errno != EINTR)
+        if (poll(fds, G_N_ELEMENTS(fds), MIN((int)(left / 1000) + 1, WAKE_UP_MSEC)) < 0 &&
+            errno != EINTR)
             return FALSE;
         if (fds[1].revents && !read_message(messages, message))
             fds[1] = (struct pollfd){.fd = -1};

@@ -27,6 +27,7 @@ typedef struct VMOp {
     /* borrowed */
     VMStore *store;
     DigestCache *digests;
+    Commit *commit; /* of the change that the operation publishes; NULL: nobody abandons it */
 
     /* owned */
     Catalog *catalog;

@@ -170,7 +170,7 @@ gboolean vm_op_create(const VMOp *op, VMResult *result, GError **error) {
     if (!pin)
         return FALSE;
 
-    draft = vmdraft_new(op->store, op->owner, error);
+    draft = vmdraft_new(op->store, op->owner, op->commit, error);
     if (!draft || (pin->has_nvram && !make_fresh_nvram(op, draft, pin, error)) ||
         !vmdraft_write_pin(draft, pin, error) || !vmdraft_publish(draft, op->id, error))
         return FALSE;
@@ -184,7 +184,7 @@ gboolean vm_op_create(const VMOp *op, VMResult *result, GError **error) {
 
 /* Publishes the VM with another pin and the same files. */
 static gboolean replace_pin(const VMOp *op, int dir_fd, const Pin *pin, GError **error) {
-    g_autoptr(VMDraft) draft = vmdraft_new(op->store, op->owner, error);
+    g_autoptr(VMDraft) draft = vmdraft_new(op->store, op->owner, op->commit, error);
     g_autofree char *nvram = vmstore_nvram_name(pin->nvram_format);
 
     return draft && vmdraft_keep(draft, dir_fd, nvram, nvram, error) &&
@@ -254,7 +254,7 @@ static gboolean keep_as_backup(VMDraft *draft, int dir_fd, const Pin *old, GErro
 
 /* Publishes the VM with PIN and a fresh NVRAM. */
 static gboolean replace_nvram(const VMOp *op, int dir_fd, const Pin *pin, GError **error) {
-    g_autoptr(VMDraft) draft = vmdraft_new(op->store, op->owner, error);
+    g_autoptr(VMDraft) draft = vmdraft_new(op->store, op->owner, op->commit, error);
 
     return draft && make_fresh_nvram(op, draft, pin, error) &&
             keep_as_backup(draft, dir_fd, op->pin, error) && vmdraft_write_pin(draft, pin, error) &&
@@ -300,7 +300,7 @@ gboolean vm_op_rebind(const VMOp *op, VMResult *result, GError **error) {
     } else if (pin->has_nvram || !op->pin->has_nvram) {
         is_rebound = replace_pin(op, lock.dir, pin, error);
     } else {
-        g_autoptr(VMDraft) draft = vmdraft_new(op->store, op->owner, error);
+        g_autoptr(VMDraft) draft = vmdraft_new(op->store, op->owner, op->commit, error);
 
         is_rebound = draft && keep_as_backup(draft, lock.dir, op->pin, error) &&
                 vmdraft_write_pin(draft, pin, error) && vmdraft_replace(draft, op->id, error);
@@ -328,7 +328,7 @@ gboolean vm_op_clone(const VMOp *op, VMResult *result, GError **error) {
     if (!lock_unless_live(op, &lock, error) || !vm_check_record(op, lock.dir, error))
         return FALSE;
 
-    draft = vmdraft_new(op->store, op->new_owner, error);
+    draft = vmdraft_new(op->store, op->new_owner, op->commit, error);
     if (!draft)
         return FALSE;
     if (pin->has_nvram) {
@@ -354,7 +354,7 @@ gboolean vm_op_rename(const VMOp *op, VMResult *result, GError **error) {
     g_auto(VMLock) lock = VM_LOCK_INIT;
 
     return vm_lock(op, &lock, error) &&
-            vmstore_rename(op->store, op->owner, op->id, op->new_id, error);
+            vmstore_rename(op->store, op->owner, op->id, op->new_id, op->commit, error);
 }
 
 gboolean vm_op_export(const VMOp *op, VMResult *result, GError **error) {
@@ -401,7 +401,8 @@ gboolean vm_op_remove(const VMOp *op, VMResult *result, GError **error) {
     if (vmstore_open_vm(op->store, op->owner, op->id, &gone) == -ENOENT)
         return TRUE;
 
-    return vm_lock(op, &lock, error) && vmstore_remove(op->store, op->owner, op->id, error);
+    return vm_lock(op, &lock, error) &&
+            vmstore_remove(op->store, op->owner, op->id, op->commit, error);
 }
 
 void vm_op_measure(const VMOp *op, VMResult *result) {

@@ -17,6 +17,7 @@
 
 struct VMDraft {
     VMStore *store;
+    Commit *commit; /* or NULL */
     uid_t uid;
     FileFd owner; /* STATE/vms/UID */
     char *name;   /* below it; NULL: published */
@@ -28,13 +29,14 @@ static gboolean draft_failed(const VMDraft *draft, GError **error, int r, const 
             error, r, "%s/vms/%u: %s", draft->store->directory, (unsigned)draft->uid, name);
 }
 
-VMDraft *vmdraft_new(VMStore *store, uid_t uid, GError **error) {
+VMDraft *vmdraft_new(VMStore *store, uid_t uid, Commit *commit, GError **error) {
     PRIVILEGE_SCOPE(scope);
     g_autoptr(VMDraft) draft = g_new0(VMDraft, 1);
     g_autofree char *name = vmstore_make_draft_name();
     int r;
 
     draft->store = store;
+    draft->commit = commit;
     draft->uid = uid;
     draft->owner = FILE_FD_NONE;
     draft->fd = FILE_FD_NONE;
@@ -198,6 +200,8 @@ static gboolean publish(VMDraft *draft, const char *id, unsigned flags, GError *
 
     /* An existing VM keeps its lock file and with it a lease; a new one gets one. */
     r = vmstore_make_lock(draft->fd);
+    if (r >= 0 && !commit_begin(draft->commit))
+        r = -ECANCELED;
     if (r >= 0 && renameat2(draft->owner, draft->name, draft->owner, id, flags) < 0)
         r = -errno;
     if (r == -EEXIST)

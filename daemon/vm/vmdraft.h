@@ -8,9 +8,10 @@
  * function: FIRMWARE_ERROR_IO with path and errno.
  */
 
-/* vmdraft_free() removes a directory that is not published. */
+/* vmdraft_free() removes a directory that is not published. COMMIT may be NULL; it is kept. */
 typedef struct VMDraft VMDraft;
-VMDraft *vmdraft_new(VMStore *store, uid_t uid, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+VMDraft *vmdraft_new(VMStore *store, uid_t uid, Commit *commit, GError **error)
+        G_GNUC_WARN_UNUSED_RESULT;
 void vmdraft_free(VMDraft *draft);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(VMDraft, vmdraft_free)
 

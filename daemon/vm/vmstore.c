@@ -398,13 +398,15 @@ gboolean vmstore_is_leased(VMStore *store, int dir_fd) {
     return take_lock(store, dir_fd, NULL) == -EWOULDBLOCK;
 }
 
-gboolean vmstore_remove(VMStore *store, uid_t uid, const char *id, GError **error) {
+gboolean vmstore_remove(VMStore *store, uid_t uid, const char *id, Commit *commit, GError **error) {
     PRIVILEGE_SCOPE(scope);
     g_auto(FileFd) owner = FILE_FD_NONE;
     g_autofree char *gone = vmstore_make_draft_name();
     int r;
 
     r = vmstore_open_owner(store, uid, FALSE, &owner);
+    if (r >= 0 && !commit_begin(commit))
+        r = -ECANCELED;
     if (r >= 0 && renameat2(owner, id, owner, gone, RENAME_NOREPLACE) < 0)
         r = -errno;
     if (r < 0)
@@ -420,12 +422,15 @@ gboolean vmstore_remove(VMStore *store, uid_t uid, const char *id, GError **erro
 }
 
 gboolean vmstore_rename(
-        VMStore *store, uid_t uid, const char *id, const char *new_id, GError **error) {
+        VMStore *store, uid_t uid, const char *id, const char *new_id, Commit *commit,
+        GError **error) {
     PRIVILEGE_SCOPE(scope);
     g_auto(FileFd) owner = FILE_FD_NONE;
     int r;
 
     r = vmstore_open_owner(store, uid, FALSE, &owner);
+    if (r >= 0 && !commit_begin(commit))
+        r = -ECANCELED;
     if (r >= 0 && renameat2(owner, id, owner, new_id, RENAME_NOREPLACE) < 0)
         r = -errno;
     if (r == -EEXIST)

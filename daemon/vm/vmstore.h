@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include "base/file.h"
+#include "vm/commit.h"
 #include "vm/pin.h"
 
 /*
@@ -23,8 +24,9 @@
  * staging directories that a crash leaves, unless a record of the same owner cannot be read: then
  * one of them may have all that is left of a VM.
  *
- * All functions wait for the disk. Calls for one owner must not run in parallel. Error of each
- * function: FIRMWARE_ERROR_IO with path and errno.
+ * All functions wait for the disk. Of the calls for one owner that run in parallel, only one may
+ * publish; the others have been abandoned (see commit.h; NULL where nobody abandons them). Error of
+ * each function: FIRMWARE_ERROR_IO with path and errno.
  */
 
 #define VMSTORE_MAX_ID 200 /* bytes */
@@ -78,10 +80,10 @@ gboolean vmstore_lease(VMStore *store, const char *id, int dir_fd, FileFd *ret, 
 gboolean vmstore_is_leased(VMStore *store, int dir_fd);
 
 /* Removes the VM by one rename, then its files. */
-gboolean vmstore_remove(VMStore *store, uid_t uid, const char *id, GError **error)
+gboolean vmstore_remove(VMStore *store, uid_t uid, const char *id, Commit *commit, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
 
 /* Also: FIRMWARE_ERROR_VM_EXISTS, NEW_ID is taken. */
 gboolean vmstore_rename(
-        VMStore *store, uid_t uid, const char *id, const char *new_id, GError **error)
-        G_GNUC_WARN_UNUSED_RESULT;
+        VMStore *store, uid_t uid, const char *id, const char *new_id, Commit *commit,
+        GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -6,11 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from lib import descriptors, images, wait
+from lib import descriptors, images, vmstate, wait
 from lib.client import DBusError
 from lib.deadmount import DeadMount
 from lib.descriptors import Layer
-from lib.vms import GONE, NOBODY, OTHER, OWNER, VMs
+from lib.vms import GONE, IO_ERROR, NOBODY, OTHER, OWNER, VMs
 
 
 @pytest.fixture
@@ -166,4 +166,36 @@ def test_calls_that_wait_stop_no_other_owners(service, place, kill):
         for call in calls:
             with pytest.raises(DBusError) as refused:
                 call.result()
-            assert refused.value.name == GONE
+            # abandoned, or too late for that
+            assert refused.value.name in (GONE, IO_ERROR)
+
+
+def test_abandoned_call_stops_nobody_and_changes_nothing(service, place, kill):
+    vms = VMs(service.start_blind())
+    vms.make("dead", firmware="50-dead", owner=OWNER)
+    before = vmstate.snapshot(service.state)
+    dead = kill()
+    with pytest.raises(DBusError) as refused:
+        vms.at("dead", OWNER).rebind(firmware="50-dead", reset=True)
+    assert refused.value.name == IO_ERROR and "nothing has changed" in refused.value.text
+    assert str(place) in dict(vms.client.problems())
+    vms.make("new", firmware="20-a", owner=OWNER)
+    vms.at("new", OWNER).remove()
+    threads = count_threads(service)
+    dead.answer()
+    wait.until(lambda: count_threads(service) < threads, "what waited has ended")
+    assert vms.at("dead", OWNER).get("InUse") is False
+    assert vmstate.snapshot(service.state) == before
+
+
+def test_files_of_one_owner_that_do_not_answer(service, kill):
+    vms = VMs(service.start())
+    for owner in (OWNER, OTHER):
+        vms.make("vm", firmware="20-a", owner=owner)
+    dead = kill(service.state / "vms" / str(OWNER))
+    with pytest.raises(DBusError) as refused:
+        vms.at("vm", OWNER).get("State")
+    assert refused.value.name == IO_ERROR and str(service.state) in refused.value.text
+    assert vms.at("vm", OTHER).get("State") == "ready"
+    dead.unmount()
+    assert vms.at("vm", OWNER).get("State") == "ready"

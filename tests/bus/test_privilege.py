@@ -9,10 +9,9 @@ import pytest
 
 from lib import images, paths
 from lib.checks import raises
-from lib.vms import GONE, NO_MATCH, NOBODY, OTHER, VMs
+from lib.vms import GONE, IO_ERROR, NO_MATCH, NOBODY, OTHER, VMs
 
 SERVICE_UID = 1
-IO_ERROR = "org.freedesktop.DBus.Error.IOError"
 # whose functions open what is the service's own, or an owner's
 STORE = {"daemon/vm/vmstore.c", "daemon/vm/vmdraft.c"}
 # whose program drops it, but may be where nobody may not go

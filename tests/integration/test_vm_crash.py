@@ -18,14 +18,13 @@ from lib import descriptors, faults, images, paths, vmstate
 from lib.bus import PrivateBus
 from lib.client import Client, DBusError
 from lib.daemon import Daemon
-from lib.vms import VMObject, VMs
+from lib.vms import IO_ERROR, VMObject, VMs
 
 WORKERS = 2
 OWNER = 1  # Debian's uid for "daemon": one that the user database knows
 NEWCOMER = 2  # has no directory yet
 CODE_SIZE = 65536
 NVRAM_SIZE = 4096 * 2
-IO_ERROR = "org.freedesktop.DBus.Error.IOError"
 ERRORS = {"ENOSPC": "No space left on device", "EIO": "Input/output error"}
 
 

@@ -7,9 +7,7 @@ import pytest
 
 from lib import faults
 from lib.checks import raises
-from lib.vms import CONFLICT, IN_USE, VMs
-
-IO_ERROR = "org.freedesktop.DBus.Error.IOError"
+from lib.vms import CONFLICT, IN_USE, IO_ERROR, VMs
 
 
 @pytest.fixture

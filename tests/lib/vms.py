@@ -20,6 +20,7 @@ MISMATCH, IN_USE = ERROR + "NVRAMMismatch", ERROR + "NVRAMInUse"
 UNUSABLE, NO_MATCH = ERROR + "ImageUnusable", ERROR + "NoMatchingFirmware"
 NOT_SUPPORTED = "org.freedesktop.DBus.Error.NotSupported"
 LIMITS = "org.freedesktop.DBus.Error.LimitsExceeded"
+IO_ERROR = "org.freedesktop.DBus.Error.IOError"
 # dbus-daemon serves only uids that the user database knows: daemon, bin and nobody of Debian.
 OWNER, OTHER, NOBODY = 1, 2, 65534
 

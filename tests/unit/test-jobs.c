@@ -238,6 +238,35 @@ static void jobs_that_have_not_begun_are_freed(void) {
     g_assert_cmpuint(f->n_freed, ==, 3);
 }
 
+static gboolean abandon(gpointer data) {
+    return TRUE;
+}
+
+static void an_abandoned_job_stops_nobody(void) {
+    static const JobFunctions abandoned_functions = {
+            .start = start, .run = run, .done = done, .stalled = abandon, .free = free_job};
+    g_autoptr(Fixture) f = fixture_new();
+    TestJob *a = g_new0(TestJob, 1);
+
+    a->f = f;
+    a->name = "a";
+    jobs_add(f->jobs, 1, 2, &abandoned_functions, a);
+    (void)add(f, "b", 1, 1);
+    (void)add(f, "c", 2, 2);
+    wait_held(f, 1);
+    g_assert_cmpstr(f->log->str, ==, "a+ ");
+    /* when it has stalled */
+    wait_held(f, 3);
+    jobs_remove(f->jobs, 1, a);
+    g_assert_cmpuint(f->n_freed, ==, 0);
+    let_go(f, 3);
+    while (f->n_freed < 3)
+        g_assert_cmpint(sd_event_run(f->event, 1000), >=, 0);
+    g_assert_null(strstr(f->log->str, "a-"));
+    g_assert_nonnull(strstr(f->log->str, "b-"));
+    g_assert_nonnull(strstr(f->log->str, "c-"));
+}
+
 int main(int argc, char **argv) {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func(
@@ -254,5 +283,6 @@ int main(int argc, char **argv) {
             two_jobs_of_the_same_two_owners_do_not_block_each_other);
     g_test_add_func("/jobs/a-removed-job-never-runs", a_removed_job_never_runs);
     g_test_add_func("/jobs/jobs-that-have-not-begun-are-freed", jobs_that_have_not_begun_are_freed);
+    g_test_add_func("/jobs/an-abandoned-job-stops-nobody", an_abandoned_job_stops_nobody);
     return g_test_run();
 }

@@ -196,7 +196,7 @@ static void a_vm_gets_another_id(void) {
     g_autoptr(GError) error = NULL;
 
     g_assert_true(vmstore_lease(f.store, "a", f.vm, &lease, NULL));
-    g_assert_true(vmstore_rename(f.store, test_owner(), "a", "b \u00fc", &error));
+    g_assert_true(vmstore_rename(f.store, test_owner(), "a", "b \u00fc", NULL, &error));
     g_assert_no_error(error);
     assert_no_vm(&f, "a");
     test_assert_content(f.store, "b \u00fc", "nvram.raw", "old");
@@ -209,9 +209,9 @@ static void an_id_that_is_taken_stays(void) {
     g_autoptr(GError) itself = NULL;
 
     test_make_vm(f.store, "b", "other");
-    g_assert_false(vmstore_rename(f.store, test_owner(), "a", "b", &error));
+    g_assert_false(vmstore_rename(f.store, test_owner(), "a", "b", NULL, &error));
     assert_exists(error, "b");
-    g_assert_false(vmstore_rename(f.store, test_owner(), "a", "a", &itself));
+    g_assert_false(vmstore_rename(f.store, test_owner(), "a", "a", NULL, &itself));
     assert_exists(itself, "a");
     test_assert_content(f.store, "a", "nvram.raw", "old");
     test_assert_content(f.store, "b", "nvram.raw", "other");
@@ -222,7 +222,7 @@ static void a_removed_vm_is_gone(void) {
     g_autoptr(GError) error = NULL;
 
     test_make_vm(f.store, "b", "other");
-    g_assert_true(vmstore_remove(f.store, test_owner(), "a", &error));
+    g_assert_true(vmstore_remove(f.store, test_owner(), "a", NULL, &error));
     g_assert_no_error(error);
     assert_no_vm(&f, "a");
     test_assert_entries(f.store, NULL, "b");
@@ -239,10 +239,10 @@ static void what_is_not_there_cannot_be_changed(void) {
         g_autoptr(GError) error = NULL;
         g_autoptr(GError) second = NULL;
 
-        g_assert_false(vmstore_remove(f.store, owners[i], "no such", &error));
+        g_assert_false(vmstore_remove(f.store, owners[i], "no such", NULL, &error));
         g_assert_error(error, FIRMWARE_ERROR, FIRMWARE_ERROR_IO);
         g_assert_nonnull(strstr(error->message, "no such"));
-        g_assert_false(vmstore_rename(f.store, owners[i], "no such", "b", &second));
+        g_assert_false(vmstore_rename(f.store, owners[i], "no such", "b", NULL, &second));
         g_assert_error(second, FIRMWARE_ERROR, FIRMWARE_ERROR_IO);
     }
     test_assert_entries(f.store, NULL, "a");
@@ -256,7 +256,7 @@ static void what_an_owner_linked_to_is_left_alone(void) {
 
     test_write_text(elsewhere, "kept", "");
     g_assert_no_errno(symlink(elsewhere, link));
-    g_assert_true(vmstore_remove(f.store, test_owner(), "a", NULL));
+    g_assert_true(vmstore_remove(f.store, test_owner(), "a", NULL, NULL));
     g_assert_no_errno(g_access(kept, F_OK));
     test_assert_entries(f.store, NULL, "");
 }
@@ -269,6 +269,35 @@ static void a_link_is_no_vm(void) {
     g_assert_no_errno(symlink("a", path));
     g_assert_cmpint(vmstore_open_vm(f.store, test_owner(), "b", &fd), <, 0);
     g_assert_cmpint(fd, ==, FILE_FD_NONE);
+}
+
+static void an_abandoned_change_is_never_published(void) {
+    g_auto(OneVM) f = test_one_vm();
+    Commit commit = {};
+    g_autoptr(VMDraft) draft = vmdraft_new(f.store, test_owner(), &commit, NULL);
+    GError *errors[4] = {};
+
+    g_assert_true(commit_abandon(&commit));
+    g_assert_false(vmdraft_publish(draft, "b", &errors[0]));
+    g_assert_false(vmdraft_replace(draft, "a", &errors[1]));
+    g_assert_false(vmstore_rename(f.store, test_owner(), "a", "b", &commit, &errors[2]));
+    g_assert_false(vmstore_remove(f.store, test_owner(), "a", &commit, &errors[3]));
+    for (gsize i = 0; i < G_N_ELEMENTS(errors); i++) {
+        g_assert_error(errors[i], FIRMWARE_ERROR, FIRMWARE_ERROR_IO);
+        g_error_free(errors[i]);
+    }
+    g_clear_pointer(&draft, vmdraft_free);
+    test_assert_entries(f.store, NULL, "a");
+    test_assert_content(f.store, "a", "nvram.raw", "old");
+}
+
+static void a_published_change_cannot_be_abandoned(void) {
+    g_auto(OneVM) f = test_one_vm();
+    Commit commit = {};
+
+    g_assert_true(vmstore_rename(f.store, test_owner(), "a", "b", &commit, NULL));
+    g_assert_false(commit_abandon(&commit));
+    test_assert_entries(f.store, NULL, "b");
 }
 
 int main(int argc, char **argv) {
@@ -288,6 +317,8 @@ int main(int argc, char **argv) {
             TEST_CASE(what_is_not_there_cannot_be_changed),
             TEST_CASE(what_an_owner_linked_to_is_left_alone),
             TEST_CASE(a_link_is_no_vm),
+            TEST_CASE(an_abandoned_change_is_never_published),
+            TEST_CASE(a_published_change_cannot_be_abandoned),
     };
 
     return test_main(argc, argv, "vmstore-change", cases, G_N_ELEMENTS(cases));

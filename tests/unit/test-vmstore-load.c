@@ -76,7 +76,7 @@ static void vms_of_all_owners_are_told(void) {
     g_autoptr(VMStore) store = test_store(dir);
     g_autoptr(TestDir) root = test_layers_new();
     g_autoptr(Pin) pin = test_pin(root, test_pin_kind("stateless"), NULL);
-    g_autoptr(VMDraft) draft = vmdraft_new(store, 4294967294u, NULL);
+    g_autoptr(VMDraft) draft = vmdraft_new(store, 4294967294u, NULL, NULL);
 
     g_assert_true(vmdraft_write_pin(draft, pin, NULL));
     g_assert_true(vmdraft_publish(draft, "a", NULL));
@@ -133,7 +133,7 @@ static void nothing_is_swept_beside_a_record_that_cannot_be_read(void) {
     draft = make_vm_directory(store, ".new-0");
     assert_loaded(store, "@ a empty");
     test_assert_entries(store, NULL, ".new-0, a");
-    g_assert_true(vmstore_remove(store, test_owner(), "a", NULL));
+    g_assert_true(vmstore_remove(store, test_owner(), "a", NULL, NULL));
     assert_loaded(store, "");
     test_assert_entries(store, NULL, "");
 }

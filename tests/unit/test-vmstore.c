@@ -218,7 +218,7 @@ static void check_given_to(uid_t uid, gid_t gid) {
     g_autoptr(TestDir) dir = test_dir_new();
     g_autoptr(VMStore) store = test_store(dir);
     g_autoptr(GError) error = NULL;
-    g_autoptr(VMDraft) draft = vmdraft_new(store, uid, &error);
+    g_autoptr(VMDraft) draft = vmdraft_new(store, uid, NULL, &error);
     g_autofree char *path = NULL;
     struct stat st;
 

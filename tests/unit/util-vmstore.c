@@ -21,7 +21,7 @@ VMStore *test_store(const char *directory) {
 
 VMDraft *test_draft(VMStore *store) {
     g_autoptr(GError) error = NULL;
-    VMDraft *draft = vmdraft_new(store, test_owner(), &error);
+    VMDraft *draft = vmdraft_new(store, test_owner(), NULL, &error);
 
     g_assert_no_error(error);
     g_assert_nonnull(draft);
