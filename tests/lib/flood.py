@@ -5,13 +5,13 @@ import os
 import subprocess
 import sys
 
-from gi.repository import Gio
+from gi.repository import Gio, GLib
 
 from .client import NAME
 
 # Without GLib, which is too slow for it. The bus does not mind that all messages have one serial.
 PROGRAM = """
-import array, os, socket, sys, time
+import array, errno, os, socket, sys, time
 
 address, fds, seconds = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
 message = sys.stdin.buffer.read()
@@ -29,7 +29,14 @@ connection.recv(1000)
 end = time.monotonic() + seconds
 n = 0
 while n == 0 or time.monotonic() < end:
-    sent = connection.sendmsg([call], rights)
+    try:
+        sent = connection.sendmsg([call], rights)
+    except OSError as error:
+        # more descriptors of this uid are on their way than it may have open
+        if error.errno != errno.ETOOMANYREFS:
+            raise
+        time.sleep(0.001)
+        continue
     connection.sendall(call[sent:])
     n += 1
 print(n, flush=True)
@@ -48,15 +55,25 @@ def blob(destination, path, interface, member, body=None, fds=0):
     return message.to_blob(Gio.DBusCapabilityFlags.UNIX_FD_PASSING)
 
 
+def body(signatures, string):
+    """The arguments of a method of the contract; each string is STRING."""
+    values = {"s": string, "v": GLib.Variant("s", string), "h": 0,
+              "a{sv}": {"firmware": GLib.Variant("s", string)}}
+    if not signatures:
+        return None
+    return GLib.Variant(f"({''.join(signatures)})", tuple(values[each] for each in signatures))
+
+
 class Flood:
-    """Ends by itself; `wait()` has the number of calls that the bus has taken."""
+    """Ends by itself; `wait()` has the number of calls that the bus has taken. Without a uid, it is
+    that of this process."""
 
     def __init__(self, bus, uid, path, interface, member, body=None, fds=0, seconds=1):
         self.process = subprocess.Popen(
             [sys.executable, "-c", PROGRAM, bus.address.removeprefix("unix:path=").split(",")[0],
              str(fds), str(seconds)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, user=uid, group=uid, extra_groups=[],
-            cwd="/")
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd="/",
+            **({} if uid is None else {"user": uid, "group": uid, "extra_groups": []}))
         self.process.stdin.write(blob(
             "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "Hello")
             + b"--" + blob(NAME, path, interface, member, body, fds))
