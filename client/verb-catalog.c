@@ -9,9 +9,10 @@
 /* Verbs on the catalog: list, show, host, reload. */
 
 static const char *const firmware_order[] = {
-        "name",           "description", "state",           "problems", "rank", "path",
-        "layer",          "overrides",   "interface-types", "device",   "mode", "executable",
-        "nvram-template", "targets",     "features",        "tags",     NULL};
+        "name",           "description", "state",           "problems",     "rank",    "path",
+        "layer",          "overrides",   "interface-types", "device",       "mode",    "executable",
+        "nvram-template", "health",      "secure-boot",     "certificates", "targets", "features",
+        "tags",           NULL};
 static const char *const host_order[] = {"version",       "generation",  "architectures",
                                          "host-features", "search-path", "state-directory",
                                          "problems",      NULL};

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "core/image.h"
+#include "core/store-file.h"
 #include "error.h"
 #include "uefi/report.h"
 #include "verbs.h"
@@ -50,37 +50,11 @@ static gboolean find_format(
     return TRUE;
 }
 
-static Store *read_flash(const char *path, int fd, guint64 file_size, GError **error) {
-    g_autofree guint8 *head = g_malloc(STORE_MAX_LENGTH);
-    g_autoptr(GBytes) bytes = NULL;
-    gsize size;
-    int r = file_read_at(fd, 0, head, STORE_MAX_LENGTH, &size);
-
-    if (r < 0) {
-        (void)failed(path, g_strerror(-r), error);
-        return NULL;
-    }
-    bytes = g_bytes_new_take(g_steal_pointer(&head), size);
-    /* it can have become shorter */
-    return store_read_flash(bytes, size < STORE_MAX_LENGTH ? size : MAX(file_size, size));
-}
-
-static Store *read_json(const char *path, int fd, GError **error) {
-    g_autoptr(GBytes) bytes = NULL;
-    int r = file_read_all(fd, IMAGE_JSON_MAX_SIZE, &bytes);
-
-    if (r < 0) {
-        (void)failed(path, r == -EFBIG ? "too large to be a JSON store" : g_strerror(-r), error);
-        return NULL;
-    }
-    return store_read_json(bytes);
-}
-
 static Store *read_store(
         const Options *options, const char *path, ImageFormat *ret_format, GError **error) {
     g_auto(FileFd) fd = FILE_FD_NONE;
-    struct stat st;
-    int r = file_open_regular(AT_FDCWD, path, &fd, &st);
+    Store *store = NULL;
+    int r = file_open_regular(AT_FDCWD, path, &fd, NULL);
 
     if (r < 0) {
         (void)failed(path, r == -ENOTSUP ? "it is no regular file" : g_strerror(-r), error);
@@ -88,23 +62,24 @@ static Store *read_store(
     }
     if (!find_format(options, path, fd, ret_format, error))
         return NULL;
-    switch (*ret_format) {
-    case IMAGE_FORMAT_RAW:
-        return read_flash(path, fd, (guint64)st.st_size, error);
-    case IMAGE_FORMAT_JSON:
-        return read_json(path, fd, error);
-    case IMAGE_FORMAT_QCOW2:
-        (void)failed(path, "it is a qcow2; 'qemu-img convert -O raw' makes one to look at", error);
-        return NULL;
-    }
-    g_assert_not_reached();
+    r = store_file_read(fd, *ret_format, &store);
+    if (r < 0)
+        (void)failed(
+                path,
+                r == -EOPNOTSUPP
+                        ? "it is compressed with zstd; 'qemu-img convert' makes a copy that "
+                          "can be read"
+                        : g_strerror(-r),
+                error);
+    return store;
 }
 
 static KnownCertificates *load_known(const Context *context, GError **error) {
     g_autoptr(GPtrArray) problems =
             g_ptr_array_new_with_free_func((GDestroyNotify)conf_problem_free);
     g_autoptr(GError) failure = NULL;
-    KnownCertificates *known = known_certificates_load(certificate_directories, problems, &failure);
+    KnownCertificates *known =
+            known_certificates_load(certificate_directories, NULL, problems, &failure);
 
     if (!known)
         (void)failed(context->what, failure->message, error);

@@ -274,6 +274,18 @@ static void write_tags(Sink *sink, const Catalog *catalog, const CatalogFile *fi
     sink_strv(sink, file->descriptor ? file->descriptor->tags : NULL);
 }
 
+static void write_secure_boot(Sink *sink, const Catalog *catalog, const CatalogFile *file) {
+    sink_string(sink, catalog_file_get_secure_boot(file));
+}
+
+static void write_certificates(Sink *sink, const Catalog *catalog, const CatalogFile *file) {
+    store_report_write_generations(store_summary_get_generations(file->store), sink);
+}
+
+static void write_health(Sink *sink, const Catalog *catalog, const CatalogFile *file) {
+    sink_string(sink, store_summary_get_health(file->store));
+}
+
 const FirmwareProperty firmware_properties[] = {
         {"Name", 0, write_name},
         {"Path", CATALOG_FIELD_PATH, write_path},
@@ -287,6 +299,9 @@ const FirmwareProperty firmware_properties[] = {
         {"Mode", CATALOG_FIELD_MODE, write_mode},
         {"Executable", CATALOG_FIELD_EXECUTABLE, write_executable},
         {"NVRAMTemplate", CATALOG_FIELD_NVRAM_TEMPLATE, write_nvram_template},
+        {"SecureBoot", CATALOG_FIELD_SECURE_BOOT, write_secure_boot},
+        {"Certificates", CATALOG_FIELD_CERTIFICATES, write_certificates},
+        {"Health", CATALOG_FIELD_HEALTH, write_health},
         {"Targets", CATALOG_FIELD_TARGETS, write_targets},
         {"Features", CATALOG_FIELD_FEATURES, write_features},
         {"Tags", CATALOG_FIELD_TAGS, write_tags},

@@ -78,9 +78,26 @@ static guint compare_descriptors(const CatalogFile *file_a, const CatalogFile *f
     return fields;
 }
 
+static guint compare_stores(const CatalogFile *a, const CatalogFile *b) {
+    char *const *generations_a = store_summary_get_generations(a->store);
+    char *const *generations_b = store_summary_get_generations(b->store);
+    guint fields = 0;
+
+    if (!g_str_equal(catalog_file_get_secure_boot(a), catalog_file_get_secure_boot(b)))
+        fields |= CATALOG_FIELD_SECURE_BOOT;
+    for (guint i = 0; i < CERTIFICATE_N_PURPOSES - 1; i++)
+        if (g_strcmp0(
+                    generations_a ? generations_a[i] : NULL,
+                    generations_b ? generations_b[i] : NULL) != 0)
+            fields |= CATALOG_FIELD_CERTIFICATES;
+    if (!g_str_equal(store_summary_get_health(a->store), store_summary_get_health(b->store)))
+        fields |= CATALOG_FIELD_HEALTH;
+    return fields;
+}
+
 /* Of two files of FIRMWARE. */
 static guint compare_firmware(const CatalogFile *a, const CatalogFile *b) {
-    guint fields = compare_descriptors(a, b);
+    guint fields = compare_descriptors(a, b) | compare_stores(a, b);
 
     if (!g_str_equal(a->path, b->path))
         fields |= CATALOG_FIELD_PATH;
@@ -108,6 +125,7 @@ static gboolean files_equal(const CatalogFile *a, const CatalogFile *b) {
         return TRUE;
     return a->images.executable.size == b->images.executable.size &&
             a->images.nvram_template.size == b->images.nvram_template.size &&
+            store_summary_equal(a->store, b->store) &&
             records_equal(a->descriptor->executable.flash, b->descriptor->executable.flash) &&
             records_equal(a->descriptor->nvram_template.flash, b->descriptor->nvram_template.flash);
 }

@@ -21,6 +21,9 @@ typedef enum CatalogField {
     CATALOG_FIELD_FEATURES = 1 << 11,
     CATALOG_FIELD_TAGS = 1 << 12,
     CATALOG_FIELD_OVERRIDES = 1 << 13,
+    CATALOG_FIELD_SECURE_BOOT = 1 << 14,
+    CATALOG_FIELD_CERTIFICATES = 1 << 15,
+    CATALOG_FIELD_HEALTH = 1 << 16,
 } CatalogField;
 
 typedef struct CatalogChange {

@@ -24,6 +24,7 @@ static void file_clear(gpointer data) {
     g_free(file->path);
     descriptor_unref(file->descriptor);
     g_free(file->fault);
+    store_summary_unref(file->store);
     g_strfreev(file->reasons);
     g_strfreev(file->overrides);
 }
@@ -57,6 +58,13 @@ CatalogFile *catalog_file_copy_content(const CatalogFile *file) {
     copy->is_mask = file->is_mask;
     copy->fault = g_strdup(file->fault);
     return copy;
+}
+
+const char *catalog_file_get_secure_boot(const CatalogFile *file) {
+    const gboolean has_secure_boot =
+            file->descriptor && descriptor_has_feature(file->descriptor, FEATURE_SECURE_BOOT);
+
+    return store_summary_get_secure_boot(file->store, has_secure_boot && file->store);
 }
 
 /* -- the descriptor ---------------------------------------------------------------------- */

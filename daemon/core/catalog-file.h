@@ -4,6 +4,7 @@
 #include "core/descriptor.h"
 #include "base/file.h"
 #include "core/image.h"
+#include "uefi/summary.h"
 
 /*
  * One file of one layer: a descriptor, a mask, broken, or not a descriptor file; and the images
@@ -37,7 +38,9 @@ typedef struct CatalogFile {
 
     gboolean is_complete; /* the following is set */
 
-    FirmwareImages images; /* set where an effective file has a descriptor */
+    /* set where an effective file has a descriptor: */
+    FirmwareImages images;
+    StoreSummary *store; /* the variables of a new VM; NULL: none, or not readable */
 
     /* The file of a more specific layer that overrides this one, or NULL. Each catalog with this
      * file has that one as well. */
@@ -55,6 +58,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(CatalogFile, catalog_file_unref)
 
 /* Copies the content of the file, without its place in a catalog. */
 CatalogFile *catalog_file_copy_content(const CatalogFile *file) G_GNUC_WARN_UNUSED_RESULT;
+
+/* The value of the property SecureBoot. */
+const char *catalog_file_get_secure_boot(const CatalogFile *file);
 
 /* *.json, and not hidden. */
 gboolean catalog_file_is_name(const char *file_name);

@@ -16,11 +16,13 @@ static void catalog_clear(gpointer data) {
     Catalog *catalog = data;
 
     machine_table_unref(catalog->machines);
+    known_certificates_unref(catalog->known);
     g_ptr_array_unref(catalog->firmware);
     g_clear_pointer(&catalog->files, g_ptr_array_unref);
     g_ptr_array_unref(catalog->problems);
     g_strfreev(catalog->architectures);
     g_hash_table_unref(catalog->images);
+    g_hash_table_unref(catalog->stores);
     g_hash_table_unref(catalog->silent);
 }
 
@@ -112,6 +114,7 @@ static gboolean is_expected(const CatalogFile *file) {
 typedef struct Build {
     const CatalogSources *sources;
     CatalogReading reading;
+    CatalogStoreReading store_reading;
     Catalog *catalog;
     gboolean same_machines; /* as in the previous catalog */
 } Build;
@@ -164,7 +167,8 @@ static void make_own(const Group *group) {
     }
 }
 
-static void complete_group(const Build *build, const Group *group, const FirmwareImages *images) {
+static void complete_group(
+        const Build *build, const Group *group, const FirmwareImages *images, StoreSummary *store) {
     CatalogFile *effective;
 
     make_own(group);
@@ -177,6 +181,7 @@ static void complete_group(const Build *build, const Group *group, const Firmwar
         return;
 
     effective->images = *images;
+    effective->store = store ? store_summary_ref(store) : NULL;
     effective->overrides = list_overrides(group);
     judge(effective, build->catalog->machines);
 }
@@ -185,18 +190,22 @@ static gboolean settle_group(const Build *build, const Group *group, GError **er
     const CatalogFile *effective = group->files[0];
     gboolean is_same = is_as_before(group) && build->same_machines;
     FirmwareImages images = {};
+    g_autoptr(StoreSummary) store = NULL;
     int r;
 
     if (effective->descriptor) {
         r = catalog_file_probe_images(&build->reading, effective->descriptor, &images);
+        if (r >= 0)
+            r = catalog_store_read(&build->store_reading, effective->descriptor, &images, &store);
         if (r < 0)
             return firmware_error_set_unreadable(
                     error, effective->descriptor->executable.filename, r);
         is_same = is_same && image_info_equal(&images.executable, &effective->images.executable) &&
-                image_info_equal(&images.nvram_template, &effective->images.nvram_template);
+                image_info_equal(&images.nvram_template, &effective->images.nvram_template) &&
+                store_summary_equal(store, effective->store);
     }
     if (!is_same)
-        complete_group(build, group, &images);
+        complete_group(build, group, &images, store);
     return TRUE;
 }
 
@@ -246,13 +255,16 @@ static gboolean settle_files(const Build *build, GError **error) {
     return TRUE;
 }
 
-static Catalog *catalog_new(MachineTable *machines) {
+static Catalog *catalog_new(const CatalogSources *sources) {
     Catalog *catalog = g_atomic_rc_box_new0(Catalog);
 
-    catalog->machines = machine_table_ref(machines);
+    catalog->machines = machine_table_ref(sources->machines);
+    catalog->known =
+            sources->known ? known_certificates_ref(sources->known) : known_certificates_new();
     catalog->firmware = g_ptr_array_new();
     catalog->problems = g_ptr_array_new_with_free_func((GDestroyNotify)problem_free);
     catalog->images = catalog_images_new();
+    catalog->stores = catalog_stores_new();
     catalog->silent = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     return catalog;
 }
@@ -297,7 +309,7 @@ static gboolean fill(const Build *build, GError **error) {
 }
 
 Catalog *catalog_build(const CatalogSources *sources, GError **error) {
-    g_autoptr(Catalog) catalog = catalog_new(sources->machines);
+    g_autoptr(Catalog) catalog = catalog_new(sources);
     Build build = {
             .sources = sources,
             .catalog = catalog,
@@ -311,6 +323,18 @@ Catalog *catalog_build(const CatalogSources *sources, GError **error) {
                             .images = catalog->images,
                             .previous_images = sources->previous ? sources->previous->images : NULL,
                             .ret_is_held = &catalog->is_held,
+                    },
+            .store_reading =
+                    {
+                            .now = sources->now,
+                            .known = catalog->known,
+                            .stores = catalog->stores,
+                            /* the certificates of the others have other names */
+                            .previous_stores = sources->previous &&
+                                            known_certificates_equal(
+                                                       catalog->known, sources->previous->known)
+                                    ? sources->previous->stores
+                                    : NULL,
                     },
     };
 

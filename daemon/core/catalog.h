@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/catalog-layers.h"
+#include "core/catalog-store.h"
 #include "core/machine.h"
 
 /*
@@ -18,6 +19,7 @@ typedef struct CatalogProblem {
 
 typedef struct Catalog {
     MachineTable *machines;
+    KnownCertificates *known; /* certificates */
     GPtrArray *files;    /* of CatalogFile: every file, in priority order; of one name the effective
                           * one first, then less and less specific layers */
     GPtrArray *firmware; /* the effective ones of FILES that are no mask; index is the rank */
@@ -25,12 +27,14 @@ typedef struct Catalog {
     GStrv architectures; /* that some usable firmware targets; sorted */
     gboolean is_held;    /* the change of a half-written file is deferred: build again later */
     GHashTable *images;  /* for the next build: see catalog_images_new() */
+    GHashTable *stores;  /* for the next build: see catalog_stores_new() */
     GHashTable *silent;  /* set of paths: VMs' files that must not be opened */
 } Catalog;
 
 typedef struct CatalogSources {
     const GPtrArray *layers; /* of CatalogLayer, least specific first; each an absolute directory */
     MachineTable *machines;
+    KnownCertificates *known;   /* certificates; NULL: none */
     const Catalog *previous;    /* or NULL; unchanged files are shared with it */
     gint64 now;                 /* microseconds since the epoch, for the age of files */
     const FileVisitor *visitor; /* or NULL */

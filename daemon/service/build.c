@@ -4,6 +4,7 @@
 
 #include <errno.h>
 
+#include "base/conf-files.h"
 #include "base/error.h"
 #include "service/host.h"
 #include "service/sd-cleanup.h"
@@ -102,8 +103,19 @@ static void add_silent_files(Catalog *catalog, GHashTable *all_seen) {
             catalog_add_silent(catalog, path);
 }
 
+static void add_problems(Catalog *catalog, const GPtrArray *problems) {
+    for (guint i = 0; i < problems->len; i++) {
+        const ConfProblem *problem = problems->pdata[i];
+
+        catalog_add_problem(catalog, problem->path, problem->text);
+    }
+}
+
 static void read_all(Build *build, CatalogSources *sources) {
     g_autoptr(MachineTable) machines = NULL;
+    g_autoptr(KnownCertificates) known = NULL;
+    g_autoptr(GPtrArray) problems =
+            g_ptr_array_new_with_free_func((GDestroyNotify)conf_problem_free);
 
     look_at_more_files(build, sources);
     machines = machine_table_load(
@@ -111,12 +123,19 @@ static void read_all(Build *build, CatalogSources *sources) {
             &build->error);
     if (!machines)
         return;
+    known = known_certificates_load(
+            (const char *const *)build->config->certificate_directories, sources->visitor, problems,
+            &build->error);
+    if (!known)
+        return;
     build->unknown =
             emulator_cache_add_types(build->answers, machines, build->asks_again, sources->visitor);
 
     sources->machines = machines;
+    sources->known = known;
     build->catalog = catalog_build(sources, &build->error);
     if (build->catalog) {
+        add_problems(build->catalog, problems);
         add_unwatched(build->catalog, build->plan, build->config);
         add_silent(build->catalog, build->silent);
         add_silent_files(build->catalog, build->seen);

@@ -23,6 +23,7 @@
 typedef struct Settings {
     char *search_path;
     char *machines;
+    char *certificates;
     int log_level;
     guint64 quiet_msec;
     guint64 max_quiet_msec;
@@ -33,6 +34,7 @@ typedef struct Settings {
 static void settings_clear(Settings *settings) {
     g_free(settings->search_path);
     g_free(settings->machines);
+    g_free(settings->certificates);
 }
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Settings, settings_clear)
@@ -212,6 +214,8 @@ static const ConfigKey keys[] = {
          DIRECTORIES},
         {"Catalog", "MachineDirectories", parse_directories, offsetof(Settings, machines), 0, 0,
          DIRECTORIES},
+        {"Catalog", "CertificateDirectories", parse_directories, offsetof(Settings, certificates),
+         0, 0, DIRECTORIES},
         {"Catalog", "QuietMSec", parse_number, offsetof(Settings, quiet_msec), 1, MAX_MSEC,
          "a number of milliseconds, 1 to 3600000,"},
         {"Catalog", "MaxQuietMSec", parse_number, offsetof(Settings, max_quiet_msec), 1, MAX_MSEC,
@@ -310,6 +314,13 @@ Config *config_load(const ConfigOptions *options, GError **error) {
     config->machine_directories = split_directories("--machines", machines, error);
     if (!config->machine_directories)
         return NULL;
+    config->certificate_directories = split_directories(
+            "CertificateDirectories",
+            settings.certificates ? settings.certificates
+                                  : DATADIR "/certificates:/etc/vmfirmwared/certificates",
+            error);
+    if (!config->certificate_directories)
+        return NULL;
     config->state_directory = choose_state_directory(options, error);
     if (!config->state_directory)
         return NULL;
@@ -325,6 +336,7 @@ static void config_clear(gpointer data) {
 
     g_ptr_array_unref(config->layers);
     g_strfreev(config->machine_directories);
+    g_strfreev(config->certificate_directories);
     g_free(config->state_directory);
 }
 

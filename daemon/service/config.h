@@ -34,8 +34,9 @@ typedef struct ConfigLimits {
 typedef struct Config {
     GPtrArray *layers;         /* of CatalogLayer, least specific first. [Catalog] SearchPath= */
     GStrv machine_directories; /* least specific first. [Catalog] MachineDirectories= */
-    char *state_directory;     /* command line only */
-    WatchTimes watch_times;    /* [Catalog] QuietMSec=50, MaxQuietMSec=500, RescanSec=30 */
+    GStrv certificate_directories; /* least specific first. [Catalog] CertificateDirectories= */
+    char *state_directory;         /* command line only */
+    WatchTimes watch_times;        /* [Catalog] QuietMSec=50, MaxQuietMSec=500, RescanSec=30 */
     ConfigLimits limits;
     int log_level; /* [Log] LogLevel=info: LOG_EMERG to LOG_DEBUG, by the words of log.h */
 } Config;

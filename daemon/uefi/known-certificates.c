@@ -130,21 +130,51 @@ static char *read_file(GKeyFile *file, gpointer userdata) {
     return NULL;
 }
 
-KnownCertificates *known_certificates_load(
-        const char *const *directories, GPtrArray *problems, GError **error) {
-    g_autoptr(KnownCertificates) known = g_new0(KnownCertificates, 1);
+KnownCertificates *known_certificates_new(void) {
+    KnownCertificates *known = g_atomic_rc_box_new0(KnownCertificates);
 
     known->list = g_ptr_array_new_with_free_func((GDestroyNotify)known_certificate_free);
-    if (!conf_files_load(directories, NULL, read_file, known, problems, error))
+    return known;
+}
+
+KnownCertificates *known_certificates_load(
+        const char *const *directories, const FileVisitor *visitor, GPtrArray *problems,
+        GError **error) {
+    g_autoptr(KnownCertificates) known = known_certificates_new();
+
+    if (!conf_files_load(directories, visitor, read_file, known, problems, error))
         return NULL;
     return g_steal_pointer(&known);
 }
 
-void known_certificates_free(KnownCertificates *known) {
-    if (!known)
-        return;
+static void clear_known(gpointer data) {
+    KnownCertificates *known = data;
+
     g_ptr_array_unref(known->list);
-    g_free(known);
+}
+
+KnownCertificates *known_certificates_ref(KnownCertificates *known) {
+    return g_atomic_rc_box_acquire(known);
+}
+
+void known_certificates_unref(KnownCertificates *known) {
+    if (known)
+        g_atomic_rc_box_release_full(known, clear_known);
+}
+
+static gboolean is_equal(const KnownCertificate *a, const KnownCertificate *b) {
+    return g_str_equal(a->name, b->name) && g_str_equal(a->sha256, b->sha256) &&
+            a->purpose == b->purpose && g_strcmp0(a->generation, b->generation) == 0 &&
+            a->updates_kek == b->updates_kek;
+}
+
+gboolean known_certificates_equal(const KnownCertificates *a, const KnownCertificates *b) {
+    if (a->list->len != b->list->len)
+        return FALSE;
+    for (guint i = 0; i < a->list->len; i++)
+        if (!is_equal(a->list->pdata[i], b->list->pdata[i]))
+            return FALSE;
+    return TRUE;
 }
 
 const KnownCertificate *known_certificates_find(
@@ -153,6 +183,17 @@ const KnownCertificate *known_certificates_find(
         const KnownCertificate *certificate = known->list->pdata[i];
 
         if (g_str_equal(certificate->sha256, sha256))
+            return certificate;
+    }
+    return NULL;
+}
+
+const KnownCertificate *known_certificates_find_name(
+        const KnownCertificates *known, const char *name) {
+    for (guint i = 0; i < known->list->len; i++) {
+        const KnownCertificate *certificate = known->list->pdata[i];
+
+        if (g_str_equal(certificate->name, name))
             return certificate;
     }
     return NULL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include <glib.h>
+#include "base/file.h"
 
 /*
  * The certificates that this host knows by name, with their purposes. Each is a section in the
@@ -26,17 +26,25 @@ typedef struct KnownCertificate {
     gboolean updates_kek; /* for a platform's: its owner has signed an update of KEK */
 } KnownCertificate;
 
-/* Immutable after loading. */
+/* Immutable after loading; reference-counted, and shared between threads. */
 typedef struct KnownCertificates KnownCertificates;
 
 /* Reads *.conf of DIRECTORIES, lowest layer first; a file overrides files of the same name in
  * earlier directories. Adds the faults of a file to PROBLEMS (of ConfProblem), and ignores all its
  * sections. Returns NULL if the system failed: FIRMWARE_ERROR_IO. */
 KnownCertificates *known_certificates_load(
-        const char *const *directories, GPtrArray *problems, GError **error)
-        G_GNUC_WARN_UNUSED_RESULT;
-void known_certificates_free(KnownCertificates *known);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(KnownCertificates, known_certificates_free)
+        const char *const *directories, const FileVisitor *visitor, GPtrArray *problems,
+        GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Returns an empty table. */
+KnownCertificates *known_certificates_new(void) G_GNUC_WARN_UNUSED_RESULT;
+KnownCertificates *known_certificates_ref(KnownCertificates *known);
+void known_certificates_unref(KnownCertificates *known);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(KnownCertificates, known_certificates_unref)
+
+gboolean known_certificates_equal(const KnownCertificates *a, const KnownCertificates *b);
 
 /* Returns the first certificate with this digest in hexadecimal digits, or NULL. */
 const KnownCertificate *known_certificates_find(const KnownCertificates *known, const char *sha256);
+/* Returns the first certificate of this name, or NULL. */
+const KnownCertificate *known_certificates_find_name(
+        const KnownCertificates *known, const char *name);

@@ -51,6 +51,17 @@ static const char *kek_update_to_string(KekUpdate update) {
     g_assert_not_reached();
 }
 
+void store_report_write_generations(char *const *generations, Sink *sink) {
+    sink_open_array(sink, "{ss}");
+    for (guint purpose = 0; generations && purpose < CERTIFICATE_N_PURPOSES - 1; purpose++) {
+        sink_open_dict_entry(sink, "ss");
+        sink_string(sink, certificate_purpose_to_string((CertificatePurpose)purpose));
+        sink_string(sink, generations[purpose]);
+        sink_close(sink);
+    }
+    sink_close(sink);
+}
+
 static void write_secure_boot(Sink *sink, const StoreReport *report) {
     sink_entry_boolean(sink, "setup-mode", report->secure_boot == SECURE_BOOT_SETUP);
     sink_entry_string(sink, "secure-boot", secure_boot_to_string(report->secure_boot));
@@ -63,14 +74,7 @@ static void write_secure_boot(Sink *sink, const StoreReport *report) {
     write_number(sink, "forbidden-room", 'u', &report->forbidden_room);
 
     sink_open_entry(sink, "certificates", "a{ss}");
-    sink_open_array(sink, "{ss}");
-    for (guint purpose = 0; purpose < G_N_ELEMENTS(report->generations); purpose++) {
-        sink_open_dict_entry(sink, "ss");
-        sink_string(sink, certificate_purpose_to_string((CertificatePurpose)purpose));
-        sink_string(sink, report->generations[purpose]);
-        sink_close(sink);
-    }
-    sink_close(sink);
+    store_report_write_generations(report->generations, sink);
     sink_close_entry(sink);
     write_number(sink, "expires", 'x', &report->expires);
     sink_entry_string(sink, "guest-can-update-kek", kek_update_to_string(report->kek_update));

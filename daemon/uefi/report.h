@@ -51,6 +51,9 @@ StoreReport *store_report_new(const Store *store, const KnownCertificates *known
 void store_report_free(StoreReport *report);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(StoreReport, store_report_free)
 
+/* Writes the a{ss} of a report's key certificates; NULL: an empty one. */
+void store_report_write_generations(char *const *generations, Sink *sink);
+
 /* Writes REPORT as an a{sv}, the keys of ReadVariables. FORMAT is the format of the file. For an
  * unreadable store, writes only the keys up to health-detail. WITH_LIST adds all variables. */
 void store_report_write(

@@ -12,7 +12,8 @@ from lib.client import (FIRMWARE, FIRMWARE_PATH, MANAGER, MANAGER_PATH, NO_SUCH_
 FIRMWARE_TYPES = {
     "Name": "s", "Path": "s", "Layer": "s", "State": "s", "Problems": "as", "Rank": "u",
     "Description": "s", "InterfaceTypes": "as", "Device": "s", "Mode": "s", "Executable": "(ss)",
-    "NVRAMTemplate": "(ss)", "Targets": "a(sas)", "Features": "as", "Tags": "as",
+    "NVRAMTemplate": "(ss)", "SecureBoot": "s", "Certificates": "a{ss}", "Health": "s",
+    "Targets": "a(sas)", "Features": "as", "Tags": "as",
     "Overrides": "as",
 }
 MANAGER_TYPES = {

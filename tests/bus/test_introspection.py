@@ -49,6 +49,8 @@ FIRMWARE_CONTRACT = {
         "Description": ("s", "read", "true"), "InterfaceTypes": ("as", "read", "true"),
         "Device": ("s", "read", "true"), "Mode": ("s", "read", "true"),
         "Executable": ("(ss)", "read", "true"), "NVRAMTemplate": ("(ss)", "read", "true"),
+        "SecureBoot": ("s", "read", "true"), "Certificates": ("a{ss}", "read", "true"),
+        "Health": ("s", "read", "true"),
         "Targets": ("a(sas)", "read", "true"), "Features": ("as", "read", "true"),
         "Tags": ("as", "read", "true"), "Overrides": ("as", "read", "true"),
     },

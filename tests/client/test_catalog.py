@@ -60,7 +60,8 @@ def as_json(properties):
     made = {"name": "Name", "path": "Path", "layer": "Layer", "state": "State",
             "problems": "Problems", "rank": "Rank", "description": "Description",
             "interface-types": "InterfaceTypes", "device": "Device", "mode": "Mode",
-            "features": "Features", "tags": "Tags", "overrides": "Overrides"}
+            "features": "Features", "tags": "Tags", "overrides": "Overrides",
+            "secure-boot": "SecureBoot", "certificates": "Certificates", "health": "Health"}
     made = {key: properties[name] for key, name in made.items()}
     made["targets"] = [{"architecture": architecture, "machines": machines}
                        for architecture, machines in properties["Targets"]]
@@ -88,6 +89,7 @@ def test_show(service, client, cli):
         "layer": ["custom"], "overrides": ["-"], "interface-types": ["uefi"], "device": ["flash"],
         "mode": ["split"], "executable": [f"{service.images}/50-ovmf-code.fd (raw)"],
         "nvram-template": [f"{service.images}/50-ovmf-vars.fd (raw)"],
+        "health": ["damaged"], "secure-boot": ["-"], "certificates": ["-"],
         "targets": ["x86_64: pc-i440fx-*, pc-q35-*"], "features": ["secure-boot, new-thing"],
         "tags": ["a tag"]}
     assert properties_of(cli("show", "60-bios"))["targets"] == ["x86_64: pc-*", "i386: pc-*"]

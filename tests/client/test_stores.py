@@ -5,10 +5,11 @@ import glob
 import hashlib
 import json
 import re
+import subprocess
 
 import pytest
 
-from lib import edk2
+from lib import edk2, images
 from lib.cli import FAILURE, USAGE, properties_of
 
 OVMF = "/usr/share/OVMF/OVMF_VARS_4M.ms.fd"
@@ -137,23 +138,69 @@ def test_what_is_no_store(cli, service):
     line = cli.fails(FAILURE, "boot", CODE)
     assert line == f"{CODE}: the store is damaged: byte 16: the volume is not one of variables"
     assert "the store is damaged" in cli.fails(FAILURE, "variables", "--list", CODE)
-    qcow2 = service.directory / "store.qcow2"
-    qcow2.write_bytes(b"QFI\xfb" + bytes(100))
-    assert "qemu-img convert" in cli.fails(FAILURE, "variables", qcow2)
+
+
+@pytest.mark.parametrize("options", [
+    (), ("cluster_size=512",), ("cluster_size=2M",), ("compat=0.10",), ("extended_l2=on",),
+    ("compression_type=zlib",), ("preallocation=metadata",)], ids=" ".join)
+@pytest.mark.parametrize("is_compressed", [False, True], ids=["plain", "compressed"])
+def test_qcow2(cli, service, options, is_compressed):
+    path = service.directory / "store.qcow2"
+    if is_compressed and options == ("preallocation=metadata",):
+        return  # not possible
+    subprocess.run(["qemu-img", "convert", *(["-c"] if is_compressed else []), "-f", "raw",
+                    "-O", "qcow2", *(f"-o{option}" for option in options), OVMF, path], check=True)
+    report = cli.json("variables", "--list", path)
+    assert report == dict(cli.json("variables", "--list", OVMF), format="qcow2")
+
+
+def test_qcow2_in_which_zeros_were_discarded(cli, service):
+    path = images.convert_qcow2(OVMF, service.directory / "store.qcow2")
+    subprocess.run(["qemu-io", "-f", "qcow2", "-c", "write -z 0 64k", path], check=True,
+                   stdout=subprocess.DEVNULL)
+    report = cli.json("variables", path)
+    assert (report["health"], report["health-detail"]) == (
+        "damaged", "byte 40: no firmware volume")
+
+
+def test_qcow2_that_cannot_be_read(cli, service):
+    path = service.directory / "store.qcow2"
+    path.write_bytes(b"QFI\xfb" + bytes(100))
+    report = cli.json("variables", path)
+    assert (report["health"], report["health-detail"]) == (
+        "unreadable", "the image is not of its format")
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-b", OVMF, "-F", "raw", path],
+                   check=True)
+    report = cli.json("variables", path)
+    assert (report["health"], report["health-detail"]) == (
+        "unreadable", "the image names another file, or has unknown features")
+    subprocess.run(["qemu-img", "convert", "-c", "-f", "raw", "-O", "qcow2",
+                    "-ocompression_type=zstd", OVMF, path], check=True)
+    assert "zstd; 'qemu-img convert'" in cli.fails(FAILURE, "variables", path)
+    compressed = ["qemu-img", "convert", "-c", "-f", "raw", "-O", "qcow2", OVMF, path]
+    subprocess.run(compressed, check=True)
+    content = bytearray(path.read_bytes())
+    content[-4096:] = bytes(4096)  # of what is deflated
+    path.write_bytes(content)
+    assert cli.json("variables", path)["health"] in ("unreadable", "damaged")
 
 
 def test_what_cannot_be_read(cli, service):
-    large = service.directory / "large.json"
-    with open(large, "wb") as file:
-        file.write(b"{")
-        file.truncate(1024 * 1024 + 1)
     for path, text in (("nonesuch", "No such file"), (str(service.directory), "no regular file"),
-                       ("/dev/zero", "no regular file"), (large, "too large")):
+                       ("/dev/zero", "no regular file")):
         for verb in ("variables", "boot"):
             line = cli.fails(FAILURE, verb, path)
             assert line.startswith(f"{path}: ") and text in line
     assert "raw, qcow2, json" in cli.fails(USAGE, "variables", OVMF, "--source-format=x")
     assert "files here" in cli.fails(USAGE, "boot", OVMF, "-H", "there")
+
+
+def test_json_that_is_too_large(cli, service):
+    path = service.directory / "large.json"
+    path.write_bytes(b"{" + bytes(1024 * 1024))
+    report = cli.json("variables", path)
+    assert (report["health"], report["health-detail"]) == (
+        "unreadable", "larger than a JSON store can be")
 
 
 def test_truncated(cli, service):

@@ -84,7 +84,7 @@ static GVariant *write_report(Case *self, gboolean with_list) {
     VariantSink *sink = variant_sink_new();
 
     test_write_text(self->root, "a.conf", self->table->str);
-    known = known_certificates_load(directories, problems, NULL);
+    known = known_certificates_load(directories, NULL, problems, NULL);
     g_assert_nonnull(known);
     g_assert_cmpuint(problems->len, ==, 0);
     report = store_report_new(store, known);

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "core/catalog-store.h"
+
+#include <fcntl.h>
+
+#include "base/file.h"
+#include "core/store-file.h"
+
+typedef struct KnownStore {
+    StoreSummary *summary; /* or NULL */
+    FileStamp stamp;
+    gboolean is_trusted;
+} KnownStore;
+
+static void known_store_free(gpointer data) {
+    KnownStore *known = data;
+
+    store_summary_unref(known->summary);
+    g_free(known);
+}
+
+GHashTable *catalog_stores_new(void) {
+    return g_hash_table_new_full(g_str_hash, g_str_equal, g_free, known_store_free);
+}
+
+static KnownStore *copy_known(const KnownStore *known) {
+    KnownStore *copy = g_memdup2(known, sizeof *known);
+
+    if (copy->summary)
+        copy->summary = store_summary_ref(copy->summary);
+    return copy;
+}
+
+/* Returns 0 with a summary or NULL, or a negative errno if the system failed. */
+static int read_store(
+        const CatalogStoreReading *reading, int fd, const char *format, StoreSummary **ret) {
+    g_autoptr(Store) store = NULL;
+    ImageFormat known_format;
+    int r;
+
+    if (!image_format_from_string(format, &known_format))
+        return 0;
+    r = store_file_read(fd, known_format, &store);
+    if (r >= 0)
+        *ret = store_summary_new(store, reading->known);
+    return r == -EOPNOTSUPP ? 0 : r;
+}
+
+static int look_at_store(
+        const CatalogStoreReading *reading, const DescriptorImage *image,
+        const KnownStore *previous, KnownStore **ret) {
+    g_auto(FileFd) fd = FILE_FD_NONE;
+    KnownStore looked_at = {};
+    struct stat st;
+    int r = file_open_regular(AT_FDCWD, image->filename, &fd, &st);
+
+    if (r < 0 && !file_is_at_fault(r))
+        return r;
+    if (r >= 0) {
+        looked_at.stamp = file_stamp(&st);
+        looked_at.is_trusted = file_stamp_is_trusted(&looked_at.stamp, reading->now);
+        if (previous && previous->is_trusted &&
+            file_stamp_equal(&looked_at.stamp, &previous->stamp)) {
+            *ret = copy_known(previous);
+            return 0;
+        }
+        r = read_store(reading, fd, image->format, &looked_at.summary);
+        if (r < 0)
+            return r;
+    }
+    *ret = g_memdup2(&looked_at, sizeof looked_at);
+    return 0;
+}
+
+int catalog_store_read(
+        const CatalogStoreReading *reading, const Descriptor *descriptor,
+        const FirmwareImages *images, StoreSummary **ret) {
+    const gboolean is_combined = descriptor->mode == FIRMWARE_MODE_COMBINED;
+    const DescriptorImage *image =
+            is_combined ? &descriptor->executable : &descriptor->nvram_template;
+    const ImageInfo *info = is_combined ? &images->executable : &images->nvram_template;
+    g_autofree char *key = NULL;
+    KnownStore *known;
+
+    *ret = NULL;
+    if (!descriptor_keeps_variables(descriptor) || !image->filename ||
+        info->status != IMAGE_STATUS_OK)
+        return 0;
+    key = g_strconcat(image->format, ":", image->filename, NULL);
+    known = g_hash_table_lookup(reading->stores, key);
+    if (!known) {
+        const KnownStore *previous = reading->previous_stores
+                ? g_hash_table_lookup(reading->previous_stores, key)
+                : NULL;
+        int r = look_at_store(reading, image, previous, &known);
+
+        if (r < 0)
+            return r;
+        g_hash_table_insert(reading->stores, g_steal_pointer(&key), known);
+    }
+    *ret = known->summary ? store_summary_ref(known->summary) : NULL;
+    return 0;
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "uefi/summary.h"
+
+static void summary_clear(gpointer data) {
+    StoreSummary *summary = data;
+
+    g_free(summary->detail);
+    for (guint i = 0; i < G_N_ELEMENTS(summary->generations); i++)
+        g_free(summary->generations[i]);
+    g_strfreev(summary->digests);
+}
+
+static void add_digests(GStrvBuilder *digests, const GPtrArray *list) {
+    for (guint i = 0; i < list->len; i++)
+        g_strv_builder_add(
+                digests, ((const EnrolledCertificate *)list->pdata[i])->certificate->sha256);
+}
+
+StoreSummary *store_summary_new(const Store *store, const KnownCertificates *known) {
+    StoreSummary *summary = g_atomic_rc_box_new0(StoreSummary);
+    g_autoptr(StoreReport) report = NULL;
+    g_autoptr(GStrvBuilder) digests = g_strv_builder_new();
+
+    summary->kind = store->kind;
+    summary->health = store->health;
+    summary->detail = g_strdup(store->detail);
+    summary->is_readable = store->is_readable;
+    if (!store->is_readable)
+        return summary;
+
+    report = store_report_new(store, known);
+    summary->secure_boot = report->secure_boot;
+    for (guint i = 0; i < G_N_ELEMENTS(summary->generations); i++)
+        summary->generations[i] = g_strdup(report->generations[i]);
+    summary->expires = report->expires;
+    add_digests(digests, report->key_exchange_keys);
+    add_digests(digests, report->signatures);
+    summary->digests = g_strv_builder_end(digests);
+    return summary;
+}
+
+StoreSummary *store_summary_ref(StoreSummary *summary) {
+    return g_atomic_rc_box_acquire(summary);
+}
+
+void store_summary_unref(StoreSummary *summary) {
+    if (summary)
+        g_atomic_rc_box_release_full(summary, summary_clear);
+}
+
+gboolean store_summary_equal(const StoreSummary *a, const StoreSummary *b) {
+    if (a == b)
+        return TRUE;
+    if (!a || !b || a->kind != b->kind || a->health != b->health ||
+        g_strcmp0(a->detail, b->detail) != 0 || a->is_readable != b->is_readable ||
+        a->secure_boot != b->secure_boot || a->expires != b->expires)
+        return FALSE;
+    for (guint i = 0; i < G_N_ELEMENTS(a->generations); i++)
+        if (g_strcmp0(a->generations[i], b->generations[i]) != 0)
+            return FALSE;
+    return !a->digests ||
+            g_strv_equal((const char *const *)a->digests, (const char *const *)b->digests);
+}
+
+gboolean store_summary_has_certificate(
+        const StoreSummary *summary, const KnownCertificates *known, const char *certificate) {
+    const KnownCertificate *found = known_certificates_find_name(known, certificate);
+    g_autofree char *digest = g_ascii_strdown(found ? found->sha256 : certificate, -1);
+
+    return summary && summary->digests &&
+            g_strv_contains((const char *const *)summary->digests, digest);
+}
+
+const char *store_summary_get_secure_boot(const StoreSummary *summary, gboolean has_secure_boot) {
+    if (!has_secure_boot)
+        return secure_boot_to_string(SECURE_BOOT_NONE);
+    return summary && summary->is_readable ? secure_boot_to_string(summary->secure_boot) : "";
+}
+
+char *const *store_summary_get_generations(const StoreSummary *summary) {
+    return summary && summary->is_readable ? summary->generations : NULL;
+}
+
+gint64 store_summary_get_expires(const StoreSummary *summary) {
+    return summary ? summary->expires : 0;
+}
+
+const char *store_summary_get_health(const StoreSummary *summary) {
+    return summary ? store_health_to_string(summary->health) : "";
+}
