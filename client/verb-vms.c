@@ -74,19 +74,19 @@ gboolean verb_vms(Context *context, char **arguments, GError **error) {
 }
 
 gboolean verb_vm(Context *context, char **arguments, GError **error) {
-    static const char *const order[] = {
-            "id",
-            "owner",
-            "state",
-            "in-use",
-            "created",
-            "architecture",
-            "machine",
-            "firmware",
-            "nvram",
-            "executable-digest",
-            "template-digest",
-            NULL};
+    static const char *const order[] = {"id",
+                                        "owner",
+                                        "state",
+                                        "changed",
+                                        "in-use",
+                                        "created",
+                                        "architecture",
+                                        "machine",
+                                        "firmware",
+                                        "nvram",
+                                        "executable-digest",
+                                        "template-digest",
+                                        NULL};
     g_autofree char *path = vm_find(context, arguments[0], error);
     g_autoptr(GVariant) properties = NULL;
 

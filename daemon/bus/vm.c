@@ -86,6 +86,15 @@ GETTER(get_in_use) {
     return sd_bus_message_append(reply, "b", (int)vm->condition.is_in_use);
 }
 
+GETTER(get_changed) {
+    g_autoptr(GPtrArray) words = vm_differences_to_words(((const VM *)userdata)->differences);
+    MessageSink sink;
+
+    message_sink_init(&sink, reply);
+    sink_words(&sink.sink, words);
+    return sink.result;
+}
+
 GETTER(get_executable_digest) {
     return sd_bus_message_append(reply, "s", ((const VM *)userdata)->pin->executable_digest);
 }
@@ -251,6 +260,7 @@ const sd_bus_vtable bus_vm_vtable[] = {
         SD_BUS_PROPERTY("Firmware", "s", get_firmware, 0, CHANGES_FLAG),
         SD_BUS_PROPERTY("NVRAM", "(ss)", get_nvram, 0, CHANGES_FLAG),
         SD_BUS_PROPERTY("State", "s", get_state, 0, CHANGES_FLAG),
+        SD_BUS_PROPERTY("Changed", "as", get_changed, 0, CHANGES_FLAG),
         SD_BUS_PROPERTY("InUse", "b", get_in_use, 0, 0),
         SD_BUS_PROPERTY("ExecutableDigest", "s", get_executable_digest, 0, CHANGES_FLAG),
         SD_BUS_PROPERTY("TemplateDigest", "s", get_template_digest, 0, CHANGES_FLAG),
@@ -389,6 +399,7 @@ static int emit_properties_changed(Bus *bus, const char *path, guint properties)
             {VM_PROPERTY_FIRMWARE, "Firmware"},
             {VM_PROPERTY_NVRAM, "NVRAM"},
             {VM_PROPERTY_STATE, "State"},
+            {VM_PROPERTY_CHANGED, "Changed"},
             {VM_PROPERTY_EXECUTABLE_DIGEST, "ExecutableDigest"},
             {VM_PROPERTY_TEMPLATE_DIGEST, "TemplateDigest"},
     };

@@ -12,6 +12,7 @@ typedef enum VMProperty {
     VM_PROPERTY_STATE = 1 << 4,
     VM_PROPERTY_EXECUTABLE_DIGEST = 1 << 5,
     VM_PROPERTY_TEMPLATE_DIGEST = 1 << 6,
+    VM_PROPERTY_CHANGED = 1 << 7,
 } VMProperty;
 
 /* Returns the properties, or-ed, that differ between two pins of a VM. */

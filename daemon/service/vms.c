@@ -51,7 +51,8 @@ static void notify(const VMs *vms, const VM *vm, VMChange change, guint properti
 }
 
 static void tell(VMs *vms, const VM *vm, VMChange change, guint properties) {
-    log_vm_change(vm, change);
+    if (change != VM_CHANGE_STATE || properties & VM_PROPERTY_STATE)
+        log_vm_change(vm, change);
     notify(vms, vm, change, properties);
 }
 
@@ -71,13 +72,20 @@ static const char *get_pin_state(guint differences) {
     return vm_get_state(differences, &(const VMCondition){});
 }
 
-/* Returns TRUE if State changes, except for the part that is computed when it is read. */
-static gboolean set_differences(VM *vm, guint differences) {
-    const char *before = get_pin_state(vm->differences);
+/* Returns the properties that change, without the part of State that is computed when it is
+ * read. */
+static guint set_differences(VM *vm, guint differences) {
+    guint before = vm->differences;
+    guint properties = 0;
 
     vm->differences = differences;
     vm->n_assessed++;
-    return !g_str_equal(before, get_pin_state(differences));
+    if (!g_str_equal(get_pin_state(before), get_pin_state(differences)))
+        properties |= VM_PROPERTY_STATE;
+    /* Changed has no word for it */
+    if ((before ^ differences) & ~(guint)VM_DIFFERENCE_GONE)
+        properties |= VM_PROPERTY_CHANGED;
+    return properties;
 }
 
 /* -- assessment of all VMs ------------------------------------------------------------ */
@@ -190,16 +198,19 @@ static void finish_assessment(gpointer data) {
     for (guint i = 0; i < assessment->vms_seen->len; i++) {
         const Assessed *assessed = assessment->vms_seen->pdata[i];
         VM *vm = find_vm(vms, assessed->owner, assessed->id);
+        guint properties;
 
         if (!vm || vm->pin != assessed->pin)
             continue;
         n_seen++;
         vms->must_assess |= !assessed->is_assessed;
         /* a result that a call has found since is newer */
-        if (vm->n_assessed == assessed->n_assessed && assessed->is_assessed &&
-            set_differences(vm, assessed->differences)) {
+        if (vm->n_assessed != assessed->n_assessed || !assessed->is_assessed)
+            continue;
+        properties = set_differences(vm, assessed->differences);
+        if (properties) {
             vm->condition = assessed->condition;
-            tell(vms, vm, VM_CHANGE_STATE, VM_PROPERTY_STATE);
+            tell(vms, vm, VM_CHANGE_STATE, properties);
         }
     }
     /* others are new, or have a new id or pin */
@@ -451,8 +462,8 @@ void vms_finish(VMs *vms, const VMOp *op, const VMResult *result) {
     vm->condition = result->condition;
     if (!is_new && result->pin)
         properties |= set_pin(vm, result->pin);
-    if (result->is_assessed && set_differences(vm, result->differences))
-        properties |= VM_PROPERTY_STATE;
+    if (result->is_assessed)
+        properties |= set_differences(vm, result->differences);
 
     if (is_new)
         tell(vms, vm, VM_CHANGE_ADDED, 0);

@@ -192,7 +192,7 @@ def test_gone_in_a_reload_is_told_without_a_call(service, vms, code):
     wait.until(lambda: vms.at("vm").get("State") == "firmware-gone", "it is told")
     changes = [signal[3][1] for signal in service.signals.named("PropertiesChanged")
                if signal[0] == vms.at("vm").path]
-    assert {"State": "firmware-gone"} in changes
+    assert {"State": "firmware-gone", "Changed": ["executable"]} in changes
 
 
 def test_update_from_2m_to_4m_under_a_pinned_vm(service):

@@ -104,9 +104,16 @@ def test_state_changed_is_told(service):
     vms.prepare()
     changed = [signal for signal in service.signals.named("PropertiesChanged")
                if signal[0] == vm.path]
-    assert [signal[3][:2] for signal in changed] == [(VM, {"State": "changed"})]
+    assert [signal[3][:2] for signal in changed] == [(VM, {"State": "changed", "Changed": ["executable"]})]
     vms.prepare()
     assert len(service.signals.named("PropertiesChanged")) == 1
+    with open(service.images / "ovmf-vars.fd", "r+b") as file:
+        file.write(b"updated")
+    vms.prepare()
+    assert service.signals.sync()[-1][3][:2] == (VM, {"Changed": ["executable", "nvram-template"]})
+    assert vm.get("Changed") == ["executable", "nvram-template"]
+    vm.rebind()
+    assert vm.get("Changed") == []
 
 
 def test_properties(service, vms):
@@ -119,7 +126,7 @@ def test_properties(service, vms):
     assert properties == {
         "Id": "vm", "Owner": OWNER, "Architecture": "x86_64", "Machine": "q35", "Firmware": "ovmf",
         "NVRAM": (f"{service.state}/vms/{OWNER}/vm/nvram.raw", "raw"), "State": "ready",
-        "InUse": False, "ExecutableDigest": digests[0], "TemplateDigest": digests[1]}
+        "Changed": [], "InUse": False, "ExecutableDigest": digests[0], "TemplateDigest": digests[1]}
 
 
 def test_digest_of_an_own_template(vms):

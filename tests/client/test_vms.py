@@ -92,7 +92,8 @@ def test_vm(vms, vm, cli):
     properties = vm.properties()
     assert told == {
         "id": ID, "owner": 0, "created": properties["Created"], "architecture": "x86_64",
-        "machine": "q35", "firmware": "50-ovmf", "state": "ready", "in-use": False,
+        "machine": "q35", "firmware": "50-ovmf", "state": "ready", "changed": [],
+        "in-use": False,
         "nvram": {"filename": vm.nvram(), "format": "raw"},
         "executable-digest": properties["ExecutableDigest"],
         "template-digest": properties["TemplateDigest"]}

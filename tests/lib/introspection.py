@@ -23,6 +23,7 @@ VM_CONTRACT = {
         "Created": ("t", "read", "const"), "Architecture": ("s", "read", "true"),
         "Machine": ("s", "read", "true"), "Firmware": ("s", "read", "true"),
         "NVRAM": ("(ss)", "read", "true"), "State": ("s", "read", "true"),
+        "Changed": ("as", "read", "true"),
         "InUse": ("b", "read", "false"), "ExecutableDigest": ("s", "read", "true"),
         "TemplateDigest": ("s", "read", "true"),
     },
