@@ -243,6 +243,9 @@ static const sd_bus_vtable bus_manager_vtable[] = {
                 "GetVM", SD_BUS_ARGS("s", id, "a{sv}", options), SD_BUS_RESULT("o", vm),
                 bus_method_get_vm, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS(
+                "GetVMByPath", SD_BUS_ARGS("s", nvram, "a{sv}", options), SD_BUS_RESULT("o", vm),
+                bus_method_get_vm_by_path, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS(
                 "ListVMs", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("a(susso)", vms),
                 bus_method_list_vms, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS(

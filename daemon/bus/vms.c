@@ -12,6 +12,7 @@
 #include "bus/vm.h"
 #include "bus/vm-call.h"
 #include "bus/vm-read.h"
+#include "base/error.h"
 #include "vm/vm-answer.h"
 #include "vm/vm-condition.h"
 #include "vm/nvram.h"
@@ -152,6 +153,49 @@ int bus_method_get_vm(sd_bus_message *message, void *userdata, sd_bus_error *ret
     if (!bus_find_vm(bus, owner, id, &error))
         return bus_error_set(ret_error, error);
     path = bus_vm_path(owner, id);
+    return sd_bus_reply_method_return(message, "o", path);
+}
+
+/* Compares paths as text, and touches none. */
+static const VM *find_by_nvram(const Bus *bus, const char *nvram, GError **error) {
+    const VMStore *store = vms_get_store(bus->vms);
+    g_autofree char *path = NULL;
+    g_autofree char *id = NULL;
+    const VM *vm = NULL;
+    uid_t owner;
+
+    if (!vms_check(bus->vms, error))
+        return NULL;
+    if (vmstore_parse_path(store, nvram, &owner, &id)) {
+        vm = bus_find_vm(bus, owner, id, error);
+        if (!vm)
+            return NULL;
+        path = vmstore_nvram_path(store, owner, id, vm->pin->nvram_format);
+    }
+    if (vm && vm->pin->has_nvram && g_str_equal(nvram, path))
+        return vm;
+    g_set_error(error, FIRMWARE_ERROR, FIRMWARE_ERROR_NO_SUCH_VM, "no VM has the NVRAM %s", nvram);
+    return NULL;
+}
+
+int bus_method_get_vm_by_path(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {
+    g_autoptr(Request) request = NULL;
+    g_autoptr(GError) error = NULL;
+    g_autofree char *path = NULL;
+    const char *nvram;
+    const VM *vm;
+    int r;
+
+    r = sd_bus_message_read(message, "s", &nvram);
+    if (r < 0)
+        return r;
+    r = read_bare_options(message, REQUEST_CALL_BARE, &request, ret_error);
+    if (r < 0)
+        return r;
+    vm = find_by_nvram(userdata, nvram, &error);
+    if (!vm)
+        return bus_error_set(ret_error, error);
+    path = bus_vm_path(vm->owner, vm->id);
     return sd_bus_reply_method_return(message, "o", path);
 }
 

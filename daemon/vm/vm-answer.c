@@ -2,19 +2,13 @@
 
 #include "vm/vm-answer.h"
 
-static char *nvram_path(const VMStore *store, uid_t owner, const char *id, const Pin *pin) {
-    g_autofree char *name = vmstore_nvram_name(pin->nvram_format);
-
-    return vmstore_path(store, owner, id, name);
-}
-
 static void write_nvram(Sink *sink, const VMOp *op, const VMResult *result, const Pin *pin) {
     g_autofree char *filename = NULL;
 
     if (!pin->has_nvram)
         return;
 
-    filename = nvram_path(op->store, op->owner, op->id, pin);
+    filename = vmstore_nvram_path(op->store, op->owner, op->id, pin->nvram_format);
     sink_open_entry(sink, "nvram", "a{sv}");
     sink_open_array(sink, "{sv}");
     sink_entry_string(sink, "filename", filename);
@@ -50,7 +44,8 @@ void vm_answer_row(
 
 void vm_answer_nvram_names(
         Sink *sink, const VMStore *store, uid_t owner, const char *id, const Pin *pin) {
-    g_autofree char *filename = pin->has_nvram ? nvram_path(store, owner, id, pin) : NULL;
+    g_autofree char *filename =
+            pin->has_nvram ? vmstore_nvram_path(store, owner, id, pin->nvram_format) : NULL;
 
     sink_open_struct(sink, "ss");
     sink_string(sink, filename ? filename : "");

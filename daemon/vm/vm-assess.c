@@ -26,8 +26,7 @@ Resolution *vm_answer(const VMOp *op, const Pin *pin) {
 
     resolution_set_qemu(resolution, &machine);
     if (pin->has_nvram) {
-        g_autofree char *name = vmstore_nvram_name(pin->nvram_format);
-        g_autofree char *path = vmstore_path(op->store, op->owner, op->id, name);
+        g_autofree char *path = vmstore_nvram_path(op->store, op->owner, op->id, pin->nvram_format);
 
         resolution_set_nvram(resolution, path, image_format_to_string(pin->nvram_format));
     }

@@ -205,8 +205,31 @@ char *vmstore_path(const VMStore *store, uid_t uid, const char *id, const char *
     return g_strdup_printf("%s/vms/%u/%s/%s", store->directory, (unsigned)uid, id, file);
 }
 
+gboolean vmstore_parse_path(const VMStore *store, const char *path, uid_t *ret_uid, char **ret_id) {
+    g_autofree char *prefix = g_strconcat(store->directory, "/vms/", NULL);
+    g_auto(GStrv) parts = NULL;
+    guint64 uid;
+
+    if (!g_str_has_prefix(path, prefix))
+        return FALSE;
+    parts = g_strsplit(path + strlen(prefix), "/", -1);
+    /* UID, ID, FILE */
+    if (g_strv_length(parts) != 3 ||
+        !g_ascii_string_to_unsigned(parts[0], 10, 0, G_MAXUINT32 - 1, &uid, NULL))
+        return FALSE;
+    *ret_uid = (uid_t)uid;
+    *ret_id = g_strdup(parts[1]);
+    return TRUE;
+}
+
 char *vmstore_nvram_name(ImageFormat format) {
     return g_strconcat("nvram.", image_format_to_string(format), NULL);
+}
+
+char *vmstore_nvram_path(const VMStore *store, uid_t uid, const char *id, ImageFormat format) {
+    g_autofree char *name = vmstore_nvram_name(format);
+
+    return vmstore_path(store, uid, id, name);
 }
 
 int vmstore_open_vm(const VMStore *store, uid_t uid, const char *id, FileFd *ret) {

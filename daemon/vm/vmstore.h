@@ -45,7 +45,13 @@ gboolean vmstore_is_id(const char *id);
 /* The path of a VM's file, for answers. */
 char *vmstore_path(const VMStore *store, uid_t uid, const char *id, const char *file)
         G_GNUC_WARN_UNUSED_RESULT;
+/* Parses such a path. The caller compares the path with vmstore_path(): another one can have the
+ * same parts. */
+gboolean vmstore_parse_path(const VMStore *store, const char *path, uid_t *ret_uid, char **ret_id)
+        G_GNUC_WARN_UNUSED_RESULT;
 char *vmstore_nvram_name(ImageFormat format) G_GNUC_WARN_UNUSED_RESULT;
+char *vmstore_nvram_path(const VMStore *store, uid_t uid, const char *id, ImageFormat format)
+        G_GNUC_WARN_UNUSED_RESULT;
 #define VMSTORE_BACKUP_NAME "backup"
 
 /* Sweeps, and calls VISIT for each VM. PIN is NULL where the record cannot be read, and FAULT says

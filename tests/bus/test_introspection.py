@@ -23,6 +23,7 @@ MANAGER_CONTRACT = {
         "PrepareVM": [("in", "id", "s"), *ON_MACHINE, ("in", "options", "a{sv}"),
                       ("out", "vm", "o"), ("out", "resolution", "a{sv}")],
         "GetVM": [("in", "id", "s"), ("in", "options", "a{sv}"), ("out", "vm", "o")],
+        "GetVMByPath": [("in", "nvram", "s"), ("in", "options", "a{sv}"), ("out", "vm", "o")],
         "ListVMs": [("in", "options", "a{sv}"), ("out", "vms", "a(susso)")],
         "ImportVM": [("in", "id", "s"), *ON_MACHINE, ("in", "nvram", "h"),
                      ("in", "options", "a{sv}"), ("out", "vm", "o"),

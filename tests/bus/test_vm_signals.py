@@ -17,6 +17,7 @@ ANSWER = [("out", "vm", "o"), ("out", "resolution", "a{sv}")]
 MANAGER_VM_METHODS = {
     "PrepareVM": [*QUESTION, OPTIONS, *ANSWER],
     "GetVM": [("in", "id", "s"), OPTIONS, ("out", "vm", "o")],
+    "GetVMByPath": [("in", "nvram", "s"), OPTIONS, ("out", "vm", "o")],
     "ListVMs": [OPTIONS, ("out", "vms", "a(susso)")],
     "ImportVM": [*QUESTION, ("in", "nvram", "h"), OPTIONS, *ANSWER],
 }

@@ -108,6 +108,9 @@ class VMs:
     def get(self, vm_id, **options):
         return self.manager("GetVM", "sa{sv}", (vm_id,), options)[0][0]
 
+    def by_path(self, nvram, **options):
+        return self.manager("GetVMByPath", "sa{sv}", (str(nvram),), options)[0][0]
+
     def list(self, **options):
         return self.manager("ListVMs", "a{sv}", (), options)[0][0]
 

@@ -19,6 +19,7 @@ READING = {
     "GetFirmware": "client.get_firmware(client.names()[0])",
     "ListFirmware": "len(client.names()) > 5",
     "GetVM": "vms.get('vm', owner={owner})",
+    "GetVMByPath": "vms.by_path(vms.at('vm', {owner}).nvram())",
     "ListVMs": "sorted(vms.listed(all=True))",
     "Get": "vms.at('vm', {owner}).get('NVRAM')",
     "GetAll": "client.firmware(client.names()[0])['State'], "
