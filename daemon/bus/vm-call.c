@@ -222,7 +222,7 @@ int bus_vm_call_begin(VMCall *call, sd_bus_error *ret_error) {
     call->message = g_steal_pointer(&detached);
 
     /* a user's own service cannot create files for other users */
-    if (call->caller == 0 || (is_own && bus_is_privileged(call->caller))) {
+    if (call->method->is_open || call->caller == 0 || (is_own && bus_is_privileged(call->caller))) {
         queue_call(g_steal_pointer(&owned));
         return 1;
     }

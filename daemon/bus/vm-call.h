@@ -16,6 +16,7 @@ typedef struct VMMethod {
     /* On the event loop, after the table of VMs has the result. Replies, unless it sets
      * CALL->error. */
     int (*finish)(VMCall *call, sd_bus_error *ret_error);
+    gboolean is_open; /* to all callers: it changes nothing, and asks for no authorisation */
 } VMMethod;
 
 struct VMCall {

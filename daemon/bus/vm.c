@@ -117,7 +117,7 @@ static int finish_open_nvram(VMCall *call, sd_bus_error *ret_error) {
     return sd_bus_reply_method_return(call->message, "hh", call->result.nvram, call->result.lease);
 }
 
-static int finish_rebind(VMCall *call, sd_bus_error *ret_error) {
+static int finish_resolution(VMCall *call, sd_bus_error *ret_error) {
     g_autoptr(sd_bus_message) reply = NULL;
     int r;
 
@@ -169,11 +169,13 @@ static int finish_remove(VMCall *call, sd_bus_error *ret_error) {
 static const VMMethod acquire = {policy_use, vm_op_acquire, finish_acquire};
 static const VMMethod open_nvram = {policy_use, vm_op_open_nvram, finish_open_nvram};
 static const VMMethod replace_nvram = {policy_replace_nvram, vm_op_replace_nvram, finish_plain};
-static const VMMethod rebind = {policy_rebind, vm_op_rebind, finish_rebind};
+static const VMMethod rebind = {policy_rebind, vm_op_rebind, finish_resolution};
 static const VMMethod clone_vm = {policy_clone, vm_op_clone, finish_clone};
 static const VMMethod rename_vm = {policy_rename, vm_op_rename, finish_rename};
 static const VMMethod export_nvram = {policy_use, vm_op_export, finish_export};
 static const VMMethod remove_vm = {policy_remove, vm_op_remove, finish_remove};
+static const VMMethod get_resolution = {
+        policy_use, vm_op_get_resolution, finish_resolution, .is_open = TRUE};
 
 /* A method's userdata is the VM that find_vm() found, so the bus comes from the slot. */
 static Bus *get_bus(sd_bus *connection) {
@@ -245,6 +247,7 @@ METHOD(method_rename, &rename_vm, REQUEST_CALL_BARE, TRUE, FALSE)
 METHOD(method_export, &export_nvram, REQUEST_CALL_EXPORT, FALSE, FALSE)
 METHOD(method_import, &replace_nvram, REQUEST_CALL_IMPORT, FALSE, TRUE)
 METHOD(method_remove, &remove_vm, REQUEST_CALL_BARE, FALSE, FALSE)
+METHOD(method_get_resolution, &get_resolution, REQUEST_CALL_GET_RESOLUTION, FALSE, FALSE)
 
 #define CHANGES_FLAG SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE
 #define CONST_FLAG SD_BUS_VTABLE_PROPERTY_CONST
@@ -289,6 +292,9 @@ const sd_bus_vtable bus_vm_vtable[] = {
                 method_import, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS(
                 "Remove", OPTIONS, SD_BUS_NO_RESULT, method_remove, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS(
+                "GetResolution", OPTIONS, SD_BUS_RESULT("a{sv}", resolution), method_get_resolution,
+                SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_VTABLE_END,
 };
 

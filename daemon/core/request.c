@@ -58,7 +58,8 @@ static const RequestKey request_keys[] = {
         KEY("executable", KEY_PATH, executable, ALL_CALLS, NULL),
         KEY("host-supported", KEY_BOOLEAN, host_supported, ALL_CALLS, NULL),
         KEY("qemu-version", KEY_VERSION, qemu_version, RENDERING_CALLS, NULL),
-        KEY("render", KEY_RENDER, render, RENDERING_CALLS, render_words),
+        KEY("render", KEY_RENDER, render, RENDERING_CALLS | REQUEST_CALL_GET_RESOLUTION,
+            render_words),
         KEY("nvram-filename", KEY_PATH, nvram_filename, REQUEST_CALL_SELECT, NULL),
         KEY("create", KEY_STRING, create, REQUEST_CALL_PREPARE, create_words),
         KEY("owner", KEY_OWNER, owner, NEW_OWNER, NULL),
@@ -74,6 +75,7 @@ static const RequestKey request_keys[] = {
         KEY("reset", KEY_BOOLEAN, reset, REQUEST_CALL_REBIND, NULL),
         KEY("live", KEY_BOOLEAN, live, REQUEST_CALL_CLONE | REQUEST_CALL_EXPORT, NULL),
         KEY("backup", KEY_BOOLEAN, backup, REQUEST_CALL_EXPORT, NULL),
+        KEY("check", KEY_BOOLEAN, check, REQUEST_CALL_GET_RESOLUTION, NULL),
 };
 
 G_STATIC_ASSERT(G_N_ELEMENTS(request_keys) <= 64); /* Request.given */

@@ -29,6 +29,7 @@ typedef enum RequestCall {
     REQUEST_CALL_IMPORT = 1 << 11,
     REQUEST_CALL_BARE = 1 << 12, /* accepts no keys */
     REQUEST_CALL_PIN = 1 << 13,  /* the requirements in a pin's record */
+    REQUEST_CALL_GET_RESOLUTION = 1 << 14,
 } RequestCall;
 
 typedef enum RequestRender {
@@ -70,6 +71,7 @@ typedef struct Request {
     gboolean reset;
     gboolean live;
     gboolean backup;
+    gboolean check;
 } Request;
 
 /* A value as the caller sent it. Borrowed. */

@@ -19,15 +19,43 @@ static void write_nvram(Sink *sink, const VMOp *op, const VMResult *result, cons
     sink_close_entry(sink);
 }
 
+static void write_requirement(const char *key, const RequestValue *value, gpointer sink) {
+    switch (value->type) {
+    case REQUEST_VALUE_STRING:
+        sink_entry_string(sink, key, value->string);
+        return;
+    case REQUEST_VALUE_STRINGS:
+        sink_entry_strv(sink, key, (char *const *)value->strings);
+        return;
+    case REQUEST_VALUE_BOOLEAN:
+        sink_entry_boolean(sink, key, value->boolean);
+        return;
+    case REQUEST_VALUE_NUMBER:
+    case REQUEST_VALUE_FD:
+    case REQUEST_VALUE_OTHER:
+        break; /* no requirement has such a type */
+    }
+    g_assert_not_reached();
+}
+
+static void write_requirements(Sink *sink, const Request *request) {
+    sink_open_entry(sink, "requirements", "a{sv}");
+    sink_open_array(sink, "{sv}");
+    request_visit_requirements(request, write_requirement, sink);
+    sink_close(sink);
+    sink_close_entry(sink);
+}
+
 void vm_answer_resolution_entries(
         Sink *sink, const VMOp *op, const VMResult *result, const Rendering *rendering) {
     g_autoptr(GPtrArray) changed = vm_differences_to_words(result->differences);
 
     answer_resolution_entries(sink, result->resolution, rendering);
     write_nvram(sink, op, result, result->pin ? result->pin : op->pin);
-    sink_entry_boolean(
-            sink, "pinned", op->pin != NULL && op->request->call == REQUEST_CALL_PREPARE);
+    sink_entry_boolean(sink, "pinned", op->pin != NULL && op->request->call != REQUEST_CALL_REBIND);
     sink_entry_words(sink, "changed", changed);
+    if (op->request->call == REQUEST_CALL_GET_RESOLUTION)
+        write_requirements(sink, op->pin->request);
 }
 
 void vm_answer_row(

@@ -210,7 +210,8 @@ static gboolean record_machine(const VMOp *op, VMResult *result, GError **error)
     return TRUE;
 }
 
-gboolean vm_op_prepare(const VMOp *op, VMResult *result, GError **error) {
+/* The VM can start from the answer that the call gets. */
+static gboolean check_start(const VMOp *op, VMResult *result, GError **error) {
     g_autofree char *nearest = NULL;
 
     if (!vm_op_check_nvram(op->store, op->owner, op->id, op->pin, error) ||
@@ -224,11 +225,19 @@ gboolean vm_op_prepare(const VMOp *op, VMResult *result, GError **error) {
         return FALSE;
     }
 
-    /* Check first, so that a call that fails changes nothing; the resolution may be that of an
-     * equivalent firmware. */
-    return policy_check_render(op, result->resolution, error) &&
+    /* Of the resolution, which may be that of an equivalent firmware. */
+    return policy_check_render(op, result->resolution, error);
+}
+
+gboolean vm_op_prepare(const VMOp *op, VMResult *result, GError **error) {
+    /* Check first, so that a call that fails changes nothing. */
+    return check_start(op, result, error) &&
             (!op->request->lease || take_lease(op, result, error)) &&
             record_machine(op, result, error);
+}
+
+gboolean vm_op_get_resolution(const VMOp *op, VMResult *result, GError **error) {
+    return op->request->check ? check_start(op, result, error) : vm_assess(op, result, NULL, error);
 }
 
 gboolean vm_op_acquire(const VMOp *op, VMResult *result, GError **error) {

@@ -32,4 +32,7 @@ gboolean vm_op_rebind(const VMOp *op, VMResult *result, GError **error) G_GNUC_W
 gboolean vm_op_clone(const VMOp *op, VMResult *result, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean vm_op_rename(const VMOp *op, VMResult *result, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean vm_op_export(const VMOp *op, VMResult *result, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Writes nothing. Without the option check only an image that cannot be read makes it fail. */
+gboolean vm_op_get_resolution(const VMOp *op, VMResult *result, GError **error)
+        G_GNUC_WARN_UNUSED_RESULT;
 gboolean vm_op_remove(const VMOp *op, VMResult *result, GError **error) G_GNUC_WARN_UNUSED_RESULT;

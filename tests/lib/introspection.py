@@ -16,6 +16,7 @@ VM_CONTRACT = {
         "Export": [OPTIONS, ("out", "nvram", "h"), ("out", "size", "t")],
         "Import": [("in", "nvram", "h"), OPTIONS],
         "Remove": [OPTIONS],
+        "GetResolution": [OPTIONS, ("out", "resolution", "a{sv}")],
     },
     "signals": {},
     "properties": {

@@ -26,7 +26,7 @@ OWNER, OTHER, NOBODY = 1, 2, 65534
 
 OPTION_TYPES = dict(REQUIREMENT_TYPES, **{
     "create": "s", "owner": "u", "nvram-format": "s", "nvram-template": "h", "lease": "b",
-    "format": "s", "all": "b", "machine": "s", "reset": "b", "live": "b", "backup": "b"})
+    "format": "s", "all": "b", "machine": "s", "reset": "b", "live": "b", "backup": "b", "check": "b"})
 SEALS = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW
 
 
@@ -183,6 +183,9 @@ class VMObject:
 
     def import_nvram(self, nvram, **options):
         self.call("Import", "ha{sv}", (nvram,), options)
+
+    def get_resolution(self, **options):
+        return self.call("GetResolution", options=options)[0][0]
 
     def remove(self, **options):
         self.call("Remove", options=options)

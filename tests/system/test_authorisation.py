@@ -21,6 +21,7 @@ READING = {
     "GetVM": "vms.get('vm', owner={owner})",
     "GetVMByPath": "vms.by_path(vms.at('vm', {owner}).nvram())",
     "ListVMs": "sorted(vms.listed(all=True))",
+    "GetResolution": "vms.at('vm', {owner}).get_resolution(check=True)['name']",
     "Get": "vms.at('vm', {owner}).get('NVRAM')",
     "GetAll": "client.firmware(client.names()[0])['State'], "
               "vms.at('vm', {owner}).properties()['State']",
