@@ -172,12 +172,16 @@ void output_properties(const Output *output, GVariant *dict, const char *const *
         (void)scols_print_table(table);
 }
 
-void output_problem(const ConfProblem *problem) {
-    g_autofree char *line =
-            g_strdup_printf("vmfirmwarectl: %s: %s; it is left out", problem->path, problem->text);
-    g_autofree char *safe = text_make_printable(line);
+void output_warning(const char *text) {
+    g_autofree char *safe = text_make_printable(text);
 
-    (void)fprintf(stderr, "%s\n", safe);
+    (void)fprintf(stderr, "vmfirmwarectl: %s\n", safe);
+}
+
+void output_problem(const ConfProblem *problem) {
+    g_autofree char *text = g_strdup_printf("%s: %s; it is left out", problem->path, problem->text);
+
+    output_warning(text);
 }
 
 void output_line(const char *format, ...) {

@@ -47,6 +47,9 @@ void output_table_print(const Output *output, Table *table);
 /* Prints an a{sv}, the names in ORDER first; ORDER may be NULL. */
 void output_properties(const Output *output, GVariant *dict, const char *const *order);
 
+/* Reports on standard error what does not make the verb fail. */
+void output_warning(const char *text);
+
 /* Reports on standard error that a file of a table was left out. */
 void output_problem(const ConfProblem *problem);
 

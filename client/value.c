@@ -191,6 +191,26 @@ static char *certificate_to_text(GVariant *certificate) {
             name, *name ? ")" : "", until);
 }
 
+/* "interface=uefi, features=secure-boot enrolled-keys" */
+static char *requirements_to_text(GVariant *dict) {
+    g_autoptr(GPtrArray) parts = g_ptr_array_new_with_free_func(g_free);
+    GVariantIter iter;
+    const char *key;
+    GVariant *member;
+
+    g_variant_iter_init(&iter, dict);
+    while (g_variant_iter_next(&iter, "{&sv}", &key, &member)) {
+        g_autoptr(GVariant) value = member;
+        g_autofree char *text = g_variant_is_of_type(value, G_VARIANT_TYPE_STRING_ARRAY)
+                ? join_words(value, " ")
+                : basic_to_text(value);
+
+        g_ptr_array_add(parts, g_strdup_printf("%s=%s", key, text));
+    }
+    g_ptr_array_add(parts, NULL);
+    return g_strjoinv(", ", (char **)parts->pdata);
+}
+
 /* Converts an element of a list, other than a string. */
 static char *element_to_text(GVariant *element) {
     const char *a, *b, *c;
@@ -262,7 +282,8 @@ GStrv value_to_lines(const char *name, GVariant *value) {
             return g_variant_dup_strv(value, NULL);
         text = join_words(value, ", ");
     } else if (g_variant_is_of_type(value, G_VARIANT_TYPE_VARDICT)) {
-        text = image_to_text(value);
+        text = g_str_equal(name, "requirements") ? requirements_to_text(value)
+                                                 : image_to_text(value);
     } else if (g_variant_is_of_type(value, G_VARIANT_TYPE("a{ss}"))) {
         text = dict_to_text(value);
     } else if (g_variant_is_of_type(value, G_VARIANT_TYPE_ARRAY)) {

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include <errno.h>
-#include <stdio.h>
 
-#include "base/text.h"
 #include "command.h"
 #include "error.h"
 #include "keys.h"
@@ -69,10 +67,10 @@ static void tell_changes(const char *id, GVariant *resolution) {
 
     if (g_variant_lookup(resolution, "changed", "^as", &changed) && *changed) {
         g_autofree char *list = g_strjoinv(", ", changed);
-        g_autofree char *line = g_strdup_printf("%s: changed since it was pinned: %s", id, list);
-        g_autofree char *safe = text_make_printable(line);
+        g_autofree char *text = g_strdup_printf(
+                "%s: changed since it was pinned: %s; 'vmfirmwarectl rebind' accepts it", id, list);
 
-        (void)fprintf(stderr, "vmfirmwarectl: %s; 'vmfirmwarectl rebind' accepts it\n", safe);
+        output_warning(text);
     }
 }
 

@@ -73,22 +73,58 @@ gboolean verb_vms(Context *context, char **arguments, GError **error) {
     return TRUE;
 }
 
+/* What the properties do not say. An answer without it is one, too: reports an error, and returns
+ * NULL. */
+static GVariant *get_resolution(Context *context, const char *path) {
+    g_autoptr(GError) error = NULL;
+    g_auto(Reply) reply = {};
+
+    if (connection_call(
+                context->connection, CALL_READ, context->what, path, BUS_VM_INTERFACE,
+                "GetResolution", g_variant_new_parsed("(@a{sv} {},)"), "(a{sv})", &reply, &error))
+        return g_variant_get_child_value(reply.body, 0);
+    output_warning(error->message);
+    return NULL;
+}
+
+static void print_vm(const Context *context, GVariant *properties, GVariant *resolution) {
+    static const char *const order[] = {
+            "id",
+            "owner",
+            "state",
+            "changed",
+            "in-use",
+            "created",
+            "architecture",
+            "machine",
+            "firmware",
+            "requirements",
+            "features",
+            "executable",
+            "nvram-template",
+            "nvram",
+            "executable-digest",
+            "template-digest",
+            NULL};
+    static const char *const keys[] = {
+            "requirements", "features", "executable", "nvram-template", NULL};
+    g_auto(GVariantDict) dict = G_VARIANT_DICT_INIT(properties);
+    g_autoptr(GVariant) all = NULL;
+
+    for (const char *const *key = keys; resolution && *key; key++) {
+        g_autoptr(GVariant) value = g_variant_lookup_value(resolution, *key, NULL);
+
+        if (value)
+            g_variant_dict_insert_value(&dict, *key, value);
+    }
+    all = g_variant_ref_sink(g_variant_dict_end(&dict));
+    output_properties(context->output, all, order);
+}
+
 gboolean verb_vm(Context *context, char **arguments, GError **error) {
-    static const char *const order[] = {"id",
-                                        "owner",
-                                        "state",
-                                        "changed",
-                                        "in-use",
-                                        "created",
-                                        "architecture",
-                                        "machine",
-                                        "firmware",
-                                        "nvram",
-                                        "executable-digest",
-                                        "template-digest",
-                                        NULL};
     g_autofree char *path = vm_find(context, arguments[0], error);
     g_autoptr(GVariant) properties = NULL;
+    g_autoptr(GVariant) resolution = NULL;
 
     if (!path)
         return FALSE;
@@ -96,10 +132,16 @@ gboolean verb_vm(Context *context, char **arguments, GError **error) {
             context->connection, context->what, path, BUS_VM_INTERFACE, error);
     if (!properties)
         return FALSE;
-    if (context->options->json != JSON_OFF)
-        output_json(context->output, properties);
-    else
-        output_properties(context->output, properties, order);
+    resolution = get_resolution(context, path);
+    if (context->options->json == JSON_OFF) {
+        print_vm(context, properties, resolution);
+    } else {
+        g_auto(GVariantDict) dict = G_VARIANT_DICT_INIT(properties);
+
+        if (resolution)
+            g_variant_dict_insert_value(&dict, "resolution", resolution);
+        output_json(context->output, g_variant_dict_end(&dict));
+    }
     return TRUE;
 }
 

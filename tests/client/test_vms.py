@@ -87,7 +87,7 @@ def test_vms(vms, vm, cli):
          "object": vms.at("b", OTHER).path}]
 
 
-def test_vm(vms, vm, cli):
+def test_vm(service, vms, vm, cli):
     told = cli.json("vm", ID)
     properties = vm.properties()
     assert told == {
@@ -96,11 +96,17 @@ def test_vm(vms, vm, cli):
         "in-use": False,
         "nvram": {"filename": vm.nvram(), "format": "raw"},
         "executable-digest": properties["ExecutableDigest"],
-        "template-digest": properties["TemplateDigest"]}
+        "template-digest": properties["TemplateDigest"],
+        "resolution": json.loads(json.dumps(vm.get_resolution()))}
     shown = properties_of(cli("vm", ID))
     assert shown["in-use"] == ["no"] and shown["state"] == ["ready"]
     made = time.strftime("%Y-%m-%d", time.gmtime(properties["Created"] / 1e6))
     assert made in shown["created"][0]
+    assert shown["requirements"] == ["-"]
+    assert shown["executable"] == [f"{service.images}/50-ovmf-code.fd (raw, 3653632 bytes)"]
+    vms.prepare("c", features=["secure-boot"], interface="uefi", host_supported=True)
+    shown = properties_of(cli("vm", "c"))
+    assert shown["requirements"] == ["interface=uefi, features=secure-boot, host-supported=yes"]
     vms.make("b", owner=OTHER)
     assert cli.json("vm", "b", "--owner=2")["owner"] == OTHER
     text = cli.fails(FAILURE, "vm", "b")
