@@ -3,11 +3,14 @@
 #include "connection.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "agent.h"
+#include "base/error.h"
 #include "error.h"
 #include "failure.h"
+#include "offline.h"
 #include "message.h"
 #include "progress.h"
 #include "value.h"
@@ -16,7 +19,9 @@
 
 struct Connection {
     const Options *options;
-    sd_bus *bus;
+    sd_bus *bus;            /* NULL: OFFLINE answers */
+    Offline *offline;       /* NULL: the service answers */
+    gboolean may_fall_back; /* to OFFLINE: nothing has answered yet */
 };
 
 /* A call that is under way. */
@@ -39,24 +44,56 @@ static int open_bus(const Options *options, sd_bus **ret) {
     return options->is_user ? sd_bus_open_user(ret) : sd_bus_open_system(ret);
 }
 
-Connection *connection_open(const Options *options, GError **error) {
-    Connection *connection = g_new0(Connection, 1);
+/* Only the caller's own choice of a bus says that no other answer will do. */
+static gboolean may_fall_back(const Options *options) {
+    return !options->is_system && !options->is_user && !options->host && !options->container;
+}
+
+/* UNREACHABLE, which is consumed, is why the service does not answer. */
+static gboolean fall_back(Connection *connection, GError *unreachable, GError **error) {
+    g_autoptr(GError) owned = unreachable;
+
+    if (!connection->may_fall_back) {
+        g_propagate_error(error, g_steal_pointer(&owned));
+        return FALSE;
+    }
+    connection->may_fall_back = FALSE;
+    connection->bus = sd_bus_flush_close_unref(connection->bus);
+    connection->offline = offline_new(connection->options, error);
+    if (connection->offline)
+        (void)fputs(
+                "vmfirmwarectl: no service answers on the system bus; answering without it, as "
+                "with --offline\n",
+                stderr);
+    return connection->offline != NULL;
+}
+
+Connection *connection_open(const Options *options, gboolean is_read, GError **error) {
+    g_autoptr(Connection) connection = g_new0(Connection, 1);
+    g_autoptr(GError) unreachable = NULL;
     int r;
 
     connection->options = options;
+    if (options_are_offline(options)) {
+        connection->offline = offline_new(options, error);
+        return connection->offline ? g_steal_pointer(&connection) : NULL;
+    }
+
+    connection->may_fall_back = is_read && may_fall_back(options);
     r = open_bus(options, &connection->bus);
     if (r < 0) {
-        failure_set_unreachable(options, r, error);
-        connection_close(connection);
-        return NULL;
+        failure_set_unreachable(options, r, &unreachable);
+        if (!fall_back(connection, g_steal_pointer(&unreachable), error))
+            return NULL;
     }
-    return connection;
+    return g_steal_pointer(&connection);
 }
 
 void connection_close(Connection *connection) {
     if (!connection)
         return;
     sd_bus_flush_close_unref(connection->bus);
+    offline_free(connection->offline);
     g_free(connection);
 }
 
@@ -183,15 +220,14 @@ static int call(
     return 0;
 }
 
-gboolean connection_call(
+static gboolean call_service(
         Connection *connection, CallKind kind, const char *what, const char *path,
-        const char *interface, const char *method, GVariant *arguments, const char *type,
-        Reply *ret_reply, GError **error) {
-    g_autoptr(GVariant) owned = arguments ? g_variant_ref_sink(arguments) : NULL;
+        const char *interface, const char *method, GVariant *arguments, Reply *ret_reply,
+        GError **error) {
     g_auto(Reply) reply = {};
     int r;
 
-    r = call(connection, kind, what, path, interface, method, owned, &reply.message);
+    r = call(connection, kind, what, path, interface, method, arguments, &reply.message);
     if (r < 0) {
         connection_set_error(connection, what, r, error);
         return FALSE;
@@ -212,6 +248,61 @@ gboolean connection_call(
         connection_set_error(connection, what, r, error);
         return FALSE;
     }
+
+    *ret_reply = reply;
+    reply = (Reply){};
+    return TRUE;
+}
+
+static gboolean call_offline(
+        Connection *connection, const char *what, const char *path, const char *method,
+        GVariant *arguments, Reply *ret_reply, GError **error) {
+    g_autoptr(GError) failure = NULL;
+    GVariant *body = offline_call(connection->offline, path, method, arguments, &failure);
+
+    if (!body) {
+        const sd_bus_error bus_error = SD_BUS_ERROR_MAKE_CONST(
+                firmware_error_name((FirmwareError)failure->code), failure->message);
+
+        failure_set_bus_error(connection->options, what, &bus_error, error);
+        return FALSE;
+    }
+    *ret_reply = (Reply){.body = body};
+    return TRUE;
+}
+
+static gboolean call_any(
+        Connection *connection, CallKind kind, const char *what, const char *path,
+        const char *interface, const char *method, GVariant *arguments, Reply *ret_reply,
+        GError **error) {
+    g_autoptr(GError) failure = NULL;
+
+    if (connection->bus) {
+        if (call_service(
+                    connection, kind, what, path, interface, method, arguments, ret_reply,
+                    &failure)) {
+            connection->may_fall_back = FALSE;
+            return TRUE;
+        }
+        if (!g_error_matches(failure, CLIENT_ERROR, CLIENT_ERROR_UNREACHABLE)) {
+            g_propagate_error(error, g_steal_pointer(&failure));
+            return FALSE;
+        }
+        if (!fall_back(connection, g_steal_pointer(&failure), error))
+            return FALSE;
+    }
+    return call_offline(connection, what, path, method, arguments, ret_reply, error);
+}
+
+gboolean connection_call(
+        Connection *connection, CallKind kind, const char *what, const char *path,
+        const char *interface, const char *method, GVariant *arguments, const char *type,
+        Reply *ret_reply, GError **error) {
+    g_autoptr(GVariant) owned = arguments ? g_variant_ref_sink(arguments) : NULL;
+    g_auto(Reply) reply = {};
+
+    if (!call_any(connection, kind, what, path, interface, method, owned, &reply, error))
+        return FALSE;
     if (!g_variant_is_of_type(reply.body, G_VARIANT_TYPE(type))) {
         g_set_error(
                 error, CLIENT_ERROR, CLIENT_ERROR_FAILURE,

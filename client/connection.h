@@ -9,8 +9,8 @@
 #include "service/sd-cleanup.h"
 
 /*
- * The service on the selected bus: calls as GVariants, D-Bus errors as CLIENT_ERROR with a one-line
- * message that names the failure and the next step.
+ * The service on the selected bus, or in this process: calls as GVariants, D-Bus errors as
+ * CLIENT_ERROR with a one-line message that names the failure and the next step.
  */
 
 /* Calls that change something do file work, or wait for authentication. */
@@ -23,8 +23,11 @@ typedef enum CallKind {
 
 typedef struct Connection Connection;
 
-/* OPTIONS is borrowed, and must outlive the connection. */
-Connection *connection_open(const Options *options, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* OPTIONS is borrowed, and must outlive the connection. IS_READ: the calls only read the catalog.
+ * Then they are answered in this process (offline.h) by --offline, and also where neither a bus nor
+ * the service answers, unless the command line names a bus. */
+Connection *connection_open(const Options *options, gboolean is_read, GError **error)
+        G_GNUC_WARN_UNUSED_RESULT;
 void connection_close(Connection *connection);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Connection, connection_close)
 

@@ -12,4 +12,5 @@ typedef enum ClientError {
     CLIENT_ERROR_FAILURE = 1,
     CLIENT_ERROR_USAGE = 2,
     CLIENT_ERROR_NO_MATCH = 3,
+    CLIENT_ERROR_UNREACHABLE = 4, /* no bus or no service; the exit status is that of FAILURE */
 } ClientError;

@@ -74,19 +74,19 @@ void failure_set_unreachable(const Options *options, int r, GError **error) {
 
     if (options->host)
         g_set_error(
-                error, CLIENT_ERROR, CLIENT_ERROR_FAILURE,
+                error, CLIENT_ERROR, CLIENT_ERROR_UNREACHABLE,
                 "cannot reach vmfirmwared on %s over ssh%s; is it installed there, and does "
                 "'ssh %s systemd-stdio-bridge' work?",
                 options->host, reason, options->host);
     else if (options->container)
         g_set_error(
-                error, CLIENT_ERROR, CLIENT_ERROR_FAILURE,
+                error, CLIENT_ERROR, CLIENT_ERROR_UNREACHABLE,
                 "cannot reach vmfirmwared in %s%s; start it with 'systemctl -M %s %sstart "
                 "vmfirmwared'",
                 options->container, reason, options->container, user);
     else
         g_set_error(
-                error, CLIENT_ERROR, CLIENT_ERROR_FAILURE,
+                error, CLIENT_ERROR, CLIENT_ERROR_UNREACHABLE,
                 "cannot reach vmfirmwared on the %s bus%s; start it with 'systemctl %sstart "
                 "vmfirmwared'",
                 options->is_user ? "session" : "system", reason, user);

@@ -8,7 +8,8 @@
 
 /* Failures as one line that names the next step. */
 
-/* No bus, no service on it, or the connection broke. R is a negative errno, or 0. */
+/* CLIENT_ERROR_UNREACHABLE: no bus, no service on it, or the connection broke. R is a negative
+ * errno, or 0. */
 void failure_set_unreachable(const Options *options, int r, GError **error);
 
 /* An error reply of the service. */

@@ -12,6 +12,8 @@
 /* vmfirmwarectl: arguments, the table of verbs, exit status. */
 
 #define REQUIREMENTS OPTIONS_REQUIREMENTS
+/* for verbs that this program can answer by itself */
+#define OFFLINE (OPTIONS_OFFLINE | OPTIONS_MACHINES | OPTIONS_SOURCES)
 #define ANY G_MAXUINT
 /* width of the usage column in --help */
 #define USAGE_WIDTH 34
@@ -39,14 +41,14 @@ typedef struct Verb {
 } Verb;
 
 static const Verb verbs[] = {
-        {"list", 0, 0, 0, OPTIONS_NAMES, VERB_PLAIN, verb_list, "list",
+        {"list", 0, 0, 0, OPTIONS_NAMES | OFFLINE, VERB_PLAIN, verb_list, "list",
          "List firmware in order of priority (the default)"},
-        {"show", 1, 1, 1, 0, VERB_PLAIN, verb_show, "show NAME", "Show one firmware"},
-        {"select", 2, 2, 2, REQUIREMENTS | OPTIONS_NVRAM | OPTIONS_RENDER, VERB_NAMELESS,
+        {"show", 1, 1, 1, OFFLINE, VERB_PLAIN, verb_show, "show NAME", "Show one firmware"},
+        {"select", 2, 2, 2, REQUIREMENTS | OPTIONS_NVRAM | OPTIONS_RENDER | OFFLINE, VERB_NAMELESS,
          verb_select, "select ARCH MACHINE", "Choose firmware for a machine type"},
-        {"explain", 2, 2, 2, REQUIREMENTS, VERB_NAMELESS, verb_explain, "explain ARCH MACHINE",
-         "Tell why each firmware is chosen, or is not"},
-        {"capabilities", 2, 2, 2, REQUIREMENTS, VERB_NAMELESS, verb_capabilities,
+        {"explain", 2, 2, 2, REQUIREMENTS | OFFLINE, VERB_NAMELESS, verb_explain,
+         "explain ARCH MACHINE", "Tell why each firmware is chosen, or is not"},
+        {"capabilities", 2, 2, 2, REQUIREMENTS | OFFLINE, VERB_NAMELESS, verb_capabilities,
          "capabilities ARCH MACHINE", "Tell what can be asked for"},
         {"prepare", 3, 3, 3,
          REQUIREMENTS | OPTIONS_RENDER | OPTIONS_OWNER | OPTIONS_CREATE | OPTIONS_NVRAM_FORMAT |
@@ -83,15 +85,16 @@ static const Verb verbs[] = {
          "Make one with NVRAM from a file, or give it to one that is there"},
         {"remove", 1, 1, 1, OPTIONS_OWNER, VERB_UNPAGED, verb_remove, "remove ID",
          "Remove it with its NVRAM"},
-        {"verify", 1, ANY, 0, OPTIONS_MACHINES, VERB_OFFLINE | VERB_NAMELESS, verb_verify,
-         "verify FILE…", "Check descriptors, and directories of them (needs no service)"},
-        {"record", 1, 1, 0, OPTIONS_MACHINES, VERB_OFFLINE, verb_record, "record FILE",
-         "Print a descriptor with its flash geometry recorded (needs no service)"},
-        {"variables", 1, 1, 0, OPTIONS_LIST | OPTIONS_SOURCE_FORMAT, VERB_OFFLINE, verb_variables,
-         "variables FILE", "Tell what a variable store holds (needs no service)"},
-        {"boot", 1, 1, 0, OPTIONS_SOURCE_FORMAT, VERB_OFFLINE, verb_boot, "boot FILE",
-         "Show the boot entries of a variable store (needs no service)"},
-        {"host", 0, 0, 0, 0, VERB_PLAIN, verb_host, "host", "Show the service and this host"},
+        {"verify", 1, ANY, 0, OPTIONS_MACHINES | OPTIONS_OFFLINE, VERB_OFFLINE | VERB_NAMELESS,
+         verb_verify, "verify FILE…",
+         "Check descriptors, and directories of them (needs no service)"},
+        {"record", 1, 1, 0, OPTIONS_MACHINES | OPTIONS_OFFLINE, VERB_OFFLINE, verb_record,
+         "record FILE", "Print a descriptor with its flash geometry recorded (needs no service)"},
+        {"variables", 1, 1, 0, OPTIONS_LIST | OPTIONS_SOURCE_FORMAT | OPTIONS_OFFLINE, VERB_OFFLINE,
+         verb_variables, "variables FILE", "Tell what a variable store holds (needs no service)"},
+        {"boot", 1, 1, 0, OPTIONS_SOURCE_FORMAT | OPTIONS_OFFLINE, VERB_OFFLINE, verb_boot,
+         "boot FILE", "Show the boot entries of a variable store (needs no service)"},
+        {"host", 0, 0, 0, OFFLINE, VERB_PLAIN, verb_host, "host", "Show the service and this host"},
         {"monitor", 0, 0, 0, 0, VERB_UNPAGED, verb_monitor, "monitor", "Follow changes"},
         {"reload", 0, 0, 0, 0, VERB_UNPAGED, verb_reload, "reload", "Read all descriptors again"},
 };
@@ -150,7 +153,8 @@ static gboolean check_arguments(const Verb *verb, char **arguments, GError **err
 static gboolean check_transport(const Options *options, const Verb *verb, GError **error) {
     gboolean is_template = g_hash_table_contains(options->given, "nvram-template");
 
-    if ((verb->flags & VERB_OFFLINE) && (options->host || options->container)) {
+    if (((verb->flags & VERB_OFFLINE) || options_are_offline(options)) &&
+        (options->host || options->container)) {
         g_set_error(
                 error, CLIENT_ERROR, CLIENT_ERROR_USAGE,
                 "%s: it looks at files here; --%s does not go with it", verb->name,
@@ -185,7 +189,8 @@ static gboolean run_verb(
             ? g_strdup_printf("%s %s", verb->name, first)
             : g_strdup(verb->name);
     if (!(verb->flags & VERB_OFFLINE)) {
-        context.connection = connection_open(options, error);
+        context.connection =
+                connection_open(options, (verb->options & OPTIONS_OFFLINE) != 0, error);
         if (!context.connection || !firmware_find_executable(&context, error))
             return FALSE;
     }
@@ -242,5 +247,5 @@ int main(int argc, char **argv) {
     /* one line, whatever text it quotes */
     message = text_make_printable(error->message);
     (void)fprintf(stderr, "vmfirmwarectl: %s\n", message);
-    return error->code;
+    return error->code == CLIENT_ERROR_UNREACHABLE ? CLIENT_ERROR_FAILURE : error->code;
 }

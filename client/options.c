@@ -80,8 +80,13 @@ static const KeyOption key_options[] = {
         {"pid", NULL, VALUE_CLIENT, OPTIONS_PROCESS, "PID", "With lease: until this process ends"},
         {"pid-file", NULL, VALUE_CLIENT, OPTIONS_PROCESS, "FILE",
          "With lease: until the process ends that this file will name"},
+        {"offline", NULL, VALUE_FLAG, OPTIONS_OFFLINE, NULL, "Answer here, without a service"},
+        {"search-path", NULL, VALUE_CLIENT, OPTIONS_SOURCES, "DIR:DIR…",
+         "Without a service: directories of descriptors"},
+        {"descriptor", NULL, VALUE_CLIENT, OPTIONS_SOURCES, "FILE",
+         "Without a service: the only descriptor"},
         {"machines", NULL, VALUE_CLIENT, OPTIONS_MACHINES, "DIR:DIR…",
-         "With verify, record: directories of the machine table"},
+         "Without a service: directories of the machine table"},
 };
 
 static gboolean on_key_option(
@@ -274,6 +279,15 @@ gboolean options_check(const Options *options, unsigned allowed, const char *ver
         }
     }
     return TRUE;
+}
+
+gboolean options_are_offline(const Options *options) {
+    static const char *const names[] = {"offline", "search-path", "descriptor", "machines"};
+
+    for (guint i = 0; i < G_N_ELEMENTS(names); i++)
+        if (options_get(options, names[i]))
+            return TRUE;
+    return FALSE;
 }
 
 const char *options_get(const Options *options, const char *name) {

@@ -34,6 +34,8 @@ typedef enum OptionGroup {
     OPTIONS_MACHINES = 1 << 14,
     OPTIONS_LIST = 1 << 15,
     OPTIONS_PROCESS = 1 << 16,
+    OPTIONS_OFFLINE = 1 << 17,
+    OPTIONS_SOURCES = 1 << 18,
 } OptionGroup;
 
 typedef struct Options {
@@ -62,6 +64,9 @@ gboolean options_parse(
 /* CLIENT_ERROR_USAGE: an option was given that is in no group of ALLOWED. */
 gboolean options_check(const Options *options, unsigned allowed, const char *verb, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
+
+/* --offline, or an option that names a source for it. */
+gboolean options_are_offline(const Options *options);
 
 /* Returns the last value of an option as typed, "" for a flag; NULL: not given. */
 const char *options_get(const Options *options, const char *name);

@@ -6,70 +6,23 @@
 
 #include "error.h"
 #include "base/file.h"
-#include "base/text.h"
 #include "lint/lint.h"
 #include "core/parse.h"
 #include "reasons.h"
 #include "lint/record.h"
-#include "service/config.h"
+#include "sources.h"
 #include "verbs.h"
 
 /* Verbs that need no service: verify and record, for authors and packagers of descriptors. */
 
-static void print_error(const char *text) {
-    g_autofree char *line = text_make_printable(text);
-
-    (void)fprintf(stderr, "vmfirmwarectl: %s\n", line);
-}
-
-/* Prints the service's warnings about its configuration. */
-static GLogWriterOutput print_warning(
-        GLogLevelFlags level, const GLogField *fields, gsize n_fields, gpointer userdata) {
-    if (!(level & G_LOG_LEVEL_WARNING))
-        return g_log_writer_default(level, fields, n_fields, userdata);
-    for (gsize i = 0; i < n_fields; i++)
-        if (g_str_equal(fields[i].key, "MESSAGE"))
-            print_error(fields[i].value);
-    return G_LOG_WRITER_HANDLED;
-}
-
-/* NULL-terminated. */
-static GStrv find_directories(Context *context, GError **error) {
-    const ConfigOptions config_options = {.is_user = context->options->is_user};
-    const char *given = options_get(context->options, "machines");
-    g_auto(GStrv) directories = given ? g_strsplit(given, ":", -1) : NULL;
-    g_autoptr(GError) failure = NULL;
-    g_autoptr(Config) config = NULL;
-
-    for (char **directory = directories; directory && *directory; directory++)
-        if (!g_file_test(*directory, G_FILE_TEST_IS_DIR)) {
-            g_set_error(
-                    error, CLIENT_ERROR, CLIENT_ERROR_FAILURE,
-                    "%s: --machines: \"%s\" is no directory", context->what, *directory);
-            return NULL;
-        }
-    if (directories)
-        return g_steal_pointer(&directories);
-
-    g_log_set_writer_func(print_warning, NULL, NULL);
-    config = config_load(&config_options, &failure);
-    if (!config) {
-        g_set_error(
-                error, CLIENT_ERROR, CLIENT_ERROR_FAILURE, "%s: %s", context->what,
-                failure->message);
-        return NULL;
-    }
-    return g_strdupv(config->machine_directories);
-}
-
 static MachineTable *load_machines(Context *context, GError **error) {
-    g_auto(GStrv) directories = find_directories(context, error);
+    g_autoptr(Config) config = sources_load_config(context->options, error);
     g_autoptr(GError) failure = NULL;
     MachineTable *machines;
 
-    if (!directories)
+    if (!config)
         return NULL;
-    machines = machine_table_load((const char *const *)directories, NULL, &failure);
+    machines = machine_table_load((const char *const *)config->machine_directories, NULL, &failure);
     if (!machines) {
         g_set_error(
                 error, CLIENT_ERROR, CLIENT_ERROR_FAILURE, "%s: %s", context->what,

@@ -149,8 +149,12 @@ void answer_capabilities(Sink *sink, const Capabilities *capabilities) {
 
 void answer_search_path(Sink *sink, const GPtrArray *layers) {
     sink_open_array(sink, "s");
-    for (guint i = 0; i < layers->len; i++)
-        sink_string(sink, ((const CatalogLayer *)layers->pdata[i])->directory);
+    for (guint i = 0; i < layers->len; i++) {
+        const CatalogLayer *layer = layers->pdata[i];
+        g_autofree char *path = g_build_filename(layer->directory, layer->file_name, NULL);
+
+        sink_string(sink, path);
+    }
     sink_close(sink);
 }
 

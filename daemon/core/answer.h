@@ -28,7 +28,7 @@ void answer_capabilities(Sink *sink, const Capabilities *capabilities);
  * firmware's name; this function frees the path. */
 void answer_firmware_list(Sink *sink, const Catalog *catalog, char *(*path_of)(const char *name));
 
-/* Writes an as: the directories of LAYERS (of CatalogLayer). */
+/* Writes an as: the directories of LAYERS (of CatalogLayer), or their only files. */
 void answer_search_path(Sink *sink, const GPtrArray *layers);
 
 /* Writes an a(ss): the catalog's problems. */

@@ -14,6 +14,7 @@ void catalog_layer_free(CatalogLayer *layer) {
         return;
 
     g_free(layer->directory);
+    g_free(layer->file_name);
     g_free(layer);
 }
 

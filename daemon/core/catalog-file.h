@@ -14,6 +14,7 @@
 typedef struct CatalogLayer {
     FirmwareLayer kind;
     char *directory;
+    char *file_name; /* the only file of it that is read; NULL: all descriptor files */
 } CatalogLayer;
 
 void catalog_layer_free(CatalogLayer *layer);

@@ -105,6 +105,8 @@ static gboolean read_layer(
         return file_is_at_fault(-errno) ||
                 firmware_error_set_unreadable(error, layer->directory, -errno);
 
+    if (layer->file_name)
+        return read_entry(listing, depth, dirfd(dir), layer->file_name, files, error);
     while (errno = 0, (entry = readdir(dir))) {
         if (catalog_file_is_name(entry->d_name) &&
             !read_entry(listing, depth, dirfd(dir), entry->d_name, files, error))

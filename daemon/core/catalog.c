@@ -209,6 +209,13 @@ static gboolean settle_group(const Build *build, const Group *group, GError **er
     return TRUE;
 }
 
+static gboolean is_wanted(const Build *build, const CatalogFile *file) {
+    const char *architecture = build->sources->architecture;
+
+    return !architecture ||
+            (file->descriptor && descriptor_has_architecture(file->descriptor, architecture));
+}
+
 static void publish_file(Catalog *catalog, CatalogFile *file) {
     g_ptr_array_add(catalog->firmware, file);
     if (file->state != FIRMWARE_STATE_USABLE && !is_expected(file)) {
@@ -246,11 +253,13 @@ static gboolean settle_files(const Build *build, GError **error) {
     for (guint i = 0; i < catalog->files->len;) {
         Group group = find_group(catalog->files, i);
 
+        i += group.n;
+        if (!is_wanted(build, group.files[0]))
+            continue;
         if (!settle_group(build, &group, error))
             return FALSE;
         if (!group.files[0]->is_mask)
             publish_file(catalog, group.files[0]);
-        i += group.n;
     }
     return TRUE;
 }

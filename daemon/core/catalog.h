@@ -38,6 +38,9 @@ typedef struct CatalogSources {
     const Catalog *previous;    /* or NULL; unchanged files are shared with it */
     gint64 now;                 /* microseconds since the epoch, for the age of files */
     const FileVisitor *visitor; /* or NULL */
+    /* leave out firmware that is not for this architecture, and look at none of its images; NULL:
+     * leave out none */
+    const char *architecture;
 } CatalogSources;
 
 /* A layer that is missing or unreadable is empty. Errors: FIRMWARE_ERROR_IO; with a previous

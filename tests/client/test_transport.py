@@ -14,14 +14,14 @@ OWN, RELOAD = "org.vmfirmware1.manage-own-vms", "org.vmfirmware1.reload"
 
 
 def test_a_service_that_does_not_run(service, cli):
-    for words in (["list"], ["vms"], ["prepare", "a", "x86_64", "q35"]):
+    for words in (["--system", "list"], ["vms"], ["prepare", "a", "x86_64", "q35"]):
         text = cli.fails(FAILURE, *words)
         assert "system bus" in text and "'systemctl start vmfirmwared'" in text
 
 
 def test_a_bus_that_is_not_there(tmp_path, service, cli):
     cli.environment["DBUS_SYSTEM_BUS_ADDRESS"] = f"unix:path={tmp_path}/none"
-    assert "'systemctl start vmfirmwared'" in cli.fails(FAILURE, "list")
+    assert "'systemctl start vmfirmwared'" in cli.fails(FAILURE, "--system", "list")
     text = cli.fails(FAILURE, "--user", "list")
     assert "session bus" in text and "'systemctl --user start vmfirmwared'" in text
 
@@ -35,7 +35,7 @@ def test_session_bus(service):
         cli = Cli(session, service.directory, "user")
         assert cli("--user", "list", "--names") == "50-user\n"
         cli.environment["DBUS_SYSTEM_BUS_ADDRESS"] = "unix:path=/nonexistent"
-        cli.fails(FAILURE, "list")
+        cli.fails(FAILURE, "vms")
         cli.fails(FAILURE, "--system", "list")
     finally:
         service.close()

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "offline.h"
+
+#include <systemd/sd-bus.h>
+
+#include "base/error.h"
+#include "base/sink.h"
+#include "bus/names.h"
+#include "core/answer.h"
+#include "core/question.h"
+#include "service/host.h"
+#include "sources.h"
+
+struct Offline {
+    const Options *options;
+    Config *config;
+    GPtrArray *layers;      /* of CatalogLayer */
+    Catalog *catalog;       /* NULL: not built yet */
+    gboolean is_restricted; /* to one architecture's firmware */
+    MachineTable *machines; /* NULL: not read yet */
+    GStrv host_features;
+};
+
+Offline *offline_new(const Options *options, GError **error) {
+    g_autoptr(Offline) offline = g_new0(Offline, 1);
+
+    offline->options = options;
+    offline->config = sources_load_config(options, error);
+    if (!offline->config)
+        return NULL;
+    offline->layers = sources_list_layers(options, offline->config, error);
+    return offline->layers ? g_steal_pointer(&offline) : NULL;
+}
+
+void offline_free(Offline *offline) {
+    if (!offline)
+        return;
+
+    config_unref(offline->config);
+    g_clear_pointer(&offline->layers, g_ptr_array_unref);
+    catalog_unref(offline->catalog);
+    machine_table_unref(offline->machines);
+    g_strfreev(offline->host_features);
+    g_free(offline);
+}
+
+/* -- the catalog --------------------------------------------------------------------------- */
+
+/* ARCHITECTURE: the first question is about it alone, and no other emulator changes the answer. */
+static gboolean read_machines(Offline *offline, const char *architecture, GError **error) {
+    if (offline->machines)
+        return TRUE;
+    offline->machines = machine_table_load(
+            (const char *const *)offline->config->machine_directories, NULL, error);
+    if (!offline->machines)
+        return FALSE;
+    sources_ask_emulators(offline->machines, architecture);
+    offline->host_features = host_probe_features(NULL);
+    return TRUE;
+}
+
+/* ONLY: firmware for ARCHITECTURE is all that is needed. NULL: the question is about all. */
+static gboolean build_catalog(
+        Offline *offline, const char *architecture, gboolean only, GError **error) {
+    CatalogSources sources = {
+            .layers = offline->layers,
+            .now = g_get_real_time(),
+            .architecture = only ? architecture : NULL,
+    };
+
+    if (offline->catalog && (only || !offline->is_restricted))
+        return TRUE;
+    if (!read_machines(offline, architecture, error))
+        return FALSE;
+    g_clear_pointer(&offline->catalog, catalog_unref);
+    sources.machines = offline->machines;
+    offline->catalog = catalog_build(&sources, error);
+    offline->is_restricted = only;
+    return offline->catalog != NULL;
+}
+
+/* -- requests ------------------------------------------------------------------------------ */
+
+static gboolean set_key(Request *request, const char *key, GVariant *value, GError **error) {
+    g_autofree const char **strings = NULL;
+    RequestValue typed = {};
+
+    if (g_variant_is_of_type(value, G_VARIANT_TYPE_STRING)) {
+        typed.type = REQUEST_VALUE_STRING;
+        typed.string = g_variant_get_string(value, NULL);
+    } else if (g_variant_is_of_type(value, G_VARIANT_TYPE_STRING_ARRAY)) {
+        strings = g_variant_get_strv(value, NULL);
+        typed.type = REQUEST_VALUE_STRINGS;
+        typed.strings = strings;
+    } else if (g_variant_is_of_type(value, G_VARIANT_TYPE_BOOLEAN)) {
+        typed.type = REQUEST_VALUE_BOOLEAN;
+        typed.boolean = g_variant_get_boolean(value);
+    }
+    return request_set(request, key, &typed, error);
+}
+
+/* ARGUMENTS: (ssa{sv}). */
+static Request *read_request(RequestCall call, GVariant *arguments, GError **error) {
+    g_autoptr(Request) request = NULL;
+    g_autoptr(GVariantIter) options = NULL;
+    const char *architecture, *machine, *key;
+    GVariant *value;
+
+    g_variant_get(arguments, "(&s&sa{sv})", &architecture, &machine, &options);
+    request = request_new(call, architecture, machine, error);
+    while (request && g_variant_iter_next(options, "{&sv}", &key, &value)) {
+        g_autoptr(GVariant) owned = value;
+
+        if (!set_key(request, key, owned, error))
+            return NULL;
+    }
+    return g_steal_pointer(&request);
+}
+
+static SelectionInput make_input(const Offline *offline, const Request *request) {
+    return selection_input(offline->catalog, (const char *const *)offline->host_features, request);
+}
+
+/* -- the Manager's methods ----------------------------------------------------------------- */
+
+/* bus_firmware_path() of the service. */
+static char *make_path(const char *name) {
+    g_autofree char *path = NULL;
+
+    if (sd_bus_path_encode(BUS_FIRMWARE_PATH, name, &path) < 0)
+        g_error("out of memory");
+    return g_steal_pointer(&path);
+}
+
+static Resolution *choose(Offline *offline, const Request *request, GError **error) {
+    SelectionInput input;
+    Resolution *resolution;
+
+    if (!build_catalog(offline, request->architecture, TRUE, error))
+        return NULL;
+    input = make_input(offline, request);
+    resolution = question_select(&input, NULL);
+    if (resolution)
+        return resolution;
+
+    /* the reasons name firmware for other architectures, too */
+    if (!build_catalog(offline, request->architecture, FALSE, error))
+        return NULL;
+    input = make_input(offline, request);
+    return question_select(&input, error);
+}
+
+static GVariant *call_select(Offline *offline, GVariant *arguments, GError **error) {
+    g_autoptr(Request) request = read_request(REQUEST_CALL_SELECT, arguments, error);
+    g_autoptr(Resolution) resolution = request ? choose(offline, request, error) : NULL;
+    g_auto(Rendering) rendering = {};
+    g_autofree char *path = NULL;
+    g_autoptr(GVariant) answer = NULL;
+    VariantSink *sink;
+
+    if (!resolution || !rendering_make(resolution, request->render, &rendering, error))
+        return NULL;
+    sink = variant_sink_new();
+    answer_resolution(variant_sink_get_sink(sink), resolution, &rendering);
+    answer = variant_sink_end(sink);
+    path = make_path(resolution->name);
+    return g_variant_new("(o@a{sv})", path, answer);
+}
+
+static GVariant *call_explain(Offline *offline, GVariant *arguments, GError **error) {
+    g_autoptr(Request) request = read_request(REQUEST_CALL_EXPLAIN, arguments, error);
+    g_autoptr(GPtrArray) verdicts = NULL;
+    g_autoptr(GVariant) answer = NULL;
+    SelectionInput input;
+    VariantSink *sink;
+
+    if (!request || !build_catalog(offline, request->architecture, FALSE, error))
+        return NULL;
+    input = make_input(offline, request);
+    verdicts = selection_explain(&input);
+    sink = variant_sink_new();
+    answer_verdicts(variant_sink_get_sink(sink), verdicts);
+    answer = variant_sink_end(sink);
+    return g_variant_new("(@a(sssas))", answer);
+}
+
+static GVariant *call_get_capabilities(Offline *offline, GVariant *arguments, GError **error) {
+    g_autoptr(Request) request = read_request(REQUEST_CALL_CAPABILITIES, arguments, error);
+    g_autoptr(Capabilities) capabilities = NULL;
+    g_autoptr(GVariant) answer = NULL;
+    SelectionInput input;
+    VariantSink *sink;
+
+    if (!request || !build_catalog(offline, request->architecture, TRUE, error))
+        return NULL;
+    input = make_input(offline, request);
+    capabilities = selection_capabilities(&input);
+    sink = variant_sink_new();
+    answer_capabilities(variant_sink_get_sink(sink), capabilities);
+    answer = variant_sink_end(sink);
+    return g_variant_new("(@a{sv})", answer);
+}
+
+static GVariant *call_get_firmware(Offline *offline, GVariant *arguments, GError **error) {
+    const CatalogFile *file;
+    g_autofree char *path = NULL;
+    const char *name;
+
+    g_variant_get(arguments, "(&s)", &name);
+    if (!build_catalog(offline, NULL, FALSE, error))
+        return NULL;
+    file = question_find_firmware(offline->catalog, name, error);
+    if (!file)
+        return NULL;
+    path = make_path(file->name);
+    return g_variant_new("(o)", path);
+}
+
+/* -- properties ---------------------------------------------------------------------------- */
+
+static GVariant *get_manager_properties(const Offline *offline) {
+    VariantSink *variant_sink = variant_sink_new();
+    Sink *sink = variant_sink_get_sink(variant_sink);
+
+    /* in the order of the interface */
+    sink_open_array(sink, "{sv}");
+    sink_entry_string(sink, "Version", VERSION);
+    sink_entry_uint64(sink, "Generation", 1);
+    sink_open_entry(sink, "SearchPath", "as");
+    answer_search_path(sink, offline->layers);
+    sink_close_entry(sink);
+    sink_entry_string(sink, "StateDirectory", offline->config->state_directory);
+    sink_open_entry(sink, "Problems", "a(ss)");
+    answer_problems(sink, offline->catalog);
+    sink_close_entry(sink);
+    sink_entry_strv(sink, "Architectures", offline->catalog->architectures);
+    sink_entry_strv(sink, "HostFeatures", offline->host_features);
+    sink_close(sink);
+    return variant_sink_end(variant_sink);
+}
+
+static GVariant *get_firmware_properties(const Offline *offline, const CatalogFile *file) {
+    g_auto(GVariantBuilder) dict = G_VARIANT_BUILDER_INIT(G_VARIANT_TYPE_VARDICT);
+
+    for (const FirmwareProperty *property = firmware_properties; property->name; property++) {
+        VariantSink *sink = variant_sink_new();
+        g_autoptr(GVariant) value = NULL;
+
+        property->write(variant_sink_get_sink(sink), offline->catalog, file);
+        value = variant_sink_end(sink);
+        g_variant_builder_add(&dict, "{sv}", property->name, value);
+    }
+    return g_variant_ref_sink(g_variant_builder_end(&dict));
+}
+
+static GVariant *call_get_all(Offline *offline, const char *path, GError **error) {
+    g_autoptr(GVariant) properties = NULL;
+    g_autofree char *name = NULL;
+
+    if (!build_catalog(offline, NULL, FALSE, error))
+        return NULL;
+    if (g_str_equal(path, BUS_MANAGER_PATH)) {
+        properties = get_manager_properties(offline);
+    } else {
+        const CatalogFile *file;
+
+        (void)sd_bus_path_decode(path, BUS_FIRMWARE_PATH, &name);
+        file = question_find_firmware(offline->catalog, name, error);
+        if (!file)
+            return NULL;
+        properties = get_firmware_properties(offline, file);
+    }
+    return g_variant_new("(@a{sv})", properties);
+}
+
+static GVariant *call_get_managed_objects(Offline *offline, GError **error) {
+    g_auto(GVariantBuilder) objects = G_VARIANT_BUILDER_INIT(G_VARIANT_TYPE("a{oa{sa{sv}}}"));
+
+    if (!build_catalog(offline, NULL, FALSE, error))
+        return NULL;
+    for (guint i = 0; i < offline->catalog->firmware->len; i++) {
+        const CatalogFile *file = offline->catalog->firmware->pdata[i];
+        g_autofree char *path = make_path(file->name);
+        g_autoptr(GVariant) properties = get_firmware_properties(offline, file);
+
+        g_variant_builder_open(&objects, G_VARIANT_TYPE("{oa{sa{sv}}}"));
+        g_variant_builder_add(&objects, "o", path);
+        g_variant_builder_open(&objects, G_VARIANT_TYPE("a{sa{sv}}"));
+        g_variant_builder_add(&objects, "{s@a{sv}}", BUS_FIRMWARE_INTERFACE, properties);
+        g_variant_builder_close(&objects);
+        g_variant_builder_close(&objects);
+    }
+    return g_variant_new("(a{oa{sa{sv}}})", &objects);
+}
+
+/* -- dispatch ------------------------------------------------------------------------------ */
+
+static GVariant *dispatch(
+        Offline *offline, const char *path, const char *method, GVariant *arguments,
+        GError **error) {
+    if (g_str_equal(method, "Select"))
+        return call_select(offline, arguments, error);
+    if (g_str_equal(method, "Explain"))
+        return call_explain(offline, arguments, error);
+    if (g_str_equal(method, "GetCapabilities"))
+        return call_get_capabilities(offline, arguments, error);
+    if (g_str_equal(method, "GetFirmware"))
+        return call_get_firmware(offline, arguments, error);
+    if (g_str_equal(method, "GetManagedObjects"))
+        return call_get_managed_objects(offline, error);
+    if (g_str_equal(method, "GetAll"))
+        return call_get_all(offline, path, error);
+    /* the table of verbs admits no other */
+    g_assert_not_reached();
+}
+
+GVariant *offline_call(
+        Offline *offline, const char *path, const char *method, GVariant *arguments,
+        GError **error) {
+    GVariant *body = dispatch(offline, path, method, arguments, error);
+
+    return body ? g_variant_ref_sink(body) : NULL;
+}

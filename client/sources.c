@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "sources.h"
+
+#include <signal.h>
+#include <stdio.h>
+
+#include "base/text.h"
+#include "emulator-file.h"
+#include "error.h"
+
+/* -- the configuration --------------------------------------------------------------------- */
+
+static void print_error(const char *text) {
+    g_autofree char *line = text_make_printable(text);
+
+    (void)fprintf(stderr, "vmfirmwarectl: %s\n", line);
+}
+
+/* Prints the service's warnings about its configuration. */
+static GLogWriterOutput print_warning(
+        GLogLevelFlags level, const GLogField *fields, gsize n_fields, gpointer userdata) {
+    if (!(level & G_LOG_LEVEL_WARNING))
+        return g_log_writer_default(level, fields, n_fields, userdata);
+    for (gsize i = 0; i < n_fields; i++)
+        if (g_str_equal(fields[i].key, "MESSAGE"))
+            print_error(fields[i].value);
+    return G_LOG_WRITER_HANDLED;
+}
+
+/* Makes the directories of an option absolute. NULL without an error: it is not given. */
+static char *find_directories(const Options *options, const char *name, GError **error) {
+    const char *given = options_get(options, name);
+    g_auto(GStrv) directories = given ? g_strsplit(given, ":", -1) : NULL;
+
+    if (!given)
+        return NULL;
+    for (char **directory = directories; *directory; directory++) {
+        char *absolute;
+
+        if (!g_file_test(*directory, G_FILE_TEST_IS_DIR)) {
+            g_set_error(
+                    error, CLIENT_ERROR, CLIENT_ERROR_FAILURE, "--%s: \"%s\" is no directory", name,
+                    *directory);
+            return NULL;
+        }
+        absolute = g_canonicalize_filename(*directory, NULL);
+        g_free(*directory);
+        *directory = absolute;
+    }
+    return g_strjoinv(":", directories);
+}
+
+Config *sources_load_config(const Options *options, GError **error) {
+    g_auto(ConfigOptions) config_options = {.is_user = options->is_user};
+    g_autoptr(GError) failure = NULL;
+    Config *config;
+
+    config_options.search_path = find_directories(options, "search-path", &failure);
+    if (!failure)
+        config_options.machines = find_directories(options, "machines", &failure);
+    if (failure) {
+        g_propagate_error(error, g_steal_pointer(&failure));
+        return NULL;
+    }
+
+    g_log_set_writer_func(print_warning, NULL, NULL);
+    config = config_load(&config_options, &failure);
+    if (!config)
+        g_set_error_literal(error, CLIENT_ERROR, CLIENT_ERROR_FAILURE, failure->message);
+    return config;
+}
+
+/* -- the layers ---------------------------------------------------------------------------- */
+
+static CatalogLayer *copy_layer(const CatalogLayer *layer) {
+    CatalogLayer *copy = g_new0(CatalogLayer, 1);
+
+    copy->kind = layer->kind;
+    copy->directory = g_strdup(layer->directory);
+    return copy;
+}
+
+/* The layer of one file. */
+static CatalogLayer *make_layer(const char *descriptor, GError **error) {
+    g_autofree char *path = g_canonicalize_filename(descriptor, NULL);
+    CatalogLayer *layer;
+
+    if (!g_str_has_suffix(path, ".json") || !text_is_valid(path)) {
+        g_set_error(
+                error, CLIENT_ERROR, CLIENT_ERROR_USAGE,
+                "--descriptor: \"%s\" does not end in .json, or is not UTF-8", descriptor);
+        return NULL;
+    }
+    if (!g_file_test(path, G_FILE_TEST_IS_REGULAR)) {
+        g_set_error(
+                error, CLIENT_ERROR, CLIENT_ERROR_FAILURE,
+                "--descriptor: \"%s\" is not there, or is no regular file", descriptor);
+        return NULL;
+    }
+
+    layer = g_new0(CatalogLayer, 1);
+    layer->kind = FIRMWARE_LAYER_CUSTOM;
+    layer->directory = g_path_get_dirname(path);
+    layer->file_name = g_path_get_basename(path);
+    return layer;
+}
+
+GPtrArray *sources_list_layers(const Options *options, const Config *config, GError **error) {
+    g_autoptr(GPtrArray) layers =
+            g_ptr_array_new_with_free_func((GDestroyNotify)catalog_layer_free);
+    const char *descriptor = options_get(options, "descriptor");
+    CatalogLayer *layer = NULL;
+
+    if (descriptor && options_get(options, "search-path")) {
+        g_set_error(
+                error, CLIENT_ERROR, CLIENT_ERROR_USAGE,
+                "--descriptor and --search-path exclude each other");
+        return NULL;
+    }
+    layer = descriptor ? make_layer(descriptor, error) : NULL;
+    if (descriptor && !layer)
+        return NULL;
+    if (layer)
+        g_ptr_array_add(layers, layer);
+    for (guint i = 0; !layer && i < config->layers->len; i++)
+        g_ptr_array_add(layers, copy_layer(config->layers->pdata[i]));
+    return g_steal_pointer(&layers);
+}
+
+/* -- the emulators ------------------------------------------------------------------------- */
+
+static void ask(const GPtrArray *emulators) {
+    const struct sigaction ignore = {.sa_handler = SIG_IGN};
+    struct sigaction before;
+
+    (void)sigaction(SIGPIPE, &ignore, &before);
+    emulator_ask(emulators);
+    (void)sigaction(SIGPIPE, &before, NULL);
+}
+
+static void take_answer(const Emulator *emulator, MachineTable *machines) {
+    if (emulator->fault)
+        g_warning("%s does not tell its machine types: %s", emulator->path, emulator->fault);
+    else
+        emulator_file_write(emulator);
+    emulator_add_to(emulator, machines);
+}
+
+void sources_ask_emulators(MachineTable *machines, const char *architecture) {
+    g_autoptr(GPtrArray) unknown = g_ptr_array_new_with_free_func((GDestroyNotify)emulator_unref);
+    const char *const *each = machine_table_get_architectures(machines);
+
+    for (; *each; each++) {
+        g_autoptr(Emulator) emulator = NULL;
+
+        if (architecture && !g_str_equal(*each, architecture))
+            continue;
+        emulator = emulator_find(*each, NULL);
+        if (emulator && emulator_file_read(emulator))
+            emulator_add_to(emulator, machines);
+        else if (emulator)
+            g_ptr_array_add(unknown, g_steal_pointer(&emulator));
+    }
+
+    if (unknown->len > 0)
+        ask(unknown);
+    for (guint i = 0; i < unknown->len; i++)
+        take_answer(unknown->pdata[i], machines);
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "core/catalog.h"
+#include "options.h"
+#include "service/config.h"
+
+/*
+ * What the service reads, for the verbs that read it themselves: the service's configuration, with
+ * the directories that the command line names in its place.
+ */
+
+/* Prints the configuration's faults on standard error. Error: CLIENT_ERROR. */
+Config *sources_load_config(const Options *options, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Returns the layers of CONFIG, or the one file of --descriptor, as CatalogLayers. */
+GPtrArray *sources_list_layers(const Options *options, const Config *config, GError **error)
+        G_GNUC_WARN_UNUSED_RESULT;
+
+/* Adds to MACHINES what the installed QEMU of ARCHITECTURE (NULL: of each of the table's) says of
+ * itself. Its answer is kept in the user's cache, where that can be written. */
+void sources_ask_emulators(MachineTable *machines, const char *architecture);
