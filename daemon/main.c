@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/arguments.h"
+#include "base/error.h"
 #include "base/privilege.h"
 #include "bus/names.h"
 #include "bus/bus.h"
@@ -151,6 +152,22 @@ static void on_first_catalog(const GError *error, gpointer userdata) {
     lifecycle_set_ready(service->lifecycle);
 }
 
+static void on_vms_loaded(const GError *fault, gpointer userdata) {
+    Service *service = userdata;
+    int r;
+
+    /* another service uses the directory, and should own the name on the bus as well */
+    if (g_error_matches(fault, FIRMWARE_ERROR, FIRMWARE_ERROR_LIMITS_EXCEEDED)) {
+        fail(service);
+        return;
+    }
+    r = live_catalog_reload(service->live, on_first_catalog, service);
+    if (r < 0) {
+        g_critical("cannot begin to read the descriptors: %s", g_strerror(-r));
+        fail(service);
+    }
+}
+
 static int open_bus(const Options *options, sd_event *event, sd_bus **ret) {
     g_autoptr(sd_bus) connection = NULL;
     int r;
@@ -211,7 +228,6 @@ static int set_up_event_loop(sd_event **ret) {
 static int serve(const Options *options, Config *config) {
     g_autoptr(Config) unused_config = config;
     g_auto(Service) service = {};
-    g_autoptr(GError) error = NULL;
     int r;
 
     r = set_up_event_loop(&service.event);
@@ -240,16 +256,8 @@ static int serve(const Options *options, Config *config) {
         g_critical("cannot listen to the service manager: %s", g_strerror(-r));
         return r;
     }
-    service.vms = vms_new(service.event, service.live, &error);
-    if (!service.vms) {
-        g_critical("%s", error->message);
-        return -EIO;
-    }
-    r = live_catalog_reload(service.live, on_first_catalog, &service);
-    if (r < 0) {
-        g_critical("cannot begin to read the descriptors: %s", g_strerror(-r));
-        return r;
-    }
+    service.vms = vms_new(service.event, service.live);
+    vms_load(service.vms, on_vms_loaded, &service);
 
     r = sd_event_loop(service.event);
     /* the event loop closes the connection when it exits */

@@ -73,7 +73,7 @@ static int on_second(sd_event_source *source, uint64_t usec, void *userdata) {
     Task *task = userdata;
 
     task->n_still = has_run(task) ? 0 : task->n_still + 1;
-    if (task->n_still == TASK_STALL_SEC) {
+    if (task->n_still == (task->functions.stall_sec ? task->functions.stall_sec : TASK_STALL_SEC)) {
         task->n_still = 0;
         if (task->functions.stalled(task->data))
             return 0;

@@ -18,9 +18,9 @@ typedef struct Task Task;
 typedef struct TaskFunctions {
     void (*run)(gpointer data);  /* on the thread; the data is its own until DONE */
     void (*done)(gpointer data); /* on the event loop */
-    /* NULL, or called on the event loop each TASK_STALL_SEC while RUN stalls, until TRUE is
-     * returned */
+    /* NULL, or called on the event loop each STALL_SEC while RUN stalls, until TRUE is returned */
     gboolean (*stalled)(gpointer data);
+    guint stall_sec; /* 0: TASK_STALL_SEC */
 } TaskFunctions;
 
 /* Returns 0 or a negative errno; nothing runs then. */

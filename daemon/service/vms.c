@@ -6,16 +6,21 @@
 
 #include "base/error.h"
 #include "service/log-vm.h"
-#include "vm/vm-assess.h"
+#include "service/vm-load.h"
+#include "vm/assessment.h"
 #include "vm/vm-condition.h"
 
 /* The queue of work without an owner; (uid_t)-1 is not a valid uid. */
 #define NOBODYS_QUEUE ((uid_t) - 1)
 
 struct VMs {
+    sd_event *event;
     LiveCatalog *live;
-    VMStore *store; /* NULL if FAULT is set */
-    GError *fault;  /* why the state directory cannot be used */
+    VMStore *store;   /* NULL if FAULT is set */
+    GError *fault;    /* why the state directory cannot be used */
+    VMLoad *load;     /* NULL: the store has been read */
+    VMsLoaded loaded; /* NULL: has been called */
+    gpointer loaded_userdata;
     DigestCache *digests;
     Jobs *jobs;
     Jobs *reads;
@@ -92,111 +97,44 @@ static guint set_differences(VM *vm, guint differences) {
 
 static void assess_all(VMs *vms);
 
-typedef struct Assessed {
-    uid_t owner;
-    char *id;
-    Pin *pin;
-    guint n_assessed; /* of the VM, at the start of this assessment */
-    gboolean is_assessed;
-    guint old_differences;
-    guint differences;
-    VMCondition condition; /* read if the differences changed */
-} Assessed;
-
-typedef struct Assessment {
+/* A job's. */
+typedef struct Assessing {
     VMs *vms;
-    Catalog *catalog;
-    GStrv host_features;
-    GPtrArray *vms_seen; /* of Assessed */
-} Assessment;
-
-static void assessed_free(gpointer data) {
-    Assessed *assessed = data;
-
-    g_free(assessed->id);
-    pin_unref(assessed->pin);
-    g_free(assessed);
-}
+    Assessment *assessment;
+} Assessing;
 
 static gboolean start_assessment(gpointer data) {
-    Assessment *assessment = data;
-    g_autoptr(GPtrArray) list = vms_list(assessment->vms);
+    Assessing *assessing = data;
+    VMs *vms = assessing->vms;
+    g_autoptr(GPtrArray) list = vms_list(vms);
 
-    assessment->vms->assessment_waits = FALSE;
-    assessment->catalog = catalog_ref((Catalog *)live_catalog_get_catalog(assessment->vms->live));
-    assessment->host_features =
-            g_strdupv((GStrv)live_catalog_get_host_features(assessment->vms->live));
+    vms->assessment_waits = FALSE;
+    assessing->assessment = assessment_new(
+            vms->store, vms->digests, live_catalog_get_catalog(vms->live),
+            live_catalog_get_host_features(vms->live));
     for (guint i = 0; i < list->len; i++) {
         const VM *vm = list->pdata[i];
-        Assessed *assessed = g_new0(Assessed, 1);
+        Assessed *assessed = assessment_add(assessing->assessment, vm->owner, vm->id, vm->pin);
 
-        assessed->owner = vm->owner;
-        assessed->id = g_strdup(vm->id);
-        assessed->pin = pin_ref(vm->pin);
         assessed->n_assessed = vm->n_assessed;
         assessed->old_differences = vm->differences;
-        g_ptr_array_add(assessment->vms_seen, assessed);
     }
     return list->len > 0;
 }
 
-static guint hash_assessed(gconstpointer data) {
-    const Assessed *assessed = data;
-
-    return vm_assess_hash(assessed->pin) ^ assessed->owner;
-}
-
-/* Compares owners too, because an image may be readable for one owner and not for another. */
-static gboolean is_alike(gconstpointer a, gconstpointer b) {
-    const Assessed *assessed_a = a;
-    const Assessed *assessed_b = b;
-
-    return assessed_a->owner == assessed_b->owner &&
-            vm_assess_is_alike(assessed_a->pin, assessed_b->pin);
-}
-
 static void run_assessment(gpointer data) {
-    Assessment *assessment = data;
-    g_autoptr(GHashTable) known = g_hash_table_new(hash_assessed, is_alike);
-
-    for (guint i = 0; i < assessment->vms_seen->len; i++) {
-        Assessed *assessed = assessment->vms_seen->pdata[i];
-        const Assessed *same = g_hash_table_lookup(known, assessed);
-        const VMOp op = {
-                .store = assessment->vms->store,
-                .digests = assessment->vms->digests,
-                .catalog = assessment->catalog,
-                .host_features = assessment->host_features,
-                .owner = assessed->owner,
-                .id = assessed->id,
-                .pin = assessed->pin,
-                .source = FILE_FD_NONE,
-        };
-        g_auto(VMResult) result = VM_RESULT_INIT;
-
-        if (same) {
-            assessed->is_assessed = same->is_assessed;
-            assessed->differences = same->differences;
-        } else {
-            g_hash_table_add(known, assessed);
-            assessed->is_assessed = vm_assess(&op, &result, NULL, NULL);
-            assessed->differences = result.differences;
-        }
-        /* a changed State is broadcast in a signal, so the condition is read here */
-        if (assessed->is_assessed && assessed->differences != assessed->old_differences)
-            vm_read_condition(
-                    op.store, assessed->owner, assessed->id, assessed->pin, &assessed->condition);
-    }
+    assessment_run(((const Assessing *)data)->assessment);
 }
 
 static void finish_assessment(gpointer data) {
-    const Assessment *assessment = data;
-    VMs *vms = assessment->vms;
+    const Assessing *assessing = data;
+    const GPtrArray *all = assessing->assessment->all;
+    VMs *vms = assessing->vms;
     guint n_seen = 0;
 
     vms->must_assess = FALSE;
-    for (guint i = 0; i < assessment->vms_seen->len; i++) {
-        const Assessed *assessed = assessment->vms_seen->pdata[i];
+    for (guint i = 0; i < all->len; i++) {
+        const Assessed *assessed = all->pdata[i];
         VM *vm = find_vm(vms, assessed->owner, assessed->id);
         guint properties;
 
@@ -221,7 +159,7 @@ static void finish_assessment(gpointer data) {
 /* The next build of the catalog finds the file system that does not answer, and the next assessment
  * skips it. */
 static gboolean abandon_assessment(gpointer data) {
-    VMs *vms = ((const Assessment *)data)->vms;
+    VMs *vms = ((const Assessing *)data)->vms;
 
     vms->must_assess = TRUE;
     live_catalog_look(vms->live);
@@ -229,12 +167,10 @@ static gboolean abandon_assessment(gpointer data) {
 }
 
 static void free_assessment(gpointer data) {
-    Assessment *assessment = data;
+    Assessing *assessing = data;
 
-    g_clear_pointer(&assessment->catalog, catalog_unref);
-    g_strfreev(assessment->host_features);
-    g_ptr_array_unref(assessment->vms_seen);
-    g_free(assessment);
+    assessment_free(assessing->assessment);
+    g_free(assessing);
 }
 
 static void assess_all(VMs *vms) {
@@ -245,34 +181,18 @@ static void assess_all(VMs *vms) {
             .stalled = abandon_assessment,
             .free = free_assessment,
     };
-    Assessment *assessment;
+    Assessing *assessing;
 
     /* an assessment that has not begun covers all later changes */
     if (vms->assessment_waits)
         return;
     vms->assessment_waits = TRUE;
-    assessment = g_new0(Assessment, 1);
-    assessment->vms = vms;
-    assessment->vms_seen = g_ptr_array_new_with_free_func(assessed_free);
-    jobs_add(vms->jobs, NOBODYS_QUEUE, NOBODYS_QUEUE, &functions, assessment);
+    assessing = g_new0(Assessing, 1);
+    assessing->vms = vms;
+    jobs_add(vms->jobs, NOBODYS_QUEUE, NOBODYS_QUEUE, &functions, assessing);
 }
 
 /* -- the table as a whole ------------------------------------------------------------------ */
-
-static void on_loaded(
-        uid_t owner, const char *id, const Pin *pin, const char *fault, gpointer userdata) {
-    VMs *vms = userdata;
-    g_auto(FileFd) dir = FILE_FD_NONE;
-    guint64 size = vmstore_open_vm(vms->store, owner, id, &dir) < 0 ? 0 : vmstore_get_size(dir);
-    VM *vm = add_vm(vms, pin ? vms->table : vms->faulty, owner, id, size);
-
-    if (pin) {
-        vm->pin = pin_ref(pin);
-        return;
-    }
-    vm->fault = g_strdup(fault);
-    log_vm_unreadable(vm);
-}
 
 static void list_image(GPtrArray *paths, GHashTable *seen, const char *path) {
     if (path && g_hash_table_add(seen, (gpointer)path))
@@ -303,38 +223,27 @@ static void on_rebuilt(gboolean differs, gpointer userdata) {
         assess_all(vms);
 }
 
-VMs *vms_new(sd_event *event, LiveCatalog *live, GError **error) {
-    g_autoptr(VMs) vms = g_new0(VMs, 1);
+VMs *vms_new(sd_event *event, LiveCatalog *live) {
+    VMs *vms = g_new0(VMs, 1);
     const LiveCatalogDependent dependent = {
             .list_files = list_images, .rebuilt = on_rebuilt, .userdata = vms};
 
+    vms->event = event;
     vms->live = live;
     vms->digests = digest_cache_new();
     vms->jobs = jobs_new(event);
     vms->reads = jobs_new(event);
     vms->table = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, vm_free);
     vms->faulty = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, vm_free);
-    vms->store = vmstore_open(live_catalog_get_config(live)->state_directory, &vms->fault);
-    if (vms->store && !vmstore_load(vms->store, on_loaded, vms, &vms->fault)) {
-        g_hash_table_remove_all(vms->table);
-        g_hash_table_remove_all(vms->faulty);
-        g_clear_pointer(&vms->store, vmstore_free);
-    }
-    /* another service uses the directory, and should own the name on the bus as well */
-    if (g_error_matches(vms->fault, FIRMWARE_ERROR, FIRMWARE_ERROR_LIMITS_EXCEEDED)) {
-        g_propagate_error(error, g_steal_pointer(&vms->fault));
-        return NULL;
-    }
-    if (vms->fault)
-        g_critical("no call on VMs works before the next start: %s", vms->fault->message);
     live_catalog_set_dependent(live, &dependent);
-    return g_steal_pointer(&vms);
+    return vms;
 }
 
 void vms_free(VMs *vms) {
     if (!vms)
         return;
 
+    vm_load_free(vms->load);
     live_catalog_set_dependent(vms->live, NULL);
     jobs_free(vms->jobs);
     jobs_free(vms->reads);
@@ -417,6 +326,68 @@ void vms_get_usage(const VMs *vms, uid_t owner, guint *ret_n, guint64 *ret_size)
     *ret_size = 0;
     add_usage(vms->table, owner, ret_n, ret_size);
     add_usage(vms->faulty, owner, ret_n, ret_size);
+}
+
+/* -- loading ----------------------------------------------------------------------------- */
+
+static void tell_loaded(VMs *vms) {
+    VMsLoaded loaded = g_steal_pointer(&vms->loaded);
+
+    loaded(vms->fault, vms->loaded_userdata);
+}
+
+static void take_loaded(VMs *vms, const LoadedVM *loaded) {
+    VM *vm = add_vm(
+            vms, loaded->pin ? vms->table : vms->faulty, loaded->owner, loaded->id, loaded->size);
+
+    if (loaded->pin) {
+        vm->pin = pin_ref(loaded->pin);
+        notify(vms, vm, VM_CHANGE_ADDED, 0);
+        return;
+    }
+    vm->fault = g_strdup(loaded->fault);
+    log_vm_unreadable(vm);
+}
+
+static void on_loaded(gpointer userdata) {
+    VMs *vms = userdata;
+    gboolean is_late = !vms->loaded;
+
+    g_clear_error(&vms->fault);
+    vms->store = vm_load_take(vms->load, &vms->fault);
+    if (vms->store)
+        for (guint i = 0; i < vms->load->vms->len; i++)
+            take_loaded(vms, vms->load->vms->pdata[i]);
+    g_clear_pointer(&vms->load, vm_load_free);
+    if (vms->fault)
+        g_critical("no call on VMs works: %s", vms->fault->message);
+
+    if (!is_late) {
+        tell_loaded(vms);
+        return;
+    }
+    vms->must_assess = TRUE;
+    live_catalog_look(vms->live);
+}
+
+/* The thread is not abandoned: its result is used whenever it comes. */
+static gboolean on_load_stalled(gpointer userdata) {
+    VMs *vms = userdata;
+
+    vms->fault = g_error_new(
+            FIRMWARE_ERROR, FIRMWARE_ERROR_IO, "the state directory %s does not answer",
+            live_catalog_get_config(vms->live)->state_directory);
+    g_critical("no call on VMs works: %s", vms->fault->message);
+    tell_loaded(vms);
+    return TRUE;
+}
+
+void vms_load(VMs *vms, VMsLoaded loaded, gpointer userdata) {
+    vms->loaded = loaded;
+    vms->loaded_userdata = userdata;
+    vms->load = vm_load_new(
+            live_catalog_get_config(vms->live)->state_directory, on_loaded, on_load_stalled, vms);
+    vm_load_start(vms->load, vms->event);
 }
 
 /* -- changes ------------------------------------------------------------------------------ */

@@ -39,14 +39,19 @@ typedef struct VMsObserver {
 
 typedef struct VMs VMs;
 
-/* Opens the store and reads it, waiting for the disk. The live catalog must outlive the result.
- * vms_check() reports a state directory that cannot be used. Error: FIRMWARE_ERROR_LIMITS_EXCEEDED
- * if another service uses the directory. */
-VMs *vms_new(sd_event *event, LiveCatalog *live, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* The live catalog must outlive the result. */
+VMs *vms_new(sd_event *event, LiveCatalog *live) G_GNUC_WARN_UNUSED_RESULT;
 void vms_free(VMs *vms);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(VMs, vms_free)
 
 void vms_set_observer(VMs *vms, const VMsObserver *observer);
+
+/* Opens the store and reads it on a worker thread. LOADED is called on the event loop, with what
+ * vms_check() would report: also if the state directory does not answer. If it does answer later,
+ * each VM is reported as added. FAULT is FIRMWARE_ERROR_LIMITS_EXCEEDED if another service uses the
+ * directory. */
+typedef void (*VMsLoaded)(const GError *fault, gpointer userdata);
+void vms_load(VMs *vms, VMsLoaded loaded, gpointer userdata);
 
 /* Returns FALSE if the state directory cannot be used: there are no VMs, and none can be
  * created. */

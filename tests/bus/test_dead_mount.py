@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A file system that does not answer takes along what is on it, and nothing else."""
 
+import fcntl
 import os
+import signal
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -186,6 +188,48 @@ def test_abandoned_call_stops_nobody_and_changes_nothing(service, place, kill):
     wait.until(lambda: count_threads(service) < threads, "what waited has ended")
     assert vms.at("dead", OWNER).get("InUse") is False
     assert vmstate.snapshot(service.state) == before
+
+
+@pytest.fixture
+def vm_before(service):
+    """Of an earlier service."""
+    service.add("20-a")
+    VMs(service.start()).make("before", firmware="20-a")
+    service.daemon.stop()
+    service.daemons.clear()
+
+
+def test_starts_without_the_state_directory(service, vm_before, kill):
+    kill(service.state)
+    vms = VMs(service.start())
+    assert vms.client.select_name("x86_64", "q35") == "20-a"
+    assert vms.list() == []
+    for call in (vms.prepare, lambda: vms.get("before")):
+        with pytest.raises(DBusError) as refused:
+            call()
+        assert refused.value.name == IO_ERROR
+        assert f"{service.state} does not answer" in refused.value.text
+    assert f"{service.state} does not answer" in service.daemon.stderr()
+    service.daemon.stop()
+    service.daemons.clear()
+
+
+def test_state_directory_that_answers_late(service, vm_before):
+    """Who opens a file that somebody has a lease on waits, as for a server."""
+    with open(service.state / "lock", "rb") as lock:
+        handler = signal.signal(signal.SIGIO, signal.SIG_IGN)
+        fcntl.fcntl(lock, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+        vms = VMs(service.start())
+        service.watch()
+        assert vms.list() == []
+        fcntl.fcntl(lock, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+        signal.signal(signal.SIGIO, handler)
+    wait.until(lambda: service.signals.named("VMAdded"), "the VM is there")
+    assert [entry[0] for entry in vms.list()] == ["before"]
+    assert vms.prepare("before")["pinned"]
+    # its image is watched
+    os.unlink(service.images / "ovmf-code.fd")
+    wait.until(lambda: vms.at("before").get("State") == "firmware-gone", "its firmware is gone")
 
 
 def test_files_of_one_owner_that_do_not_answer(service, kill):
