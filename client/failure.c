@@ -30,6 +30,8 @@ static const Hint hints[] = {
         {OURS "NVRAMMismatch", CLIENT_ERROR_FAILURE,
          "give one that fits, or take a fresh one with 'vmfirmwarectl reset' or 'rebind --reset'"},
         {OURS "NVRAMInUse", CLIENT_ERROR_FAILURE, "stop the virtual machine first"},
+        {OURS "NoSuchVariable", CLIENT_ERROR_FAILURE,
+         "'vmfirmwarectl variables --list' shows what there is"},
         {SD_BUS_ERROR_INVALID_ARGS, CLIENT_ERROR_USAGE, "see 'vmfirmwarectl --help'"},
         {SD_BUS_ERROR_ACCESS_DENIED, CLIENT_ERROR_FAILURE,
          "do it as root, or let polkit allow it (see vmfirmwarectl(1))"},

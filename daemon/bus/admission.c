@@ -133,12 +133,19 @@ static Waiting *user_take(Admission *admission, User *user, GList *link) {
 static int measure(sd_bus_message *message, gsize limit, gsize *size) {
     const char *contents;
     const char *string;
+    const void *numbers;
+    size_t n_bytes;
     char type;
     int r;
 
     while ((r = sd_bus_message_peek_type(message, &type, &contents)) > 0) {
         *size += ELEMENT_SIZE;
-        if (contents) {
+        if (contents && type == SD_BUS_TYPE_ARRAY && strchr("ynqiuxtd", contents[0])) {
+            /* numbers, which libsystemd does not visit one by one */
+            r = sd_bus_message_read_array(message, contents[0], &numbers, &n_bytes);
+            if (r >= 0)
+                *size += n_bytes;
+        } else if (contents) {
             r = sd_bus_message_enter_container(message, type, contents);
             if (r < 0)
                 return r;

@@ -254,6 +254,10 @@ static const sd_bus_vtable bus_manager_vtable[] = {
                 SD_BUS_RESULT("o", vm, "a{sv}", resolution), bus_method_import_vm,
                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS(
+                "ReadVariables", SD_BUS_ARGS("h", store, "a{sv}", options),
+                SD_BUS_RESULT("a{sv}", report), bus_method_read_variables,
+                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS(
                 "Reload", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, bus_method_reload,
                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_PROPERTY("Version", "s", get_version, 0, SD_BUS_VTABLE_PROPERTY_CONST),

@@ -17,6 +17,7 @@
 #include "base/error.h"
 #include "vm/nvram.h"
 #include "vm/vm-answer.h"
+#include "vm/vm-variables.h"
 #include "vm/vm-condition.h"
 
 /* org.vmfirmware1.VM, one object for each VM in the service's store. */
@@ -161,6 +162,29 @@ static int finish_export(VMCall *call, sd_bus_error *ret_error) {
     return sd_bus_reply_method_return(call->message, "ht", pipe, call->result.nvram_size);
 }
 
+static int finish_read_variables(VMCall *call, sd_bus_error *ret_error) {
+    return bus_reply_report(call);
+}
+
+static int finish_get_variable(VMCall *call, sd_bus_error *ret_error) {
+    const StoreVariable *variable = vm_op_find_variable(&call->op, &call->result);
+    g_autoptr(sd_bus_message) reply = NULL;
+    gsize size;
+    gconstpointer data = g_bytes_get_data(variable->data, &size);
+    int r;
+
+    r = sd_bus_message_new_method_return(call->message, &reply);
+    if (r < 0)
+        return r;
+    r = sd_bus_message_append(reply, "u", variable->attributes);
+    if (r < 0)
+        return r;
+    r = sd_bus_message_append_array(reply, 'y', data, size);
+    if (r < 0)
+        return r;
+    return sd_bus_send(NULL, reply, NULL);
+}
+
 static int finish_remove(VMCall *call, sd_bus_error *ret_error) {
     vms_remove(call->bus->vms, call->op.owner, call->op.id);
     return sd_bus_reply_method_return(call->message, NULL);
@@ -173,6 +197,8 @@ static const VMMethod rebind = {policy_rebind, vm_op_rebind, finish_resolution};
 static const VMMethod clone_vm = {policy_clone, vm_op_clone, finish_clone};
 static const VMMethod rename_vm = {policy_rename, vm_op_rename, finish_rename};
 static const VMMethod export_nvram = {policy_use, vm_op_export, finish_export};
+static const VMMethod read_variables = {policy_use, vm_op_read_variables, finish_read_variables};
+static const VMMethod get_variable = {policy_get_variable, vm_op_get_variable, finish_get_variable};
 static const VMMethod remove_vm = {policy_remove, vm_op_remove, finish_remove};
 static const VMMethod get_resolution = {
         policy_use, vm_op_get_resolution, finish_resolution, .is_open = TRUE};
@@ -203,6 +229,15 @@ static int begin(
         r = bus_check_id(new_id, ret_error);
         if (r < 0)
             return r;
+    }
+    if (method == &get_variable) {
+        const char *guid, *name;
+
+        r = sd_bus_message_read(message, "ss", &guid, &name);
+        if (r < 0)
+            return r;
+        call->op.guid = g_strdup(guid);
+        call->op.name = g_strdup(name);
     }
     if (has_fd) {
         r = bus_read_fd(message, "nvram", &fd, ret_error);
@@ -246,6 +281,8 @@ METHOD(method_clone, &clone_vm, REQUEST_CALL_CLONE, TRUE, FALSE)
 METHOD(method_rename, &rename_vm, REQUEST_CALL_BARE, TRUE, FALSE)
 METHOD(method_export, &export_nvram, REQUEST_CALL_EXPORT, FALSE, FALSE)
 METHOD(method_import, &replace_nvram, REQUEST_CALL_IMPORT, FALSE, TRUE)
+METHOD(method_read_variables, &read_variables, REQUEST_CALL_READ_VARIABLES, FALSE, FALSE)
+METHOD(method_get_variable, &get_variable, REQUEST_CALL_GET_VARIABLE, FALSE, FALSE)
 METHOD(method_remove, &remove_vm, REQUEST_CALL_BARE, FALSE, FALSE)
 METHOD(method_get_resolution, &get_resolution, REQUEST_CALL_GET_RESOLUTION, FALSE, FALSE)
 
@@ -290,6 +327,13 @@ const sd_bus_vtable bus_vm_vtable[] = {
         SD_BUS_METHOD_WITH_ARGS(
                 "Import", SD_BUS_ARGS("h", nvram, "a{sv}", options), SD_BUS_NO_RESULT,
                 method_import, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS(
+                "ReadVariables", OPTIONS, SD_BUS_RESULT("a{sv}", report), method_read_variables,
+                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS(
+                "GetVariable", SD_BUS_ARGS("s", guid, "s", name, "a{sv}", options),
+                SD_BUS_RESULT("u", attributes, "ay", data), method_get_variable,
+                SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS(
                 "Remove", OPTIONS, SD_BUS_NO_RESULT, method_remove, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS(

@@ -16,6 +16,7 @@
 #include "vm/vm-answer.h"
 #include "vm/vm-condition.h"
 #include "vm/nvram.h"
+#include "vm/vm-variables.h"
 
 /* The Manager's methods on VMs. */
 
@@ -117,6 +118,36 @@ int bus_method_import_vm(sd_bus_message *message, void *userdata, sd_bus_error *
         return r;
     }
     return bus_vm_call_begin(call, ret_error);
+}
+
+/* -- ReadVariables ------------------------------------------------------------------------- */
+
+static int finish_read(VMCall *call, sd_bus_error *ret_error) {
+    return bus_reply_report(call);
+}
+
+int bus_method_read_variables(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {
+    static const VMMethod method = {policy_read_store, vm_op_read_store, finish_read};
+    uid_t caller = ((const Bus *)userdata)->caller;
+    /* no VM has this id */
+    g_autoptr(VMCall) call = bus_vm_call_new(userdata, &method, message, caller, caller, "");
+    g_autoptr(GError) error = NULL;
+    int store;
+    int r;
+
+    r = bus_read_fd(message, "store", &store, ret_error);
+    if (r < 0)
+        return r;
+    call->op.request = request_new(REQUEST_CALL_READ_STORE, NULL, NULL, NULL);
+    r = bus_read_options(message, call->op.request, ret_error);
+    if (r < 0)
+        return r;
+    if (!nvram_check_memfd("store", store, &error))
+        return bus_error_set(ret_error, error);
+    call->op.source = fcntl(store, F_DUPFD_CLOEXEC, 3);
+    if (call->op.source < 0)
+        return -errno;
+    return bus_vm_call_begin(g_steal_pointer(&call), ret_error);
 }
 
 /* -- queries -------------------------------------------------------------------------- */

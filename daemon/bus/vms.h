@@ -6,6 +6,7 @@
 /* The Manager's methods on VMs. */
 int bus_method_prepare_vm(sd_bus_message *message, void *userdata, sd_bus_error *ret_error);
 int bus_method_import_vm(sd_bus_message *message, void *userdata, sd_bus_error *ret_error);
+int bus_method_read_variables(sd_bus_message *message, void *userdata, sd_bus_error *ret_error);
 int bus_method_get_vm(sd_bus_message *message, void *userdata, sd_bus_error *ret_error);
 int bus_method_get_vm_by_path(sd_bus_message *message, void *userdata, sd_bus_error *ret_error);
 int bus_method_list_vms(sd_bus_message *message, void *userdata, sd_bus_error *ret_error);

@@ -65,7 +65,8 @@ static const RequestKey request_keys[] = {
         KEY("owner", KEY_OWNER, owner, NEW_OWNER, NULL),
         KEY("nvram-format", KEY_STRING, nvram_format, REQUEST_CALL_PREPARE | REQUEST_CALL_IMPORT_VM,
             flash_format_words),
-        KEY("format", KEY_STRING, format, REQUEST_CALL_IMPORT_VM | REQUEST_CALL_IMPORT,
+        KEY("format", KEY_STRING, format,
+            REQUEST_CALL_IMPORT_VM | REQUEST_CALL_IMPORT | REQUEST_CALL_READ_STORE,
             image_format_words),
         KEY("nvram-template", KEY_FD, nvram_template, REQUEST_CALL_PREPARE | REQUEST_CALL_RESET,
             NULL),
@@ -73,7 +74,11 @@ static const RequestKey request_keys[] = {
         KEY("all", KEY_BOOLEAN, all, REQUEST_CALL_LIST_VMS, NULL),
         KEY("machine", KEY_MACHINE, machine, REQUEST_CALL_REBIND, NULL),
         KEY("reset", KEY_BOOLEAN, reset, REQUEST_CALL_REBIND, NULL),
-        KEY("live", KEY_BOOLEAN, live, REQUEST_CALL_CLONE | REQUEST_CALL_EXPORT, NULL),
+        KEY("live", KEY_BOOLEAN, live,
+            REQUEST_CALL_CLONE | REQUEST_CALL_EXPORT | REQUEST_CALL_READ_VARIABLES |
+                    REQUEST_CALL_GET_VARIABLE,
+            NULL),
+        KEY("list", KEY_BOOLEAN, list, REQUEST_CALL_READ_STORE | REQUEST_CALL_READ_VARIABLES, NULL),
         KEY("backup", KEY_BOOLEAN, backup, REQUEST_CALL_EXPORT, NULL),
         KEY("check", KEY_BOOLEAN, check, REQUEST_CALL_GET_RESOLUTION, NULL),
 };

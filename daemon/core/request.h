@@ -30,6 +30,9 @@ typedef enum RequestCall {
     REQUEST_CALL_BARE = 1 << 12, /* accepts no keys */
     REQUEST_CALL_PIN = 1 << 13,  /* the requirements in a pin's record */
     REQUEST_CALL_GET_RESOLUTION = 1 << 14,
+    REQUEST_CALL_READ_STORE = 1 << 15,     /* ReadVariables of the Manager */
+    REQUEST_CALL_READ_VARIABLES = 1 << 16, /* of a VM */
+    REQUEST_CALL_GET_VARIABLE = 1 << 17,
 } RequestCall;
 
 typedef enum RequestRender {
@@ -72,6 +75,7 @@ typedef struct Request {
     gboolean live;
     gboolean backup;
     gboolean check;
+    gboolean list;
 } Request;
 
 /* A value as the caller sent it. Borrowed. */

@@ -134,8 +134,9 @@ void store_report_write(
     sink_entry_string(sink, "format", format);
     sink_entry_uint64(sink, "size", store->size);
     sink_entry_string(sink, "sha256", sha256);
-    sink_entry_string(sink, "health", store_health_to_string(store->health));
-    sink_entry_string(sink, "health-detail", store->detail ? store->detail : "");
+    sink_entry_string(sink, "health", report->is_live ? "" : store_health_to_string(store->health));
+    sink_entry_string(
+            sink, "health-detail", report->is_live || !store->detail ? "" : store->detail);
     if (store->is_readable) {
         write_secure_boot(sink, report);
         write_booting(sink, report);

@@ -33,6 +33,7 @@ typedef struct EnrolledCertificate {
 
 typedef struct StoreReport {
     const Store *store;
+    gboolean is_live; /* a guest may be writing: the health is not reported */
     SecureBoot secure_boot;
     const char *secure_boot_reason;
     GPtrArray *platform_key, *key_exchange_keys, *signatures, *forbidden; /* EnrolledCertificate */
@@ -45,7 +46,7 @@ typedef struct StoreReport {
     GPtrArray *boot_entries; /* of BootEntry, by number */
 } StoreReport;
 
-/* STORE and KNOWN must outlive the report. */
+/* STORE and KNOWN must outlive the report. IS_LIVE is FALSE. */
 StoreReport *store_report_new(const Store *store, const KnownCertificates *known)
         G_GNUC_WARN_UNUSED_RESULT;
 void store_report_free(StoreReport *report);

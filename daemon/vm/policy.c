@@ -228,6 +228,23 @@ gboolean policy_use(VMOp *op, const PolicyFacts *facts, GError **error) {
     return check_exists(op, error);
 }
 
+gboolean policy_read_store(VMOp *op, const PolicyFacts *facts, GError **error) {
+    return TRUE;
+}
+
+gboolean policy_get_variable(VMOp *op, const PolicyFacts *facts, GError **error) {
+    EfiGuid guid;
+
+    if (!check_exists(op, error))
+        return FALSE;
+    if (efi_guid_parse(op->guid, &guid))
+        return TRUE;
+    g_set_error_literal(
+            error, FIRMWARE_ERROR, FIRMWARE_ERROR_INVALID_ARGS,
+            "guid: not a GUID as in 8be4df61-93ca-11d2-aa0d-00e098032b8c");
+    return FALSE;
+}
+
 gboolean policy_remove(VMOp *op, const PolicyFacts *facts, GError **error) {
     return op->fault || check_exists(op, error);
 }

@@ -46,6 +46,11 @@ gboolean policy_rename(VMOp *op, const PolicyFacts *facts, GError **error)
 gboolean policy_replace_nvram(VMOp *op, const PolicyFacts *facts, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
 gboolean policy_use(VMOp *op, const PolicyFacts *facts, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* For a store that the caller sends: there is no VM. */
+gboolean policy_read_store(VMOp *op, const PolicyFacts *facts, GError **error)
+        G_GNUC_WARN_UNUSED_RESULT;
+gboolean policy_get_variable(VMOp *op, const PolicyFacts *facts, GError **error)
+        G_GNUC_WARN_UNUSED_RESULT;
 /* A VM whose record cannot be read can be removed, too. */
 gboolean policy_remove(VMOp *op, const PolicyFacts *facts, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;

@@ -31,6 +31,8 @@ void vm_op_clear(VMOp *op) {
     g_free(op->new_id);
     request_free(op->request);
     file_fd_close(op->source);
+    g_free(op->guid);
+    g_free(op->name);
     pin_unref(op->pin);
     g_free(op->fault);
 }
@@ -59,4 +61,6 @@ void vm_result_clear(VMResult *result) {
     resolution_free(result->resolution);
     file_fd_close(result->lease);
     file_fd_close(result->nvram);
+    store_report_free(result->report);
+    store_free(result->store);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/selection.h"
+#include "uefi/report.h"
 #include "vm/digest-cache.h"
 #include "vm/vmstore.h"
 
@@ -38,6 +39,8 @@ typedef struct VMOp {
     char *new_id;    /* its id: of Clone and Rename; NULL: ID */
     Request *request;
     FileFd source; /* the caller's memfd; -1: none */
+    char *guid;    /* of a variable; NULL: none */
+    char *name;    /* of that variable */
 
     /* the present state of the VM; NULL and 0 for a new one */
     Pin *pin;
@@ -77,7 +80,10 @@ typedef struct VMResult {
     gboolean is_created;    /* the NVRAM is new */
     FileFd lease;
     FileFd nvram;
-    guint64 nvram_size;    /* bytes of the file NVRAM */
+    guint64 nvram_size; /* bytes of the file NVRAM */
+    Store *store;       /* the variables that were read */
+    ImageFormat store_format;
+    StoreReport *report;   /* of STORE */
     guint64 size;          /* bytes of all files of the VM */
     VMCondition condition; /* of the files after the operation */
 } VMResult;

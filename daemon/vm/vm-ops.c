@@ -86,21 +86,28 @@ static gboolean open_nvram(
 
 gboolean vm_op_check_nvram(
         const VMStore *store, uid_t owner, const char *id, const Pin *pin, GError **error) {
-    g_auto(FileFd) dir = FILE_FD_NONE;
     g_auto(FileFd) fd = FILE_FD_NONE;
+
+    return !pin->has_nvram || vm_op_open_nvram_to_read(store, owner, id, pin, &fd, error);
+}
+
+static gboolean needs_nvram(const char *id, const Pin *pin, GError **error) {
+    return pin->has_nvram ||
+            fail(error, FIRMWARE_ERROR_NOT_SUPPORTED, id, "its firmware keeps no variables");
+}
+
+gboolean vm_op_open_nvram_to_read(
+        const VMStore *store, uid_t owner, const char *id, const Pin *pin, FileFd *ret,
+        GError **error) {
+    g_auto(FileFd) dir = FILE_FD_NONE;
     int r;
 
-    if (!pin->has_nvram)
-        return TRUE;
+    if (!needs_nvram(id, pin, error))
+        return FALSE;
     r = vmstore_open_vm(store, owner, id, &dir);
     if (r < 0)
         return nvram_open_failed(error, id, r);
-    return open_nvram(dir, id, pin, O_RDONLY, &fd, error);
-}
-
-static gboolean needs_nvram(const VMOp *op, GError **error) {
-    return op->pin->has_nvram ||
-            fail(error, FIRMWARE_ERROR_NOT_SUPPORTED, op->id, "its firmware keeps no variables");
+    return open_nvram(dir, id, pin, O_RDONLY, ret, error);
 }
 
 /* -- building and publishing ------------------------------------------------------------- */
@@ -247,7 +254,8 @@ gboolean vm_op_acquire(const VMOp *op, VMResult *result, GError **error) {
 gboolean vm_op_open_nvram(const VMOp *op, VMResult *result, GError **error) {
     g_auto(FileFd) dir = FILE_FD_NONE;
 
-    return needs_nvram(op, error) && take_lease(op, result, error) && open_vm(op, &dir, error) &&
+    return needs_nvram(op->id, op->pin, error) && take_lease(op, result, error) &&
+            open_vm(op, &dir, error) &&
             open_nvram(dir, op->id, op->pin, O_RDWR, &result->nvram, error);
 }
 
@@ -273,7 +281,7 @@ static gboolean replace_nvram(const VMOp *op, int dir_fd, const Pin *pin, GError
 gboolean vm_op_replace_nvram(const VMOp *op, VMResult *result, GError **error) {
     g_auto(VMLock) lock = VM_LOCK_INIT;
 
-    return needs_nvram(op, error) && vm_lock(op, &lock, error) &&
+    return needs_nvram(op->id, op->pin, error) && vm_lock(op, &lock, error) &&
             vm_check_record(op, lock.dir, error) && replace_nvram(op, lock.dir, op->pin, error);
 }
 
@@ -372,7 +380,8 @@ gboolean vm_op_export(const VMOp *op, VMResult *result, GError **error) {
     FileFd locked;
     struct stat st;
 
-    if ((!op->request->backup && !needs_nvram(op, error)) || !lock_unless_live(op, &lock, error))
+    if ((!op->request->backup && !needs_nvram(op->id, op->pin, error)) ||
+        !lock_unless_live(op, &lock, error))
         return FALSE;
 
     if (op->request->backup) {

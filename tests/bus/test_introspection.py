@@ -29,6 +29,8 @@ MANAGER_CONTRACT = {
                      ("in", "options", "a{sv}"), ("out", "vm", "o"),
                      ("out", "resolution", "a{sv}")],
         "Reload": [],
+        "ReadVariables": [("in", "store", "h"), ("in", "options", "a{sv}"),
+                          ("out", "report", "a{sv}")],
     },
     "signals": {"CatalogChanged": [("generation", "t"), ("added", "as"), ("removed", "as"),
                                    ("changed", "as")],

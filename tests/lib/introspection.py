@@ -17,6 +17,9 @@ VM_CONTRACT = {
         "Import": [("in", "nvram", "h"), OPTIONS],
         "Remove": [OPTIONS],
         "GetResolution": [OPTIONS, ("out", "resolution", "a{sv}")],
+        "ReadVariables": [OPTIONS, ("out", "report", "a{sv}")],
+        "GetVariable": [("in", "guid", "s"), ("in", "name", "s"), OPTIONS,
+                        ("out", "attributes", "u"), ("out", "data", "ay")],
     },
     "signals": {},
     "properties": {

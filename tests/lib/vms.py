@@ -16,6 +16,7 @@ VM_PATH = "/org/vmfirmware1/vm"
 ERROR = "org.vmfirmware1."
 NO_SUCH_VM, VM_EXISTS, CONFLICT = ERROR + "NoSuchVM", ERROR + "VMExists", ERROR + "VMConflict"
 GONE, MISSING = ERROR + "FirmwareGone", ERROR + "NVRAMMissing"
+NO_SUCH_VARIABLE = ERROR + "NoSuchVariable"
 MISMATCH, IN_USE = ERROR + "NVRAMMismatch", ERROR + "NVRAMInUse"
 UNUSABLE, NO_MATCH = ERROR + "ImageUnusable", ERROR + "NoMatchingFirmware"
 NOT_SUPPORTED = "org.freedesktop.DBus.Error.NotSupported"
@@ -26,7 +27,8 @@ OWNER, OTHER, NOBODY = 1, 2, 65534
 
 OPTION_TYPES = dict(REQUIREMENT_TYPES, **{
     "create": "s", "owner": "u", "nvram-format": "s", "nvram-template": "h", "lease": "b",
-    "format": "s", "all": "b", "machine": "s", "reset": "b", "live": "b", "backup": "b", "check": "b"})
+    "format": "s", "all": "b", "machine": "s", "reset": "b", "live": "b", "backup": "b",
+    "check": "b", "list": "b"})
 SEALS = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW
 
 
@@ -104,6 +106,9 @@ class VMs:
         (path, resolution), _ = self.manager(
             "ImportVM", "sssha{sv}", (vm_id, architecture, machine, nvram), options)
         return VMObject(self, path, resolution)
+
+    def read_variables(self, store, **options):
+        return self.manager("ReadVariables", "ha{sv}", (store,), options)[0][0]
 
     def get(self, vm_id, **options):
         return self.manager("GetVM", "sa{sv}", (vm_id,), options)[0][0]
@@ -186,6 +191,12 @@ class VMObject:
 
     def get_resolution(self, **options):
         return self.call("GetResolution", options=options)[0][0]
+    def read_variables(self, **options):
+        return self.call("ReadVariables", options=options)[0][0]
+
+    def get_variable(self, guid, name, **options):
+        attributes, data = self.call("GetVariable", "ssa{sv}", (guid, name), options)[0]
+        return attributes, bytes(data)
 
     def remove(self, **options):
         self.call("Remove", options=options)

@@ -38,6 +38,8 @@ CHANGING = {
                 "format='raw').path",
     "Acquire": "os.close(vms.at('vm', {owner}).acquire())",
     "OpenNVRAM": "[os.close(fd) for fd in vms.at('vm', {owner}).open_nvram()]",
+    "ReadVariables": "vms.read_variables(memfd(b'', 540672))['kind']",
+    "ReadVariables of a VM": "vms.at('vm', {owner}).read_variables()['kind']",
     "Export": "len(vms.at('vm', {owner}).export())",
     "Reset": "vms.at('vm', {owner}).reset()",
     "Rebind": "vms.at('vm', {owner}).rebind()['name']",

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""ReadVariables and GetVariable: what a store holds, of a VM or of a caller."""
+
+import hashlib
+import os
+import subprocess
+
+import pytest
+
+from lib import descriptors, edk2, images
+from lib.checks import raises
+from lib.client import INVALID_ARGS
+from lib.vms import (IN_USE, MISSING, NO_SUCH_VARIABLE, NOT_SUPPORTED, OWNER, UNUSABLE, VMs, memfd,
+                     run_as)
+
+ENROLLED = "/usr/share/OVMF/OVMF_VARS_4M.ms.fd"
+SHIM = "605dab50-e046-4300-abb6-3dd810dd8b23"
+
+
+@pytest.fixture
+def vms(service):
+    service.vendor.write("50-raw", descriptors.flash(
+        service.raw("code.fd"), images.copy(ENROLLED, service.images / "vars.fd"),
+        features=["secure-boot"]))
+    service.vendor.write("60-qcow2", descriptors.flash(
+        service.qcow2("code.qcow2"),
+        images.convert_qcow2(ENROLLED, service.images / "vars.qcow2"), fmt="qcow2",
+        template_fmt="qcow2"))
+    service.vendor.write("70-store", descriptors.by_filename(
+        "memory", service.raw("f.bin", 65536),
+        mapping={"uefi-vars": {"template": service.store("vars.json")}}))
+    service.vendor.write("80-none", descriptors.flash(service.raw("none.fd")))
+    return VMs(service.start_with_qemu())
+
+
+def content():
+    with open(ENROLLED, "rb") as file:
+        return file.read()
+
+
+def test_of_a_vm(vms):
+    store = edk2.read(ENROLLED)
+    vm = vms.make(firmware="50-raw")
+    report = vm.read_variables(list=True)
+    assert (report["kind"], report["format"], report["health"]) == ("edk2", "raw", "ok")
+    assert report["sha256"] == hashlib.sha256(store.volume).hexdigest()
+    assert [(one["guid"], one["name"], one["attributes"], one["size"], one["time"])
+            for one in report["list"]] == [
+        (one.guid, one.name, one.attributes, len(one.data), one.time) for one in store.variables]
+    assert report["secure-boot"] == "enforced" and report["certificates"]["kek"] != "none"
+    del report["list"]
+    assert vm.read_variables() == report
+    other = vms.make("other", firmware="60-qcow2")
+    assert other.read_variables() == dict(report, format="qcow2")
+    for one in store.variables:
+        for each in (vm, other):
+            assert each.get_variable(one.guid, one.name) == (one.attributes, one.data)
+
+
+def test_of_a_json_store(vms):
+    vm = vms.make(firmware="70-store")
+    assert vm.read_variables()["kind"] == "qemu-json"
+    raises(NO_SUCH_VARIABLE, lambda: vm.get_variable(edk2.GLOBAL, "PK"), edk2.GLOBAL)
+    vm.write(b"x")
+    raises(UNUSABLE if vm.get("State") == "ready" else "org.vmfirmware1.NVRAMMismatch",
+           lambda: vm.get_variable(edk2.GLOBAL, "PK"))
+
+
+def test_of_a_caller(vms):
+    report = vms.make(firmware="50-raw").read_variables()
+    assert vms.read_variables(content()) == report
+    assert vms.read_variables(content(), format="raw") == report
+    with open(vms.make("other", firmware="60-qcow2").nvram(), "rb") as file:
+        assert vms.read_variables(file.read()) == dict(report, format="qcow2")
+    assert vms.read_variables(images.EMPTY_STORE)["kind"] == "qemu-json"
+    assert vms.read_variables(b"")["kind"] == "blank"
+    assert vms.read_variables(b"", format="json")["kind"] == "qemu-json"
+    assert vms.read_variables(memfd(b"", 256 * images.MIB))["health"] == "empty"
+    assert vms.read_variables(content(), format="qcow2")["health"] == "unreadable"
+
+
+def test_what_is_not_read(vms):
+    vm = vms.make(firmware="50-raw")
+    with open(ENROLLED, "rb") as file:
+        raises(INVALID_ARGS, lambda: vms.read_variables(file.fileno()), "store: not a memfd")
+    fd = memfd(content(), seals=0)
+    raises(INVALID_ARGS, lambda: vms.read_variables(fd), "store: not sealed")
+    os.close(fd)
+    raises(INVALID_ARGS, lambda: vms.read_variables(b"", format="vmdk"), "format")
+    raises(INVALID_ARGS, lambda: vms.read_variables(b"", live=True), "live: unknown key")
+    raises(INVALID_ARGS, lambda: vm.read_variables(format="raw"), "format: unknown key")
+    raises(INVALID_ARGS, lambda: vm.get_variable(edk2.GLOBAL, "PK", list=True), "list")
+    raises(INVALID_ARGS, lambda: vm.get_variable("8be4df61", "PK"), "guid: ")
+    raises(NO_SUCH_VARIABLE, lambda: vm.get_variable(SHIM, "PK"), f"{SHIM}-PK")
+    raises(NO_SUCH_VARIABLE, lambda: vm.get_variable(edk2.GLOBAL, "pk"))
+    raises(NOT_SUPPORTED, vms.make("none", firmware="80-none").read_variables, "no variables")
+    path = vms.client.manager_property("StateDirectory") + "/zstd"
+    subprocess.run(["qemu-img", "convert", "-c", "-f", "raw", "-O", "qcow2",
+                    "-ocompression_type=zstd", ENROLLED, path], check=True)
+    with open(path, "rb") as file:
+        raises(NOT_SUPPORTED, lambda: vms.read_variables(file.read()), "zstd")
+    os.unlink(vm.nvram())
+    raises(MISSING, vm.read_variables)
+
+
+def test_damaged(vms):
+    vm = vms.make(firmware="50-raw")
+    vm.write(b"x", 40)
+    report = vm.read_variables(list=True)
+    assert report["health"] == "damaged" and "secure-boot" not in report
+    raises(UNUSABLE, lambda: vm.get_variable(edk2.GLOBAL, "PK"), "damaged: byte 40")
+
+
+def test_in_use(vms):
+    vm = vms.make(firmware="50-raw")
+    report = vm.read_variables()
+    lease = vm.acquire()
+    raises(IN_USE, vm.read_variables, "live")
+    raises(IN_USE, lambda: vm.get_variable(edk2.GLOBAL, "PK"))
+    assert vm.read_variables(live=True) == {**report, "health": "", "health-detail": ""}
+    assert vm.get_variable(edk2.GLOBAL, "PK", live=True)[0] == 0x27
+    os.close(lease)
+    assert vm.read_variables(live=True) == report
+
+
+def test_of_another(vms, service):
+    vm = vms.make(firmware="50-raw")
+    program = "print(vms.at('vm', {0}).read_variables()['kind'])"
+    assert run_as(OWNER, program.format(0), service.bus)[0].endswith("AccessDenied")
+    assert vm.read_variables()["kind"] == "edk2"
