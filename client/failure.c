@@ -59,6 +59,8 @@ static const Hint *find_hint(const char *name) {
 static const char *hint_to_text(const Hint *hint, const char *message) {
     if (g_str_equal(hint->name, SD_BUS_ERROR_INVALID_ARGS) && strstr(message, "nvram-filename"))
         return "say where with --nvram=FILE";
+    if (strstr(message, "is foreign: the service did not make it"))
+        return "move that file elsewhere first";
     if (g_str_has_suffix(message, "it has no backup"))
         return "'vmfirmwarectl reset' and 'import' make one";
     return hint->text;

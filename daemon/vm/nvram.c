@@ -10,11 +10,6 @@
 #include "base/error.h"
 #include "core/flash.h"
 
-/* Scratch files in a staging directory. They are removed before it is published. */
-#define SCRATCH_IN ".in"
-#define SCRATCH_RAW ".raw"
-#define SCRATCH_OUT ".out"
-
 gboolean nvram_check_memfd(const char *key, int fd, GError **error) {
     int seals = fcntl(fd, F_GET_SEALS);
     const char *fault = NULL;
@@ -150,20 +145,25 @@ static gboolean make_converted(
         VMDraft *draft, const Pin *pin, const NVRAMSource *source, guint64 file_size,
         const char **ret_name, GError **error) {
     if (source->format == IMAGE_FORMAT_QCOW2) {
-        if (!copy_to_draft(draft, SCRATCH_IN, source->fd, file_size, file_size, error) ||
-            !convert(draft, SCRATCH_IN, source->format, SCRATCH_RAW, IMAGE_FORMAT_RAW, error) ||
-            !extend(draft, SCRATCH_RAW, pin->nvram_size, error))
+        if (!copy_to_draft(draft, VMDRAFT_SCRATCH_IN, source->fd, file_size, file_size, error) ||
+            !convert(
+                    draft, VMDRAFT_SCRATCH_IN, source->format, VMDRAFT_SCRATCH_RAW,
+                    IMAGE_FORMAT_RAW, error) ||
+            !extend(draft, VMDRAFT_SCRATCH_RAW, pin->nvram_size, error))
             return FALSE;
-    } else if (!copy_to_draft(draft, SCRATCH_RAW, source->fd, file_size, pin->nvram_size, error)) {
+    } else if (!copy_to_draft(
+                       draft, VMDRAFT_SCRATCH_RAW, source->fd, file_size, pin->nvram_size, error)) {
         return FALSE;
     }
 
-    *ret_name = SCRATCH_RAW;
+    *ret_name = VMDRAFT_SCRATCH_RAW;
     if (pin->nvram_format == IMAGE_FORMAT_RAW)
         return TRUE;
 
-    *ret_name = SCRATCH_OUT;
-    return convert(draft, SCRATCH_RAW, IMAGE_FORMAT_RAW, SCRATCH_OUT, pin->nvram_format, error);
+    *ret_name = VMDRAFT_SCRATCH_OUT;
+    return convert(
+            draft, VMDRAFT_SCRATCH_RAW, IMAGE_FORMAT_RAW, VMDRAFT_SCRATCH_OUT, pin->nvram_format,
+            error);
 }
 
 static gboolean check_limit(guint64 size, guint64 max_size, GError **error) {
@@ -187,7 +187,7 @@ gboolean nvram_make(
         VMDraft *draft, const Pin *pin, const NVRAMSource *source, guint64 max_size,
         GError **error) {
     g_autofree char *name = vmstore_nvram_name(pin->nvram_format);
-    const char *scratch = SCRATCH_RAW;
+    const char *scratch = VMDRAFT_SCRATCH_RAW;
     guint64 file_size;
     gboolean is_same_size;
     gboolean is_plain;

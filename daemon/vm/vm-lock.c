@@ -5,6 +5,7 @@
 #include <fcntl.h>
 
 #include "base/error.h"
+#include "vm/vmfiles.h"
 
 #define BYTE_READS 100
 #define BYTE_WRITES 101
@@ -52,6 +53,38 @@ static gboolean lock_file(const char *id, int fd, GError **error) {
                 error, FIRMWARE_ERROR_NVRAM_IN_USE, id,
                 "a QEMU has its NVRAM file open for writing");
     return r >= 0 || fail(error, FIRMWARE_ERROR_IO, id, g_strerror(-r));
+}
+
+/* -- foreign files ------------------------------------------------------------------------- */
+
+static gboolean is_running_from(int dir_fd, const VMFile *file) {
+    g_auto(FileFd) fd = FILE_FD_NONE;
+
+    return S_ISREG(file->st.st_mode) &&
+            vmstore_open_owned(dir_fd, file->name, O_RDONLY, &fd) >= 0 && is_written_by_another(fd);
+}
+
+static int take_locked_name(int dir_fd, const VMFile *file, gpointer userdata) {
+    char **ret = userdata;
+
+    if (file->is_own || !is_running_from(dir_fd, file))
+        return 0;
+    *ret = g_strdup(file->name);
+    return 1;
+}
+
+static gboolean check_foreign_files(const char *id, int dir_fd, GError **error) {
+    g_autofree char *name = NULL;
+    g_autofree char *text = NULL;
+    int r = vmfiles_visit(dir_fd, NULL, take_locked_name, &name);
+
+    if (r < 0)
+        return fail(error, FIRMWARE_ERROR_IO, id, g_strerror(-r));
+    if (!name)
+        return TRUE;
+    text = g_strdup_printf(
+            "a QEMU has %s in its directory open for writing, which is another VM's file", name);
+    return fail(error, FIRMWARE_ERROR_NVRAM_IN_USE, id, text);
 }
 
 /* -- a VM -------------------------------------------------------------------------------- */
@@ -107,7 +140,7 @@ gboolean vm_lock(const VMOp *op, VMLock *lock, GError **error) {
     for (gsize i = 0; i < G_N_ELEMENTS(locked_formats); i++)
         if (!lock_format(op, lock->dir, locked_formats[i], &lock->nvram[i], error))
             return FALSE;
-    return TRUE;
+    return check_foreign_files(op->id, lock->dir, error);
 }
 
 FileFd vm_lock_steal_nvram(VMLock *lock, ImageFormat format) {
@@ -130,18 +163,17 @@ gboolean vm_check_record(const VMOp *op, int dir_fd, GError **error) {
                   "another process has changed its record"));
 }
 
+static int is_image_in_use(int dir_fd, const VMFile *file, gpointer userdata) {
+    gboolean may_be_image = !file->is_own || g_str_has_prefix(file->name, VMSTORE_NVRAM_PREFIX);
+
+    return may_be_image && is_running_from(dir_fd, file);
+}
+
 gboolean vm_is_in_use(VMStore *store, uid_t owner, const char *id) {
     g_auto(FileFd) dir = FILE_FD_NONE;
 
     /* Nobody runs from a directory that is gone. */
     if (vmstore_open_vm(store, owner, id, &dir) < 0)
         return FALSE;
-    for (gsize i = 0; i < G_N_ELEMENTS(locked_formats); i++) {
-        g_autofree char *name = vmstore_nvram_name(locked_formats[i]);
-        g_auto(FileFd) fd = FILE_FD_NONE;
-
-        if (vmstore_open_owned(dir, name, O_RDONLY, &fd) >= 0 && is_written_by_another(fd))
-            return TRUE;
-    }
-    return vmstore_is_leased(store, dir);
+    return vmfiles_visit(dir, NULL, is_image_in_use, NULL) > 0 || vmstore_is_leased(store, dir);
 }

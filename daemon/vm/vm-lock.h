@@ -28,7 +28,8 @@ typedef struct VMLock {
 void vm_lock_clear(VMLock *lock);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(VMLock, vm_lock_clear)
 
-/* Opens the directory of OP's VM and takes all locks. Errors: FIRMWARE_ERROR_NVRAM_IN_USE,
+/* Opens the directory of OP's VM and takes all locks. Errors: FIRMWARE_ERROR_NVRAM_IN_USE (also: a
+ * QEMU has a foreign file in the directory open for writing),
  * _VM_CONFLICT (another process has replaced the NVRAM meanwhile), _IO. */
 gboolean vm_lock(const VMOp *op, VMLock *lock, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
@@ -40,5 +41,6 @@ FileFd vm_lock_steal_nvram(VMLock *lock, ImageFormat format) G_GNUC_WARN_UNUSED_
  * Errors: FIRMWARE_ERROR_VM_CONFLICT, _IO. */
 gboolean vm_check_record(const VMOp *op, int dir_fd, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* TRUE: somebody has the lease, or a QEMU has the NVRAM open for writing. */
+/* TRUE: somebody has the lease, or a QEMU has the NVRAM or a foreign file in the VM's directory
+ * open for writing. */
 gboolean vm_is_in_use(VMStore *store, uid_t owner, const char *id);

@@ -196,7 +196,8 @@ static gboolean replace_pin(const VMOp *op, int dir_fd, const Pin *pin, GError *
 
     return draft && vmdraft_keep(draft, dir_fd, nvram, nvram, error) &&
             vmdraft_keep(draft, dir_fd, VMSTORE_BACKUP_NAME, VMSTORE_BACKUP_NAME, error) &&
-            vmdraft_write_pin(draft, pin, error) && vmdraft_replace(draft, op->id, error);
+            vmdraft_write_pin(draft, pin, error) &&
+            vmdraft_replace(draft, dir_fd, op->id, op->pin, error);
 }
 
 /* "Another version of the same section … is accepted and recorded" */
@@ -275,7 +276,7 @@ static gboolean replace_nvram(const VMOp *op, int dir_fd, const Pin *pin, GError
 
     return draft && make_fresh_nvram(op, draft, pin, error) &&
             keep_as_backup(draft, dir_fd, op->pin, error) && vmdraft_write_pin(draft, pin, error) &&
-            vmdraft_replace(draft, op->id, error);
+            vmdraft_replace(draft, dir_fd, op->id, op->pin, error);
 }
 
 gboolean vm_op_replace_nvram(const VMOp *op, VMResult *result, GError **error) {
@@ -320,7 +321,8 @@ gboolean vm_op_rebind(const VMOp *op, VMResult *result, GError **error) {
         g_autoptr(VMDraft) draft = vmdraft_new(op->store, op->owner, op->commit, error);
 
         is_rebound = draft && keep_as_backup(draft, lock.dir, op->pin, error) &&
-                vmdraft_write_pin(draft, pin, error) && vmdraft_replace(draft, op->id, error);
+                vmdraft_write_pin(draft, pin, error) &&
+                vmdraft_replace(draft, lock.dir, op->id, op->pin, error);
     }
     if (!is_rebound)
         return FALSE;
@@ -371,7 +373,7 @@ gboolean vm_op_rename(const VMOp *op, VMResult *result, GError **error) {
     g_auto(VMLock) lock = VM_LOCK_INIT;
 
     return vm_lock(op, &lock, error) &&
-            vmstore_rename(op->store, op->owner, op->id, op->new_id, op->commit, error);
+            vmstore_rename(op->store, op->owner, op->id, op->pin, op->new_id, op->commit, error);
 }
 
 gboolean vm_op_export(const VMOp *op, VMResult *result, GError **error) {
@@ -420,7 +422,7 @@ gboolean vm_op_remove(const VMOp *op, VMResult *result, GError **error) {
         return TRUE;
 
     return vm_lock(op, &lock, error) &&
-            vmstore_remove(op->store, op->owner, op->id, op->commit, error);
+            vmstore_remove(op->store, op->owner, op->id, op->pin, op->commit, error);
 }
 
 void vm_op_measure(const VMOp *op, VMResult *result) {

@@ -3,17 +3,14 @@
 #include "vm/vmdraft.h"
 
 #include <fcntl.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "base/privilege.h"
+#include "vm/vmfiles.h"
 #include "vm/vmstore-internal.h"
-
-/* nogroup: the group of an owner who is not in the user database */
-#define UNKNOWN_GID 65534
 
 struct VMDraft {
     VMStore *store;
@@ -22,6 +19,7 @@ struct VMDraft {
     FileFd owner; /* STATE/vms/UID */
     char *name;   /* below it; NULL: published */
     FileFd fd;
+    gboolean has_replaced; /* FD is the VM's directory, and NAME its old one */
 };
 
 static gboolean draft_failed(const VMDraft *draft, GError **error, int r, const char *name) {
@@ -61,9 +59,10 @@ void vmdraft_free(VMDraft *draft) {
     if (!draft)
         return;
 
-    file_fd_close(draft->fd);
     if (draft->name)
-        vmstore_remove_tree(draft->owner, draft->name);
+        vmfiles_remove_tree(
+                draft->owner, draft->name, draft->has_replaced ? draft->fd : FILE_FD_NONE);
+    file_fd_close(draft->fd);
     file_fd_close(draft->owner);
     g_free(draft->name);
     g_free(draft);
@@ -86,29 +85,6 @@ void vmdraft_discard(VMDraft *draft, const char *name) {
     (void)unlinkat(draft->fd, name, 0);
 }
 
-/* Asks the user database, which may wait. */
-static gid_t find_primary_group(uid_t uid) {
-    g_autofree char *buffer = g_malloc(16384);
-    struct passwd entry;
-    struct passwd *found = NULL;
-
-    if (getpwuid_r(uid, &entry, buffer, 16384, &found) == 0 && found)
-        return found->pw_gid;
-    return UNKNOWN_GID;
-}
-
-static int give_file(int fd, uid_t uid, gid_t gid) {
-    PRIVILEGE_SCOPE(scope);
-    struct stat st;
-
-    /* The mode first: the service may not change it after the chown. */
-    if (fchmod(fd, 0600) < 0 || fsync(fd) < 0 || fstat(fd, &st) < 0)
-        return -errno;
-    if (st.st_uid == uid && geteuid() != 0)
-        return 0; /* The service of a user: the group is right, too. */
-    return fchown(fd, uid, gid) < 0 ? -errno : 0;
-}
-
 static int rename_in_draft(const VMDraft *draft, const char *name, const char *new_name) {
     PRIVILEGE_SCOPE(scope);
 
@@ -118,21 +94,20 @@ static int rename_in_draft(const VMDraft *draft, const char *name, const char *n
 }
 
 gboolean vmdraft_give(VMDraft *draft, const char *name, const char *final_name, GError **error) {
-    gid_t gid = find_primary_group(draft->uid);
+    gid_t gid = vmfiles_get_group(draft->uid);
     g_auto(FileFd) fd = FILE_FD_NONE;
     int r;
 
     r = vmstore_open_owned(draft->fd, name, O_RDWR, &fd);
     if (r >= 0)
-        r = give_file(fd, draft->uid, gid);
-    if (r >= 0 && fsync(fd) < 0)
-        r = -errno;
+        r = vmfiles_give(fd, draft->uid, gid, 0600);
     if (r >= 0)
         r = rename_in_draft(draft, name, final_name);
     return r >= 0 || draft_failed(draft, error, r, final_name);
 }
 
-/* fs.protected_hardlinks allows links to files that the thread may read and write. */
+/* fs.protected_hardlinks allows links to regular files that the thread may read and write and that
+ * are not setuid. */
 static int link_file(int dir_fd, const char *name, int new_dir_fd, const char *new_name) {
     PRIVILEGE_SCOPE(scope);
 
@@ -230,13 +205,56 @@ gboolean vmdraft_publish(VMDraft *draft, const char *id, GError **error) {
     return TRUE;
 }
 
-gboolean vmdraft_replace(VMDraft *draft, const char *id, GError **error) {
-    g_autofree char *lock = g_build_filename(id, VMSTORE_LOCK_NAME, NULL);
+typedef struct Carrying {
+    VMDraft *draft;
+    const char *id;
+    GError **error;
+} Carrying;
+
+static void carry_failed(const Carrying *carrying, const char *name, int r) {
+    const VMDraft *draft = carrying->draft;
+    g_autofree char *path = vmstore_path(draft->store, draft->uid, carrying->id, name);
+
+    if (r == -EPERM || r == -EMLINK || r == -EEXIST)
+        g_set_error(
+                carrying->error, FIRMWARE_ERROR, FIRMWARE_ERROR_VM_CONFLICT,
+                "VM %s: %s is foreign: the service did not make it, and cannot link it: %s",
+                carrying->id, path, g_strerror(-r));
+    else
+        (void)vmstore_failed(carrying->error, r, "%s", path);
+}
+
+static int carry_along(int dir_fd, const VMFile *file, gpointer userdata) {
+    const Carrying *carrying = userdata;
+    int r;
+
+    if (file->is_own)
+        return 0;
+    r = link_file(dir_fd, file->name, carrying->draft->fd, file->name);
+    if (r == 0 || r == -ENOENT)
+        return 0;
+    carry_failed(carrying, file->name, r);
+    return 1;
+}
+
+static gboolean carry_foreign_files(
+        VMDraft *draft, int vm_dir_fd, const char *id, const Pin *pin, GError **error) {
+    Carrying carrying = {.draft = draft, .id = id, .error = error};
+    int r = vmfiles_visit(vm_dir_fd, pin, carry_along, &carrying);
+
+    return r == 0 || (r < 0 && draft_failed(draft, error, r, id));
+}
+
+gboolean vmdraft_replace(
+        VMDraft *draft, int vm_dir_fd, const char *id, const Pin *pin, GError **error) {
     /* The lease is on the inode: a copy of the lock file would be another lease. */
-    int r = link_file(draft->owner, lock, draft->fd, VMSTORE_LOCK_NAME);
+    int r = link_file(vm_dir_fd, VMSTORE_LOCK_NAME, draft->fd, VMSTORE_LOCK_NAME);
 
     if (r < 0 && r != -ENOENT)
-        return draft_failed(draft, error, r, lock);
-    /* The staging directory has the old state after the exchange. vmdraft_free() removes it. */
-    return publish(draft, id, RENAME_EXCHANGE, error);
+        return draft_failed(draft, error, r, VMSTORE_LOCK_NAME);
+    if (!carry_foreign_files(draft, vm_dir_fd, id, pin, error) ||
+        !publish(draft, id, RENAME_EXCHANGE, error))
+        return FALSE;
+    draft->has_replaced = TRUE;
+    return TRUE;
 }

@@ -15,6 +15,11 @@ VMDraft *vmdraft_new(VMStore *store, uid_t uid, Commit *commit, GError **error)
 void vmdraft_free(VMDraft *draft);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(VMDraft, vmdraft_free)
 
+/* The names of scratch files, which are removed before the directory is published. */
+#define VMDRAFT_SCRATCH_IN ".in"
+#define VMDRAFT_SCRATCH_RAW ".raw"
+#define VMDRAFT_SCRATCH_OUT ".out"
+
 /* A descriptor of the directory, for scratch files; borrowed. */
 int vmdraft_get_fd(const VMDraft *draft);
 
@@ -27,15 +32,20 @@ void vmdraft_discard(VMDraft *draft, const char *name);
 gboolean vmdraft_give(VMDraft *draft, const char *name, const char *final_name, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
 /* Links a file of the VM's present directory as NEW_NAME. Does nothing where there is no such file.
- * Also: FIRMWARE_ERROR_VM_CONFLICT, it cannot be linked (a directory, a setuid mode that its owner
- * set, too many links). */
+ * Also: FIRMWARE_ERROR_VM_CONFLICT, it cannot be linked (it is not regular, a setuid mode that its
+ * owner set, too many links). */
 gboolean vmdraft_keep(
         VMDraft *draft, int vm_dir_fd, const char *name, const char *new_name, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
 gboolean vmdraft_write_pin(VMDraft *draft, const Pin *pin, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
 
-/* Publishes a new VM (also: FIRMWARE_ERROR_VM_EXISTS), or replaces the directory of an existing
- * one. A failure changes nothing. */
+/* Publishes a new VM. Also: FIRMWARE_ERROR_VM_EXISTS. A failure changes nothing. */
 gboolean vmdraft_publish(VMDraft *draft, const char *id, GError **error) G_GNUC_WARN_UNUSED_RESULT;
-gboolean vmdraft_replace(VMDraft *draft, const char *id, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Replaces VM_DIR_FD, the directory of the VM ID with the record PIN, and carries its foreign files
+ * along by hard link. Also: FIRMWARE_ERROR_VM_CONFLICT, one cannot be linked. A failure changes
+ * nothing. */
+gboolean vmdraft_replace(
+        VMDraft *draft, int vm_dir_fd, const char *id, const Pin *pin, GError **error)
+        G_GNUC_WARN_UNUSED_RESULT;

@@ -3,7 +3,7 @@
 
 #include "vm/vmstore.h"
 
-/* Shared by vmstore.c and vmdraft.c. Functions return 0 or a negative errno. */
+/* Shared by the modules of the store. Functions return 0 or a negative errno. */
 
 #define VMSTORE_DRAFT_PREFIX ".new-"
 #define VMSTORE_DIRECTORY_MODE 0711
@@ -22,8 +22,6 @@ struct VMStore {
 int vmstore_open_directory(int dir_fd, const char *name, FileFd *ret);
 /* STATE/vms/UID. */
 int vmstore_open_owner(const VMStore *store, uid_t uid, gboolean make, FileFd *ret);
-/* Removes a VM's directory, which has no subdirectories. */
-void vmstore_remove_tree(int dir_fd, const char *name);
 /* Creates the lock file if there is none, and syncs the directory. */
 int vmstore_make_lock(int dir_fd);
 char *vmstore_make_draft_name(void) G_GNUC_WARN_UNUSED_RESULT;

@@ -2,7 +2,6 @@
 
 #include "vm/vmstore.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 #include "base/error.h"
 #include "base/privilege.h"
 #include "base/text.h"
+#include "vm/vmfiles.h"
 #include "vm/vmstore-internal.h"
 
 /* A forked child may hold a copy of a lock descriptor until it execs. Retry for 20 ms before
@@ -59,27 +59,6 @@ static int make_directory(int dir_fd, const char *name, FileFd *ret) {
     if (fsync(dir_fd) < 0 || fchmod(*ret, VMSTORE_DIRECTORY_MODE) < 0 || fsync(*ret) < 0)
         return -errno;
     return 0;
-}
-
-void vmstore_remove_tree(int dir_fd, const char *name) {
-    PRIVILEGE_SCOPE(scope);
-    g_auto(FileFd) fd = FILE_FD_NONE;
-    const struct dirent *entry;
-    DIR *dir;
-
-    if (vmstore_open_directory(dir_fd, name, &fd) < 0)
-        return;
-    dir = fdopendir(fd);
-    if (!dir)
-        return;
-
-    /* There are no subdirectories. */
-    while ((entry = readdir(dir)))
-        if (!g_str_equal(entry->d_name, ".") && !g_str_equal(entry->d_name, ".."))
-            (void)unlinkat(fd, entry->d_name, 0);
-    fd = FILE_FD_NONE; /* closedir() closes it */
-    (void)closedir(dir);
-    (void)unlinkat(dir_fd, name, AT_REMOVEDIR);
 }
 
 gboolean vmstore_exists_already(GError **error, const char *id) {
@@ -223,7 +202,7 @@ gboolean vmstore_parse_path(const VMStore *store, const char *path, uid_t *ret_u
 }
 
 char *vmstore_nvram_name(ImageFormat format) {
-    return g_strconcat("nvram.", image_format_to_string(format), NULL);
+    return g_strconcat(VMSTORE_NVRAM_PREFIX, image_format_to_string(format), NULL);
 }
 
 char *vmstore_nvram_path(const VMStore *store, uid_t uid, const char *id, ImageFormat format) {
@@ -271,33 +250,6 @@ static Pin *load_pin(int owner_fd, const char *id, GError **error) {
     return vmstore_read_pin(dir, error);
 }
 
-/* Calls EACH for every entry but "." and "..", in any order. */
-static int visit_entries(
-        int dir_fd, void (*each)(int dir_fd, const char *name, gpointer userdata),
-        gpointer userdata) {
-    const struct dirent *entry;
-    FileFd copy;
-    DIR *dir;
-    int r;
-
-    r = vmstore_open_directory(dir_fd, ".", &copy);
-    if (r < 0)
-        return r;
-    dir = fdopendir(copy);
-    if (!dir) {
-        r = -errno;
-        file_fd_close(copy);
-        return r;
-    }
-
-    while (errno = 0, (entry = readdir(dir)))
-        if (!g_str_equal(entry->d_name, ".") && !g_str_equal(entry->d_name, ".."))
-            each(dir_fd, entry->d_name, userdata);
-    r = -errno;
-    (void)closedir(dir);
-    return r;
-}
-
 typedef struct Loading {
     VMVisit visit;
     gpointer userdata;
@@ -305,42 +257,45 @@ typedef struct Loading {
     gboolean is_faulty; /* a record of the owner cannot be read */
 } Loading;
 
-static void load_vm(int owner_fd, const char *name, gpointer userdata) {
+static int load_vm(int owner_fd, const VMFile *file, gpointer userdata) {
     Loading *loading = userdata;
     g_autoptr(GError) error = NULL;
     g_autoptr(Pin) pin = NULL;
 
-    if (!vmstore_is_id(name))
-        return;
-    pin = load_pin(owner_fd, name, &error);
+    if (!vmstore_is_id(file->name))
+        return 0;
+    pin = load_pin(owner_fd, file->name, &error);
     loading->is_faulty |= pin == NULL;
-    loading->visit(loading->uid, name, pin, error ? error->message : NULL, loading->userdata);
+    loading->visit(loading->uid, file->name, pin, error ? error->message : NULL, loading->userdata);
+    return 0;
 }
 
-static void sweep(int owner_fd, const char *name, gpointer userdata) {
-    if (g_str_has_prefix(name, VMSTORE_DRAFT_PREFIX))
-        vmstore_remove_tree(owner_fd, name);
+static int sweep(int owner_fd, const VMFile *file, gpointer userdata) {
+    if (g_str_has_prefix(file->name, VMSTORE_DRAFT_PREFIX))
+        vmfiles_remove_tree(owner_fd, file->name, FILE_FD_NONE);
+    return 0;
 }
 
-static void load_owner(int vms_fd, const char *name, gpointer userdata) {
+static int load_owner(int vms_fd, const VMFile *file, gpointer userdata) {
     g_auto(FileFd) owner = FILE_FD_NONE;
     Loading loading = *(const Loading *)userdata;
     guint64 uid;
 
-    if (!g_ascii_string_to_unsigned(name, 10, 0, G_MAXUINT32 - 1, &uid, NULL) ||
-        vmstore_open_directory(vms_fd, name, &owner) < 0)
-        return;
+    if (!g_ascii_string_to_unsigned(file->name, 10, 0, G_MAXUINT32 - 1, &uid, NULL) ||
+        vmstore_open_directory(vms_fd, file->name, &owner) < 0)
+        return 0;
 
     loading.uid = (uid_t)uid;
-    if (visit_entries(owner, load_vm, &loading) >= 0 && !loading.is_faulty)
-        (void)visit_entries(owner, sweep, NULL);
+    if (vmfiles_visit(owner, NULL, load_vm, &loading) >= 0 && !loading.is_faulty)
+        (void)vmfiles_visit(owner, NULL, sweep, NULL);
+    return 0;
 }
 
 gboolean vmstore_load(VMStore *store, VMVisit visit, gpointer userdata, GError **error) {
     Loading loading = {.visit = visit, .userdata = userdata};
     int r;
 
-    r = visit_entries(store->vms, load_owner, &loading);
+    r = vmfiles_visit(store->vms, NULL, load_owner, &loading);
     return r >= 0 || vmstore_failed(error, r, "%s/vms", store->directory);
 }
 
@@ -352,20 +307,19 @@ int vmstore_open_owned(int dir_fd, const char *name, int flags, FileFd *ret) {
     return file_open(dir_fd, name, flags | O_NOFOLLOW, ret, NULL);
 }
 
-static void add_size(int dir_fd, const char *name, gpointer userdata) {
+static int add_size(int dir_fd, const VMFile *file, gpointer userdata) {
     guint64 *size = userdata;
-    struct stat st;
 
     /* The sum may overflow: an owner can set any size. */
-    if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-        !g_uint64_checked_add(size, *size, (guint64)st.st_size))
+    if (file->is_own && !g_uint64_checked_add(size, *size, (guint64)file->st.st_size))
         *size = G_MAXUINT64;
+    return 0;
 }
 
 guint64 vmstore_get_size(int dir_fd) {
     guint64 size = 0;
 
-    (void)visit_entries(dir_fd, add_size, &size);
+    (void)vmfiles_visit(dir_fd, NULL, add_size, &size);
     return size;
 }
 
@@ -421,50 +375,73 @@ gboolean vmstore_is_leased(VMStore *store, int dir_fd) {
     return take_lock(store, dir_fd, NULL) == -EWOULDBLOCK;
 }
 
-gboolean vmstore_remove(VMStore *store, uid_t uid, const char *id, Commit *commit, GError **error) {
-    PRIVILEGE_SCOPE(scope);
-    g_auto(FileFd) owner = FILE_FD_NONE;
-    g_autofree char *gone = vmstore_make_draft_name();
-    int r;
+static gboolean has_no_foreign_file(
+        const VMStore *store, uid_t uid, const char *id, int dir_fd, const Pin *pin,
+        GError **error) {
+    g_autofree char *name = NULL;
+    g_autofree char *path = NULL;
+    int r = vmfiles_find_foreign(dir_fd, pin, &name);
 
-    r = vmstore_open_owner(store, uid, FALSE, &owner);
-    if (r >= 0 && !commit_begin(commit))
-        r = -ECANCELED;
-    if (r >= 0 && renameat2(owner, id, owner, gone, RENAME_NOREPLACE) < 0)
-        r = -errno;
     if (r < 0)
         return vmstore_failed(error, r, "VM %s", id);
+    if (!name)
+        return TRUE;
+    path = vmstore_path(store, uid, id, name);
+    g_set_error(
+            error, FIRMWARE_ERROR, FIRMWARE_ERROR_VM_CONFLICT,
+            "VM %s: %s is foreign: the service did not make it", id, path);
+    return FALSE;
+}
 
-    if (fsync(owner) < 0) {
-        r = -errno;
-        (void)renameat2(owner, gone, owner, id, RENAME_NOREPLACE);
+/* Renames the VM's directory, unless it has foreign files. */
+static gboolean rename_vm(
+        const VMStore *store, uid_t uid, const char *id, const Pin *pin, int owner_fd,
+        const char *new_name, Commit *commit, GError **error) {
+    PRIVILEGE_SCOPE(scope);
+    g_auto(FileFd) dir = FILE_FD_NONE;
+    int r;
+
+    r = vmstore_open_directory(owner_fd, id, &dir);
+    if (r < 0)
         return vmstore_failed(error, r, "VM %s", id);
-    }
-    vmstore_remove_tree(owner, gone);
+    if (!has_no_foreign_file(store, uid, id, dir, pin, error))
+        return FALSE;
+    if (!commit_begin(commit))
+        return vmstore_failed(error, -ECANCELED, "VM %s", id);
+    if (renameat2(owner_fd, id, owner_fd, new_name, RENAME_NOREPLACE) < 0)
+        return errno == EEXIST ? vmstore_exists_already(error, new_name)
+                               : vmstore_failed(error, -errno, "VM %s", id);
+
+    r = fsync(owner_fd) < 0 ? -errno : 0;
+    /* Again, because nobody could find the directory's old name any more: a file may have appeared
+     * before the rename. */
+    if (r == 0 && has_no_foreign_file(store, uid, id, dir, pin, error))
+        return TRUE;
+    (void)renameat2(owner_fd, new_name, owner_fd, id, RENAME_NOREPLACE);
+    return r == 0 ? FALSE : vmstore_failed(error, r, "VM %s", id);
+}
+
+gboolean vmstore_remove(
+        VMStore *store, uid_t uid, const char *id, const Pin *pin, Commit *commit, GError **error) {
+    g_auto(FileFd) owner = FILE_FD_NONE;
+    g_autofree char *gone = vmstore_make_draft_name();
+    int r = vmstore_open_owner(store, uid, FALSE, &owner);
+
+    if (r < 0)
+        return vmstore_failed(error, r, "VM %s", id);
+    if (!rename_vm(store, uid, id, pin, owner, gone, commit, error))
+        return FALSE;
+    vmfiles_remove_tree(owner, gone, FILE_FD_NONE);
     return TRUE;
 }
 
 gboolean vmstore_rename(
-        VMStore *store, uid_t uid, const char *id, const char *new_id, Commit *commit,
-        GError **error) {
-    PRIVILEGE_SCOPE(scope);
+        VMStore *store, uid_t uid, const char *id, const Pin *pin, const char *new_id,
+        Commit *commit, GError **error) {
     g_auto(FileFd) owner = FILE_FD_NONE;
-    int r;
+    int r = vmstore_open_owner(store, uid, FALSE, &owner);
 
-    r = vmstore_open_owner(store, uid, FALSE, &owner);
-    if (r >= 0 && !commit_begin(commit))
-        r = -ECANCELED;
-    if (r >= 0 && renameat2(owner, id, owner, new_id, RENAME_NOREPLACE) < 0)
-        r = -errno;
-    if (r == -EEXIST)
-        return vmstore_exists_already(error, new_id);
     if (r < 0)
         return vmstore_failed(error, r, "VM %s", id);
-
-    if (fsync(owner) < 0) {
-        r = -errno;
-        (void)renameat2(owner, new_id, owner, id, RENAME_NOREPLACE);
-        return vmstore_failed(error, r, "VM %s", id);
-    }
-    return TRUE;
+    return rename_vm(store, uid, id, pin, owner, new_id, commit, error);
 }

@@ -16,6 +16,7 @@
  *     nvram.FORMAT            the owner's, mode 0600; absent where the firmware keeps none
  *     backup                  the NVRAM before it was last replaced, in its format
  *     lock                    carries the lease, a flock(2)
+ *     ...                     a foreign file (vm/vmfiles.h)
  *   STATE/vms/UID/.new-XXXXXX a staging directory
  *
  * Directories have mode 0711: a user who knows a path may pass, nobody may list. A change is built
@@ -52,6 +53,7 @@ gboolean vmstore_parse_path(const VMStore *store, const char *path, uid_t *ret_u
 char *vmstore_nvram_name(ImageFormat format) G_GNUC_WARN_UNUSED_RESULT;
 char *vmstore_nvram_path(const VMStore *store, uid_t uid, const char *id, ImageFormat format)
         G_GNUC_WARN_UNUSED_RESULT;
+#define VMSTORE_NVRAM_PREFIX "nvram." /* and the format */
 #define VMSTORE_BACKUP_NAME "backup"
 
 /* Sweeps, and calls VISIT for each VM. PIN is NULL where the record cannot be read, and FAULT says
@@ -73,7 +75,7 @@ int vmstore_open_vm(const VMStore *store, uid_t uid, const char *id, FileFd *ret
 int vmstore_open_owned(int dir_fd, const char *name, int flags, FileFd *ret)
         G_GNUC_WARN_UNUSED_RESULT;
 
-/* The sum of the sizes of the VM's files; holes count. */
+/* The sum of the sizes of the service's own files of the VM; holes count. */
 guint64 vmstore_get_size(int dir_fd);
 
 /* Takes the lease: RET is a read-only descriptor of the lock file, and the lease lasts while any
@@ -85,11 +87,14 @@ gboolean vmstore_lease(VMStore *store, const char *id, int dir_fd, FileFd *ret, 
 /* TRUE: somebody has the lease. Does not make vmstore_lease() fail in another thread. */
 gboolean vmstore_is_leased(VMStore *store, int dir_fd);
 
-/* Removes the VM by one rename, then its files. */
-gboolean vmstore_remove(VMStore *store, uid_t uid, const char *id, Commit *commit, GError **error)
+/* Removes the VM by one rename, then its files. PIN: its record; NULL: it cannot be read. Also:
+ * FIRMWARE_ERROR_VM_CONFLICT, a foreign file is in its directory. */
+gboolean vmstore_remove(
+        VMStore *store, uid_t uid, const char *id, const Pin *pin, Commit *commit, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
 
-/* Also: FIRMWARE_ERROR_VM_EXISTS, NEW_ID is taken. */
+/* Also: FIRMWARE_ERROR_VM_EXISTS, NEW_ID is taken; _VM_CONFLICT, a foreign file is in the VM's
+ * directory. */
 gboolean vmstore_rename(
-        VMStore *store, uid_t uid, const char *id, const char *new_id, Commit *commit,
-        GError **error) G_GNUC_WARN_UNUSED_RESULT;
+        VMStore *store, uid_t uid, const char *id, const Pin *pin, const char *new_id,
+        Commit *commit, GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -94,7 +94,7 @@ static void a_replaced_vm_keeps_its_lock(void) {
     test_assert_content(f.store, "a", "nvram.raw", "old");
     test_assert_entries(f.store, "a", "lock, nvram.raw, pin.json");
 
-    g_assert_true(vmdraft_replace(draft, "a", &error));
+    g_assert_true(vmdraft_replace(draft, f.vm, "a", NULL, &error));
     g_assert_no_error(error);
     test_assert_content(f.store, "a", "nvram.raw", "new");
     test_assert_content(f.store, "a", "backup", "old");
@@ -116,7 +116,7 @@ static void what_a_vm_was_goes_with_the_draft(void) {
     g_autofree char *content = NULL;
 
     test_draft_give(draft, "scratch", "nvram.raw", "new");
-    g_assert_true(vmdraft_replace(draft, "a", NULL));
+    g_assert_true(vmdraft_replace(draft, f.vm, "a", NULL, NULL));
     g_assert_true(g_file_get_contents(before, &content, NULL, NULL));
     g_assert_cmpstr(content, ==, "old");
     g_clear_pointer(&draft, vmdraft_free);
@@ -135,7 +135,7 @@ static void files_are_kept_as_they_are(void) {
     g_assert_no_error(error);
     g_assert_false(vmdraft_keep(draft, f.vm, "pin.json", "nvram.raw", &error));
     g_assert_error(error, FIRMWARE_ERROR, FIRMWARE_ERROR_IO);
-    g_assert_true(vmdraft_replace(draft, "a", NULL));
+    g_assert_true(vmdraft_replace(draft, f.vm, "a", NULL, NULL));
     g_clear_pointer(&draft, vmdraft_free);
     g_assert_cmpuint(test_inode(f.store, "a", "nvram.raw"), ==, inode);
     test_assert_entries(f.store, "a", "lock, nvram.raw");
@@ -181,7 +181,7 @@ static void what_is_not_there_is_not_replaced(void) {
     g_autoptr(VMDraft) draft = test_draft(f.store);
     g_autoptr(GError) error = NULL;
 
-    g_assert_false(vmdraft_replace(draft, "b", &error));
+    g_assert_false(vmdraft_replace(draft, f.vm, "b", NULL, &error));
     g_assert_error(error, FIRMWARE_ERROR, FIRMWARE_ERROR_IO);
     g_clear_pointer(&draft, vmdraft_free);
     test_assert_entries(f.store, NULL, "a");
@@ -196,7 +196,7 @@ static void a_vm_gets_another_id(void) {
     g_autoptr(GError) error = NULL;
 
     g_assert_true(vmstore_lease(f.store, "a", f.vm, &lease, NULL));
-    g_assert_true(vmstore_rename(f.store, test_owner(), "a", "b \u00fc", NULL, &error));
+    g_assert_true(vmstore_rename(f.store, test_owner(), "a", NULL, "b \u00fc", NULL, &error));
     g_assert_no_error(error);
     assert_no_vm(&f, "a");
     test_assert_content(f.store, "b \u00fc", "nvram.raw", "old");
@@ -209,9 +209,9 @@ static void an_id_that_is_taken_stays(void) {
     g_autoptr(GError) itself = NULL;
 
     test_make_vm(f.store, "b", "other");
-    g_assert_false(vmstore_rename(f.store, test_owner(), "a", "b", NULL, &error));
+    g_assert_false(vmstore_rename(f.store, test_owner(), "a", NULL, "b", NULL, &error));
     assert_exists(error, "b");
-    g_assert_false(vmstore_rename(f.store, test_owner(), "a", "a", NULL, &itself));
+    g_assert_false(vmstore_rename(f.store, test_owner(), "a", NULL, "a", NULL, &itself));
     assert_exists(itself, "a");
     test_assert_content(f.store, "a", "nvram.raw", "old");
     test_assert_content(f.store, "b", "nvram.raw", "other");
@@ -222,7 +222,7 @@ static void a_removed_vm_is_gone(void) {
     g_autoptr(GError) error = NULL;
 
     test_make_vm(f.store, "b", "other");
-    g_assert_true(vmstore_remove(f.store, test_owner(), "a", NULL, &error));
+    g_assert_true(vmstore_remove(f.store, test_owner(), "a", NULL, NULL, &error));
     g_assert_no_error(error);
     assert_no_vm(&f, "a");
     test_assert_entries(f.store, NULL, "b");
@@ -239,25 +239,123 @@ static void what_is_not_there_cannot_be_changed(void) {
         g_autoptr(GError) error = NULL;
         g_autoptr(GError) second = NULL;
 
-        g_assert_false(vmstore_remove(f.store, owners[i], "no such", NULL, &error));
+        g_assert_false(vmstore_remove(f.store, owners[i], "no such", NULL, NULL, &error));
         g_assert_error(error, FIRMWARE_ERROR, FIRMWARE_ERROR_IO);
         g_assert_nonnull(strstr(error->message, "no such"));
-        g_assert_false(vmstore_rename(f.store, owners[i], "no such", "b", NULL, &second));
+        g_assert_false(vmstore_rename(f.store, owners[i], "no such", NULL, "b", NULL, &second));
         g_assert_error(second, FIRMWARE_ERROR, FIRMWARE_ERROR_IO);
     }
     test_assert_entries(f.store, NULL, "a");
 }
 
-static void what_an_owner_linked_to_is_left_alone(void) {
-    g_auto(OneVM) f = test_one_vm();
-    g_autofree char *elsewhere = test_mkdir(f.dir, "elsewhere");
-    g_autofree char *link = vmstore_path(f.store, test_owner(), "a", "link");
-    g_autofree char *kept = g_build_filename(elsewhere, "kept", NULL);
+/* -- foreign files ----------------------------------------------------------------------- */
 
-    test_write_text(elsewhere, "kept", "");
-    g_assert_no_errno(symlink(elsewhere, link));
-    g_assert_true(vmstore_remove(f.store, test_owner(), "a", NULL, NULL));
-    g_assert_no_errno(g_access(kept, F_OK));
+static void write_file(const OneVM *f, const char *name) {
+    g_autofree char *path = vmstore_path(f->store, test_owner(), "a", name);
+
+    g_assert_true(g_file_set_contents(path, "foreign", -1, NULL));
+}
+
+static void assert_conflict(GError *error, const char *name) {
+    g_assert_error(error, FIRMWARE_ERROR, FIRMWARE_ERROR_VM_CONFLICT);
+    g_assert_nonnull(strstr(error->message, name));
+}
+
+/* "nvram.qcow2" is one, too, in a VM whose NVRAM is raw. */
+static void foreign_files_are_carried_along(void) {
+    static const char *const names[] = {"copy_VARS.fd", ".hidden", "nvram.qcow2"};
+    g_auto(OneVM) f = test_one_vm();
+    g_autoptr(Pin) pin = vmstore_read_pin(f.vm, NULL);
+    g_autoptr(VMDraft) draft = test_draft(f.store);
+    guint64 inodes[G_N_ELEMENTS(names)];
+    g_autoptr(GError) error = NULL;
+
+    for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
+        write_file(&f, names[i]);
+        inodes[i] = test_inode(f.store, "a", names[i]);
+    }
+    test_draft_give(draft, "scratch", "nvram.raw", "new");
+    g_assert_true(vmdraft_replace(draft, f.vm, "a", pin, &error));
+    g_assert_no_error(error);
+    g_clear_pointer(&draft, vmdraft_free);
+    test_assert_entries(f.store, NULL, "a");
+    test_assert_entries(f.store, "a", ".hidden, copy_VARS.fd, lock, nvram.qcow2, nvram.raw");
+    for (gsize i = 0; i < G_N_ELEMENTS(names); i++)
+        g_assert_cmpuint(test_inode(f.store, "a", names[i]), ==, inodes[i]);
+}
+
+static void a_foreign_file_is_not_replaced(void) {
+    g_auto(OneVM) f = test_one_vm();
+    g_autoptr(Pin) pin = vmstore_read_pin(f.vm, NULL);
+    g_autoptr(VMDraft) draft = test_draft(f.store);
+    g_autoptr(GError) error = NULL;
+
+    write_file(&f, "nvram.qcow2");
+    test_draft_give(draft, "scratch", "nvram.qcow2", "new");
+    g_assert_false(vmdraft_replace(draft, f.vm, "a", pin, &error));
+    assert_conflict(error, "nvram.qcow2");
+    g_clear_pointer(&draft, vmdraft_free);
+    test_assert_content(f.store, "a", "nvram.qcow2", "foreign");
+    test_assert_content(f.store, "a", "nvram.raw", "old");
+    test_assert_entries(f.store, NULL, "a");
+}
+
+static void a_foreign_directory_is_not_carried_along(void) {
+    g_auto(OneVM) f = test_one_vm();
+    g_autoptr(VMDraft) draft = test_draft(f.store);
+    g_autoptr(GError) error = NULL;
+
+    write_file(&f, "copy_VARS.fd");
+    g_assert_no_errno(mkdirat(f.vm, "directory", 0700));
+    test_draft_give(draft, "scratch", "nvram.raw", "new");
+    g_assert_false(vmdraft_replace(draft, f.vm, "a", NULL, &error));
+    assert_conflict(error, "directory");
+    g_clear_pointer(&draft, vmdraft_free);
+    test_assert_entries(f.store, NULL, "a");
+    test_assert_entries(f.store, "a", "copy_VARS.fd, directory, lock, nvram.raw, pin.json");
+    test_assert_content(f.store, "a", "nvram.raw", "old");
+    test_assert_content(f.store, "a", "copy_VARS.fd", "foreign");
+}
+
+/* It was created in the old directory after the others had been linked. */
+static void a_late_foreign_file_is_moved(void) {
+    g_auto(OneVM) f = test_one_vm();
+    g_autoptr(VMDraft) draft = test_draft(f.store);
+    g_autofree char *late = test_draft_path(draft, "copy_VARS.fd");
+
+    test_draft_give(draft, "scratch", "nvram.raw", "new");
+    g_assert_true(vmdraft_replace(draft, f.vm, "a", NULL, NULL));
+    g_assert_true(g_file_set_contents(late, "foreign", -1, NULL));
+    g_clear_pointer(&draft, vmdraft_free);
+    test_assert_entries(f.store, NULL, "a");
+    test_assert_content(f.store, "a", "copy_VARS.fd", "foreign");
+}
+
+static void a_vm_with_a_foreign_file_keeps_its_name(void) {
+    static const char *const names[] = {"copy_VARS.fd", "nvram.qcow2", "directory", "link"};
+    g_auto(OneVM) f = test_one_vm();
+    g_autoptr(Pin) pin = vmstore_read_pin(f.vm, NULL);
+
+    for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
+        g_autofree char *path = vmstore_path(f.store, test_owner(), "a", names[i]);
+        g_autoptr(GError) first = NULL;
+        g_autoptr(GError) second = NULL;
+
+        if (g_str_equal(names[i], "directory"))
+            g_assert_no_errno(mkdir(path, 0700));
+        else if (g_str_equal(names[i], "link"))
+            g_assert_no_errno(symlink("nvram.raw", path));
+        else
+            write_file(&f, names[i]);
+        g_assert_false(vmstore_rename(f.store, test_owner(), "a", pin, "b", NULL, &first));
+        assert_conflict(first, path);
+        g_assert_false(vmstore_remove(f.store, test_owner(), "a", pin, NULL, &second));
+        assert_conflict(second, path);
+        test_assert_entries(f.store, NULL, "a");
+        test_assert_content(f.store, "a", "nvram.raw", "old");
+        g_assert_no_errno(g_remove(path));
+    }
+    g_assert_true(vmstore_remove(f.store, test_owner(), "a", pin, NULL, NULL));
     test_assert_entries(f.store, NULL, "");
 }
 
@@ -279,9 +377,9 @@ static void an_abandoned_change_is_never_published(void) {
 
     g_assert_true(commit_abandon(&commit));
     g_assert_false(vmdraft_publish(draft, "b", &errors[0]));
-    g_assert_false(vmdraft_replace(draft, "a", &errors[1]));
-    g_assert_false(vmstore_rename(f.store, test_owner(), "a", "b", &commit, &errors[2]));
-    g_assert_false(vmstore_remove(f.store, test_owner(), "a", &commit, &errors[3]));
+    g_assert_false(vmdraft_replace(draft, f.vm, "a", NULL, &errors[1]));
+    g_assert_false(vmstore_rename(f.store, test_owner(), "a", NULL, "b", &commit, &errors[2]));
+    g_assert_false(vmstore_remove(f.store, test_owner(), "a", NULL, &commit, &errors[3]));
     for (gsize i = 0; i < G_N_ELEMENTS(errors); i++) {
         g_assert_error(errors[i], FIRMWARE_ERROR, FIRMWARE_ERROR_IO);
         g_error_free(errors[i]);
@@ -295,7 +393,7 @@ static void a_published_change_cannot_be_abandoned(void) {
     g_auto(OneVM) f = test_one_vm();
     Commit commit = {};
 
-    g_assert_true(vmstore_rename(f.store, test_owner(), "a", "b", &commit, NULL));
+    g_assert_true(vmstore_rename(f.store, test_owner(), "a", NULL, "b", &commit, NULL));
     g_assert_false(commit_abandon(&commit));
     test_assert_entries(f.store, NULL, "b");
 }
@@ -315,7 +413,11 @@ int main(int argc, char **argv) {
             TEST_CASE(an_id_that_is_taken_stays),
             TEST_CASE(a_removed_vm_is_gone),
             TEST_CASE(what_is_not_there_cannot_be_changed),
-            TEST_CASE(what_an_owner_linked_to_is_left_alone),
+            TEST_CASE(foreign_files_are_carried_along),
+            TEST_CASE(a_foreign_file_is_not_replaced),
+            TEST_CASE(a_foreign_directory_is_not_carried_along),
+            TEST_CASE(a_late_foreign_file_is_moved),
+            TEST_CASE(a_vm_with_a_foreign_file_keeps_its_name),
             TEST_CASE(a_link_is_no_vm),
             TEST_CASE(an_abandoned_change_is_never_published),
             TEST_CASE(a_published_change_cannot_be_abandoned),

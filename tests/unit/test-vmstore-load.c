@@ -97,11 +97,37 @@ static void what_a_crash_left_is_swept(void) {
     hidden = make_vm_directory(store, ".other");
     test_write_text(full, "nvram.raw", "x");
     test_write_text(full, "pin.json", "x");
-    test_write_text(full, ".hidden", "x");
-    test_link(full, "link", dir);
+    test_write_text(full, ".raw", "x");
     assert_loaded(store, "@ a split");
     test_assert_entries(store, NULL, ".other, a");
-    g_assert_no_errno(g_access(dir, F_OK));
+}
+
+/* A crash leaves a staging directory with links to foreign files. What has no other name stays. */
+static void no_foreign_file_is_swept(void) {
+    g_autoptr(TestDir) dir = test_dir_new();
+    g_autoptr(VMStore) store = test_store(dir);
+    g_autofree char *linked = NULL;
+    g_autofree char *alone = NULL;
+    g_autofree char *deep = NULL;
+
+    test_make_vm(store, "a", "x");
+    overwrite(store, "a", "copy_VARS.fd", "foreign");
+    linked = make_vm_directory(store, ".new-0");
+    alone = make_vm_directory(store, ".new-1");
+    deep = make_vm_directory(store, ".new-2");
+    {
+        g_autofree char *from = vmstore_path(store, test_owner(), "a", "copy_VARS.fd");
+        g_autofree char *to = g_build_filename(linked, "copy_VARS.fd", NULL);
+
+        g_assert_no_errno(link(from, to));
+    }
+    test_write_text(alone, "nvram.raw", "x");
+    test_write_text(alone, "copy_VARS.fd", "x");
+    g_free(test_mkdir(deep, "directory"));
+    assert_loaded(store, "@ a split");
+    test_assert_entries(store, NULL, ".new-1, .new-2, a");
+    test_assert_entries(store, ".new-1", "copy_VARS.fd");
+    test_assert_content(store, "a", "copy_VARS.fd", "foreign");
 }
 
 static void a_draft_that_was_published_is_not_swept(void) {
@@ -115,7 +141,7 @@ static void a_draft_that_was_published_is_not_swept(void) {
     draft = test_draft(store);
     test_draft_give(draft, "n", "nvram.raw", "new");
     g_assert_true(vmdraft_keep(draft, vm, "pin.json", "pin.json", NULL));
-    g_assert_true(vmdraft_replace(draft, "a", NULL));
+    g_assert_true(vmdraft_replace(draft, vm, "a", NULL, NULL));
     /* killed here: what the VM was is still there, under the draft's name */
     assert_loaded(store, "@ a split");
     test_assert_entries(store, NULL, "a");
@@ -133,7 +159,7 @@ static void nothing_is_swept_beside_a_record_that_cannot_be_read(void) {
     draft = make_vm_directory(store, ".new-0");
     assert_loaded(store, "@ a empty");
     test_assert_entries(store, NULL, ".new-0, a");
-    g_assert_true(vmstore_remove(store, test_owner(), "a", NULL, NULL));
+    g_assert_true(vmstore_remove(store, test_owner(), "a", NULL, NULL, NULL));
     assert_loaded(store, "");
     test_assert_entries(store, NULL, "");
 }
@@ -222,6 +248,7 @@ int main(int argc, char **argv) {
             TEST_CASE(vms_are_there_after_a_restart),
             TEST_CASE(vms_of_all_owners_are_told),
             TEST_CASE(what_a_crash_left_is_swept),
+            TEST_CASE(no_foreign_file_is_swept),
             TEST_CASE(a_draft_that_was_published_is_not_swept),
             TEST_CASE(nothing_is_swept_beside_a_record_that_cannot_be_read),
             TEST_CASE(broken_records_are_told_and_touch_no_other),

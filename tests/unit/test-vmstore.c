@@ -167,13 +167,13 @@ static void a_draft_that_is_freed_is_gone(void) {
     g_autoptr(VMStore) store = test_store(dir);
     g_autoptr(VMDraft) draft = test_draft(store);
     g_autoptr(VMDraft) second = test_draft(store);
-    g_autofree char *path = test_draft_path(draft, "scratch");
+    g_autofree char *path = test_draft_path(draft, VMDRAFT_SCRATCH_RAW);
     g_auto(FileFd) vm = FILE_FD_NONE;
 
-    test_draft_file(draft, "scratch", "x");
+    test_draft_file(draft, VMDRAFT_SCRATCH_RAW, "x");
     test_draft_give(draft, "b", "nvram.raw", "x");
     test_assert_mode(path, S_IFREG | 0600);
-    g_assert_no_errno(faccessat(vmdraft_get_fd(draft), "scratch", F_OK, 0));
+    g_assert_no_errno(faccessat(vmdraft_get_fd(draft), VMDRAFT_SCRATCH_RAW, F_OK, 0));
     g_clear_pointer(&draft, vmdraft_free);
     g_assert_cmpint(g_access(path, F_OK), ==, -1);
     g_clear_pointer(&second, vmdraft_free);
@@ -223,14 +223,14 @@ static void check_given_to(uid_t uid, gid_t gid) {
     struct stat st;
 
     g_assert_no_error(error);
-    test_draft_file(draft, "scratch", "x");
+    test_draft_file(draft, VMDRAFT_SCRATCH_RAW, "x");
     if (geteuid() != 0 && geteuid() != uid) {
-        g_assert_false(vmdraft_give(draft, "scratch", "nvram.raw", &error));
+        g_assert_false(vmdraft_give(draft, VMDRAFT_SCRATCH_RAW, "nvram.raw", &error));
         g_assert_error(error, FIRMWARE_ERROR, FIRMWARE_ERROR_IO);
         return;
     }
 
-    g_assert_true(vmdraft_give(draft, "scratch", "nvram.raw", &error));
+    g_assert_true(vmdraft_give(draft, VMDRAFT_SCRATCH_RAW, "nvram.raw", &error));
     g_assert_no_error(error);
     path = test_draft_path(draft, "nvram.raw");
     test_assert_mode(path, S_IFREG | 0600);

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "vm/vmfiles.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/privilege.h"
+#include "vm/vmdraft.h"
+#include "vm/vmstore-internal.h"
+
+#define UNKNOWN_GID 65534 /* nogroup */
+
+/* A foreign file may appear in a directory while it is removed. */
+#define REMOVE_ATTEMPTS 3
+
+static gboolean is_nvram_name(const char *name, const Pin *pin) {
+    ImageFormat format;
+
+    return g_str_has_prefix(name, VMSTORE_NVRAM_PREFIX) &&
+            image_format_from_string(name + strlen(VMSTORE_NVRAM_PREFIX), &format) &&
+            (!pin || (pin->has_nvram && pin->nvram_format == format));
+}
+
+static gboolean is_own_name(const char *name, const Pin *pin) {
+    static const char *const names[] = {
+            VMSTORE_PIN_NAME, VMSTORE_LOCK_NAME, VMSTORE_BACKUP_NAME, NULL};
+    static const char *const scratch[] = {
+            VMDRAFT_SCRATCH_IN, VMDRAFT_SCRATCH_RAW, VMDRAFT_SCRATCH_OUT, NULL};
+
+    return g_strv_contains(names, name) || is_nvram_name(name, pin) ||
+            (!pin && g_strv_contains(scratch, name));
+}
+
+static int get_status(int dir_fd, const char *name, struct stat *ret) {
+    PRIVILEGE_SCOPE(scope);
+
+    return fstatat(dir_fd, name, ret, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
+}
+
+static int visit_name(
+        int dir_fd, const char *name, const Pin *pin, VMFileVisit visit, gpointer userdata) {
+    VMFile file = {.name = name};
+    int r;
+
+    if (g_str_equal(name, ".") || g_str_equal(name, ".."))
+        return 0;
+    r = get_status(dir_fd, name, &file.st);
+    if (r < 0)
+        return r == -ENOENT ? 0 : r;
+    file.is_own = S_ISREG(file.st.st_mode) && is_own_name(name, pin);
+    return visit(dir_fd, &file, userdata);
+}
+
+int vmfiles_visit(int dir_fd, const Pin *pin, VMFileVisit visit, gpointer userdata) {
+    const struct dirent *entry;
+    FileFd copy;
+    DIR *dir;
+    int r;
+
+    r = vmstore_open_directory(dir_fd, ".", &copy);
+    if (r < 0)
+        return r;
+    dir = fdopendir(copy);
+    if (!dir) {
+        r = -errno;
+        file_fd_close(copy);
+        return r;
+    }
+
+    while (r == 0 && (errno = 0, entry = readdir(dir)))
+        r = visit_name(dir_fd, entry->d_name, pin, visit, userdata);
+    if (r == 0)
+        r = -errno;
+    (void)closedir(dir);
+    return r;
+}
+
+static int take_foreign_name(int dir_fd, const VMFile *file, gpointer userdata) {
+    char **ret = userdata;
+
+    if (file->is_own)
+        return 0;
+    *ret = g_strdup(file->name);
+    return 1;
+}
+
+int vmfiles_find_foreign(int dir_fd, const Pin *pin, char **ret) {
+    int r;
+
+    *ret = NULL;
+    r = vmfiles_visit(dir_fd, pin, take_foreign_name, ret);
+    return MIN(r, 0);
+}
+
+/* -- removal ----------------------------------------------------------------------------- */
+
+static gboolean has_other_name(const VMFile *file, int heir_fd) {
+    struct stat st;
+
+    if (heir_fd < 0)
+        return !S_ISDIR(file->st.st_mode) && file->st.st_nlink > 1;
+    return fstatat(heir_fd, file->name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+            st.st_dev == file->st.st_dev && st.st_ino == file->st.st_ino;
+}
+
+static int remove_file(int dir_fd, const VMFile *file, gpointer userdata) {
+    int heir_fd = *(const int *)userdata;
+
+    if (file->is_own || has_other_name(file, heir_fd))
+        (void)unlinkat(dir_fd, file->name, 0);
+    else if (heir_fd >= 0)
+        (void)renameat2(dir_fd, file->name, heir_fd, file->name, RENAME_NOREPLACE);
+    return 0;
+}
+
+void vmfiles_remove_tree(int dir_fd, const char *name, int heir_fd) {
+    PRIVILEGE_SCOPE(scope);
+    g_auto(FileFd) fd = FILE_FD_NONE;
+
+    if (vmstore_open_directory(dir_fd, name, &fd) < 0)
+        return;
+    for (int i = 0; i < REMOVE_ATTEMPTS; i++)
+        if (vmfiles_visit(fd, NULL, remove_file, &heir_fd) < 0 ||
+            unlinkat(dir_fd, name, AT_REMOVEDIR) == 0 || errno != ENOTEMPTY)
+            return;
+}
+
+/* -- owners ------------------------------------------------------------------------------ */
+
+gid_t vmfiles_get_group(uid_t uid) {
+    g_autofree char *buffer = g_malloc(16384);
+    struct passwd entry;
+    struct passwd *found = NULL;
+
+    if (getpwuid_r(uid, &entry, buffer, 16384, &found) == 0 && found)
+        return found->pw_gid;
+    return UNKNOWN_GID;
+}
+
+int vmfiles_give(int fd, uid_t uid, gid_t gid, mode_t mode) {
+    PRIVILEGE_SCOPE(scope);
+    struct stat st;
+
+    /* The mode first: the service may not change it after the chown. */
+    if (fchmod(fd, mode) < 0 || fsync(fd) < 0 || fstat(fd, &st) < 0)
+        return -errno;
+    if (st.st_uid == uid && geteuid() != 0)
+        return 0; /* The service of a user: the group is right, too. */
+    return fchown(fd, uid, gid) < 0 || fsync(fd) < 0 ? -errno : 0;
+}

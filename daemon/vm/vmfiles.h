@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "vm/vmstore.h"
+
+/*
+ * The files in a VM's directory: the service's own, and foreign ones. virt-clone, for example, puts
+ * the NVRAM of a copy beside the original's. A foreign file is never copied or deleted.
+ */
+
+typedef struct VMFile {
+    const char *name;
+    struct stat st;
+    gboolean is_own; /* a regular file under a name that the service gives */
+} VMFile;
+
+/* Returns 0 to continue; another value ends the visit. */
+typedef int (*VMFileVisit)(int dir_fd, const VMFile *file, gpointer userdata);
+
+/* Calls VISIT for each file, in any order. PIN: the VM's record; NULL: unknown, then all names that
+ * the service gives in any VM or staging directory are its own. Returns the last value of VISIT, or
+ * a negative errno. */
+int vmfiles_visit(int dir_fd, const Pin *pin, VMFileVisit visit, gpointer userdata);
+
+/* *RET: the name of a foreign file, or NULL. Returns 0 or a negative errno. */
+int vmfiles_find_foreign(int dir_fd, const Pin *pin, char **ret) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Removes a staging directory with the service's own files, and with foreign ones that have another
+ * name. Moves other foreign files to HEIR_FD, the directory that has replaced it; -1: there is
+ * none. The directory stays if a foreign file does. */
+void vmfiles_remove_tree(int dir_fd, const char *name, int heir_fd);
+
+/* nogroup for an owner who is not in the user database. Asks it, which may wait. */
+gid_t vmfiles_get_group(uid_t uid);
+
+/* Gives a file with MODE to its owner. Returns 0 or a negative errno. */
+int vmfiles_give(int fd, uid_t uid, gid_t gid, mode_t mode) G_GNUC_WARN_UNUSED_RESULT;
