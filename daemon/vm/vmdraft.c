@@ -114,6 +114,17 @@ static int link_file(int dir_fd, const char *name, int new_dir_fd, const char *n
     return linkat(dir_fd, name, new_dir_fd, new_name, 0) < 0 ? -errno : 0;
 }
 
+/* Links a file of the owner, who may have made it setuid. */
+static int link_owned(int dir_fd, const char *name, int new_dir_fd, const char *new_name) {
+    g_auto(FileFd) fd = FILE_FD_NONE;
+    int r = link_file(dir_fd, name, new_dir_fd, new_name);
+
+    if (r != -EPERM || vmstore_open_owned(dir_fd, name, O_RDWR, &fd) < 0 ||
+        vmfiles_drop_set_id(fd) <= 0)
+        return r;
+    return link_file(dir_fd, name, new_dir_fd, new_name);
+}
+
 /* Ignores a file that cannot be opened: it is not regular, or somebody has a lease of fcntl(2) on
  * it. */
 static int sync_file(int dir_fd, const char *name) {
@@ -128,7 +139,7 @@ static int sync_file(int dir_fd, const char *name) {
 
 gboolean vmdraft_keep(
         VMDraft *draft, int vm_dir_fd, const char *name, const char *new_name, GError **error) {
-    int r = link_file(vm_dir_fd, name, draft->fd, new_name);
+    int r = link_owned(vm_dir_fd, name, draft->fd, new_name);
 
     if (r == -EPERM || r == -EMLINK) {
         /* No copy: a guest that has the file open would go on writing to the old one. */

@@ -32,8 +32,8 @@ void vmdraft_discard(VMDraft *draft, const char *name);
 gboolean vmdraft_give(VMDraft *draft, const char *name, const char *final_name, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
 /* Links a file of the VM's present directory as NEW_NAME. Does nothing where there is no such file.
- * Also: FIRMWARE_ERROR_VM_CONFLICT, it cannot be linked (it is not regular, a setuid mode that its
- * owner set, too many links). */
+ * Removes a setuid or setgid mode, with which it could not be linked. Also:
+ * FIRMWARE_ERROR_VM_CONFLICT, it cannot be linked (it is not regular, too many links). */
 gboolean vmdraft_keep(
         VMDraft *draft, int vm_dir_fd, const char *name, const char *new_name, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;

@@ -142,6 +142,18 @@ gid_t vmfiles_get_group(uid_t uid) {
     return UNKNOWN_GID;
 }
 
+/* The kernel does it for each change of a file. The service itself may not change the mode of a
+ * file of another uid. */
+int vmfiles_drop_set_id(int fd) {
+    struct stat st;
+
+    if (fstat(fd, &st) < 0)
+        return -errno;
+    if ((st.st_mode & (S_ISUID | S_ISGID)) == 0)
+        return 0;
+    return ftruncate(fd, st.st_size) < 0 ? -errno : 1;
+}
+
 int vmfiles_give(int fd, uid_t uid, gid_t gid, mode_t mode) {
     PRIVILEGE_SCOPE(scope);
     struct stat st;

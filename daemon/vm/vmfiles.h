@@ -33,5 +33,9 @@ void vmfiles_remove_tree(int dir_fd, const char *name, int heir_fd);
 /* nogroup for an owner who is not in the user database. Asks it, which may wait. */
 gid_t vmfiles_get_group(uid_t uid);
 
+/* Removes a setuid or setgid mode. FD is open for writing. Returns 1 if it had one, 0 if not, or a
+ * negative errno. */
+int vmfiles_drop_set_id(int fd) G_GNUC_WARN_UNUSED_RESULT;
+
 /* Gives a file with MODE to its owner. Returns 0 or a negative errno. */
 int vmfiles_give(int fd, uid_t uid, gid_t gid, mode_t mode) G_GNUC_WARN_UNUSED_RESULT;
