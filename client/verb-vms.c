@@ -212,11 +212,14 @@ gboolean verb_rename(Context *context, char **arguments, GError **error) {
 }
 
 gboolean verb_remove(Context *context, char **arguments, GError **error) {
+    g_autofree char *path = vm_make_path(context, arguments[0], error);
     g_auto(Reply) reply = {};
 
-    if (!vm_call(
-                context, arguments[0], "Remove", g_variant_new_parsed("(@a{sv} {},)"), "()", &reply,
-                error))
+    if (!path)
+        return FALSE;
+    if (!connection_call(
+                context->connection, CALL_CHANGE, context->what, path, BUS_VM_INTERFACE, "Remove",
+                g_variant_new_parsed("(@a{sv} {},)"), "()", &reply, error))
         return FALSE;
     vm_tell(context, arguments[0], NULL);
     return TRUE;

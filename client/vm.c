@@ -19,6 +19,49 @@ char *vm_find(Context *context, const char *id, GError **error) {
     return path;
 }
 
+/* The caller's uid as the bus reports it, which a container or another host may have changed. */
+static gboolean get_own_uid(Context *context, guint32 *ret, GError **error) {
+    sd_bus *bus = connection_get_bus(context->connection);
+    g_autoptr(sd_bus_creds) creds = NULL;
+    const char *name;
+    uid_t uid;
+    int r;
+
+    r = sd_bus_get_unique_name(bus, &name);
+    if (r >= 0)
+        r = sd_bus_get_name_creds(bus, name, SD_BUS_CREDS_EUID, &creds);
+    if (r >= 0)
+        r = sd_bus_creds_get_euid(creds, &uid);
+    if (r < 0) {
+        connection_set_error(context->connection, context->what, r, error);
+        return FALSE;
+    }
+    *ret = uid;
+    return TRUE;
+}
+
+char *vm_make_path(Context *context, const char *id, GError **error) {
+    g_autoptr(GVariant) options = NULL;
+    g_autofree char *parent = NULL;
+    g_autofree char *encoded = NULL;
+    guint32 owner;
+    int r;
+
+    options = keys_from_options(context->options, OPTIONS_OWNER, NULL, error);
+    if (!options)
+        return NULL;
+    g_variant_ref_sink(options);
+    if (!g_variant_lookup(options, "owner", "u", &owner) && !get_own_uid(context, &owner, error))
+        return NULL;
+    parent = g_strdup_printf(BUS_VM_PATH "/%u", owner);
+    r = sd_bus_path_encode(parent, id, &encoded);
+    if (r < 0) {
+        connection_set_error(context->connection, context->what, r, error);
+        return NULL;
+    }
+    return g_steal_pointer(&encoded);
+}
+
 gboolean vm_call(
         Context *context, const char *id, const char *method, GVariant *arguments, const char *type,
         Reply *ret_reply, GError **error) {

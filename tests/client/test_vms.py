@@ -156,6 +156,31 @@ def test_clone_rename_remove(vms, vm, cli):
     assert "'vmfirmwarectl vms'" in cli.fails(FAILURE, "remove", "e")
 
 
+def test_remove_of_one_whose_record_cannot_be_read(service, vms, cli):
+    made = [vms.make("a", owner=owner).directory() for owner in (0, OTHER)]
+    for directory in made:
+        (directory / "pin.json").write_bytes(b"")
+    vms.make("b")
+    service.restart()
+    assert "cannot be read" in cli.fails(FAILURE, "vm", "a")
+    cli("remove", "a")
+    assert [directory.exists() for directory in made] == [False, True]
+    cli("remove", "a", "--owner=bin")
+    assert not made[1].exists()
+    assert "no VM" in cli.fails(FAILURE, "remove", "a")
+    cli("remove", "b")
+
+
+def test_a_foreign_file_is_named(vm, cli):
+    path = vm.directory() / "copy_VARS.fd"
+    path.touch()
+    for words in (["remove", ID], ["rename", ID, "other"]):
+        told = cli.fails(FAILURE, *words)
+        assert str(path) in told and "move that file elsewhere" in told
+    path.unlink()
+    cli("remove", ID)
+
+
 def test_ids_that_look_like_options(vms, cli):
     cli("prepare", "--", "--reset", "x86_64", "q35")
     assert cli("vms", "--names") == "--reset\n"
