@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "core/flash.h"
+#include "core/pair.h"
 #include "base/text.h"
 
 static void problem_free(CatalogProblem *problem) {
@@ -92,8 +93,10 @@ static void judge(CatalogFile *file, const MachineTable *machines) {
 
     if (file->fault)
         g_ptr_array_add(reasons, g_strdup(file->fault));
-    else if (catalog_file_check_images(file->descriptor, &file->images, reasons))
+    else if (catalog_file_check_images(file->descriptor, &file->images, reasons)) {
         find_fitting_machine(file, machines, reasons);
+        (void)pair_check(file->descriptor, &file->images, reasons);
+    }
 
     file->state = file->fault ? FIRMWARE_STATE_INVALID
             : reasons->len    ? FIRMWARE_STATE_UNUSABLE

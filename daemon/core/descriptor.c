@@ -4,6 +4,8 @@
 
 #include <fnmatch.h>
 
+#include "core/architecture.h"
+
 static void image_clear(DescriptorImage *image) {
     g_free(image->filename);
     g_free(image->format);
@@ -61,6 +63,16 @@ gboolean descriptor_has_architecture(const Descriptor *descriptor, const char *a
     for (guint i = 0; i < descriptor->targets->len; i++) {
         const DescriptorTarget *target = descriptor->targets->pdata[i];
         if (g_str_equal(target->architecture, architecture))
+            return TRUE;
+    }
+
+    return FALSE;
+}
+
+gboolean descriptor_is_x86(const Descriptor *descriptor) {
+    for (guint i = 0; i < descriptor->targets->len; i++) {
+        const DescriptorTarget *target = descriptor->targets->pdata[i];
+        if (architecture_is_x86(target->architecture))
             return TRUE;
     }
 

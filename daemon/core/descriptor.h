@@ -48,6 +48,8 @@ gboolean descriptor_has_feature(const Descriptor *descriptor, const char *featur
 /* The firmware writes its variables to a file that each VM has a copy of. */
 gboolean descriptor_keeps_variables(const Descriptor *descriptor);
 
+gboolean descriptor_is_x86(const Descriptor *descriptor);
+
 /* Some target has this architecture; some target of it matches the canonical type. */
 gboolean descriptor_has_architecture(const Descriptor *descriptor, const char *architecture);
 gboolean descriptor_matches_machine(

@@ -19,7 +19,8 @@
 #define QCOW2_KNOWN_INCOMPATIBLE G_GUINT64_CONSTANT(0x1f)
 
 gboolean image_info_equal(const ImageInfo *a, const ImageInfo *b) {
-    return a->status == b->status && a->size == b->size && a->is_foreign == b->is_foreign;
+    return a->status == b->status && a->size == b->size && a->is_foreign == b->is_foreign &&
+            content_equal(&a->content, &b->content);
 }
 
 static guint32 get_be32(const guint8 *p) {
@@ -137,6 +138,8 @@ int image_probe(const char *path, const char *format, ImageInfo *ret) {
     }
 
     r = image_probe_fd(fd, known_format, ret);
+    if (r >= 0 && ret->status == IMAGE_STATUS_OK && known_format == IMAGE_FORMAT_RAW)
+        r = content_probe(fd, ret->size, &ret->content);
     if (r < 0 && file_is_at_fault(r)) {
         *ret = (ImageInfo){.status = IMAGE_STATUS_UNREADABLE};
         return 0;

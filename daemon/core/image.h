@@ -4,10 +4,11 @@
 #include <glib.h>
 
 #include "base/vocab.h"
+#include "uefi/content.h"
 
 /*
- * Probes an image file: does it exist, does it have the given format, and how large is it for the
- * guest? Reads the first bytes only, and never opens a file that the image refers to.
+ * Probes an image file: does it exist, does it have the given format, how large is it for the
+ * guest, and what does it hold? Never opens a file that the image refers to.
  */
 
 typedef enum ImageStatus {
@@ -27,6 +28,7 @@ typedef struct ImageInfo {
     /* A qcow2 with a backing or a data file, which opening it would open as well, or with
      * incompatible features that the service does not know. The latter is also BAD_FORMAT. */
     gboolean is_foreign;
+    Content content; /* of a raw image that image_probe() read; otherwise unknown */
 } ImageInfo;
 
 /* The images that a descriptor names. */

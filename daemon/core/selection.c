@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "core/flash.h"
 #include "core/needs.h"
+#include "core/pair.h"
 #include "core/unknown.h"
 
 /* Limits of an error message: candidates, and reasons for each. */
@@ -92,6 +93,8 @@ static gboolean passes(const SelectionInput *input, const CatalogFile *file, GPt
     /* sizes only matter on a machine that it targets */
     if (is_target && has_images)
         (void)flash_fit(d, &file->images, machine, reasons, NULL);
+    if (has_images)
+        (void)pair_check(d, &file->images, reasons);
 
     check_host(request, d, input->host_features, reasons);
     return reasons->len == 0;

@@ -23,9 +23,9 @@ const char *lint_severity_to_string(LintSeverity severity); /* "warning", "error
 typedef struct LintFinding {
     LintSeverity severity;
     /* A stable keyword. If the service has a reason for it, that reason's code: parse-error,
-     * schema-error, file-missing, file-unreadable, bad-format, bad-size, geometry-unknown,
-     * geometry-mismatch, machine. Otherwise file, file-name, unknown-word, unknown-member, mode,
-     * pair, swapped, secure-boot, duplicate, limit. Static. */
+     * schema-error, file-missing, file-unreadable, bad-format, bad-size, bad-pair,
+     * geometry-unknown, geometry-mismatch, machine. Otherwise file, file-name, unknown-word,
+     * unknown-member, mode, pair, secure-boot, duplicate, limit. Static. */
     const char *code;
     char *path;    /* of the file or directory at fault, as the caller named it; escaped where it is
                     * no plain text */

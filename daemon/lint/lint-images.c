@@ -4,9 +4,9 @@
 
 #include <string.h>
 
-#include "uefi/content.h"
 #include "base/error.h"
 #include "core/catalog-file.h"
+#include "core/pair.h"
 #include "lint/targets.h"
 
 /* The descriptor whose images are checked. */
@@ -253,43 +253,19 @@ static void check_pair(const Firmware *firmware, const Board *board) {
             descriptor->nvram_template.filename, images->nvram_template.size);
 }
 
-/* The content of a qcow2 is not read. */
-static gboolean probe(const Firmware *firmware, Part part, Content *ret, GError **error) {
-    const DescriptorImage *image = get_image(firmware, part);
-    int r = 0;
+/* Returns FALSE if the images are a bad pair. */
+static gboolean check_contents(const Firmware *firmware) {
+    g_autoptr(GPtrArray) reasons = g_ptr_array_new_with_free_func(g_free);
+    const gboolean is_sound = pair_check(firmware->descriptor, &firmware->images, reasons);
 
-    *ret = CONTENT_UNKNOWN;
-    if (image->filename && g_str_equal(image->format, image_format_to_string(IMAGE_FORMAT_RAW)))
-        r = content_probe(image->filename, ret);
-    return r >= 0 || firmware_error_set_unreadable(error, image->filename, r);
-}
+    for (guint i = 0; i < reasons->len; i++) {
+        const char *reason = reasons->pdata[i];
 
-static gboolean check_contents(const Firmware *firmware, GError **error) {
-    const char *executable = firmware->descriptor->executable.filename;
-    const char *template = firmware->descriptor->nvram_template.filename;
-    Content code;
-    Content variables;
-
-    if (!probe(firmware, PART_EXECUTABLE, &code, error) ||
-        !probe(firmware, PART_TEMPLATE, &variables, error))
-        return FALSE;
-
-    if (variables == CONTENT_CODE && (code == CONTENT_VARIABLES || code == CONTENT_BLANK)) {
         lint_add(
-                firmware->findings, LINT_SEVERITY_ERROR, "swapped", firmware->path, "/mapping",
-                "%s holds the variables and %s the code: they are swapped", executable, template);
-    } else if (code == CONTENT_VARIABLES) {
-        g_autofree char *pointer = part_pointer(firmware, PART_EXECUTABLE, "filename");
-        lint_add(
-                firmware->findings, LINT_SEVERITY_ERROR, "swapped", firmware->path, pointer,
-                "%s holds variables and no code", executable);
-    } else if (variables == CONTENT_CODE) {
-        g_autofree char *pointer = part_pointer(firmware, PART_TEMPLATE, "filename");
-        lint_add(
-                firmware->findings, LINT_SEVERITY_WARNING, "swapped", firmware->path, pointer,
-                "%s holds code, where a guest's variables belong", template);
+                firmware->findings, LINT_SEVERITY_ERROR, "bad-pair", firmware->path, "/mapping",
+                "%s", reason + strlen("bad-pair:"));
     }
-    return TRUE;
+    return is_sound;
 }
 
 /* -- features ---------------------------------------------------------------------------- */
@@ -297,10 +273,8 @@ static gboolean check_contents(const Firmware *firmware, GError **error) {
 /* On x86 the guest can write its Secure Boot keys unless SMM protects the flash. */
 static void check_secure_boot(const Firmware *firmware) {
     const Descriptor *descriptor = firmware->descriptor;
-    gboolean is_x86 = descriptor_has_architecture(descriptor, "x86_64") ||
-            descriptor_has_architecture(descriptor, "i386");
 
-    if (is_x86 && descriptor->device == FIRMWARE_DEVICE_FLASH &&
+    if (descriptor_is_x86(descriptor) && descriptor->device == FIRMWARE_DEVICE_FLASH &&
         descriptor->mode != FIRMWARE_MODE_STATELESS &&
         descriptor_has_feature(descriptor, FEATURE_SECURE_BOOT) &&
         !descriptor_has_feature(descriptor, FEATURE_REQUIRES_SMM))
@@ -323,6 +297,7 @@ gboolean lint_images(
             .descriptor = descriptor,
             .mismatches = mismatches};
     const CatalogReading reading = {.is_first = TRUE, .images = known_images};
+    const Board *board;
     int r;
 
     check_secure_boot(&firmware);
@@ -335,6 +310,8 @@ gboolean lint_images(
     if (!catalog_file_check_images(descriptor, &firmware.images, reasons))
         return TRUE;
 
-    check_pair(&firmware, check_machines(&firmware));
-    return check_contents(&firmware, error);
+    board = check_machines(&firmware);
+    if (check_contents(&firmware))
+        check_pair(&firmware, board);
+    return TRUE;
 }

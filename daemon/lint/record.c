@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/lexical.h"
 #include "core/catalog-file.h"
+#include "core/pair.h"
 #include "core/parse.h"
 #include "lint/targets.h"
 #include "base/text.h"
@@ -107,7 +108,7 @@ static gboolean probe_images(const Descriptor *descriptor, FirmwareImages *ret, 
 
     if (r < 0)
         return firmware_error_set_unreadable(error, descriptor->executable.filename, r);
-    if (catalog_file_check_images(descriptor, ret, reasons))
+    if (catalog_file_check_images(descriptor, ret, reasons) && pair_check(descriptor, ret, reasons))
         return TRUE;
     return failed(error, FIRMWARE_ERROR_IMAGE_UNUSABLE, "%s", (const char *)reasons->pdata[0]);
 }

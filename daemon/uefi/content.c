@@ -2,8 +2,6 @@
 
 #include "uefi/content.h"
 
-#include <fcntl.h>
-
 #include "base/file.h"
 #include "uefi/volume.h"
 
@@ -12,62 +10,93 @@
 
 #define HEAD_SIZE (64 * 1024)
 
-static gboolean is_blank(const guint8 *head, gsize size) {
-    if (size == 0 || (head[0] != 0 && head[0] != 0xff))
-        return FALSE;
-    for (gsize i = 1; i < size; i++)
-        if (head[i] != head[0])
+/* OVMF's images have three volumes. */
+#define MAX_VOLUMES 64
+
+/* A machine starts its firmware at one end of the flash, so no code begins behind this. Larger than
+ * each variable store. */
+#define BLANK_SIZE (1024 * 1024)
+
+gboolean content_equal(const Content *a, const Content *b) {
+    return a->kind == b->kind && a->variables == b->variables && a->end == b->end;
+}
+
+/* Walks over the volumes from OFFSET on, each of which begins where the one before it ends. */
+static int walk_volumes(int fd, guint64 offset, guint64 image_size, Content *content) {
+    for (guint i = 0; i < MAX_VOLUMES && offset < image_size; i++) {
+        guint8 header[VOLUME_HEADER_SIZE];
+        guint64 length;
+        gsize size;
+        int r = file_read_at(fd, offset, header, sizeof header, &size);
+
+        if (r < 0)
+            return r;
+        if (size < sizeof header || !volume_has_signature(header))
+            return 0;
+
+        length = volume_get_length(header);
+        if (!volume_is_of_variables(header)) {
+            content->kind = content->variables > 0 ? CONTENT_WHOLE : CONTENT_CODE;
+        } else if (content->kind == CONTENT_UNKNOWN) {
+            content->kind = CONTENT_VARIABLES;
+            content->variables = length;
+        }
+        if (length < VOLUME_HEADER_SIZE)
+            return 0;
+        content->end = length > G_MAXINT64 - offset ? G_MAXINT64 : offset + length;
+        offset = content->end;
+    }
+    return 0;
+}
+
+static gboolean is_filled(const guint8 *bytes, gsize size, guint8 fill) {
+    for (gsize i = 0; i < size; i++)
+        if (bytes[i] != fill)
             return FALSE;
     return TRUE;
 }
 
-/* Probes for a volume behind a variable store of LENGTH bytes at OFFSET. */
-static int probe_next(int fd, guint64 offset, guint64 length, Content *ret) {
-    guint8 header[VOLUME_HEADER_SIZE];
-    gsize size;
-    int r;
+/* Clears *IS_BLANK if a byte from OFFSET to END is not FILL. */
+static int compare(
+        int fd, guint64 offset, guint64 end, guint8 *buffer, guint8 fill, gboolean *is_blank) {
+    while (*is_blank && offset < end) {
+        gsize n;
+        int r = file_read_at(fd, offset, buffer, MIN(HEAD_SIZE, end - offset), &n);
 
-    *ret = CONTENT_VARIABLES;
-    if (length > G_MAXINT64 - offset)
-        return 0;
-    r = file_read_at(fd, offset + length, header, sizeof header, &size);
-    if (r < 0)
-        return r;
-    if (size == sizeof header && volume_has_signature(header) && !volume_is_of_variables(header))
-        *ret = CONTENT_CODE;
-    return 0;
-}
-
-static int probe_fd(int fd, Content *ret) {
-    g_autofree guint8 *head = g_malloc(HEAD_SIZE);
-    gsize size;
-    int r = file_read_at(fd, 0, head, HEAD_SIZE, &size);
-
-    if (r < 0)
-        return r;
-
-    for (gsize offset = 0; offset + VOLUME_HEADER_SIZE <= size; offset += VOLUME_ALIGNMENT) {
-        const guint8 *header = head + offset;
-
-        if (!volume_has_signature(header))
-            continue;
-        if (volume_is_of_variables(header))
-            return probe_next(fd, offset, volume_get_length(header), ret);
-        *ret = CONTENT_CODE;
-        return 0;
+        if (r < 0)
+            return r;
+        if (n == 0)
+            break;
+        *is_blank = is_filled(buffer, n, fill);
+        offset += n;
     }
-    *ret = is_blank(head, size) ? CONTENT_BLANK : CONTENT_UNKNOWN;
     return 0;
 }
 
-int content_probe(const char *path, Content *ret) {
-    g_auto(FileFd) fd = FILE_FD_NONE;
-    int r = file_open_regular(AT_FDCWD, path, &fd, NULL);
+/* HEAD holds the first N bytes, and serves as a buffer. */
+static int probe_blank(int fd, guint64 size, guint8 *head, gsize n, Content *content) {
+    const guint8 fill = head[0];
+    gboolean is_blank = n > 0 && (fill == 0 || fill == 0xff) && is_filled(head, n, fill);
+    int r = compare(fd, n, MIN(size, BLANK_SIZE), head, fill, &is_blank);
 
     if (r >= 0)
-        r = probe_fd(fd, ret);
-    if (r >= 0 || !file_is_at_fault(r))
+        r = compare(fd, size - MIN(size, HEAD_SIZE), size, head, fill, &is_blank);
+    if (r >= 0 && is_blank)
+        content->kind = CONTENT_BLANK;
+    return r;
+}
+
+int content_probe(int fd, guint64 size, Content *ret) {
+    g_autofree guint8 *head = g_malloc0(HEAD_SIZE);
+    gsize n;
+    int r = file_read_at(fd, 0, head, HEAD_SIZE, &n);
+
+    *ret = (Content){.kind = CONTENT_UNKNOWN};
+    if (r < 0)
         return r;
-    *ret = CONTENT_UNKNOWN;
-    return 0;
+
+    for (gsize offset = 0; offset + VOLUME_HEADER_SIZE <= n; offset += VOLUME_ALIGNMENT)
+        if (volume_has_signature(head + offset))
+            return walk_volumes(fd, offset, size, ret);
+    return probe_blank(fd, size, head, n, ret);
 }

@@ -8,13 +8,22 @@
  * 3).
  */
 
-typedef enum Content {
+typedef enum ContentKind {
     CONTENT_UNKNOWN,
     CONTENT_BLANK,     /* zeros or ones: an unformatted variable store */
     CONTENT_VARIABLES, /* a variable store alone */
-    CONTENT_CODE,      /* code, and possibly a variable store before it */
+    CONTENT_CODE,      /* code alone */
+    CONTENT_WHOLE,     /* a variable store, and code behind it */
+} ContentKind;
+
+typedef struct Content {
+    ContentKind kind;
+    guint64 variables; /* length of the variable store's volume in bytes; 0: there is none */
+    guint64 end;       /* of the last volume; beyond the end of a truncated image. 0: no volume */
 } Content;
 
-/* Reads PATH's first 64 KiB, and one header behind a variable store. Unreadable content is UNKNOWN.
- * Returns 0, or a negative errno if the system failed. */
-int content_probe(const char *path, Content *ret) G_GNUC_WARN_UNUSED_RESULT;
+gboolean content_equal(const Content *a, const Content *b);
+
+/* Reads at most the first MiB, the last 64 KiB and the headers of volumes. SIZE is the size of the
+ * image. Returns 0 or a negative errno. */
+int content_probe(int fd, guint64 size, Content *ret) G_GNUC_WARN_UNUSED_RESULT;

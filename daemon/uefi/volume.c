@@ -49,6 +49,13 @@ const VolumeLayout *volume_find_layout(guint64 length) {
     return NULL;
 }
 
+guint64 volume_length_for_code(guint64 code_size) {
+    /* FD_SIZE_1MB, FD_SIZE_2MB and FD_SIZE_4MB without the variables */
+    if (code_size == 0x100000 - 0x20000 || code_size == 0x200000 - 0x20000)
+        return 0x20000;
+    return code_size == 0x400000 - 0x84000 ? 0x84000 : 0;
+}
+
 gboolean volume_has_signature(const guint8 *volume) {
     return memcmp(volume + OFFSET_SIGNATURE, SIGNATURE, strlen(SIGNATURE)) == 0;
 }

@@ -26,6 +26,10 @@ extern const VolumeLayout volume_layouts[VOLUME_N_LAYOUTS];
 /* Returns the layout with FvLength LENGTH, or NULL. */
 const VolumeLayout *volume_find_layout(guint64 length);
 
+/* Returns the FvLength of the variables that OVMF's code of CODE_SIZE bytes uses, or 0 if OVMF has
+ * no code of this size. */
+guint64 volume_length_for_code(guint64 code_size);
+
 #define VOLUME_HEADER_SIZE 0x48
 
 /* Returns TRUE if VOLUME, of at least VOLUME_HEADER_SIZE bytes, has the signature of any volume. */

@@ -9,6 +9,7 @@ import pytest
 from lib import descriptors, images
 from lib.checks import assert_all_answers, raises
 from lib.client import NO_MATCH
+from lib.vms import VMs
 
 
 def refused(service, reasons, name="x"):
@@ -73,3 +74,35 @@ def test_image_that_goes_is_noticed_at_reload(service):
     client.reload()
     assert client.state("x") == "usable"
     assert client.problems() == []
+
+
+CODE_4M, VARS_4M = images.OVMF_4M_CODE, images.OVMF_4M_VARS
+CODE = (CODE_4M, images.volume(CODE_4M))
+VARS = (VARS_4M, images.volume(VARS_4M, variables=True))
+NO_CODE = "bad-pair:{code}: the image holds variables and no code"
+NO_VARS = "bad-pair:{vars}: the template holds code, where a guest's variables belong"
+
+
+@pytest.mark.parametrize("code,variables,reasons", [
+    (VARS, CODE, [NO_CODE, NO_VARS]), (CODE, CODE, [NO_VARS]),
+    (CODE, (images.OVMF_2M_VARS, images.volume(images.OVMF_2M_VARS, variables=True)), [
+        "bad-pair:{vars}: the template has variables of 131072 bytes, and the code in {code}, of "
+        "3653632 bytes, uses 540672"]),
+    ((CODE_4M, b""), VARS, ["bad-pair:{code}: the image is blank, and holds no code"]),
+    ((2 * images.MIB, CODE[1]), VARS, [
+        "bad-pair:{code}: the image is truncated: it has 2097152 bytes, and its last firmware "
+        "volume ends at 3653632"]),
+    (CODE, (VARS_4M, b""), ["bad-pair:{vars}: the template is blank, and OVMF does not format it"]),
+], ids=["swapped", "twice", "two-builds", "blank", "truncated", "unformatted"])
+def test_pair_that_cannot_boot_is_no_answer(service, code, variables, reasons):
+    paths = {"code": service.raw("code.fd", *code), "vars": service.raw("vars.fd", *variables)}
+    service.vendor.write("x", descriptors.flash(paths["code"], paths["vars"]))
+    service.add("y")
+    client = service.start()
+    refused(service, [reason.format(**paths) for reason in reasons])
+    assert VMs(client).prepare()["name"] == "y"
+    service.raw("code.fd", *CODE)
+    service.raw("vars.fd", *VARS)
+    client.reload()
+    assert client.state("x") == "usable"
+    assert client.select_name("x86_64", "q35") == "x"

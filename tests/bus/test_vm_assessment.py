@@ -28,9 +28,9 @@ def vms(service):
 
 
 def nothing_is_read_of(service, path):
-    """Who reads more than its head waits while the context lasts."""
+    """Who reads more than its beginning waits while the context lasts."""
     return Strace(service.daemon.process.pid, service.directory / "strace",
-                  ["trace=pread64", "inject=pread64:delay_enter=300s:when=2+"], paths=[path])
+                  ["trace=pread64", "inject=pread64:delay_enter=300s:when=3+"], paths=[path])
 
 
 def until_read(service, path):

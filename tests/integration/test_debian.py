@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lib import paths
+from lib import descriptors, paths
 from lib.boards import RENDERS
 from lib.client import NO_MATCH, DBusError
 from lib.qemu import Qemu, canonical
@@ -125,3 +125,23 @@ def test_every_file_has_one_verdict(client):
         "40-edk2-x86_64-secure-enrolled"]
     assert [name for name, _, verdict, _ in verdicts if verdict == "accepted"] == [
         "50-edk2-x86_64-secure"]
+
+
+OVMF, AAVMF = "/usr/share/OVMF/OVMF_", "/usr/share/AAVMF/AAVMF_"
+
+
+@pytest.mark.parametrize("architecture,code,variables", [
+    ("x86_64", f"{OVMF}VARS_4M.ms.fd", f"{OVMF}CODE_4M.ms.fd"),
+    ("x86_64", f"{OVMF}CODE_4M.fd", f"{OVMF}CODE_4M.fd"),
+    ("aarch64", f"{AAVMF}VARS.ms.fd", f"{AAVMF}CODE.fd"),
+    ("aarch64", f"{AAVMF}CODE.fd", f"{AAVMF}CODE.fd"),
+], ids=["swapped-ovmf", "ovmf-twice", "swapped-aavmf", "aavmf-twice"])
+def test_shipped_images_in_the_wrong_place_are_no_answer(service, architecture, code, variables):
+    """With QEMU, these print nothing, or store the guest's variables in a copy of the code."""
+    machine = {"x86_64": "pc-q35-*", "aarch64": "virt-*"}[architecture]
+    service.vendor.write("x", descriptors.flash(
+        code, variables, targets=[{"architecture": architecture, "machines": [machine]}]))
+    client = service.start()
+    reasons = client.firmware("x")["Problems"]
+    assert client.state("x") == "unusable" and reasons
+    assert all(reason.startswith("bad-pair:") for reason in reasons)

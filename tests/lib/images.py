@@ -2,7 +2,9 @@
 """Firmware images: sparse raw files and real qcow2 files."""
 
 import os
+import struct
 import subprocess
+import uuid
 
 from . import still
 
@@ -15,13 +17,20 @@ QCOW2_MAGIC = b"QFI\xfb"
 EMPTY_STORE = b'{\n    "version": 2,\n    "variables": [\n    ]\n}\n'
 
 
-def raw(path, size, data=b""):
-    """A sparse file of this size that begins with data."""
+def raw(path, size, data=b"image"):
+    """A sparse file of this size that begins with data, so that it is not blank."""
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with still.all_frozen(), open(path, "wb") as file:
         file.write(data)
         file.truncate(size)
     return str(path)
+
+
+def volume(length, variables=False):
+    """The header of a UEFI firmware volume of this length."""
+    guid = "fff12b8d-7696-4c8b-a985-2747075b4f50" if variables else (
+        "8c8ce578-8a3d-4f1c-9935-896185c32dd3")
+    return bytes(16) + uuid.UUID(guid).bytes_le + struct.pack("<Q", length) + b"_FVH" + bytes(28)
 
 
 def qcow2(path, size):

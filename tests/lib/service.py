@@ -77,7 +77,7 @@ class Service:
         self.signals = Signals(self.client)
         return self.signals
 
-    def raw(self, name, size=images.OVMF_4M_CODE, data=b""):
+    def raw(self, name, size=images.OVMF_4M_CODE, data=b"image"):
         return images.raw(str(self.images / name), size, data)
 
     def qcow2(self, name, size=images.OVMF_4M_CODE):

@@ -46,7 +46,8 @@ BATCHES = [1, 1, 1, 2, 3, 5, 8, 13, 20, 40]
 def write_image(path, size):
     """In the two steps that images.raw() has, but with the services at work between them."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "wb") as file:
+    with open(path, "wb", buffering=0) as file:
+        file.write(b"image")
         file.truncate(size)
 
 

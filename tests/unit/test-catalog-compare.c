@@ -5,6 +5,7 @@
 #include <glib/gstdio.h>
 
 #include "util-catalog.h"
+#include "util-volume.h"
 
 #define SPLIT_RECORD(record)                                                         \
     "{'device': 'flash',"                                                            \
@@ -28,9 +29,12 @@ static void comparison_clear(Comparison *c) {
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Comparison, comparison_clear)
 
-/* One firmware, vendor/a, of no special kind. */
+/* One firmware, vendor/a, of no special kind, whose template is an unformatted store. */
 static void begin(Comparison *c) {
     c->root = test_layers_new();
+    test_write_volumes(c->root, "vars.fd", 4096, 0, "", 0);
+    test_write_volumes(c->root, "other-vars.fd", 4096, 0, "", 0);
+    test_write_sparse(c->root, "other-code.fd", 8192);
     test_describe(c->root, "vendor/a.json", NULL);
     c->before = test_catalog(c->root);
 }
@@ -152,13 +156,13 @@ static void each_member_is_a_field(void) {
 static void each_part_of_the_mapping_is_a_field(void) {
     assert_member_changes(
             "mapping",
-            "{'device': 'flash', 'executable': {'filename': '/vars.fd', 'format': 'raw'},"
+            "{'device': 'flash', 'executable': {'filename': '/other-code.fd', 'format': 'raw'},"
             " 'nvram-template': {'filename': '/vars.fd', 'format': 'raw'}}",
             CATALOG_FIELD_EXECUTABLE, FALSE);
     assert_member_changes(
             "mapping",
             "{'device': 'flash', 'executable': {'filename': '/code.fd', 'format': 'raw'},"
-            " 'nvram-template': {'filename': '/code.fd', 'format': 'raw'}}",
+            " 'nvram-template': {'filename': '/other-vars.fd', 'format': 'raw'}}",
             CATALOG_FIELD_NVRAM_TEMPLATE, FALSE);
     assert_member_changes(
             "mapping",
@@ -224,7 +228,7 @@ static void an_image_of_another_size_is_a_difference(void) {
     g_auto(Comparison) c = {};
 
     begin(&c);
-    test_write_sparse(c.root, "vars.fd", 8192);
+    test_write_volumes(c.root, "vars.fd", 8192, 0, "", 0);
     compare(&c);
     assert_nothing_to_tell(c.change);
 }

@@ -89,7 +89,7 @@ void test_write_text(const char *dir, const char *name, const char *text) {
 void test_write_sparse(const char *dir, const char *name, guint64 size) {
     g_autofree char *path = g_build_filename(dir, name, NULL);
 
-    test_write_text(dir, name, "");
+    test_write_text(dir, name, "image");
     g_assert_no_errno(truncate(path, (off_t)size));
 }
 

@@ -28,6 +28,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(TestDir, test_dir_free)
 /* Each makes something in DIR. */
 void test_write(const char *dir, const char *name, gconstpointer data, gsize size);
 void test_write_text(const char *dir, const char *name, const char *text);
+/* A sparse file that is not blank. */
 void test_write_sparse(const char *dir, const char *name, guint64 size);
 void test_link(const char *dir, const char *name, const char *target);
 char *test_mkdir(const char *dir, const char *name) G_GNUC_WARN_UNUSED_RESULT;
