@@ -55,7 +55,7 @@ static const KeyOption key_options[] = {
         {"nvram", "nvram-filename", VALUE_FILE, OPTIONS_NVRAM, "FILE",
          "With select: the virtual machine's own copy of the NVRAM"},
         {"render", "render", VALUE_CLIENT, OPTIONS_RENDER, "FORM",
-         "Print qemu, qemu-legacy, libvirt or shell"},
+         "Print qemu, qemu-legacy, libvirt, libvirt-fields or shell"},
         {"owner", "owner", VALUE_OWNER, OPTIONS_OWNER, "USER",
          "Act on the virtual machines of this user"},
         {"all", "all", VALUE_FLAG, OPTIONS_ALL, NULL, "With vms: those of all users"},
@@ -354,7 +354,7 @@ static GVariant *make_file(const char *name, const char *value, GError **error) 
 
 /* The client renders "shell" itself, from keys that every answer has. */
 static GVariant *make_client_value(const char *name, const char *value, GError **error) {
-    static const char *const forms[] = {"qemu", "qemu-legacy", "libvirt", "shell", NULL};
+    static const char *const forms[] = {"qemu", "qemu-legacy", "libvirt", "libvirt-fields", NULL};
 
     if (!g_str_equal(name, "render") || g_str_equal(value, "shell"))
         return NULL;
@@ -362,7 +362,7 @@ static GVariant *make_client_value(const char *name, const char *value, GError *
         return g_variant_new_strv(&value, 1);
     g_set_error(
             error, CLIENT_ERROR, CLIENT_ERROR_USAGE,
-            "--render=%s: it is one of qemu, qemu-legacy, libvirt, shell", value);
+            "--render=%s: it is one of qemu, qemu-legacy, libvirt, libvirt-fields, shell", value);
     return NULL;
 }
 

@@ -158,6 +158,8 @@ static void print_xml(const Output *output, const char *xml) {
 
 void render_resolution(const Output *output, const Options *options, GVariant *resolution) {
     const char *form = options_get(options, "render");
+    g_autoptr(GVariant) fields =
+            g_variant_lookup_value(resolution, "libvirt-fields", G_VARIANT_TYPE_VARDICT);
     const char *xml;
 
     if (options->json != JSON_OFF)
@@ -166,8 +168,10 @@ void render_resolution(const Output *output, const Options *options, GVariant *r
         output_properties(output, resolution, resolution_keys);
     else if (g_str_equal(form, "shell"))
         print_shell(output, resolution);
-    else if (!g_str_equal(form, "libvirt"))
+    else if (g_str_has_prefix(form, "qemu"))
         print_arguments(output, options, resolution);
+    else if (g_str_equal(form, "libvirt-fields") && fields)
+        output_properties(output, fields, NULL);
     else if (g_variant_lookup(resolution, "libvirt-xml", "&s", &xml))
         print_xml(output, xml);
 }

@@ -78,6 +78,36 @@ static void write_global_properties(Sink *sink, const Resolution *resolution) {
     sink_close_entry(sink);
 }
 
+static void write_optional(Sink *sink, const char *key, const char *value) {
+    if (value)
+        sink_entry_string(sink, key, value);
+}
+
+static void write_libvirt_fields(Sink *sink, const LibvirtFields *fields) {
+    sink_open_entry(sink, "libvirt-fields", "a{sv}");
+    sink_open_array(sink, "{sv}");
+    write_optional(sink, "loader", fields->loader);
+    write_optional(sink, "loader-type", fields->loader_type);
+    if (fields->loader_format) {
+        sink_entry_boolean(sink, "loader-readonly", fields->is_read_only);
+        if (fields->is_x86)
+            sink_entry_boolean(sink, "loader-secure", fields->is_secure);
+        sink_entry_boolean(sink, "loader-stateless", fields->is_stateless);
+    }
+    write_optional(sink, "loader-format", fields->loader_format);
+    write_optional(sink, "nvram", fields->nvram);
+    write_optional(sink, "nvram-format", fields->nvram_format);
+    write_optional(sink, "nvram-template", fields->nvram_template);
+    write_optional(sink, "nvram-template-format", fields->nvram_template_format);
+    write_optional(sink, "varstore", fields->varstore);
+    write_optional(sink, "varstore-template", fields->varstore_template);
+    if (fields->is_x86)
+        sink_entry_boolean(sink, "smm", fields->needs_smm);
+    sink_entry_boolean(sink, "acpi", fields->wants_acpi);
+    sink_close(sink);
+    sink_close_entry(sink);
+}
+
 static void write_rendering(Sink *sink, const Rendering *rendering) {
     if (rendering->qemu)
         sink_entry_strv(sink, "qemu-arguments", rendering->qemu);
@@ -85,6 +115,8 @@ static void write_rendering(Sink *sink, const Rendering *rendering) {
         sink_entry_strv(sink, "qemu-legacy-arguments", rendering->qemu_legacy);
     if (rendering->libvirt)
         sink_entry_string(sink, "libvirt-xml", rendering->libvirt);
+    if (rendering->libvirt_fields)
+        write_libvirt_fields(sink, rendering->libvirt_fields);
 }
 
 void answer_resolution_entries(

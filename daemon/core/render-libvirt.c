@@ -7,11 +7,13 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "core/architecture.h"
+#include "core/needs.h"
 
 /*
  * The elements <os> and <features> as libvirt's formatdomain documents them. Uses attributes of
- * libvirt 9.0, except for three that firmware may need: format (libvirt 9.2), unless it is raw, the
- * architecture loongarch64 (10.1), and the element varstore (12.1).
+ * libvirt 9.0, except for those that firmware may need: format (libvirt 9.2) and templateFormat
+ * (10.10), unless all are raw, the architecture loongarch64 (10.1), and the element varstore
+ * (12.1).
  */
 
 G_GNUC_PRINTF(2, 3)
@@ -30,10 +32,8 @@ static gboolean not_supported(GError **error, const char *format, ...) {
 
 /* -- architecture and machine ------------------------------------------------------------ */
 
-static gboolean add_type(GString *xml, const Resolution *resolution, GError **error) {
-    const char *architecture = architecture_to_libvirt(resolution->architecture);
-
-    if (!architecture)
+static gboolean check_machine(const Resolution *resolution, GError **error) {
+    if (!architecture_to_libvirt(resolution->architecture))
         return not_supported(error, "architecture %s", resolution->architecture);
     for (const char *p = resolution->machine; *p; p++)
         if (!g_ascii_isalnum(*p) && !strchr("_.-", *p))
@@ -42,9 +42,6 @@ static gboolean add_type(GString *xml, const Resolution *resolution, GError **er
     if (resolution_needs_secure_flash(resolution) &&
         !g_str_equal(resolution->architecture, "x86_64"))
         return not_supported(error, "Secure Boot for architecture %s", resolution->architecture);
-
-    g_string_append_printf(
-            xml, "  <type arch='%s' machine='%s'>hvm</type>\n", architecture, resolution->machine);
     return TRUE;
 }
 
@@ -60,55 +57,6 @@ static gboolean check_filename(const char *filename, GError **error) {
     return TRUE;
 }
 
-/* libvirt's default is raw */
-static const char *format_attribute(const char *format) {
-    return g_str_equal(format, image_format_to_string(IMAGE_FORMAT_RAW)) ? "" : " format='qcow2'";
-}
-
-G_GNUC_PRINTF(2, 3)
-static void append_escaped(GString *xml, const char *format, ...) {
-    g_autofree char *text = NULL;
-    va_list args;
-
-    va_start(args, format);
-    text = g_markup_vprintf_escaped(format, args);
-    va_end(args);
-    g_string_append(xml, text);
-}
-
-static void add_nvram(GString *xml, const FlashUnit *unit, const DescriptorImage *template) {
-    g_string_append(xml, "  <nvram");
-    /* libvirt copies a template unchanged, so its format must match */
-    if (g_str_equal(template->format, unit->format))
-        append_escaped(xml, " template='%s'", template->filename);
-    g_string_append(xml, format_attribute(unit->format));
-    append_escaped(xml, ">%s</nvram>\n", unit->filename);
-}
-
-static void add_flash(GString *xml, const Resolution *resolution) {
-    const Descriptor *descriptor = resolution->descriptor;
-    const FlashUnit *code = resolution->flash->pdata[0];
-
-    g_string_append_printf(
-            xml, "  <loader readonly='%s'%s type='pflash'%s%s", code->read_only ? "yes" : "no",
-            resolution_needs_secure_flash(resolution) ? " secure='yes'" : "",
-            descriptor->mode == FIRMWARE_MODE_STATELESS ? " stateless='yes'" : "",
-            format_attribute(code->format));
-    append_escaped(xml, ">%s</loader>\n", code->filename);
-    if (resolution->flash->len > 1 && descriptor->nvram_template.filename)
-        add_nvram(xml, resolution->flash->pdata[1], &descriptor->nvram_template);
-}
-
-static void add_memory(GString *xml, const Resolution *resolution) {
-    const Descriptor *descriptor = resolution->descriptor;
-
-    append_escaped(xml, "  <loader type='rom'>%s</loader>\n", descriptor->executable.filename);
-    if (resolution->nvram_filename)
-        append_escaped(
-                xml, "  <varstore template='%s' path='%s'/>\n", descriptor->nvram_template.filename,
-                resolution->nvram_filename);
-}
-
 static gboolean check_filenames(const Resolution *resolution, GError **error) {
     const Descriptor *descriptor = resolution->descriptor;
     const char *template = descriptor->nvram_template.filename;
@@ -118,21 +66,55 @@ static gboolean check_filenames(const Resolution *resolution, GError **error) {
             (!resolution->nvram_filename || check_filename(resolution->nvram_filename, error));
 }
 
-static gboolean add_images(GString *xml, const Resolution *resolution, GError **error) {
+static void set_flash(const Resolution *resolution, LibvirtFields *fields) {
+    const Descriptor *descriptor = resolution->descriptor;
+    const FlashUnit *code = resolution->flash->pdata[0];
+
+    fields->loader = code->filename;
+    fields->loader_type = "pflash";
+    fields->loader_format = code->format;
+    fields->is_read_only = code->read_only;
+    fields->is_secure = resolution_needs_secure_flash(resolution);
+    fields->is_stateless = descriptor->mode == FIRMWARE_MODE_STATELESS;
+    if (resolution->flash->len > 1 && descriptor->nvram_template.filename) {
+        const FlashUnit *nvram = resolution->flash->pdata[1];
+
+        fields->nvram = nvram->filename;
+        fields->nvram_format = nvram->format;
+        fields->nvram_template = descriptor->nvram_template.filename;
+        fields->nvram_template_format = descriptor->nvram_template.format;
+    }
+}
+
+static void set_memory(const Resolution *resolution, LibvirtFields *fields) {
+    const Descriptor *descriptor = resolution->descriptor;
+
+    fields->loader = descriptor->executable.filename;
+    fields->loader_type = "rom";
+    if (resolution->nvram_filename) {
+        fields->varstore = resolution->nvram_filename;
+        fields->varstore_template = descriptor->nvram_template.filename;
+    }
+}
+
+static gboolean set_images(const Resolution *resolution, LibvirtFields *fields, GError **error) {
     if (!check_filenames(resolution, error))
         return FALSE;
+    if (needs_uefi_vars(resolution->descriptor) && !resolution->nvram_filename)
+        return not_supported(
+                error, "a uefi-vars device without a store, which firmware %s needs",
+                resolution->name);
     if (resolution_get_max_fw_size(resolution) > 0)
         return not_supported(error, "max-fw-size, which flash of more than 8 MiB needs");
 
     switch (resolution->descriptor->device) {
     case FIRMWARE_DEVICE_FLASH:
-        add_flash(xml, resolution);
+        set_flash(resolution, fields);
         break;
     case FIRMWARE_DEVICE_MEMORY:
-        add_memory(xml, resolution);
+        set_memory(resolution, fields);
         break;
     case FIRMWARE_DEVICE_KERNEL:
-        append_escaped(xml, "  <kernel>%s</kernel>\n", resolution->descriptor->executable.filename);
         break;
     case FIRMWARE_DEVICE_IGVM:
         return not_supported(error, "device igvm, which firmware %s needs", resolution->name);
@@ -157,29 +139,97 @@ static gboolean wants_acpi(const Resolution *resolution) {
             (descriptor->device == FIRMWARE_DEVICE_FLASH || resolution->nvram_filename);
 }
 
-static void add_features(GString *xml, const Resolution *resolution) {
-    gboolean needs_smm = resolution_needs_smm(resolution);
+LibvirtFields *libvirt_fields_new(const Resolution *resolution, GError **error) {
+    g_autofree LibvirtFields *fields = g_new0(LibvirtFields, 1);
 
-    if (!needs_smm && !wants_acpi(resolution)) {
+    if (!render_check_copy(resolution, error) || !check_machine(resolution, error) ||
+        !set_images(resolution, fields, error))
+        return NULL;
+    fields->is_x86 = architecture_is_x86(resolution->architecture);
+    fields->needs_smm = resolution_needs_smm(resolution);
+    fields->wants_acpi = wants_acpi(resolution);
+    return g_steal_pointer(&fields);
+}
+
+/* -- XML --------------------------------------------------------------------------------- */
+
+G_GNUC_PRINTF(2, 3)
+static void append_escaped(GString *xml, const char *format, ...) {
+    g_autofree char *text = NULL;
+    va_list args;
+
+    va_start(args, format);
+    text = g_markup_vprintf_escaped(format, args);
+    va_end(args);
+    g_string_append(xml, text);
+}
+
+static gboolean is_raw(const char *format) {
+    return !format || g_str_equal(format, image_format_to_string(IMAGE_FORMAT_RAW));
+}
+
+static void add_flash(GString *xml, const LibvirtFields *fields) {
+    /* Where all are raw, so is each default of each libvirt. Otherwise the default of nvram, and of
+     * its template, is the loader's format since libvirt 9.2, and raw before. */
+    const gboolean has_formats = !is_raw(fields->loader_format) || !is_raw(fields->nvram_format) ||
+            !is_raw(fields->nvram_template_format);
+
+    g_string_append_printf(
+            xml, "  <loader readonly='%s'%s type='pflash'%s", fields->is_read_only ? "yes" : "no",
+            fields->is_secure ? " secure='yes'" : "",
+            fields->is_stateless ? " stateless='yes'" : "");
+    if (has_formats)
+        append_escaped(xml, " format='%s'", fields->loader_format);
+    append_escaped(xml, ">%s</loader>\n", fields->loader);
+    if (!fields->nvram)
+        return;
+
+    append_escaped(xml, "  <nvram template='%s'", fields->nvram_template);
+    if (has_formats)
+        append_escaped(
+                xml, " templateFormat='%s' format='%s'", fields->nvram_template_format,
+                fields->nvram_format);
+    append_escaped(xml, ">%s</nvram>\n", fields->nvram);
+}
+
+static void add_memory(GString *xml, const LibvirtFields *fields) {
+    append_escaped(xml, "  <loader type='rom'>%s</loader>\n", fields->loader);
+    if (fields->varstore)
+        append_escaped(
+                xml, "  <varstore template='%s' path='%s'/>\n", fields->varstore_template,
+                fields->varstore);
+}
+
+static void add_features(GString *xml, const LibvirtFields *fields) {
+    if (!fields->needs_smm && !fields->wants_acpi) {
         g_string_append(xml, "<features/>\n");
         return;
     }
 
     g_string_append(xml, "<features>\n");
-    if (wants_acpi(resolution))
+    if (fields->wants_acpi)
         g_string_append(xml, "  <acpi/>\n");
-    if (needs_smm)
+    if (fields->needs_smm)
         g_string_append(xml, "  <smm state='on'/>\n");
     g_string_append(xml, "</features>\n");
 }
 
 char *render_libvirt(const Resolution *resolution, GError **error) {
+    g_autofree LibvirtFields *fields = libvirt_fields_new(resolution, error);
     g_autoptr(GString) xml = g_string_new("<os>\n");
 
-    if (!render_check_copy(resolution, error) || !add_type(xml, resolution, error) ||
-        !add_images(xml, resolution, error))
+    if (!fields)
         return NULL;
+    g_string_append_printf(
+            xml, "  <type arch='%s' machine='%s'>hvm</type>\n",
+            architecture_to_libvirt(resolution->architecture), resolution->machine);
+    if (g_strcmp0(fields->loader_type, "pflash") == 0)
+        add_flash(xml, fields);
+    else if (fields->loader)
+        add_memory(xml, fields);
+    else
+        append_escaped(xml, "  <kernel>%s</kernel>\n", resolution->descriptor->executable.filename);
     g_string_append(xml, "</os>\n");
-    add_features(xml, resolution);
+    add_features(xml, fields);
     return g_string_free(g_steal_pointer(&xml), FALSE);
 }

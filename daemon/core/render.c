@@ -211,6 +211,9 @@ gboolean rendering_make(
     if ((render & REQUEST_RENDER_LIBVIRT) &&
         !(rendering.libvirt = render_libvirt(resolution, error)))
         return FALSE;
+    if ((render & REQUEST_RENDER_LIBVIRT_FIELDS) &&
+        !(rendering.libvirt_fields = libvirt_fields_new(resolution, error)))
+        return FALSE;
 
     *ret = rendering;
     rendering = (Rendering){};
@@ -221,4 +224,5 @@ void rendering_clear(Rendering *rendering) {
     g_clear_pointer(&rendering->qemu, g_strfreev);
     g_clear_pointer(&rendering->qemu_legacy, g_strfreev);
     g_clear_pointer(&rendering->libvirt, g_free);
+    g_clear_pointer(&rendering->libvirt_fields, g_free);
 }

@@ -18,15 +18,39 @@ GStrv render_qemu(const Resolution *resolution, GError **error) G_GNUC_WARN_UNUS
 /* The same with -drive if=pflash, which every QEMU supports. */
 GStrv render_qemu_legacy(const Resolution *resolution, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* What libvirt is told of a resolution. Strings borrow from it; NULL: does not apply. */
+typedef struct LibvirtFields {
+    const char *loader;
+    const char *loader_type;   /* pflash or rom */
+    const char *loader_format; /* NULL: not in flash */
+    gboolean is_read_only;     /* these three: of a pflash loader */
+    gboolean is_secure;
+    gboolean is_stateless;
+    const char *nvram;
+    const char *nvram_format;
+    const char *nvram_template;
+    const char *nvram_template_format;
+    const char *varstore;
+    const char *varstore_template;
+    gboolean is_x86; /* SMM and a secure loader exist */
+    gboolean needs_smm;
+    gboolean wants_acpi;
+} LibvirtFields;
+
+/* FIRMWARE_ERROR_NOT_SUPPORTED: libvirt cannot express the resolution. Free with g_free(). */
+LibvirtFields *libvirt_fields_new(const Resolution *resolution, GError **error)
+        G_GNUC_WARN_UNUSED_RESULT;
+
 /* Returns the elements <os> and <features> of a libvirt domain, each on its own lines.
  * FIRMWARE_ERROR_NOT_SUPPORTED: libvirt cannot express the resolution. */
 char *render_libvirt(const Resolution *resolution, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* The forms that a question asks for; NULL where it does not. */
+/* The forms that a question asks for; NULL where it does not. Valid as long as the resolution. */
 typedef struct Rendering {
     GStrv qemu;
     GStrv qemu_legacy;
     char *libvirt;
+    LibvirtFields *libvirt_fields;
 } Rendering;
 
 /* RENDER is Request's. */

@@ -42,7 +42,8 @@ typedef struct RequestKey {
      REQUEST_CALL_CLONE)
 
 static const char *const create_words[] = {"auto", "never", "new", NULL};
-static const char *const render_words[] = {"qemu", "qemu-legacy", "libvirt", NULL};
+static const char *const render_words[] = {
+        "qemu", "qemu-legacy", "libvirt", "libvirt-fields", NULL};
 
 #define KEY(key_name, key_type, field, key_calls, key_words) \
     {key_name, key_type, offsetof(Request, field), key_calls, key_words}
@@ -174,6 +175,8 @@ static gboolean set_render(
         *field |= REQUEST_RENDER_QEMU_LEGACY;
     if (g_strv_contains(value->strings, "libvirt"))
         *field |= REQUEST_RENDER_LIBVIRT;
+    if (g_strv_contains(value->strings, "libvirt-fields"))
+        *field |= REQUEST_RENDER_LIBVIRT_FIELDS;
     return TRUE;
 }
 

@@ -39,6 +39,7 @@ typedef enum RequestRender {
     REQUEST_RENDER_QEMU = 1 << 0,
     REQUEST_RENDER_QEMU_LEGACY = 1 << 1,
     REQUEST_RENDER_LIBVIRT = 1 << 2,
+    REQUEST_RENDER_LIBVIRT_FIELDS = 1 << 3,
 } RequestRender;
 
 typedef struct Request {

@@ -58,7 +58,7 @@ _vmfirmwarectl() {
     --mode) values='split combined stateless' ;;
     --format | --nvram-format) values='raw qcow2' ;;
     --source-format) values='raw qcow2 json' ;;
-    --render) values='qemu qemu-legacy libvirt shell' ;;
+    --render) values='qemu qemu-legacy libvirt libvirt-fields shell' ;;
     --create) values='auto never new' ;;
     --json) values='pretty short off' ;;
     esac

@@ -3,7 +3,7 @@
 
 import pytest
 
-from lib import descriptors, paths
+from lib import descriptors, images, paths
 from lib.checks import raises
 from lib.descriptors import target
 from lib.distributions import STYLES, install
@@ -78,3 +78,57 @@ def test_what_libvirt_has_no_word_for(service):
     with raises(NOT_SUPPORTED, "file name"):
         client.select("x86_64", "q35", nvram_filename="/a\nb", render=["libvirt"])
     client.select("x86_64", "q35", nvram_filename="/a\nb", render=["qemu"])
+
+
+SPLIT = {"loader-type": "pflash", "loader-readonly": True, "loader-secure": False,
+         "loader-stateless": False, "loader-format": "raw", "nvram": COPY, "nvram-format": "raw",
+         "nvram-template-format": "raw", "smm": False, "acpi": True}
+STATELESS = {"loader-type": "pflash", "loader-readonly": True, "loader-secure": False,
+             "loader-stateless": True, "loader-format": "raw", "smm": False, "acpi": True}
+COMBINED = {**STATELESS, "loader": COPY, "loader-readonly": False, "loader-stateless": False}
+MEMORY = {"loader-type": "rom", "smm": False, "acpi": True}
+
+
+def test_fields_are_what_the_elements_say(service):
+    code, template = service.pair()
+    secure = {"features": ["requires-smm", "secure-boot"]}
+    rom, store = service.raw("rom", 65536), service.store("store.json")
+    expected = {
+        "split": {**SPLIT, "loader": code, "nvram-template": template},
+        "secure": {**SPLIT, "loader": code, "nvram-template": template, "loader-secure": True,
+                   "smm": True},
+        "combined": COMBINED, "stateless": {**STATELESS, "loader": code},
+        "memory": {**MEMORY, "loader": rom},
+        "store": {**MEMORY, "loader": rom, "varstore": COPY, "varstore-template": store},
+        "kernel": {"smm": False, "acpi": True},
+    }
+    write = service.vendor.write
+    write("split", descriptors.flash(code, template))
+    write("secure", descriptors.flash(code, template, **secure))
+    write("combined", descriptors.flash(code, mode="combined"))
+    write("stateless", descriptors.flash(code))
+    write("memory", descriptors.by_filename("memory", rom))
+    write("store", descriptors.by_filename(
+        "memory", rom, mapping={"uefi-vars": {"template": store}}))
+    write("kernel", descriptors.by_filename("kernel", rom))
+    client = service.start()
+    assert set(client.names()) == set(expected)
+    for name, fields in expected.items():
+        answer = client.select("x86_64", "q35", firmware=name, nvram_filename=COPY,
+                               render=["libvirt-fields"])
+        assert answer["libvirt-fields"] == fields, name
+
+
+def test_fields_of_another_architecture(service):
+    code = service.raw("code.fd", 64 * images.MIB)
+    service.vendor.write("x", descriptors.flash(code, targets=[target("aarch64", "virt-*")]))
+    fields = service.start().select("aarch64", "virt", render=["libvirt-fields"])["libvirt-fields"]
+    assert fields == {"loader": code, "loader-type": "pflash", "loader-readonly": True,
+                      "loader-stateless": True, "loader-format": "raw", "acpi": True}
+
+
+def test_fields_are_refused_as_the_elements_are(service):
+    service.vendor.write("x", descriptors.by_filename("igvm", service.raw("rom", 65536)))
+    client = service.start()
+    with raises(NOT_SUPPORTED, "igvm"):
+        client.select("x86_64", "q35", render=["libvirt-fields"])

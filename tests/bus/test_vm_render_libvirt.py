@@ -31,10 +31,11 @@ def test_copies_of_each_kind(service):
     assert rendered(stateless.resolution).os("nvram") is None
 
 
-def test_copy_of_another_format_has_no_template(service):
-    service.ovmf()
+def test_copy_of_another_format_says_both_formats(service):
+    _, template = service.ovmf()
     vm = VMs(service.start_with_qemu()).make(nvram_format="qcow2", **LIBVIRT)
-    assert rendered(vm.resolution).os("nvram") == ({"format": "qcow2"}, vm.nvram())
+    assert rendered(vm.resolution).os("nvram") == (
+        {"template": template, "templateFormat": "raw", "format": "qcow2"}, vm.nvram())
 
 
 def test_what_cannot_be_said_is_refused_before_anything_is_done(service):

@@ -69,39 +69,48 @@ static void combined_and_stateless_flash(void) {
             "</os>\n" ACPI);
 }
 
-static void qcow2_is_said(void) {
-    g_auto(TestAnswer) f = {};
-    guint8 header[TEST_QCOW2_SIZE];
+/* libvirt 9.2 and later take the loader's format for a store without one, earlier ones raw. */
+static void each_mix_of_formats_is_said(void) {
+    static const struct {
+        const char *code;
+        const char *template;
+        const char *nvram;
+        const char *loader_format;
+        const char *nvram_formats;
+    } mixes[] = {
+            {"raw", "raw", "raw", "", ""},
+            {"raw", "raw", "qcow2", " format='raw'", " templateFormat='raw' format='qcow2'"},
+            {"raw", "qcow2", "raw", " format='raw'", " templateFormat='qcow2' format='raw'"},
+            {"raw", "qcow2", "qcow2", " format='raw'", " templateFormat='qcow2' format='qcow2'"},
+            {"qcow2", "raw", "raw", " format='qcow2'", " templateFormat='raw' format='raw'"},
+            {"qcow2", "raw", "qcow2", " format='qcow2'", " templateFormat='raw' format='qcow2'"},
+            {"qcow2", "qcow2", "qcow2", " format='qcow2'",
+             " templateFormat='qcow2' format='qcow2'"},
+            {"qcow2", "qcow2", "raw", " format='qcow2'", " templateFormat='qcow2' format='raw'"},
+    };
 
-    test_answer_describe(
-            &f,
-            "{'device': 'flash', 'executable': {'filename': '/code.qcow2', 'format': 'qcow2'},"
-            " 'nvram-template': {'filename': '/code.qcow2', 'format': 'qcow2'}}",
-            NULL, NULL);
-    test_qcow2_header(header, 8192);
-    test_write(f.root, "code.qcow2", header, sizeof header);
-    catalog_unref(f.catalog);
-    f.catalog = test_catalog(f.root);
-    test_answer_resolve(&f, "x86_64", "q35", "/vm/a.qcow2");
-    assert_xml(
-            &f,
-            "<os>\n" TYPE
-            "  <loader readonly='yes' type='pflash' format='qcow2'>@/code.qcow2</loader>\n"
-            "  <nvram template='@/code.qcow2' format='qcow2'>/vm/a.qcow2</nvram>\n"
-            "</os>\n" ACPI);
-}
+    for (gsize i = 0; i < G_N_ELEMENTS(mixes); i++) {
+        g_auto(TestAnswer) f = {};
+        guint8 header[TEST_QCOW2_SIZE];
+        g_autofree char *expected = g_strdup_printf(
+                "<os>\n" TYPE "  <loader readonly='yes' type='pflash'%s>@/code.%s</loader>\n"
+                "  <nvram template='@/code.%s'%s>/vm/a</nvram>\n</os>\n" ACPI,
+                mixes[i].loader_format, mixes[i].code, mixes[i].template, mixes[i].nvram_formats);
+        g_autofree char *mapping = g_strdup_printf(
+                "{'device': 'flash', 'executable': {'filename': '/code.%s', 'format': '%s'},"
+                " 'nvram-template': {'filename': '/code.%s', 'format': '%s'}}",
+                mixes[i].code, mixes[i].code, mixes[i].template, mixes[i].template);
 
-static void a_copy_in_another_format_has_no_template(void) {
-    g_auto(TestAnswer) f = {};
-
-    test_answer_describe(&f, NULL, NULL, NULL);
-    test_answer_resolve(&f, "x86_64", "q35", NULL);
-    resolution_set_nvram(f.resolution, "/vm/a.qcow2", "qcow2");
-    assert_xml(
-            &f,
-            "<os>\n" TYPE "  <loader readonly='yes' type='pflash'>@/code.fd</loader>\n"
-            "  <nvram format='qcow2'>/vm/a.qcow2</nvram>\n"
-            "</os>\n" ACPI);
+        test_answer_describe(&f, mapping, NULL, NULL);
+        test_qcow2_header(header, 8192);
+        test_write(f.root, "code.qcow2", header, sizeof header);
+        test_write_sparse(f.root, "code.raw", 8192);
+        catalog_unref(f.catalog);
+        f.catalog = test_catalog(f.root);
+        test_answer_resolve(&f, "x86_64", "q35", NULL);
+        resolution_set_nvram(f.resolution, "/vm/a", mixes[i].nvram);
+        assert_xml(&f, expected);
+    }
 }
 
 static void the_other_devices(void) {
@@ -225,6 +234,14 @@ static void what_has_no_words_is_refused(void) {
     {
         g_auto(TestAnswer) f = {};
 
+        test_answer_describe(
+                &f, "{'device': 'memory', 'filename': '/rom'}", "features", "['host-uefi-vars']");
+        test_answer_resolve(&f, "x86_64", "q35", NULL);
+        assert_refused(&f, FIRMWARE_ERROR_NOT_SUPPORTED, "uefi-vars");
+    }
+    {
+        g_auto(TestAnswer) f = {};
+
         test_answer_describe(&f, "{'device': 'memory', 'filename': '/rom'}", NULL, NULL);
         test_answer_resolve(&f, "tricore", "x", NULL);
         assert_refused(&f, FIRMWARE_ERROR_NOT_SUPPORTED, "architecture tricore");
@@ -250,8 +267,7 @@ int main(int argc, char **argv) {
     static const TestCase cases[] = {
             TEST_CASE(split_flash),
             TEST_CASE(combined_and_stateless_flash),
-            TEST_CASE(qcow2_is_said),
-            TEST_CASE(a_copy_in_another_format_has_no_template),
+            TEST_CASE(each_mix_of_formats_is_said),
             TEST_CASE(the_other_devices),
             TEST_CASE(architectures_have_libvirts_names),
             TEST_CASE(acpi_is_said_where_uefi_has_it),
