@@ -65,7 +65,7 @@ Config *sources_load_config(const Options *options, GError **error) {
     }
 
     g_log_set_writer_func(print_warning, NULL, NULL);
-    config = config_load(&config_options, &failure);
+    config = config_load(&config_options, NULL, &failure);
     if (!config)
         g_set_error_literal(error, CLIENT_ERROR, CLIENT_ERROR_FAILURE, failure->message);
     return config;

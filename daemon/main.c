@@ -131,24 +131,33 @@ static int publish_service(Service *service) {
     return r;
 }
 
-static void fail(Service *service) {
+static void fail(Service *service, int status) {
     service->has_failed = TRUE;
-    (void)sd_event_exit(service->event, EXIT_FAILURE);
+    (void)sd_event_exit(service->event, status);
 }
 
 static void on_first_catalog(const GError *error, gpointer userdata) {
     Service *service = userdata;
 
+    if (error && error->domain == G_OPTION_ERROR) {
+        (void)fprintf(stderr, "vmfirmwared: %s\n", error->message);
+        fail(service, EXIT_USAGE);
+        return;
+    }
     if (error) {
         g_critical("cannot build the first catalog: %s", error->message);
-        fail(service);
+        fail(service, EXIT_FAILURE);
         return;
     }
     if (publish_service(service) < 0) {
-        fail(service);
+        fail(service, EXIT_FAILURE);
         return;
     }
 
+    if (!confine_has_landlock())
+        g_message(
+                "Landlock is refused here: qemu-img, and a QEMU that is asked for its machine types, "
+                "may open what the service may open without privileges");
     lifecycle_set_ready(service->lifecycle);
 }
 
@@ -158,13 +167,13 @@ static void on_vms_loaded(const GError *fault, gpointer userdata) {
 
     /* another service uses the directory, and should own the name on the bus as well */
     if (g_error_matches(fault, FIRMWARE_ERROR, FIRMWARE_ERROR_LIMITS_EXCEEDED)) {
-        fail(service);
+        fail(service, EXIT_FAILURE);
         return;
     }
     r = live_catalog_reload(service->live, on_first_catalog, service);
     if (r < 0) {
         g_critical("cannot begin to read the descriptors: %s", g_strerror(-r));
-        fail(service);
+        fail(service, EXIT_FAILURE);
     }
 }
 
@@ -224,7 +233,7 @@ static int set_up_event_loop(sd_event **ret) {
     return 0;
 }
 
-/* Takes ownership of CONFIG. */
+/* Takes ownership of CONFIG. Returns the exit status or a negative errno. */
 static int serve(const Options *options, Config *config) {
     g_autoptr(Config) unused_config = config;
     g_auto(Service) service = {};
@@ -265,7 +274,7 @@ static int serve(const Options *options, Config *config) {
         g_critical("the connection to the bus is lost");
     /* a thread that waits for an unresponsive file system ends with the process */
     if (!task_wait_for_all(END_WAIT_USEC))
-        _exit(r == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
+        _exit(r < 0 ? EXIT_FAILURE : r);
     return r;
 }
 
@@ -273,6 +282,7 @@ int main(int argc, char **argv) {
     g_auto(Options) options = {};
     g_autoptr(GError) error = NULL;
     Config *config;
+    int status;
 
     (void)setlocale(LC_ALL, "");
     log_set_up();
@@ -287,21 +297,17 @@ int main(int argc, char **argv) {
 
     if (!lower_privilege(&options))
         return EXIT_FAILURE;
-    config = config_load(&options.config, &error);
+    config = config_new(&options.config, &error);
     if (!config) {
         (void)fprintf(stderr, "vmfirmwared: %s\n", error->message);
         return EXIT_USAGE;
     }
 
-    log_set_max_level(config->log_level);
     /* a reader that closes a pipe causes an error of write(), not the end of the service */
     (void)signal(SIGPIPE, SIG_IGN);
     raise_fd_limit();
-    if (!confine_has_landlock())
-        g_message(
-                "Landlock is refused here: qemu-img, and a QEMU that is asked for its machine types, "
-                "may open what the service may open without privileges");
     /* the store alone decides the modes of its files */
     (void)umask(0022);
-    return serve(&options, config) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    status = serve(&options, config);
+    return status < 0 ? EXIT_FAILURE : status;
 }

@@ -22,11 +22,18 @@ void build_free(Build *build) {
     g_clear_pointer(&build->answers, g_hash_table_unref);
     g_clear_pointer(&build->silent, g_hash_table_unref);
     watch_plan_free(build->plan);
+    watch_plan_free(build->config_plan);
     catalog_unref(build->catalog);
     g_clear_error(&build->error);
     g_strfreev(build->host_features);
     g_clear_pointer(&build->unknown, g_ptr_array_unref);
     g_free(build);
+}
+
+char *build_get_in_hand(const Build *build) {
+    char *path = watch_plan_get_in_hand(build->plan);
+
+    return path || !build->config_plan ? path : watch_plan_get_in_hand(build->config_plan);
 }
 
 GHashTable *build_seen_new(void) {
@@ -143,18 +150,28 @@ static void read_all(Build *build, CatalogSources *sources) {
     build->host_features = host_probe_features(sources->visitor);
 }
 
+/* The error of the first build is that of config_load(). */
 static gboolean read_config(Build *build) {
+    const FileVisitor visitor = watch_plan_get_visitor(build->config_plan);
     g_autoptr(GError) error = NULL;
-    Config *config = config_load(build->options, &error);
+    g_autoptr(Config) config = config_load(build->options, &visitor, &error);
 
-    if (!config) {
+    if (!config && build->previous) {
         build->error = g_error_new(
                 FIRMWARE_ERROR, FIRMWARE_ERROR_IO, "cannot read the configuration: %s",
                 error->message);
         return FALSE;
     }
-    config_unref(build->config);
-    build->config = config;
+    if (!config) {
+        build->error = g_steal_pointer(&error);
+        return FALSE;
+    }
+
+    build->lacks_config = config->is_incomplete;
+    if (!build->lacks_config) {
+        config_unref(build->config);
+        build->config = g_steal_pointer(&config);
+    }
     return TRUE;
 }
 
@@ -163,7 +180,7 @@ static void run(gpointer userdata) {
     FileVisitor visitor;
     CatalogSources sources;
 
-    if (build->reads_config && !read_config(build))
+    if (build->config_plan && !read_config(build))
         return;
 
     visitor = watch_plan_get_visitor(build->plan);

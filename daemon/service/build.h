@@ -15,8 +15,9 @@
 
 typedef struct Build {
     const ConfigOptions *options;
-    gboolean reads_config; /* by OPTIONS, instead of CONFIG */
-    gboolean asks_again;   /* emulators that gave no answer */
+    WatchPlan *config_plan; /* NULL, or: reads the configuration by OPTIONS, which replaces CONFIG
+                             * if it is complete */
+    gboolean asks_again;    /* emulators that gave no answer */
     Config *config;
     Catalog *previous;       /* or NULL */
     GPtrArray *more_files;   /* of char*: those of VMs, which are watched as well */
@@ -35,6 +36,7 @@ typedef struct Build {
     GHashTable *seen;           /* path of each of MORE_FILES -> what it was */
     gboolean more_files_differ; /* from SEEN_BEFORE; or it cannot be told */
     GPtrArray *unknown;         /* emulators to ask */
+    gboolean lacks_config;      /* CONFIG was not complete */
 
     Task *task; /* NULL: it does not run */
 } Build;
@@ -43,6 +45,9 @@ typedef struct Build {
  * until DONE. Both callbacks are called on the event loop. Returns 0 or a negative errno: neither
  * is called. */
 int build_start(sd_event *event, Build *build) G_GNUC_WARN_UNUSED_RESULT;
+
+/* The path that the thread of a build that runs looks at; NULL: none yet. */
+char *build_get_in_hand(const Build *build) G_GNUC_WARN_UNUSED_RESULT;
 
 /* For SEEN_BEFORE of the first build. */
 GHashTable *build_seen_new(void) G_GNUC_WARN_UNUSED_RESULT;

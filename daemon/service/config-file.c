@@ -15,7 +15,8 @@
 
 /* -- finding ------------------------------------------------------------------------------ */
 
-GPtrArray *config_files_find(const char *const *directories, const char *name) {
+GPtrArray *config_files_find(
+        const char *const *directories, const char *name, const FileVisitor *visitor) {
     g_autoptr(GStrvBuilder) drop_in_directories = g_strv_builder_new();
     g_autoptr(GPtrArray) drop_ins = NULL;
     g_autoptr(GError) error = NULL;
@@ -27,14 +28,14 @@ GPtrArray *config_files_find(const char *const *directories, const char *name) {
         g_autofree char *drop_in_directory = g_strconcat(path, ".d", NULL);
 
         g_strv_builder_add(drop_in_directories, drop_in_directory);
-        if (g_file_test(path, G_FILE_TEST_EXISTS)) {
+        if (file_visit(visitor, path) && g_file_test(path, G_FILE_TEST_EXISTS)) {
             g_ptr_array_set_size(paths, 0);
             g_ptr_array_add(paths, g_steal_pointer(&path));
         }
     }
 
     drop_in_strv = g_strv_builder_end(drop_in_directories);
-    drop_ins = conf_files_list((const char *const *)drop_in_strv, NULL, &error);
+    drop_ins = conf_files_list((const char *const *)drop_in_strv, visitor, &error);
     if (drop_ins)
         g_ptr_array_extend_and_steal(paths, g_steal_pointer(&drop_ins));
     else
@@ -163,7 +164,9 @@ static void read_file(const char *path, const ConfigKey *keys, gpointer data) {
         read_lines(path, text, size, keys, data);
 }
 
-void config_files_read(const GPtrArray *paths, const ConfigKey *keys, gpointer data) {
+void config_files_read(
+        const GPtrArray *paths, const FileVisitor *visitor, const ConfigKey *keys, gpointer data) {
     for (guint i = 0; i < paths->len; i++)
-        read_file(paths->pdata[i], keys, data);
+        if (file_visit(visitor, paths->pdata[i]))
+            read_file(paths->pdata[i], keys, data);
 }

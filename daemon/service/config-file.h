@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include <glib.h>
+#include "base/file.h"
 
 /*
  * Configuration files in the manner of systemd's daemons: a main file, then drop-ins *.conf from
@@ -23,10 +23,14 @@ typedef struct ConfigKey {
 } ConfigKey;
 
 /* Reads PATHS, lowest priority first; a missing file is skipped with a warning. KEYS ends with a
- * key whose name is NULL. Logs a warning with file and line for each fault. */
-void config_files_read(const GPtrArray *paths, const ConfigKey *keys, gpointer data);
+ * key whose name is NULL. Logs a warning with file and line for each fault. VISITOR (or NULL)
+ * visits each file. */
+void config_files_read(
+        const GPtrArray *paths, const FileVisitor *visitor, const ConfigKey *keys, gpointer data);
 
 /* Returns the paths (char*, owned) of the main file, from the highest-priority directory of
- * DIRECTORIES (lowest priority first) that has one, and of the drop-ins. */
-GPtrArray *config_files_find(const char *const *directories, const char *name)
+ * DIRECTORIES (lowest priority first) that has one, and of the drop-ins. VISITOR (or NULL) visits
+ * each of them. */
+GPtrArray *config_files_find(
+        const char *const *directories, const char *name, const FileVisitor *visitor)
         G_GNUC_WARN_UNUSED_RESULT;

@@ -39,6 +39,21 @@ static void settings_clear(Settings *settings) {
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Settings, settings_clear)
 
+static const Settings defaults = {
+        .quiet_msec = 50,
+        .max_quiet_msec = 500,
+        .rescan_sec = 30,
+        .log_level = LOG_INFO,
+        .limits =
+                {
+                        .calls_per_user = 16,
+                        .calls = 256,
+                        .exports_per_user = 4,
+                        .vms_per_user = 256,
+                        .bytes_per_user = G_GUINT64_CONSTANT(4) << 30,
+                },
+};
+
 void config_options_clear(ConfigOptions *options) {
     g_free(options->search_path);
     g_free(options->machines);
@@ -235,39 +250,65 @@ static const ConfigKey keys[] = {
 
 /* -- loading -------------------------------------------------------------------------- */
 
+/* A visitor, and whether it has refused a path. */
+typedef struct Guard {
+    const FileVisitor *visitor; /* or NULL */
+    gboolean has_refused;
+} Guard;
+
+static gboolean note(Guard *guard, gboolean answers) {
+    guard->has_refused |= !answers;
+    return answers;
+}
+
+static gboolean guard_file(const char *path, gpointer userdata) {
+    Guard *guard = userdata;
+
+    return note(guard, file_visit(guard->visitor, path));
+}
+
+static gboolean guard_directory(const char *path, gpointer userdata) {
+    Guard *guard = userdata;
+
+    return note(guard, file_visit_directory(guard->visitor, path));
+}
+
 /* Directories of the system as for systemd's daemons; for a user, directories below the user's
  * configuration directory. */
-static GPtrArray *find_files(const ConfigOptions *options) {
+static GPtrArray *find_files(
+        const ConfigOptions *options, const char *config_file, const FileVisitor *visitor) {
     static const char *const system[] = {
             "/usr/lib/vmfirmwared", "/run/vmfirmwared", "/etc/vmfirmwared", NULL};
     g_autofree char *directory = NULL;
     g_autofree char *name = NULL;
 
-    if (options->config_file) {
-        directory = g_path_get_dirname(options->config_file);
-        name = g_path_get_basename(options->config_file);
+    if (config_file) {
+        directory = g_path_get_dirname(config_file);
+        name = g_path_get_basename(config_file);
     } else if (options->is_user) {
         directory = build_user_config_path("vmfirmwared");
         name = g_strdup(FILE_NAME);
     } else {
-        return config_files_find(system, FILE_NAME);
+        return config_files_find(system, FILE_NAME, visitor);
     }
-    return config_files_find((const char *const[]){directory, NULL}, name);
+    return config_files_find((const char *const[]){directory, NULL}, name, visitor);
 }
 
 /* Reports an error if the file that the command line names does not exist. */
-static gboolean check_config_file(const ConfigOptions *options, GError **error) {
+static gboolean check_config_file(
+        const char *config_file, const FileVisitor *visitor, GError **error) {
     g_auto(FileFd) fd = FILE_FD_NONE;
     int r;
 
-    if (!options->config_file || file_is_null_device(AT_FDCWD, options->config_file))
+    if (!config_file || !file_visit(visitor, config_file) ||
+        file_is_null_device(AT_FDCWD, config_file))
         return TRUE;
     /* opened, because access(2) ignores the unit's capabilities */
-    r = file_open_regular(AT_FDCWD, options->config_file, &fd, NULL);
+    r = file_open_regular(AT_FDCWD, config_file, &fd, NULL);
     if (r < 0)
         g_set_error(
-                error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "--config: %s: %s",
-                options->config_file, g_strerror(-r));
+                error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "--config: %s: %s", config_file,
+                g_strerror(-r));
     return r >= 0;
 }
 
@@ -279,45 +320,25 @@ static WatchTimes make_times(const Settings *settings) {
     };
 }
 
-Config *config_load(const ConfigOptions *options, GError **error) {
+static Config *make_config(const ConfigOptions *options, const Settings *settings, GError **error) {
     g_autoptr(Config) config = g_atomic_rc_box_new0(Config);
-    g_autoptr(GPtrArray) files = NULL;
-    g_auto(Settings) settings = {
-            .quiet_msec = 50,
-            .max_quiet_msec = 500,
-            .rescan_sec = 30,
-            .log_level = LOG_INFO,
-            .limits =
-                    {
-                            .calls_per_user = 16,
-                            .calls = 256,
-                            .exports_per_user = 4,
-                            .vms_per_user = 256,
-                            .bytes_per_user = G_GUINT64_CONSTANT(4) << 30,
-                    },
-    };
     const char *machines;
 
     config->layers = g_ptr_array_new_with_free_func((GDestroyNotify)catalog_layer_free);
-    if (!check_config_file(options, error))
-        return NULL;
-    files = find_files(options);
-    config_files_read(files, keys, &settings);
-
     if (!add_layers(
-                options, options->search_path ? options->search_path : settings.search_path,
+                options, options->search_path ? options->search_path : settings->search_path,
                 config->layers, error))
         return NULL;
     machines = options->machines ? options->machines
-            : settings.machines  ? settings.machines
+            : settings->machines ? settings->machines
                                  : DATADIR "/machines:/etc/vmfirmwared/machines";
     config->machine_directories = split_directories("--machines", machines, error);
     if (!config->machine_directories)
         return NULL;
     config->certificate_directories = split_directories(
             "CertificateDirectories",
-            settings.certificates ? settings.certificates
-                                  : DATADIR "/certificates:/etc/vmfirmwared/certificates",
+            settings->certificates ? settings->certificates
+                                   : DATADIR "/certificates:/etc/vmfirmwared/certificates",
             error);
     if (!config->certificate_directories)
         return NULL;
@@ -325,10 +346,34 @@ Config *config_load(const ConfigOptions *options, GError **error) {
     if (!config->state_directory)
         return NULL;
 
-    config->watch_times = make_times(&settings);
-    config->limits = settings.limits;
-    config->log_level = settings.log_level;
+    config->watch_times = make_times(settings);
+    config->limits = settings->limits;
+    config->log_level = settings->log_level;
     return g_steal_pointer(&config);
+}
+
+Config *config_new(const ConfigOptions *options, GError **error) {
+    return make_config(options, &defaults, error);
+}
+
+Config *config_load(const ConfigOptions *options, const FileVisitor *visitor, GError **error) {
+    Guard guard = {.visitor = visitor};
+    const FileVisitor guarded = {
+            .file = guard_file, .directory = guard_directory, .userdata = &guard};
+    g_autofree char *config_file =
+            options->config_file ? g_canonicalize_filename(options->config_file, NULL) : NULL;
+    g_autoptr(GPtrArray) files = NULL;
+    g_auto(Settings) settings = defaults;
+    Config *config;
+
+    if (!check_config_file(config_file, &guarded, error))
+        return NULL;
+    files = find_files(options, config_file, &guarded);
+    config_files_read(files, &guarded, keys, &settings);
+    config = make_config(options, &settings, error);
+    if (config)
+        config->is_incomplete = guard.has_refused;
+    return config;
 }
 
 static void config_clear(gpointer data) {

@@ -38,13 +38,17 @@ typedef struct Config {
     char *state_directory;         /* command line only */
     WatchTimes watch_times;        /* [Catalog] QuietMSec=50, MaxQuietMSec=500, RescanSec=30 */
     ConfigLimits limits;
-    int log_level; /* [Log] LogLevel=info: LOG_EMERG to LOG_DEBUG, by the words of log.h */
+    int log_level;          /* [Log] LogLevel=info: LOG_EMERG to LOG_DEBUG, by the words of log.h */
+    gboolean is_incomplete; /* a file may not be looked at: see FileVisitor */
 } Config;
 
-/* Returns NULL if OPTIONS are invalid, or name a file that cannot be read. A fault in a file is not
- * an error. Reads files, so it must not run on the event loop. The result is immutable, and threads
- * can share it. */
-Config *config_load(const ConfigOptions *options, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Returns the defaults and what OPTIONS say, without looking at a file, or NULL with a
+ * G_OPTION_ERROR if OPTIONS are invalid. The result is immutable, and threads can share it. */
+Config *config_new(const ConfigOptions *options, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* Reads the files as well. A G_OPTION_ERROR also if OPTIONS name a file that cannot be read; a
+ * fault in a file is not an error. VISITOR (or NULL) visits each file. */
+Config *config_load(const ConfigOptions *options, const FileVisitor *visitor, GError **error)
+        G_GNUC_WARN_UNUSED_RESULT;
 Config *config_ref(Config *config);
 void config_unref(Config *config);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Config, config_unref)

@@ -27,6 +27,7 @@ struct LiveCatalog {
     sd_event *event;
     const ConfigOptions *options;
     Config *config;
+    gboolean lacks_config; /* CONFIG is older than the files, one of which does not answer */
     Watch *watch;
     LiveCatalogObserver observer;
     LiveCatalogDependent dependent;
@@ -142,6 +143,7 @@ static void publish(LiveCatalog *live, Build *build) {
     if (change && old && observer->about_to_publish)
         observer->about_to_publish(change, observer->userdata);
 
+    live->lacks_config = build->lacks_config;
     publication.search_path_differs = swap_config(live, g_steal_pointer(&build->config));
     publication.host_features_differ =
             swap_host_features(live, g_steal_pointer(&build->host_features));
@@ -244,7 +246,7 @@ static void on_build_done(Build *build, gpointer userdata) {
  * that is the root file system, this one file. */
 static gboolean on_build_stalled(Build *build, gpointer userdata) {
     LiveCatalog *live = userdata;
-    g_autofree char *path = watch_plan_get_in_hand(build->plan);
+    g_autofree char *path = build_get_in_hand(build);
     Stall *stall;
 
     if (!path || live->stalls->len >= LIVE_CATALOG_MAX_STALLS)
@@ -290,8 +292,6 @@ static Build *prepare_build(LiveCatalog *live) {
     Build *build = g_new0(Build, 1);
 
     build->options = live->options;
-    /* the first build uses the configuration that main has read */
-    build->reads_config = somebody_waits(live) && live->catalog;
     build->asks_again = live->waiting->len > 0;
     build->config = config_ref(live->config);
     build->previous = live->catalog ? catalog_ref(live->catalog) : NULL;
@@ -300,6 +300,9 @@ static Build *prepare_build(LiveCatalog *live) {
     build->answers = emulator_cache_get_answers(live->emulators);
     build->silent = list_silent(live);
     build->plan = watch_plan_new(live->watch, build->silent);
+    /* a change of the configuration matters at the next reload only, so it is not watched */
+    if (live->lacks_config || somebody_waits(live))
+        build->config_plan = watch_plan_new(NULL, build->silent);
     build->done = on_build_done;
     build->stalled = on_build_stalled;
     build->userdata = live;

@@ -44,8 +44,9 @@ typedef struct LiveCatalogDependent {
 
 typedef struct LiveCatalog LiveCatalog;
 
-/* Borrows OPTIONS, and takes CONFIG, which was loaded with them. There is no catalog before the
- * first reload is done. Returns 0 or a negative errno. */
+/* Borrows OPTIONS, and takes CONFIG, which was made of them. There is no catalog before the first
+ * reload is done, which reads the configuration: its error can be a G_OPTION_ERROR. Returns 0 or a
+ * negative errno. */
 int live_catalog_new(
         sd_event *event, const ConfigOptions *options, Config *config, LiveCatalog **ret)
         G_GNUC_WARN_UNUSED_RESULT;

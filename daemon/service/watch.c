@@ -225,6 +225,8 @@ void watch_set_times(Watch *watch, const WatchTimes *times) {
 /* -- plans -------------------------------------------------------------------------------- */
 
 WatchPlan *watch_plan_new(Watch *watch, GHashTable *silent) {
+    if (!watch)
+        return watch_plan_new_for(-1, silent);
     watch->is_planning = TRUE;
     return watch_plan_new_for(watch->inotify, silent);
 }

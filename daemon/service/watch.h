@@ -48,8 +48,8 @@ void watch_look_after(Watch *watch, guint64 usec);
 typedef struct WatchPlan WatchPlan;
 
 /* One at a time, apart from abandoned ones. The functions below may be called on another thread.
- * WATCH must outlive the plan. SILENT is a set of paths without links, which the plan must not look
- * at; the plan keeps a reference. */
+ * WATCH must outlive the plan; NULL: nothing is watched. SILENT is a set of paths without links,
+ * which the plan must not look at; the plan keeps a reference. */
 WatchPlan *watch_plan_new(Watch *watch, GHashTable *silent) G_GNUC_WARN_UNUSED_RESULT;
 void watch_plan_free(WatchPlan *plan);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(WatchPlan, watch_plan_free)

@@ -10,6 +10,7 @@ import pytest
 
 from lib import descriptors, images, vmstate, wait
 from lib.client import DBusError
+from lib.config import text
 from lib.deadmount import DeadMount
 from lib.descriptors import Layer
 from lib.vms import GONE, IO_ERROR, NOBODY, OTHER, OWNER, VMs
@@ -188,6 +189,36 @@ def test_abandoned_call_stops_nobody_and_changes_nothing(service, place, kill):
     wait.until(lambda: count_threads(service) < threads, "what waited has ended")
     assert vms.at("dead", OWNER).get("InUse") is False
     assert vmstate.snapshot(service.state) == before
+
+
+@pytest.mark.parametrize("name", ["vmfirmwared.conf", "vmfirmwared.conf.d/10-a.conf"])
+def test_starts_without_a_configuration_file(service, kill, name):
+    """And reads it when it answers."""
+    service.add("20-a", service.admin)
+    server = service.directory / "server" / "etc"
+    server.mkdir(parents=True)
+    config = service.directory / "vmfirmwared.conf"
+    config.touch()
+    file = config.parent / name
+    file.parent.mkdir(exist_ok=True)
+    file.unlink(missing_ok=True)
+    file.symlink_to(server / "x.conf")
+    (server / "x.conf").write_text(text(SearchPath=service.admin))
+    dead = kill(server)
+    arguments = [f"--config={config}"]
+    client = service.start(arguments=arguments, default_layers=True)
+    assert "/usr/share/qemu/firmware" in client.manager_property("SearchPath")
+    assert str(server) in dict(client.problems())
+    client.reload()
+    dead.unmount()
+    client.reload()
+    assert client.manager_property("SearchPath") == [str(service.admin)]
+    assert client.select_name("x86_64", "q35") == "20-a"
+    assert not client.problems()
+    kill(server)
+    client.reload()
+    assert client.manager_property("SearchPath") == [str(service.admin)]
+    assert str(server) in dict(client.problems())
 
 
 @pytest.fixture

@@ -57,7 +57,7 @@ static void assert_read(
     test_write(dir, "f", content, size);
     g_ptr_array_add(paths, g_build_filename(dir, "f", NULL));
     g_string_truncate(warnings, 0);
-    config_files_read(paths, keys, &values);
+    config_files_read(paths, NULL, keys, &values);
     g_string_replace(warnings, dir, "", 0);
     g_assert_cmpstr(values.text, ==, expected_text);
     g_assert_cmpint(values.is_set, ==, expected_flag);
@@ -123,7 +123,7 @@ static void a_file_has_a_limit(void) {
 /* -- several ------------------------------------------------------------------------------ */
 
 static void assert_found(const char *dir, const char *const *directories, const char *expected) {
-    g_autoptr(GPtrArray) paths = config_files_find(directories, "f.conf");
+    g_autoptr(GPtrArray) paths = config_files_find(directories, "f.conf", NULL);
     g_autoptr(GString) text = g_string_new(NULL);
 
     for (guint i = 0; i < paths->len; i++)
@@ -168,7 +168,7 @@ static void the_last_file_wins(void) {
     g_ptr_array_add(paths, g_build_filename(dir, "c", NULL));
     g_ptr_array_add(paths, g_build_filename(dir, "d", NULL));
     g_string_truncate(warnings, 0);
-    config_files_read(paths, keys, &values);
+    config_files_read(paths, NULL, keys, &values);
     g_string_replace(warnings, dir, "", 0);
     g_assert_cmpstr(values.text, ==, "b");
     g_assert_true(values.is_set);
