@@ -116,7 +116,7 @@ static void run_call(gpointer data) {
     if (pin)
         vm_read_condition(
                 call->op.store, call->op.new_owner, call->op.new_id ? call->op.new_id : call->op.id,
-                pin, &call->result.condition);
+                pin, call->op.catalog->known, call->op.look, &call->result.condition);
 }
 
 static void finish_call(gpointer data) {

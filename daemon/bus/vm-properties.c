@@ -10,9 +10,10 @@
 #include "bus/vm-call.h"
 #include "bus/vm-read.h"
 
-/* Get and GetAll of State and InUse. The getter of a vtable cannot wait for a worker thread, so a
- * filter handles these calls before libsystemd looks up their object. libsystemd answers all other
- * calls, and calls whose arguments the filter does not accept. */
+/* Get and GetAll of State, InUse and the properties of the store. The getter of a vtable cannot
+ * wait for a worker thread, so a filter handles these calls before libsystemd looks up their
+ * object. libsystemd answers all other calls, and calls whose arguments the filter does not accept.
+ */
 
 #define PROPERTIES_INTERFACE "org.freedesktop.DBus.Properties"
 
@@ -81,9 +82,11 @@ static int reply_properties(const VMRead *read, sd_bus_error *ret_error) {
     return sd_bus_send(NULL, reply, NULL);
 }
 
-/* Returns TRUE if MESSAGE reads State, InUse or all properties (then RET_PROPERTY is NULL). */
+/* Returns TRUE if MESSAGE reads a property of the condition, or all properties (then RET_PROPERTY
+ * is NULL). */
 static gboolean asks_for_condition(sd_bus_message *message, const char **ret_property) {
-    static const char *const properties[] = {"State", "InUse"};
+    static const char *const properties[] = {"State",        "InUse",   "SecureBoot",
+                                             "Certificates", "Expires", "Health"};
     const char *interface;
     const char *name;
 

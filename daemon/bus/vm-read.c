@@ -12,6 +12,7 @@ typedef struct View {
     uid_t owner;
     char *id;
     Pin *pin;
+    VMLook *look; /* or NULL */
     VMCondition condition;
 } View;
 
@@ -20,6 +21,8 @@ static void view_free(gpointer data) {
 
     g_free(view->id);
     pin_unref(view->pin);
+    vm_look_unref(view->look);
+    vm_condition_clear(&view->condition);
     g_free(view);
 }
 
@@ -42,6 +45,7 @@ static void clear_read(gpointer data) {
     sd_bus_message_unref(read->message);
     g_free(read->id);
     g_clear_pointer(&read->views, g_ptr_array_unref);
+    known_certificates_unref(read->known);
 }
 
 static void unref_read(gpointer data) {
@@ -62,6 +66,7 @@ static void add_view(VMRead *read, const VM *vm) {
     view->owner = vm->owner;
     view->id = g_strdup(vm->id);
     view->pin = pin_ref(vm->pin);
+    view->look = vm->condition.look ? vm_look_ref(vm->condition.look) : NULL;
     g_ptr_array_add(read->views, view);
 }
 
@@ -70,6 +75,7 @@ static void list_views(VMRead *read) {
     const VM *vm;
 
     read->views = g_ptr_array_new_with_free_func(view_free);
+    read->known = known_certificates_ref(live_catalog_get_catalog(read->bus->live)->known);
     if (read->id) {
         vm = vms_find(read->bus->vms, read->owner, read->id);
         if (vm && vm->pin)
@@ -97,7 +103,8 @@ static void run_read(gpointer data) {
         View *view = read->views->pdata[i];
 
         vm_read_condition(
-                vms_get_store(read->bus->vms), view->owner, view->id, view->pin, &view->condition);
+                vms_get_store(read->bus->vms), view->owner, view->id, view->pin, read->known,
+                view->look, &view->condition);
     }
 }
 
@@ -111,6 +118,7 @@ static void take_over(VMRead *read) {
         if (vm && vm->pin != view->pin) {
             pin_unref(view->pin);
             view->pin = pin_ref(vm->pin);
+            vm_condition_clear(&view->condition);
             continue;
         }
         if (vm)

@@ -26,6 +26,7 @@ struct VMRead {
 
     Place *place;     /* NULL: the caller has left the bus, or the call is abandoned */
     GPtrArray *views; /* of the VMs whose condition is not known yet */
+    KnownCertificates *known;
 };
 
 VMRead *bus_vm_read_new(

@@ -104,6 +104,35 @@ GETTER(get_template_digest) {
     return sd_bus_message_append(reply, "s", ((const VM *)userdata)->pin->template_digest);
 }
 
+static const StoreSummary *get_summary(const VM *vm) {
+    return vm->pin->has_nvram ? vm_look_get_summary(vm->condition.look) : NULL;
+}
+
+GETTER(get_secure_boot) {
+    const VM *vm = userdata;
+
+    return sd_bus_message_append(
+            reply, "s", vm_property_get_secure_boot(vm->pin, vm->condition.look));
+}
+
+GETTER(get_certificates) {
+    MessageSink sink;
+
+    message_sink_init(&sink, reply);
+    store_report_write_generations(
+            store_summary_get_generations(get_summary(userdata)), &sink.sink);
+    return sink.result;
+}
+
+GETTER(get_expires) {
+    return sd_bus_message_append(
+            reply, "x", (int64_t)store_summary_get_expires(get_summary(userdata)));
+}
+
+GETTER(get_health) {
+    return sd_bus_message_append(reply, "s", store_summary_get_health(get_summary(userdata)));
+}
+
 /* -- methods ----------------------------------------------------------------------------- */
 
 static int finish_plain(VMCall *call, sd_bus_error *ret_error) {
@@ -304,6 +333,10 @@ const sd_bus_vtable bus_vm_vtable[] = {
         SD_BUS_PROPERTY("InUse", "b", get_in_use, 0, 0),
         SD_BUS_PROPERTY("ExecutableDigest", "s", get_executable_digest, 0, CHANGES_FLAG),
         SD_BUS_PROPERTY("TemplateDigest", "s", get_template_digest, 0, CHANGES_FLAG),
+        SD_BUS_PROPERTY("SecureBoot", "s", get_secure_boot, 0, CHANGES_FLAG),
+        SD_BUS_PROPERTY("Certificates", "a{ss}", get_certificates, 0, CHANGES_FLAG),
+        SD_BUS_PROPERTY("Expires", "x", get_expires, 0, CHANGES_FLAG),
+        SD_BUS_PROPERTY("Health", "s", get_health, 0, CHANGES_FLAG),
         SD_BUS_METHOD_WITH_ARGS(
                 "Acquire", OPTIONS, SD_BUS_RESULT("h", lease), method_acquire,
                 SD_BUS_VTABLE_UNPRIVILEGED),
@@ -452,6 +485,10 @@ static int emit_properties_changed(Bus *bus, const char *path, guint properties)
             {VM_PROPERTY_CHANGED, "Changed"},
             {VM_PROPERTY_EXECUTABLE_DIGEST, "ExecutableDigest"},
             {VM_PROPERTY_TEMPLATE_DIGEST, "TemplateDigest"},
+            {VM_PROPERTY_SECURE_BOOT, "SecureBoot"},
+            {VM_PROPERTY_CERTIFICATES, "Certificates"},
+            {VM_PROPERTY_EXPIRES, "Expires"},
+            {VM_PROPERTY_HEALTH, "Health"},
     };
     const char *names[G_N_ELEMENTS(all) + 1] = {};
     gsize n = 0;

@@ -79,17 +79,12 @@ static guint compare_descriptors(const CatalogFile *file_a, const CatalogFile *f
 }
 
 static guint compare_stores(const CatalogFile *a, const CatalogFile *b) {
-    char *const *generations_a = store_summary_get_generations(a->store);
-    char *const *generations_b = store_summary_get_generations(b->store);
     guint fields = 0;
 
     if (!g_str_equal(catalog_file_get_secure_boot(a), catalog_file_get_secure_boot(b)))
         fields |= CATALOG_FIELD_SECURE_BOOT;
-    for (guint i = 0; i < CERTIFICATE_N_PURPOSES - 1; i++)
-        if (g_strcmp0(
-                    generations_a ? generations_a[i] : NULL,
-                    generations_b ? generations_b[i] : NULL) != 0)
-            fields |= CATALOG_FIELD_CERTIFICATES;
+    if (!store_summary_same_generations(a->store, b->store))
+        fields |= CATALOG_FIELD_CERTIFICATES;
     if (!g_str_equal(store_summary_get_health(a->store), store_summary_get_health(b->store)))
         fields |= CATALOG_FIELD_HEALTH;
     return fields;

@@ -118,6 +118,14 @@ static void add_problems(Catalog *catalog, const GPtrArray *problems) {
     }
 }
 
+/* Looks at VMs' stores are valid for one table. */
+static void use_previous(const Build *build, KnownCertificates **known) {
+    if (!build->previous || !known_certificates_equal(*known, build->previous->known))
+        return;
+    known_certificates_unref(*known);
+    *known = known_certificates_ref(build->previous->known);
+}
+
 static void read_all(Build *build, CatalogSources *sources) {
     g_autoptr(MachineTable) machines = NULL;
     g_autoptr(KnownCertificates) known = NULL;
@@ -135,6 +143,7 @@ static void read_all(Build *build, CatalogSources *sources) {
             &build->error);
     if (!known)
         return;
+    use_previous(build, &known);
     build->unknown =
             emulator_cache_add_types(build->answers, machines, build->asks_again, sources->visitor);
 

@@ -62,6 +62,21 @@ void log_vm_renamed(const VM *vm, const char *old_id) {
             "VM %s of uid %s is renamed to %s", old_name, owner, id);
 }
 
+void log_vm_health(const VM *vm) {
+    const StoreSummary *summary = vm_look_get_summary(vm->condition.look);
+    g_autofree char *owner = g_strdup_printf("%u", (unsigned)vm->owner);
+    g_autofree char *id = text_make_printable(vm->id);
+
+    if (!summary || summary->health == STORE_HEALTH_OK || summary->health == STORE_HEALTH_PENDING ||
+        summary->health == STORE_HEALTH_EMPTY)
+        return;
+    g_log_structured(
+            G_LOG_DOMAIN, G_LOG_LEVEL_WARNING, "MESSAGE_ID", LOG_ID_VM_STORE, "VMFIRMWARE_VM_ID",
+            vm->id, "VMFIRMWARE_VM_OWNER", owner, "MESSAGE",
+            "VM %s of uid %s has a variable store that is %s: %s", id, owner,
+            store_health_to_string(summary->health), summary->detail);
+}
+
 void log_vm_unreadable(const VM *vm) {
     log_faulty(vm, G_LOG_LEVEL_WARNING, LOG_ID_VM_UNREADABLE, "is left alone");
 }

@@ -8,5 +8,7 @@
 void log_vm_change(const VM *vm, VMChange change);
 /* Logs that OLD_ID is now the id of VM. */
 void log_vm_renamed(const VM *vm, const char *old_id);
+/* Logs that a guest may not start from VM's store, if its last look says so. */
+void log_vm_health(const VM *vm);
 /* Logs that the record of VM cannot be read. */
 void log_vm_unreadable(const VM *vm);

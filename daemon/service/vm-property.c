@@ -17,5 +17,29 @@ guint vm_property_compare(const Pin *a, const Pin *b) {
         properties |= VM_PROPERTY_EXECUTABLE_DIGEST;
     if (!g_str_equal(a->template_digest, b->template_digest))
         properties |= VM_PROPERTY_TEMPLATE_DIGEST;
+    if (!g_str_equal(vm_property_get_secure_boot(a, NULL), vm_property_get_secure_boot(b, NULL)))
+        properties |= VM_PROPERTY_SECURE_BOOT;
+    return properties;
+}
+
+const char *vm_property_get_secure_boot(const Pin *pin, const VMLook *look) {
+    return store_summary_get_secure_boot(
+            vm_look_get_summary(look),
+            descriptor_has_feature(pin->resolution->descriptor, FEATURE_SECURE_BOOT));
+}
+
+guint vm_property_compare_looks(const Pin *pin, const VMLook *a, const VMLook *b) {
+    const StoreSummary *summary_a = vm_look_get_summary(a);
+    const StoreSummary *summary_b = vm_look_get_summary(b);
+    guint properties = 0;
+
+    if (!g_str_equal(vm_property_get_secure_boot(pin, a), vm_property_get_secure_boot(pin, b)))
+        properties |= VM_PROPERTY_SECURE_BOOT;
+    if (!store_summary_same_generations(summary_a, summary_b))
+        properties |= VM_PROPERTY_CERTIFICATES;
+    if (store_summary_get_expires(summary_a) != store_summary_get_expires(summary_b))
+        properties |= VM_PROPERTY_EXPIRES;
+    if (!g_str_equal(store_summary_get_health(summary_a), store_summary_get_health(summary_b)))
+        properties |= VM_PROPERTY_HEALTH;
     return properties;
 }

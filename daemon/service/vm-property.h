@@ -2,6 +2,7 @@
 #pragma once
 
 #include "vm/pin.h"
+#include "vm/vm-look.h"
 
 /* Properties that can change with the pin, or for VM_CHANGE_STATE. */
 typedef enum VMProperty {
@@ -13,7 +14,15 @@ typedef enum VMProperty {
     VM_PROPERTY_EXECUTABLE_DIGEST = 1 << 5,
     VM_PROPERTY_TEMPLATE_DIGEST = 1 << 6,
     VM_PROPERTY_CHANGED = 1 << 7,
+    VM_PROPERTY_SECURE_BOOT = 1 << 8,
+    VM_PROPERTY_CERTIFICATES = 1 << 9,
+    VM_PROPERTY_EXPIRES = 1 << 10,
+    VM_PROPERTY_HEALTH = 1 << 11,
 } VMProperty;
 
 /* Returns the properties, or-ed, that differ between two pins of a VM. */
 guint vm_property_compare(const Pin *a, const Pin *b);
+/* The same for two looks at the store of a VM with PIN; A may be NULL. */
+guint vm_property_compare_looks(const Pin *pin, const VMLook *a, const VMLook *b);
+/* The value of SecureBoot. */
+const char *vm_property_get_secure_boot(const Pin *pin, const VMLook *look);

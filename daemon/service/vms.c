@@ -36,6 +36,7 @@ static void vm_free(gpointer data) {
 
     g_free(vm->id);
     pin_unref(vm->pin);
+    vm_condition_clear(&vm->condition);
     g_free(vm->fault);
     g_free(vm);
 }
@@ -93,6 +94,24 @@ static guint set_differences(VM *vm, guint differences) {
     return properties;
 }
 
+/* Sets the condition, except a look that there was none of, and returns the properties that
+ * change. */
+static guint set_condition(VM *vm, const VMCondition *condition) {
+    g_autoptr(VMLook) before = vm->condition.look;
+    guint properties;
+
+    vm->condition = *condition;
+    if (!condition->look) {
+        vm->condition.look = g_steal_pointer(&before);
+        return 0;
+    }
+    vm->condition.look = vm_look_ref(condition->look);
+    properties = vm_property_compare_looks(vm->pin, before, condition->look);
+    if (properties & VM_PROPERTY_HEALTH)
+        log_vm_health(vm);
+    return properties;
+}
+
 /* -- assessment of all VMs ------------------------------------------------------------ */
 
 static void assess_all(VMs *vms);
@@ -118,6 +137,7 @@ static gboolean start_assessment(gpointer data) {
 
         assessed->n_assessed = vm->n_assessed;
         assessed->old_differences = vm->differences;
+        assessed->look = vm->condition.look ? vm_look_ref(vm->condition.look) : NULL;
     }
     return list->len > 0;
 }
@@ -143,13 +163,13 @@ static void finish_assessment(gpointer data) {
         n_seen++;
         vms->must_assess |= !assessed->is_assessed;
         /* a result that a call has found since is newer */
-        if (vm->n_assessed != assessed->n_assessed || !assessed->is_assessed)
+        if (vm->n_assessed != assessed->n_assessed)
             continue;
-        properties = set_differences(vm, assessed->differences);
-        if (properties) {
-            vm->condition = assessed->condition;
+        if (assessed->has_condition)
+            vms_set_condition(vms, vm->owner, vm->id, &assessed->condition);
+        properties = assessed->is_assessed ? set_differences(vm, assessed->differences) : 0;
+        if (properties)
             tell(vms, vm, VM_CHANGE_STATE, properties);
-        }
     }
     /* others are new, or have a new id or pin */
     if (n_seen < g_hash_table_size(vms->table))
@@ -414,6 +434,7 @@ void vms_begin(const VMs *vms, VMOp *op) {
     op->pin = vm->pin ? pin_ref(vm->pin) : NULL;
     op->fault = g_strdup(vm->fault);
     op->differences = vm->differences;
+    op->look = vm->condition.look ? vm_look_ref(vm->condition.look) : NULL;
 }
 
 void vms_finish(VMs *vms, const VMOp *op, const VMResult *result) {
@@ -430,9 +451,9 @@ void vms_finish(VMs *vms, const VMOp *op, const VMResult *result) {
         return;
 
     vm->size = result->size;
-    vm->condition = result->condition;
     if (!is_new && result->pin)
         properties |= set_pin(vm, result->pin);
+    properties |= set_condition(vm, &result->condition);
     if (result->is_assessed)
         properties |= set_differences(vm, result->differences);
 
@@ -450,9 +471,12 @@ void vms_finish(VMs *vms, const VMOp *op, const VMResult *result) {
 
 void vms_set_condition(VMs *vms, uid_t owner, const char *id, const VMCondition *condition) {
     VM *vm = find_vm(vms, owner, id);
+    guint properties;
 
     g_assert(vm);
-    vm->condition = *condition;
+    properties = set_condition(vm, condition);
+    if (properties)
+        notify(vms, vm, VM_CHANGE_STATE, properties);
 }
 
 void vms_remove(VMs *vms, uid_t owner, const char *id) {

@@ -75,7 +75,7 @@ void vms_get_usage(const VMs *vms, uid_t owner, guint *ret_n, guint64 *ret_size)
 void vms_begin(const VMs *vms, VMOp *op);
 /* Applies the result of an operation to the table, also of a failed one. */
 void vms_finish(VMs *vms, const VMOp *op, const VMResult *result);
-/* Stores the condition that was read, if the VM still exists. */
+/* Stores the condition that was read of a VM that exists. */
 void vms_set_condition(VMs *vms, uid_t owner, const char *id, const VMCondition *condition);
 void vms_remove(VMs *vms, uid_t owner, const char *id);
 void vms_rename(VMs *vms, uid_t owner, const char *id, const char *new_id);

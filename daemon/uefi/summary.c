@@ -49,16 +49,26 @@ void store_summary_unref(StoreSummary *summary) {
         g_atomic_rc_box_release_full(summary, summary_clear);
 }
 
+gboolean store_summary_same_generations(const StoreSummary *a, const StoreSummary *b) {
+    char *const *generations_a = store_summary_get_generations(a);
+    char *const *generations_b = store_summary_get_generations(b);
+
+    if (!generations_a || !generations_b)
+        return generations_a == generations_b;
+    for (guint i = 0; i < G_N_ELEMENTS(a->generations); i++)
+        if (!g_str_equal(generations_a[i], generations_b[i]))
+            return FALSE;
+    return TRUE;
+}
+
 gboolean store_summary_equal(const StoreSummary *a, const StoreSummary *b) {
     if (a == b)
         return TRUE;
     if (!a || !b || a->kind != b->kind || a->health != b->health ||
         g_strcmp0(a->detail, b->detail) != 0 || a->is_readable != b->is_readable ||
-        a->secure_boot != b->secure_boot || a->expires != b->expires)
+        a->secure_boot != b->secure_boot || a->expires != b->expires ||
+        !store_summary_same_generations(a, b))
         return FALSE;
-    for (guint i = 0; i < G_N_ELEMENTS(a->generations); i++)
-        if (g_strcmp0(a->generations[i], b->generations[i]) != 0)
-            return FALSE;
     return !a->digests ||
             g_strv_equal((const char *const *)a->digests, (const char *const *)b->digests);
 }

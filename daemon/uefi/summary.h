@@ -30,6 +30,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(StoreSummary, store_summary_unref)
 /* Either may be NULL. */
 gboolean store_summary_equal(const StoreSummary *a, const StoreSummary *b);
 
+/* The same for the property Certificates alone. */
+gboolean store_summary_same_generations(const StoreSummary *a, const StoreSummary *b);
+
 /* Returns TRUE if KEK or db has the certificate: a name of KNOWN, or a SHA-256 in hexadecimal
  * digits. SUMMARY may be NULL, and has none then. */
 gboolean store_summary_has_certificate(

@@ -10,6 +10,8 @@ static void assessed_free(gpointer data) {
 
     g_free(assessed->id);
     pin_unref(assessed->pin);
+    vm_look_unref(assessed->look);
+    vm_condition_clear(&assessed->condition);
     g_free(assessed);
 }
 
@@ -78,6 +80,12 @@ static void assess(const Assessment *assessment, Assessed *assessed) {
     assessed->differences = result.differences;
 }
 
+/* The certificates may have other names than at the last look. */
+static gboolean must_look(const Assessment *assessment, const Assessed *assessed) {
+    return assessed->pin->has_nvram &&
+            (!assessed->look || assessed->look->known != assessment->catalog->known);
+}
+
 void assessment_run(Assessment *assessment) {
     g_autoptr(GHashTable) known = g_hash_table_new(hash_assessed, is_alike);
 
@@ -93,9 +101,12 @@ void assessment_run(Assessment *assessment) {
             assess(assessment, assessed);
         }
         /* a changed State is broadcast in a signal, so the condition is read here */
-        if (assessed->is_assessed && assessed->differences != assessed->old_differences)
+        assessed->has_condition =
+                (assessed->is_assessed && assessed->differences != assessed->old_differences) ||
+                must_look(assessment, assessed);
+        if (assessed->has_condition)
             vm_read_condition(
                     assessment->store, assessed->owner, assessed->id, assessed->pin,
-                    &assessed->condition);
+                    assessment->catalog->known, assessed->look, &assessed->condition);
     }
 }

@@ -13,11 +13,13 @@ typedef struct Assessed {
     Pin *pin;
     guint n_assessed;      /* for the caller */
     guint old_differences; /* VMDifference, or-ed; set by the caller */
+    VMLook *look;          /* or NULL; set by the caller */
 
     /* The result: */
     gboolean is_assessed; /* FALSE: an image cannot be read */
     guint differences;
-    VMCondition condition; /* read if the differences have changed */
+    gboolean has_condition; /* the differences have changed, or there was no look */
+    VMCondition condition;
 } Assessed;
 
 typedef struct Assessment {

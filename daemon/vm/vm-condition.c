@@ -7,10 +7,10 @@
 #include "vm/vm-ops.h"
 
 static const char *get_nvram_fault(
-        const VMStore *store, uid_t owner, const char *id, const Pin *pin) {
+        const VMStore *store, uid_t owner, const char *id, const Pin *pin, FileFd *ret_fd) {
     g_autoptr(GError) error = NULL;
 
-    if (vm_op_check_nvram(store, owner, id, pin, &error))
+    if (!pin->has_nvram || vm_op_open_nvram_to_read(store, owner, id, pin, ret_fd, &error))
         return NULL;
     if (g_error_matches(error, FIRMWARE_ERROR, FIRMWARE_ERROR_NVRAM_MISMATCH) ||
         g_error_matches(error, FIRMWARE_ERROR, FIRMWARE_ERROR_IMAGE_UNUSABLE))
@@ -22,11 +22,18 @@ static const char *get_nvram_fault(
 }
 
 void vm_read_condition(
-        VMStore *store, uid_t owner, const char *id, const Pin *pin, VMCondition *ret) {
-    *ret = (VMCondition){
-            .nvram_fault = get_nvram_fault(store, owner, id, pin),
-            .is_in_use = vm_is_in_use(store, owner, id),
-    };
+        VMStore *store, uid_t owner, const char *id, const Pin *pin, KnownCertificates *known,
+        VMLook *before, VMCondition *ret) {
+    g_auto(FileFd) fd = FILE_FD_NONE;
+    g_autoptr(VMLook) look = NULL;
+
+    *ret = (VMCondition){.nvram_fault = get_nvram_fault(store, owner, id, pin, &fd)};
+    if (fd >= 0)
+        look = vm_look_new(fd, pin->nvram_format, known, before);
+    /* after the look: a guest may have been writing, or have begun to */
+    ret->is_in_use = vm_is_in_use(store, owner, id);
+    if (look && !ret->is_in_use && vm_look_is_of(look, fd))
+        ret->look = g_steal_pointer(&look);
 }
 
 const char *vm_get_state(guint differences, const VMCondition *condition) {

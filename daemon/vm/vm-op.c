@@ -35,6 +35,7 @@ void vm_op_clear(VMOp *op) {
     g_free(op->name);
     pin_unref(op->pin);
     g_free(op->fault);
+    vm_look_unref(op->look);
 }
 
 int vm_op_open_image(const VMOp *op, const char *filename, FileFd *ret) {
@@ -56,6 +57,10 @@ int vm_op_open_image(const VMOp *op, const char *filename, FileFd *ret) {
     return 0;
 }
 
+void vm_condition_clear(VMCondition *condition) {
+    g_clear_pointer(&condition->look, vm_look_unref);
+}
+
 void vm_result_clear(VMResult *result) {
     pin_unref(result->pin);
     resolution_free(result->resolution);
@@ -63,4 +68,5 @@ void vm_result_clear(VMResult *result) {
     file_fd_close(result->nvram);
     store_report_free(result->report);
     store_free(result->store);
+    vm_condition_clear(&result->condition);
 }

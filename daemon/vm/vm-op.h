@@ -4,6 +4,7 @@
 #include "core/selection.h"
 #include "uefi/report.h"
 #include "vm/digest-cache.h"
+#include "vm/vm-look.h"
 #include "vm/vmstore.h"
 
 /*
@@ -46,6 +47,7 @@ typedef struct VMOp {
     Pin *pin;
     char *fault; /* why its record cannot be read: then PIN is NULL */
     guint differences;
+    VMLook *look; /* NULL: none yet */
 
     /* set by the policy */
     const CatalogFile *file; /* of the catalog: the firmware to pin */
@@ -69,7 +71,10 @@ int vm_op_open_image(const VMOp *op, const char *filename, FileFd *ret) G_GNUC_W
 typedef struct VMCondition {
     const char *nvram_fault; /* "nvram-missing", "nvram-mismatch", or NULL: none */
     gboolean is_in_use;
+    VMLook *look; /* NULL: the VM is in use, or its NVRAM cannot be read */
 } VMCondition;
+
+void vm_condition_clear(VMCondition *condition);
 
 /* The output. It owns all its fields. */
 typedef struct VMResult {

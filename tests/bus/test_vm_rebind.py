@@ -182,7 +182,8 @@ def test_properties_that_stay_are_not_told(service, vm):
     assert service.signals.named("PropertiesChanged") == []
     vm.rebind(firmware="20-secure")
     (_, _, _, (_, now, invalidated)), = service.signals.named("PropertiesChanged")
-    assert set(now) == {"Firmware", "ExecutableDigest", "TemplateDigest"} and invalidated == []
+    assert set(now) == {
+        "Firmware", "ExecutableDigest", "TemplateDigest", "SecureBoot"} and invalidated == []
 
 
 def test_clone_for_another_owner_while_the_vm_is_rebound(service, vms, vm):

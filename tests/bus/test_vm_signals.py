@@ -127,7 +127,8 @@ def test_properties(service, vms):
     assert properties == {
         "Id": "vm", "Owner": OWNER, "Architecture": "x86_64", "Machine": "q35", "Firmware": "ovmf",
         "NVRAM": (f"{service.state}/vms/{OWNER}/vm/nvram.raw", "raw"), "State": "ready",
-        "Changed": [], "InUse": False, "ExecutableDigest": digests[0], "TemplateDigest": digests[1]}
+        "Changed": [], "InUse": False, "ExecutableDigest": digests[0], "TemplateDigest": digests[1],
+        "SecureBoot": "none", "Certificates": {}, "Expires": 0, "Health": "damaged"}
 
 
 def test_digest_of_an_own_template(vms):

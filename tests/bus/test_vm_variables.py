@@ -128,3 +128,76 @@ def test_of_another(vms, service):
     program = "print(vms.at('vm', {0}).read_variables()['kind'])"
     assert run_as(OWNER, program.format(0), service.bus)[0].endswith("AccessDenied")
     assert vm.read_variables()["kind"] == "edk2"
+
+
+STORE = ("SecureBoot", "Certificates", "Expires", "Health")
+
+
+def found(vm):
+    """By GetAll, and by Get of each."""
+    properties = vm.properties()
+    made = {name: properties[name] for name in STORE}
+    assert made == {name: vm.get(name) for name in STORE}
+    return made
+
+
+def of(report):
+    return {"SecureBoot": report["secure-boot"], "Certificates": report["certificates"],
+            "Expires": report["expires"], "Health": report["health"]}
+
+
+NOTHING = {"SecureBoot": "none", "Certificates": {}, "Expires": 0, "Health": ""}
+
+
+def test_properties(vms):
+    vm = vms.make(firmware="50-raw")
+    report = vm.read_variables()
+    assert found(vm) == of(report) and report["expires"] > 0
+    assert found(vms.make("other", firmware="60-qcow2")) == {**of(report), "SecureBoot": "none"}
+    assert found(vms.make("none", firmware="80-none")) == NOTHING
+    store = vms.make("store", firmware="70-store")
+    assert found(store) == {"SecureBoot": "none", "Certificates": dict.fromkeys(
+        report["certificates"], "none"), "Expires": 0, "Health": "ok"}
+
+
+def test_properties_follow_the_file(vms, service):
+    """They are those of the last look while the VM was not in use."""
+    vm = vms.make(firmware="50-raw")
+    before = found(vm)
+    signals = service.watch()
+    lease = vm.acquire()
+    vm.write(b"x", 40)
+    assert found(vm) == before and signals.named("PropertiesChanged") == []
+    os.close(lease)
+    damaged = {"SecureBoot": "", "Certificates": {}, "Expires": 0, "Health": "damaged"}
+    assert found(vm) == damaged
+    assert [arguments for *_, arguments in signals.named("PropertiesChanged")] == [
+        ("org.vmfirmware1.VM", damaged, [])]
+    vm.reset()
+    assert [arguments for *_, arguments in signals.named("PropertiesChanged")][1:] == [
+        ("org.vmfirmware1.VM", before, [])]
+    assert found(vm) == before
+    vm.write(b"x", 40)
+    vms.list()
+    assert len(signals.named("PropertiesChanged")) == 3
+
+
+def test_properties_after_a_restart(vms, service):
+    vm = vms.make(firmware="50-raw")
+    before = found(vm)
+    other = vms.make("other", firmware="50-raw")
+    lease = other.acquire()
+    again = VMs(service.restart(path=os.environ["PATH"]))
+    assert found(again.at("vm")) == before
+    assert found(again.at("other")) == {**NOTHING, "SecureBoot": ""}
+    os.close(lease)
+    assert found(again.at("other")) == before
+
+
+def test_fault_is_logged_once(vms, service):
+    vm = vms.make(firmware="50-raw")
+    vm.write(b"x", 40)
+    for _ in range(2):
+        vm.properties()
+    line = "VM vm of uid 0 has a variable store that is damaged: byte 40"
+    assert service.daemon.stderr().count(line) == 1

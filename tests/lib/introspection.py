@@ -30,6 +30,8 @@ VM_CONTRACT = {
         "Changed": ("as", "read", "true"),
         "InUse": ("b", "read", "false"), "ExecutableDigest": ("s", "read", "true"),
         "TemplateDigest": ("s", "read", "true"),
+        "SecureBoot": ("s", "read", "true"), "Certificates": ("a{ss}", "read", "true"),
+        "Expires": ("x", "read", "true"), "Health": ("s", "read", "true"),
     },
 }
 

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "vm/vm-look.h"
+
+#include "core/store-file.h"
+
+static void look_clear(gpointer data) {
+    VMLook *look = data;
+
+    known_certificates_unref(look->known);
+    store_summary_unref(look->summary);
+}
+
+VMLook *vm_look_ref(VMLook *look) {
+    return g_atomic_rc_box_acquire(look);
+}
+
+void vm_look_unref(VMLook *look) {
+    if (look)
+        g_atomic_rc_box_release_full(look, look_clear);
+}
+
+VMLook *vm_look_new(int fd, ImageFormat format, KnownCertificates *known, VMLook *before) {
+    g_autoptr(VMLook) look = NULL;
+    g_autoptr(Store) store = NULL;
+    FileStamp stamp;
+    struct stat st;
+    int r;
+
+    if (fstat(fd, &st) < 0)
+        return NULL;
+    stamp = file_stamp(&st);
+    if (before && before->is_trusted && before->known == known &&
+        file_stamp_equal(&before->stamp, &stamp))
+        return vm_look_ref(before);
+
+    r = store_file_read(fd, format, &store);
+    if (r < 0 && r != -EOPNOTSUPP)
+        return NULL;
+    look = g_atomic_rc_box_new0(VMLook);
+    look->stamp = stamp;
+    look->is_trusted = file_stamp_is_trusted(&stamp, g_get_real_time());
+    look->known = known_certificates_ref(known);
+    look->summary = store ? store_summary_new(store, known) : NULL;
+    return g_steal_pointer(&look);
+}
+
+gboolean vm_look_is_of(const VMLook *look, int fd) {
+    FileStamp stamp;
+    struct stat st;
+
+    if (fstat(fd, &st) < 0)
+        return FALSE;
+    stamp = file_stamp(&st);
+    return file_stamp_equal(&look->stamp, &stamp);
+}
+
+StoreSummary *vm_look_get_summary(const VMLook *look) {
+    return look ? look->summary : NULL;
+}

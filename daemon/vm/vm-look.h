@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "base/file.h"
+#include "base/vocab.h"
+#include "uefi/summary.h"
+
+/*
+ * The contents of a VM's variable store when it was last read while the VM was not in use.
+ * Immutable and reference-counted.
+ */
+
+typedef struct VMLook {
+    FileStamp stamp;
+    gboolean is_trusted;      /* the stamp proves that the rest is up to date */
+    KnownCertificates *known; /* the names in SUMMARY are from this table */
+    StoreSummary *summary;    /* NULL: the service cannot read this format */
+} VMLook;
+
+VMLook *vm_look_ref(VMLook *look);
+void vm_look_unref(VMLook *look);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(VMLook, vm_look_unref)
+
+/* Reads the store in FD, or returns a reference to BEFORE (NULL: none) if the file is the same.
+ * Returns NULL if the system failed. */
+VMLook *vm_look_new(int fd, ImageFormat format, KnownCertificates *known, VMLook *before)
+        G_GNUC_WARN_UNUSED_RESULT;
+
+/* Returns TRUE if FD has not changed since LOOK was made from it. */
+gboolean vm_look_is_of(const VMLook *look, int fd);
+
+/* LOOK may be NULL. */
+StoreSummary *vm_look_get_summary(const VMLook *look);
