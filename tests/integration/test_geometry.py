@@ -56,16 +56,6 @@ def test_geometry_is_the_same_without_an_installed_qemu(service, board):
     assert without["machine"] == board.machine
 
 
-@pytest.mark.parametrize("machine", ["pc-i440fx-2.8", "pc-q35-2.8"])
-def test_old_machine_versions_have_the_same_geometry(service, machine):
-    board = boards.ovmf("4M", {"pc-i": "pc", "pc-q": "q35"}[machine[:4]], "_4M")
-    copy = board.writable_copy(service, *board.describe(service))
-    client = service.start_with_qemu()
-    resolution = client.select("x86_64", machine, nvram_filename=copy, render=["qemu"])
-    assert resolution["machine"] == machine
-    boards.start_and_compare(board, resolution, "qemu")
-
-
 def test_both_renders_can_be_asked_for_at_once(service):
     board = boards.ovmf("4M", "q35", "_4M")
     copy = board.writable_copy(service, *board.describe(service))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Callable, Optional
 
 from . import descriptors, flashes, images
-from .qemu import Qemu
+from .qemu import Qemu, version
 
 OVMF = "/usr/share/OVMF"
 AAVMF = "/usr/share/AAVMF"
@@ -17,7 +17,8 @@ class Board:
     """A machine with the images to put in its flash.
 
     `executable` and `template` are made by functions of a Service and give paths; `unit_size` is
-    the size of a flash unit where the board fixes it.
+    the size of a flash unit where the board fixes it. `properties_since` is the version of QEMU
+    from which on the machine has properties that name its flash; None: it never had.
     """
 
     name: str
@@ -30,6 +31,10 @@ class Board:
     fmt: str = "raw"
     unit_size: Optional[int] = None
     features: tuple = ()
+    properties_since: Optional[tuple] = (4, 0)
+
+    def has_properties(self):
+        return bool(self.properties_since) and version(self.architecture) >= self.properties_since
 
     def describe(self, service, name="board"):
         """Write the descriptor; returns the two images."""
@@ -116,15 +121,22 @@ def other_boards():
     yield fixed("aarch64-virt-combined", "aarch64", "virt", "virt-*", m64, mode="combined",
                 template=None)
     yield fixed("sbsa-ref", "aarch64", "sbsa-ref", "sbsa-ref", m256)
-    yield fixed("riscv64-virt", "riscv64", "virt", "virt", m32)
-    yield fixed("vexpress-a9", "arm", "vexpress-a9", "vexpress-a9", m64)
-    yield fixed("vexpress-a15", "arm", "vexpress-a15", "vexpress-a15", m64)
+    yield fixed("riscv64-virt", "riscv64", "virt", "virt", m32, properties_since=(8, 1))
+    for machine in ("vexpress-a9", "vexpress-a15"):
+        yield fixed(machine, "arm", machine, machine, m64, properties_since=None)
+    # before it had one unit, or none
+    if version("loongarch64") >= (9, 0):
+        yield Board("loongarch64-virt", "loongarch64", "virt", "virt",
+                    sparse("code.fd", 4 * images.MIB), sparse("vars.fd", 256 * 1024))
+        yield fixed("loongarch64-virt-full", "loongarch64", "virt", "virt", 16 * images.MIB)
 
 
 def start_and_compare(board, resolution, render):
     """Start QEMU with exactly the rendered arguments and compare its flash with `flash`."""
     arguments = resolution[RENDERS[render]]
     assert arguments[0] == "-machine"
+    by_property = render == "qemu" and board.has_properties()
+    assert ("pflash0=" in arguments[1]) == by_property, arguments
     with Qemu(board.architecture, arguments) as qemu:
         assert resolution["machine"] == qemu.machine_type()
         flashes.assert_equal(qemu, resolution["flash"])

@@ -32,11 +32,17 @@ def version(architecture):
 
 
 @functools.cache
+def machines(architecture):
+    """{name: alias, or None} of all machines of the installed emulator."""
+    with Qemu(architecture, ["-machine", "none"]) as qemu:
+        return {machine["name"]: machine.get("alias")
+                for machine in qemu.execute("query-machines")}
+
+
 def canonical(architecture, alias):
     """What the installed emulator calls a machine, or None where it has no other name for it."""
-    with Qemu(architecture, ["-machine", "none"]) as qemu:
-        return next((machine["name"] for machine in qemu.execute("query-machines")
-                     if machine.get("alias") == alias), None)
+    return next((name for name, its_alias in machines(architecture).items() if its_alias == alias),
+                None)
 
 
 def no_audio(architecture):

@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Firmware that runs, and what it says on its serial console."""
+
+from . import wait
+from .qemu import Qemu
+
+# An emulated guest on a slow, busy machine.
+PATIENCE = 300
+SHELL = b"UEFI Interactive Shell"
+
+
+def boots_to(service, architecture, arguments, text, extra=()):
+    """Run QEMU until the console holds text; returns the console."""
+    console = service.directory / "console"
+    console.touch()
+    with Qemu(architecture, arguments, run=True,
+              extra=["-serial", f"file:{console}", *extra]) as qemu:
+        def seen():
+            assert qemu.process.poll() is None, qemu.error_text()
+            return text in console.read_bytes()
+
+        wait.until(seen, f"{text} on the console", PATIENCE, interval=0.2)
+    return console.read_bytes()
