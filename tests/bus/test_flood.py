@@ -89,7 +89,10 @@ print(client.names())
     assert other.communicate(timeout=120)[0] == "['ovmf']\n"
     out, _ = burst.communicate(timeout=120)
     served, *errors = out.split()
-    assert 32 <= int(served) < 64 and errors == [LIMITS]
+    assert 32 <= int(served) <= 100 and set(errors) <= {LIMITS}
+    if not bus.is_broker:
+        # dbus-broker hands over a few at a time, and places become free in between
+        assert int(served) < 64
 
 
 def test_arguments_have_a_length(service):

@@ -38,7 +38,8 @@ class PrivateBus:
         socket = os.path.join(self.directory, "socket")
         with open(config_file, "w", encoding="utf-8") as file:
             file.write(config.format(kind=kind, socket=socket))
-        if os.environ.get("VMFIRMWARE_TEST_BUS") == "dbus-broker":
+        self.is_broker = os.environ.get("VMFIRMWARE_TEST_BUS") == "dbus-broker"
+        if self.is_broker:
             self.process, self.address, self.journal = broker.start(
                 self.directory, kind, config_file, socket)
             return
