@@ -5,6 +5,7 @@ import pytest
 
 from lib import wait
 from lib.client import NAME
+from lib.qemu import canonical
 
 STATE = "/home/dave/.local/state/vmfirmwared"
 
@@ -45,7 +46,7 @@ def test_it_keeps_the_users_vms(dave, uids):
 names()
 resolution = vms.prepare('vm', nvram_format='qcow2', lease=True)
 print(resolution['machine'], resolution['nvram']['filename'])
-""") == [f"pc-q35-7.2 {STATE}/vms/{uids.dave}/vm/nvram.qcow2"]
+""") == [f"{canonical('x86_64', 'q35')} {STATE}/vms/{uids.dave}/vm/nvram.qcow2"]
     dave.run("run('systemctl', '--user', 'kill', '--signal=KILL', 'vmfirmwared')")
     wait.until(lambda: dave.run("print(show('NRestarts'), show('ActiveState'))") == ["1 active"],
                "it is started again")
