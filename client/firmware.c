@@ -82,7 +82,8 @@ gboolean firmware_find_executable(Context *context, GError **error) {
     struct stat wanted;
     struct stat st;
 
-    if (!typed || context->options->host || context->options->container || stat(typed, &wanted) < 0)
+    if (!typed || context->options->host || context->options->container ||
+        options_get(context->options, "root") || stat(typed, &wanted) < 0)
         return TRUE;
     firmware = firmware_get_all(context, error);
     if (!firmware)

@@ -14,6 +14,6 @@ char *firmware_get_machines(const GPtrArray *firmware, const char *name, const c
         G_GNUC_WARN_UNUSED_RESULT;
 
 /* The service compares the path of --executable as text, and opens none: where no firmware has it,
- * it is replaced by the path of a firmware's executable that is the same file. On another host, or
- * in a container, that cannot be known here. */
+ * it is replaced by the path of a firmware's executable that is the same file. On another host, in
+ * a container or below --root, that cannot be known here. */
 gboolean firmware_find_executable(Context *context, GError **error) G_GNUC_WARN_UNUSED_RESULT;

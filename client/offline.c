@@ -13,20 +13,25 @@
 #include "sources.h"
 
 struct Offline {
-    const Options *options;
+    SourcesRoot root;
     Config *config;
     GPtrArray *layers;      /* of CatalogLayer */
     Catalog *catalog;       /* NULL: not built yet */
-    gboolean is_restricted; /* to one architecture's firmware */
+    gboolean is_whole;      /* CATALOG has all firmware */
     MachineTable *machines; /* NULL: not read yet */
+    KnownCertificates *known;
+    GPtrArray *problems; /* of ConfProblem: of KNOWN */
     GStrv host_features;
 };
 
 Offline *offline_new(const Options *options, GError **error) {
     g_autoptr(Offline) offline = g_new0(Offline, 1);
 
-    offline->options = options;
-    offline->config = sources_load_config(options, error);
+    offline->problems = g_ptr_array_new_with_free_func((GDestroyNotify)conf_problem_free);
+    offline->root.root.fd = FILE_FD_NONE;
+    if (!sources_open_root(options, &offline->root, error))
+        return NULL;
+    offline->config = sources_load_config(options, offline->root.visitor.root, error);
     if (!offline->config)
         return NULL;
     offline->layers = sources_list_layers(options, offline->config, error);
@@ -37,10 +42,13 @@ void offline_free(Offline *offline) {
     if (!offline)
         return;
 
+    sources_root_clear(&offline->root);
     config_unref(offline->config);
     g_clear_pointer(&offline->layers, g_ptr_array_unref);
     catalog_unref(offline->catalog);
     machine_table_unref(offline->machines);
+    known_certificates_unref(offline->known);
+    g_ptr_array_unref(offline->problems);
     g_strfreev(offline->host_features);
     g_free(offline);
 }
@@ -48,36 +56,73 @@ void offline_free(Offline *offline) {
 /* -- the catalog --------------------------------------------------------------------------- */
 
 /* ARCHITECTURE: the first question is about it alone, and no other emulator changes the answer. */
-static gboolean read_machines(Offline *offline, const char *architecture, GError **error) {
-    if (offline->machines)
+static gboolean read_tables(Offline *offline, const char *architecture, GError **error) {
+    const FileVisitor *visitor = &offline->root.visitor;
+
+    if (offline->known)
         return TRUE;
     offline->machines = machine_table_load(
-            (const char *const *)offline->config->machine_directories, NULL, error);
+            (const char *const *)offline->config->machine_directories, visitor, error);
     if (!offline->machines)
         return FALSE;
-    sources_ask_emulators(offline->machines, architecture);
+    offline->known = known_certificates_load(
+            (const char *const *)offline->config->certificate_directories, visitor,
+            offline->problems, error);
+    if (!offline->known)
+        return FALSE;
+    /* those of another root may be for another architecture, and need its libraries */
+    if (!visitor->root)
+        sources_ask_emulators(offline->machines, architecture);
     offline->host_features = host_probe_features(NULL);
     return TRUE;
 }
 
-/* ONLY: firmware for ARCHITECTURE is all that is needed. NULL: the question is about all. */
-static gboolean build_catalog(
-        Offline *offline, const char *architecture, gboolean only, GError **error) {
+static gboolean build(Offline *offline, CatalogSources *sources, GError **error) {
+    sources->layers = offline->layers;
+    sources->now = g_get_real_time();
+    sources->visitor = &offline->root.visitor;
+    sources->machines = offline->machines;
+    sources->known = offline->known;
+    g_clear_pointer(&offline->catalog, catalog_unref);
+    offline->catalog = catalog_build(sources, error);
+    if (offline->catalog)
+        catalog_add_conf_problems(offline->catalog, offline->problems);
+    return offline->catalog != NULL;
+}
+
+/* All of it. ARCHITECTURE NULL: the question is about each. */
+static gboolean build_whole(Offline *offline, const char *architecture, GError **error) {
+    CatalogSources sources = {};
+
+    if (offline->is_whole)
+        return TRUE;
+    offline->is_whole =
+            read_tables(offline, architecture, error) && build(offline, &sources, error);
+    return offline->is_whole;
+}
+
+static gboolean is_accepted(const CatalogFile *file, gpointer input) {
+    return selection_accepts(input, file);
+}
+
+/* What REQUEST can choose from. IS_ONE: only as far as the firmware that it chooses. */
+static gboolean build_part(
+        Offline *offline, const Request *request, gboolean is_one, GError **error) {
+    SelectionInput input = {.request = request};
     CatalogSources sources = {
-            .layers = offline->layers,
-            .now = g_get_real_time(),
-            .architecture = only ? architecture : NULL,
+            .architecture = request->architecture,
+            .is_enough = is_one ? is_accepted : NULL,
+            .userdata = &input,
     };
 
-    if (offline->catalog && (only || !offline->is_restricted))
+    if (offline->is_whole)
         return TRUE;
-    if (!read_machines(offline, architecture, error))
+    if (!read_tables(offline, request->architecture, error))
         return FALSE;
-    g_clear_pointer(&offline->catalog, catalog_unref);
-    sources.machines = offline->machines;
-    offline->catalog = catalog_build(&sources, error);
-    offline->is_restricted = only;
-    return offline->catalog != NULL;
+    input.host_features = (const char *const *)offline->host_features;
+    input.machine = machine_table_resolve_for(
+            offline->machines, request->architecture, request->machine, request->qemu_version);
+    return build(offline, &sources, error);
 }
 
 /* -- requests ------------------------------------------------------------------------------ */
@@ -137,7 +182,7 @@ static Resolution *choose(Offline *offline, const Request *request, GError **err
     SelectionInput input;
     Resolution *resolution;
 
-    if (!build_catalog(offline, request->architecture, TRUE, error))
+    if (!build_part(offline, request, TRUE, error))
         return NULL;
     input = make_input(offline, request);
     resolution = question_select(&input, NULL);
@@ -145,7 +190,7 @@ static Resolution *choose(Offline *offline, const Request *request, GError **err
         return resolution;
 
     /* the reasons name firmware for other architectures, too */
-    if (!build_catalog(offline, request->architecture, FALSE, error))
+    if (!build_whole(offline, request->architecture, error))
         return NULL;
     input = make_input(offline, request);
     return question_select(&input, error);
@@ -175,7 +220,7 @@ static GVariant *call_explain(Offline *offline, GVariant *arguments, GError **er
     SelectionInput input;
     VariantSink *sink;
 
-    if (!request || !build_catalog(offline, request->architecture, FALSE, error))
+    if (!request || !build_whole(offline, request->architecture, error))
         return NULL;
     input = make_input(offline, request);
     verdicts = selection_explain(&input);
@@ -192,7 +237,7 @@ static GVariant *call_get_capabilities(Offline *offline, GVariant *arguments, GE
     SelectionInput input;
     VariantSink *sink;
 
-    if (!request || !build_catalog(offline, request->architecture, TRUE, error))
+    if (!request || !build_part(offline, request, FALSE, error))
         return NULL;
     input = make_input(offline, request);
     capabilities = selection_capabilities(&input);
@@ -208,7 +253,7 @@ static GVariant *call_get_firmware(Offline *offline, GVariant *arguments, GError
     const char *name;
 
     g_variant_get(arguments, "(&s)", &name);
-    if (!build_catalog(offline, NULL, FALSE, error))
+    if (!build_whole(offline, NULL, error))
         return NULL;
     file = question_find_firmware(offline->catalog, name, error);
     if (!file)
@@ -258,7 +303,7 @@ static GVariant *call_get_all(Offline *offline, const char *path, GError **error
     g_autoptr(GVariant) properties = NULL;
     g_autofree char *name = NULL;
 
-    if (!build_catalog(offline, NULL, FALSE, error))
+    if (!build_whole(offline, NULL, error))
         return NULL;
     if (g_str_equal(path, BUS_MANAGER_PATH)) {
         properties = get_manager_properties(offline);
@@ -277,7 +322,7 @@ static GVariant *call_get_all(Offline *offline, const char *path, GError **error
 static GVariant *call_get_managed_objects(Offline *offline, GError **error) {
     g_auto(GVariantBuilder) objects = G_VARIANT_BUILDER_INIT(G_VARIANT_TYPE("a{oa{sa{sv}}}"));
 
-    if (!build_catalog(offline, NULL, FALSE, error))
+    if (!build_whole(offline, NULL, error))
         return NULL;
     for (guint i = 0; i < offline->catalog->firmware->len; i++) {
         const CatalogFile *file = offline->catalog->firmware->pdata[i];

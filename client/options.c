@@ -85,6 +85,8 @@ static const KeyOption key_options[] = {
          "Without a service: directories of descriptors"},
         {"descriptor", NULL, VALUE_CLIENT, OPTIONS_SOURCES, "FILE",
          "Without a service: the only descriptor"},
+        {"root", NULL, VALUE_CLIENT, OPTIONS_SOURCES, "DIR",
+         "Without a service: the files below another root"},
         {"machines", NULL, VALUE_CLIENT, OPTIONS_MACHINES, "DIR:DIR…",
          "Without a service: directories of the machine table"},
 };
@@ -282,7 +284,7 @@ gboolean options_check(const Options *options, unsigned allowed, const char *ver
 }
 
 gboolean options_are_offline(const Options *options) {
-    static const char *const names[] = {"offline", "search-path", "descriptor", "machines"};
+    static const char *const names[] = {"offline", "search-path", "descriptor", "root", "machines"};
 
     for (guint i = 0; i < G_N_ELEMENTS(names); i++)
         if (options_get(options, names[i]))

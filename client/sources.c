@@ -2,12 +2,63 @@
 
 #include "sources.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 
 #include "base/text.h"
 #include "emulator-file.h"
 #include "error.h"
+
+/* -- the root directory -------------------------------------------------------------------- */
+
+/* "the builtin layer is the client's own": so is all that is installed with it. */
+static GStrv list_outside(const Options *options) {
+    g_autoptr(GStrvBuilder) paths = g_strv_builder_new();
+    const char *machines = options_get(options, "machines");
+    const char *descriptor = options_get(options, "descriptor");
+    g_auto(GStrv) directories = g_strsplit(machines ? machines : "", ":", -1);
+
+    g_strv_builder_add(paths, DATADIR);
+    for (char **directory = directories; *directory; directory++) {
+        g_autofree char *path = g_canonicalize_filename(*directory, NULL);
+        g_strv_builder_add(paths, path);
+    }
+    if (descriptor) {
+        g_autofree char *path = g_canonicalize_filename(descriptor, NULL);
+        g_strv_builder_add(paths, path);
+    }
+    return g_strv_builder_end(paths);
+}
+
+gboolean sources_open_root(const Options *options, SourcesRoot *ret, GError **error) {
+    const char *directory = options_get(options, "root");
+
+    *ret = (SourcesRoot){.root.fd = FILE_FD_NONE};
+    if (!directory)
+        return TRUE;
+    if (options->is_user) {
+        g_set_error(
+                error, CLIENT_ERROR, CLIENT_ERROR_USAGE, "--root and --user exclude each other");
+        return FALSE;
+    }
+    ret->root.fd = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (ret->root.fd < 0) {
+        g_set_error(
+                error, CLIENT_ERROR, CLIENT_ERROR_FAILURE, "--root: \"%s\": %s", directory,
+                g_strerror(errno));
+        return FALSE;
+    }
+    ret->outside = list_outside(options);
+    ret->root.outside = (const char *const *)ret->outside;
+    ret->visitor.root = &ret->root;
+    return TRUE;
+}
+
+void sources_root_clear(SourcesRoot *root) {
+    file_fd_close(root->root.fd);
+    g_strfreev(root->outside);
+}
 
 /* -- the configuration --------------------------------------------------------------------- */
 
@@ -29,7 +80,8 @@ static GLogWriterOutput print_warning(
 }
 
 /* Makes the directories of an option absolute. NULL without an error: it is not given. */
-static char *find_directories(const Options *options, const char *name, GError **error) {
+static char *find_directories(
+        const Options *options, const char *name, const FileRoot *root, GError **error) {
     const char *given = options_get(options, name);
     g_auto(GStrv) directories = given ? g_strsplit(given, ":", -1) : NULL;
 
@@ -38,34 +90,35 @@ static char *find_directories(const Options *options, const char *name, GError *
     for (char **directory = directories; *directory; directory++) {
         char *absolute;
 
-        if (!g_file_test(*directory, G_FILE_TEST_IS_DIR)) {
+        if (!root && !g_file_test(*directory, G_FILE_TEST_IS_DIR)) {
             g_set_error(
                     error, CLIENT_ERROR, CLIENT_ERROR_FAILURE, "--%s: \"%s\" is no directory", name,
                     *directory);
             return NULL;
         }
-        absolute = g_canonicalize_filename(*directory, NULL);
+        absolute = g_canonicalize_filename(*directory, root ? "/" : NULL);
         g_free(*directory);
         *directory = absolute;
     }
     return g_strjoinv(":", directories);
 }
 
-Config *sources_load_config(const Options *options, GError **error) {
+Config *sources_load_config(const Options *options, const FileRoot *root, GError **error) {
+    const FileVisitor visitor = {.root = root};
     g_auto(ConfigOptions) config_options = {.is_user = options->is_user};
     g_autoptr(GError) failure = NULL;
     Config *config;
 
-    config_options.search_path = find_directories(options, "search-path", &failure);
+    config_options.search_path = find_directories(options, "search-path", root, &failure);
     if (!failure)
-        config_options.machines = find_directories(options, "machines", &failure);
+        config_options.machines = find_directories(options, "machines", NULL, &failure);
     if (failure) {
         g_propagate_error(error, g_steal_pointer(&failure));
         return NULL;
     }
 
     g_log_set_writer_func(print_warning, NULL, NULL);
-    config = config_load(&config_options, NULL, &failure);
+    config = config_load(&config_options, &visitor, &failure);
     if (!config)
         g_set_error_literal(error, CLIENT_ERROR, CLIENT_ERROR_FAILURE, failure->message);
     return config;

@@ -10,8 +10,22 @@
  * the directories that the command line names in its place.
  */
 
-/* Prints the configuration's faults on standard error. Error: CLIENT_ERROR. */
-Config *sources_load_config(const Options *options, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* The root directory of --root, and what of it is the caller's own. VISITOR is for the functions
+ * that read files; without --root it changes nothing. */
+typedef struct SourcesRoot {
+    GStrv outside;
+    FileRoot root;
+    FileVisitor visitor;
+} SourcesRoot;
+
+/* Error: CLIENT_ERROR. */
+gboolean sources_open_root(const Options *options, SourcesRoot *ret, GError **error)
+        G_GNUC_WARN_UNUSED_RESULT;
+void sources_root_clear(SourcesRoot *root);
+
+/* Prints the configuration's faults on standard error. ROOT may be NULL. Error: CLIENT_ERROR. */
+Config *sources_load_config(const Options *options, const FileRoot *root, GError **error)
+        G_GNUC_WARN_UNUSED_RESULT;
 
 /* Returns the layers of CONFIG, or the one file of --descriptor, as CatalogLayers. */
 GPtrArray *sources_list_layers(const Options *options, const Config *config, GError **error)

@@ -16,7 +16,7 @@
 /* Verbs that need no service: verify and record, for authors and packagers of descriptors. */
 
 static MachineTable *load_machines(Context *context, GError **error) {
-    g_autoptr(Config) config = sources_load_config(context->options, error);
+    g_autoptr(Config) config = sources_load_config(context->options, NULL, error);
     g_autoptr(GError) failure = NULL;
     MachineTable *machines;
 

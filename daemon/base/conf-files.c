@@ -6,24 +6,28 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/root.h"
 #include "base/text.h"
 
 /* Limit of one table file; the largest that is shipped has 3 KiB. */
 #define TABLE_MAX_SIZE (64 * 1024)
 
 /* Adds the files of DIRECTORY to PATHS (file name -> path). */
-static gboolean add_files(GHashTable *paths, const char *directory, GError **error) {
-    g_autoptr(GDir) dir = NULL;
-    const char *name;
+static gboolean add_files(
+        GHashTable *paths, const FileRoot *root, const char *directory, GError **error) {
+    g_autoptr(RootDirectory) dir = NULL;
+    const struct dirent *entry;
+    int r = root_open_directory(root, directory, &dir);
 
-    errno = 0; /* g_dir_open() keeps it */
-    dir = g_dir_open(directory, 0, NULL);
-    if (!dir)
-        return file_is_at_fault(-errno) || firmware_error_set_unreadable(error, directory, -errno);
+    if (r < 0)
+        return file_is_at_fault(r) || firmware_error_set_unreadable(error, directory, r);
 
-    while ((name = g_dir_read_name(dir)))
+    while ((entry = readdir(dir))) {
+        const char *name = entry->d_name;
+
         if (g_str_has_suffix(name, ".conf") && name[0] != '.')
             g_hash_table_replace(paths, g_strdup(name), g_build_filename(directory, name, NULL));
+    }
     return TRUE;
 }
 
@@ -34,7 +38,8 @@ GPtrArray *conf_files_list(
     GPtrArray *sorted;
 
     for (; *directories; directories++)
-        if (file_visit_directory(visitor, *directories) && !add_files(paths, *directories, error))
+        if (file_visit_directory(visitor, *directories) &&
+            !add_files(paths, root_of(visitor), *directories, error))
             return NULL;
 
     sorted = g_ptr_array_new_with_free_func(g_free);
@@ -74,18 +79,19 @@ static char *read_table(const char *text, gsize size, ConfFunc func, gpointer us
 
 /* Returns FALSE if the system failed. A fault of the file becomes a problem. */
 static gboolean load_table(
-        const char *path, ConfFunc func, gpointer userdata, GPtrArray *problems, GError **error) {
+        const FileRoot *root, const char *path, ConfFunc func, gpointer userdata,
+        GPtrArray *problems, GError **error) {
     g_autoptr(GBytes) bytes = NULL;
     g_autofree char *fault = NULL;
     const char *text;
     gsize size;
     int r;
 
-    r = file_read(AT_FDCWD, path, TABLE_MAX_SIZE, &bytes);
+    r = root_read(root, path, TABLE_MAX_SIZE, &bytes);
     if (r < 0 && !file_is_at_fault(r))
         return firmware_error_set_unreadable(error, path, r);
     if (r < 0) {
-        if (!file_is_null_device(AT_FDCWD, path))
+        if (!root_is_null_device(root, path))
             add_problem(problems, path, g_strerror(-r));
         return TRUE;
     }
@@ -109,7 +115,7 @@ gboolean conf_files_load(
     for (guint i = 0; i < paths->len; i++)
         /* it may be a link */
         if (file_visit(visitor, paths->pdata[i]) &&
-            !load_table(paths->pdata[i], func, userdata, problems, error))
+            !load_table(root_of(visitor), paths->pdata[i], func, userdata, problems, error))
             return FALSE;
     return TRUE;
 }

@@ -34,10 +34,12 @@ gboolean file_stamp_is_fresh(const FileStamp *stamp, gint64 now, gint64 within);
 
 /* Called with each path before it is looked at, so that a watch misses no change. FALSE: the path
  * must not be looked at, for its file system does not answer. Either function may be NULL. */
+struct FileRoot;
 typedef struct FileVisitor {
     gboolean (*file)(const char *path, gpointer userdata);
     gboolean (*directory)(const char *path, gpointer userdata); /* with its entries */
     gpointer userdata;
+    const struct FileRoot *root; /* where paths are resolved: see root.h; or NULL */
 } FileVisitor;
 
 /* VISITOR may be NULL: TRUE. */

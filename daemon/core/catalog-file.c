@@ -88,21 +88,21 @@ static void read_descriptor(CatalogFile *file, GBytes *bytes) {
 }
 
 /* Classifies a file that could not be opened or read. *RET_IS_NONE: it is no descriptor file. */
-static int classify_failure(
-        int dir_fd, const char *file_name, int r, CatalogFile *file, gboolean *ret_is_none) {
-    struct stat st;
+static int classify_failure(const FileRoot *root, int r, CatalogFile *file, gboolean *ret_is_none) {
+    g_auto(FileFd) fd = FILE_FD_NONE;
 
     if (!file_is_at_fault(r))
         return r;
 
-    if (r == -ENOTSUP) {
-        file->is_mask = file_is_null_device(dir_fd, file_name);
-        *ret_is_none = !file->is_mask;
+    if (r != -EFBIG && root_is_null_device(root, file->path)) {
+        file->is_mask = TRUE;
+    } else if (r == -ENOTSUP) {
+        *ret_is_none = TRUE;
     } else if (r == -EFBIG) {
         file->fault = g_strdup(PARSE_TOO_LARGE);
     } else if (r == -ENOENT || r == -ENOTDIR) {
         /* a dangling link is a broken descriptor; a file removed since readdir() is none */
-        *ret_is_none = fstatat(dir_fd, file_name, &st, AT_SYMLINK_NOFOLLOW) < 0;
+        *ret_is_none = root_open(root, file->path, O_PATH | O_NOFOLLOW, &fd) < 0;
         file->fault = g_strconcat("file-missing:", file->path, NULL);
     } else {
         file->fault = g_strconcat("file-unreadable:", file->path, NULL);
@@ -111,11 +111,11 @@ static int classify_failure(
     return 0;
 }
 
-static gboolean is_as_before(int dir_fd, const CatalogFile *previous) {
+static gboolean is_as_before(const FileRoot *root, const CatalogFile *previous) {
     FileStamp stamp;
     struct stat st;
 
-    if (!previous || !previous->is_trusted || fstatat(dir_fd, previous->file_name, &st, 0) < 0 ||
+    if (!previous || !previous->is_trusted || root_stat(root, previous->path, &st) < 0 ||
         !S_ISREG(st.st_mode))
         return FALSE;
     stamp = file_stamp(&st);
@@ -123,8 +123,9 @@ static gboolean is_as_before(int dir_fd, const CatalogFile *previous) {
 }
 
 int catalog_file_read(
-        const CatalogReading *reading, FirmwareLayer layer, guint depth, int dir_fd,
-        const char *path, CatalogFile *previous, CatalogFile **ret) {
+        const CatalogReading *reading, FirmwareLayer layer, guint depth, const char *path,
+        CatalogFile *previous, CatalogFile **ret) {
+    const FileRoot *root = root_of(reading->visitor);
     g_autoptr(CatalogFile) file = NULL;
     g_autoptr(GBytes) bytes = NULL;
     g_auto(FileFd) fd = FILE_FD_NONE;
@@ -134,13 +135,13 @@ int catalog_file_read(
     struct stat st;
     int r;
 
-    if (answers && is_as_before(dir_fd, previous)) {
+    if (answers && is_as_before(root, previous)) {
         *ret = catalog_file_ref(previous);
         return 0;
     }
 
     file = file_new(layer, depth, path);
-    r = answers ? file_open_regular(dir_fd, file->file_name, &fd, &st) : -EIO;
+    r = answers ? root_open_regular(root, file->path, &fd, &st) : -EIO;
     if (r >= 0) {
         file->stamp = file_stamp(&st);
         file->is_trusted = file_stamp_is_trusted(&file->stamp, reading->now);
@@ -149,7 +150,7 @@ int catalog_file_read(
     if (r >= 0)
         read_descriptor(file, bytes);
     else
-        r = classify_failure(dir_fd, file->file_name, r, file, &is_none);
+        r = classify_failure(root, r, file, &is_none);
     if (r < 0)
         return r;
 
@@ -179,6 +180,7 @@ GHashTable *catalog_images_new(void) {
 static int look_at_image(
         const CatalogReading *reading, const DescriptorImage *image, const KnownImage *previous,
         KnownImage *ret) {
+    const FileRoot *root = root_of(reading->visitor);
     gboolean is_fresh = FALSE;
     struct stat st;
     int r;
@@ -187,7 +189,7 @@ static int look_at_image(
         ret->info.status = IMAGE_STATUS_UNREADABLE;
         return 0;
     }
-    if (stat(image->filename, &st) >= 0 && S_ISREG(st.st_mode)) {
+    if (root_stat(root, image->filename, &st) >= 0 && S_ISREG(st.st_mode)) {
         ret->stamp = file_stamp(&st);
         ret->is_trusted = file_stamp_is_trusted(&ret->stamp, reading->now);
         is_fresh = file_stamp_is_fresh(&ret->stamp, reading->now, CATALOG_HOLD_USEC);
@@ -197,7 +199,7 @@ static int look_at_image(
         }
     }
 
-    r = image_probe(image->filename, image->format, &ret->info);
+    r = image_probe(root, image->filename, image->format, &ret->info);
     if (r < 0)
         return r;
     /* as for a descriptor: a lease, a bad block or a host without an answer can pass */

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "core/descriptor.h"
-#include "base/file.h"
+#include "base/root.h"
 #include "core/image.h"
 #include "uefi/summary.h"
 
@@ -85,13 +85,13 @@ typedef struct CatalogReading {
 /* The images of a catalog, so that each is probed once. */
 GHashTable *catalog_images_new(void) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Reads the file PATH of a layer. DIR_FD is the layer's directory. PREVIOUS, or NULL, is the file
+/* Reads the file PATH of a layer. PREVIOUS, or NULL, is the file
  * in the previous catalog, which is shared if the file has not changed. Returns 0, with *RET NULL
  * if it is no descriptor file (a directory, a device, removed meanwhile, deferred and new), or a
  * negative errno if the system failed. */
 int catalog_file_read(
-        const CatalogReading *reading, FirmwareLayer layer, guint depth, int dir_fd,
-        const char *path, CatalogFile *previous, CatalogFile **ret) G_GNUC_WARN_UNUSED_RESULT;
+        const CatalogReading *reading, FirmwareLayer layer, guint depth, const char *path,
+        CatalogFile *previous, CatalogFile **ret) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Looks at the images that DESCRIPTOR names. Returns 0 or a negative errno. */
 int catalog_file_probe_images(

@@ -2,12 +2,10 @@
 
 #include "core/catalog-layers.h"
 
-#include <dirent.h>
-#include <fcntl.h>
 #include <string.h>
 
 #include "base/error.h"
-#include "base/file.h"
+#include "base/root.h"
 #include "base/text.h"
 
 static gboolean check_number(guint n, const char *path, GError **error) {
@@ -65,15 +63,9 @@ static CatalogFile *find_previous(
 
 /* -- all of a layer ---------------------------------------------------------------------- */
 
-static void close_dir(DIR *dir) {
-    (void)closedir(dir);
-}
-
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(DIR, close_dir)
-
 static gboolean read_entry(
-        const CatalogListing *listing, guint depth, int dir_fd, const char *file_name,
-        GPtrArray *files, GError **error) {
+        const CatalogListing *listing, guint depth, const char *file_name, GPtrArray *files,
+        GError **error) {
     const CatalogLayer *layer = listing->layers->pdata[depth];
     g_autofree char *path = g_strconcat(layer->directory, "/", file_name, NULL);
     CatalogFile *previous = find_previous(listing->previous, path, layer->kind, depth);
@@ -83,7 +75,7 @@ static gboolean read_entry(
     if (!previous && !text_is_valid(path)) {
         g_ptr_array_add(listing->unnamed, g_strdup(path));
     } else {
-        r = catalog_file_read(listing->reading, layer->kind, depth, dir_fd, path, previous, &file);
+        r = catalog_file_read(listing->reading, layer->kind, depth, path, previous, &file);
         if (r < 0)
             return firmware_error_set_unreadable(error, path, r);
         if (file)
@@ -95,21 +87,21 @@ static gboolean read_entry(
 static gboolean read_layer(
         const CatalogListing *listing, guint depth, GPtrArray *files, GError **error) {
     const CatalogLayer *layer = listing->layers->pdata[depth];
-    g_autoptr(DIR) dir = NULL;
+    g_autoptr(RootDirectory) dir = NULL;
     const struct dirent *entry;
+    int r;
 
     if (!file_visit_directory(listing->reading->visitor, layer->directory))
         return TRUE;
-    dir = opendir(layer->directory);
-    if (!dir)
-        return file_is_at_fault(-errno) ||
-                firmware_error_set_unreadable(error, layer->directory, -errno);
-
     if (layer->file_name)
-        return read_entry(listing, depth, dirfd(dir), layer->file_name, files, error);
+        return read_entry(listing, depth, layer->file_name, files, error);
+    r = root_open_directory(root_of(listing->reading->visitor), layer->directory, &dir);
+    if (r < 0)
+        return file_is_at_fault(r) || firmware_error_set_unreadable(error, layer->directory, r);
+
     while (errno = 0, (entry = readdir(dir))) {
         if (catalog_file_is_name(entry->d_name) &&
-            !read_entry(listing, depth, dirfd(dir), entry->d_name, files, error))
+            !read_entry(listing, depth, entry->d_name, files, error))
             return FALSE;
     }
     return errno == 0 || firmware_error_set_unreadable(error, layer->directory, -errno);

@@ -2,9 +2,7 @@
 
 #include "core/catalog-store.h"
 
-#include <fcntl.h>
-
-#include "base/file.h"
+#include "base/root.h"
 #include "core/store-file.h"
 
 typedef struct KnownStore {
@@ -53,7 +51,7 @@ static int look_at_store(
     g_auto(FileFd) fd = FILE_FD_NONE;
     KnownStore looked_at = {};
     struct stat st;
-    int r = file_open_regular(AT_FDCWD, image->filename, &fd, &st);
+    int r = root_open_regular(root_of(reading->visitor), image->filename, &fd, &st);
 
     if (r < 0 && !file_is_at_fault(r))
         return r;

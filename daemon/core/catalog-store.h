@@ -14,7 +14,8 @@
 GHashTable *catalog_stores_new(void) G_GNUC_WARN_UNUSED_RESULT;
 
 typedef struct CatalogStoreReading {
-    gint64 now; /* microseconds since the epoch */
+    gint64 now;                 /* microseconds since the epoch */
+    const FileVisitor *visitor; /* or NULL */
     KnownCertificates *known;
     GHashTable *stores;          /* see catalog_stores_new() */
     GHashTable *previous_stores; /* or NULL; not those of another table of known certificates */

@@ -44,6 +44,14 @@ void catalog_add_problem(Catalog *catalog, const char *path, const char *text) {
     g_ptr_array_add(catalog->problems, problem);
 }
 
+void catalog_add_conf_problems(Catalog *catalog, const GPtrArray *problems) {
+    for (guint i = 0; i < problems->len; i++) {
+        const ConfProblem *problem = problems->pdata[i];
+
+        catalog_add_problem(catalog, problem->path, problem->text);
+    }
+}
+
 void catalog_add_silent(Catalog *catalog, const char *path) {
     g_hash_table_add(catalog->silent, g_strdup(path));
 }
@@ -251,6 +259,7 @@ static void collect_architectures(Catalog *catalog) {
 }
 
 static gboolean settle_files(const Build *build, GError **error) {
+    const CatalogSources *sources = build->sources;
     Catalog *catalog = build->catalog;
 
     for (guint i = 0; i < catalog->files->len;) {
@@ -263,6 +272,8 @@ static gboolean settle_files(const Build *build, GError **error) {
             return FALSE;
         if (!group.files[0]->is_mask)
             publish_file(catalog, group.files[0]);
+        if (sources->is_enough && sources->is_enough(group.files[0], sources->userdata))
+            break;
     }
     return TRUE;
 }
@@ -312,10 +323,7 @@ static gboolean fill(const Build *build, GError **error) {
     if (!list_files(build, error) || !settle_files(build, error))
         return FALSE;
 
-    for (guint i = 0; i < machine_problems->len; i++) {
-        const ConfProblem *problem = machine_problems->pdata[i];
-        catalog_add_problem(catalog, problem->path, problem->text);
-    }
+    catalog_add_conf_problems(catalog, machine_problems);
     collect_architectures(catalog);
     return TRUE;
 }
@@ -339,6 +347,7 @@ Catalog *catalog_build(const CatalogSources *sources, GError **error) {
             .store_reading =
                     {
                             .now = sources->now,
+                            .visitor = sources->visitor,
                             .known = catalog->known,
                             .stores = catalog->stores,
                             /* the certificates of the others have other names */

@@ -41,6 +41,9 @@ typedef struct CatalogSources {
     /* leave out firmware that is not for this architecture, and look at none of its images; NULL:
      * leave out none */
     const char *architecture;
+    /* end with the first firmware for which this returns TRUE; NULL: go on to the last */
+    gboolean (*is_enough)(const CatalogFile *file, gpointer userdata);
+    gpointer userdata;
 } CatalogSources;
 
 /* A layer that is missing or unreadable is empty. Errors: FIRMWARE_ERROR_IO; with a previous
@@ -48,9 +51,10 @@ typedef struct CatalogSources {
  * skipped. */
 Catalog *catalog_build(const CatalogSources *sources, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* For the builder of the catalog: adds a problem, and a VM's file on a file system that does not
- * answer. */
+/* For the builder of the catalog: adds a problem, those of a table (of ConfProblem), and a VM's
+ * file on a file system that does not answer. */
 void catalog_add_problem(Catalog *catalog, const char *path, const char *text);
+void catalog_add_conf_problems(Catalog *catalog, const GPtrArray *problems);
 void catalog_add_silent(Catalog *catalog, const char *path);
 
 Catalog *catalog_ref(Catalog *catalog);

@@ -2,10 +2,7 @@
 
 #include "core/image.h"
 
-#include <fcntl.h>
 #include <string.h>
-
-#include "base/file.h"
 
 /* QEMU docs/interop/qcow2.txt: all fields big-endian. */
 #define QCOW2_MAGIC "QFI\xfb"
@@ -116,12 +113,12 @@ int image_probe_fd(int fd, ImageFormat format, ImageInfo *ret) {
     return 0;
 }
 
-int image_probe(const char *path, const char *format, ImageInfo *ret) {
+int image_probe(const FileRoot *root, const char *path, const char *format, ImageInfo *ret) {
     g_auto(FileFd) fd = FILE_FD_NONE;
     ImageFormat known_format;
     int r;
 
-    r = file_open_regular(AT_FDCWD, path, &fd, NULL);
+    r = root_open_regular(root, path, &fd, NULL);
     if (r < 0) {
         if (!file_is_at_fault(r))
             return r;

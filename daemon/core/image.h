@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include <glib.h>
-
+#include "base/root.h"
 #include "base/vocab.h"
 #include "uefi/content.h"
 
@@ -44,8 +43,9 @@ gboolean image_info_equal(const ImageInfo *a, const ImageInfo *b);
 #define IMAGE_JSON_MAX_SIZE (1024 * 1024)
 
 /* FORMAT is a descriptor's keyword; an unknown one is BAD_FORMAT. Returns 0 with *RET set, or a
- * negative errno if the system failed. */
-int image_probe(const char *path, const char *format, ImageInfo *ret) G_GNUC_WARN_UNUSED_RESULT;
+ * negative errno if the system failed. ROOT (or NULL) resolves PATH. */
+int image_probe(const FileRoot *root, const char *path, const char *format, ImageInfo *ret)
+        G_GNUC_WARN_UNUSED_RESULT;
 
 /* The same for an open file. */
 int image_probe_fd(int fd, ImageFormat format, ImageInfo *ret) G_GNUC_WARN_UNUSED_RESULT;

@@ -110,14 +110,6 @@ static void add_silent_files(Catalog *catalog, GHashTable *all_seen) {
             catalog_add_silent(catalog, path);
 }
 
-static void add_problems(Catalog *catalog, const GPtrArray *problems) {
-    for (guint i = 0; i < problems->len; i++) {
-        const ConfProblem *problem = problems->pdata[i];
-
-        catalog_add_problem(catalog, problem->path, problem->text);
-    }
-}
-
 /* Looks at VMs' stores are valid for one table. */
 static void use_previous(const Build *build, KnownCertificates **known) {
     if (!build->previous || !known_certificates_equal(*known, build->previous->known))
@@ -151,7 +143,7 @@ static void read_all(Build *build, CatalogSources *sources) {
     sources->known = known;
     build->catalog = catalog_build(sources, &build->error);
     if (build->catalog) {
-        add_problems(build->catalog, problems);
+        catalog_add_conf_problems(build->catalog, problems);
         add_unwatched(build->catalog, build->plan, build->config);
         add_silent(build->catalog, build->silent);
         add_silent_files(build->catalog, build->seen);

@@ -2,10 +2,10 @@
 
 #include "service/config-file.h"
 
-#include <fcntl.h>
 #include <string.h>
 
 #include "base/conf-files.h"
+#include "base/root.h"
 #include "base/text.h"
 
 /* Limit of one file; all keys together take less than 1 KiB. */
@@ -17,6 +17,7 @@
 
 GPtrArray *config_files_find(
         const char *const *directories, const char *name, const FileVisitor *visitor) {
+    struct stat st;
     g_autoptr(GStrvBuilder) drop_in_directories = g_strv_builder_new();
     g_autoptr(GPtrArray) drop_ins = NULL;
     g_autoptr(GError) error = NULL;
@@ -28,7 +29,7 @@ GPtrArray *config_files_find(
         g_autofree char *drop_in_directory = g_strconcat(path, ".d", NULL);
 
         g_strv_builder_add(drop_in_directories, drop_in_directory);
-        if (file_visit(visitor, path) && g_file_test(path, G_FILE_TEST_EXISTS)) {
+        if (file_visit(visitor, path) && root_stat(root_of(visitor), path, &st) >= 0) {
             g_ptr_array_set_size(paths, 0);
             g_ptr_array_add(paths, g_steal_pointer(&path));
         }
@@ -140,15 +141,16 @@ static void read_lines(
     }
 }
 
-static void read_file(const char *path, const ConfigKey *keys, gpointer data) {
+static void read_file(
+        const FileRoot *root, const char *path, const ConfigKey *keys, gpointer data) {
     g_autoptr(GBytes) bytes = NULL;
     const char *text;
     gsize size;
     int r;
 
-    if (file_is_null_device(AT_FDCWD, path))
+    if (root_is_null_device(root, path))
         return;
-    r = file_read(AT_FDCWD, path, MAX_SIZE, &bytes);
+    r = root_read(root, path, MAX_SIZE, &bytes);
     if (r < 0) {
         g_warning("%s is ignored: %s", path, g_strerror(-r));
         return;
@@ -168,5 +170,5 @@ void config_files_read(
         const GPtrArray *paths, const FileVisitor *visitor, const ConfigKey *keys, gpointer data) {
     for (guint i = 0; i < paths->len; i++)
         if (file_visit(visitor, paths->pdata[i]))
-            read_file(paths->pdata[i], keys, data);
+            read_file(root_of(visitor), paths->pdata[i], keys, data);
 }

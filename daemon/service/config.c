@@ -9,6 +9,7 @@
 
 #include "service/config-file.h"
 #include "service/log.h"
+#include "base/root.h"
 #include "base/text.h"
 
 #define FILE_NAME "vmfirmwared.conf"
@@ -359,7 +360,11 @@ Config *config_new(const ConfigOptions *options, GError **error) {
 Config *config_load(const ConfigOptions *options, const FileVisitor *visitor, GError **error) {
     Guard guard = {.visitor = visitor};
     const FileVisitor guarded = {
-            .file = guard_file, .directory = guard_directory, .userdata = &guard};
+            .file = guard_file,
+            .directory = guard_directory,
+            .userdata = &guard,
+            .root = root_of(visitor),
+    };
     g_autofree char *config_file =
             options->config_file ? g_canonicalize_filename(options->config_file, NULL) : NULL;
     g_autoptr(GPtrArray) files = NULL;

@@ -99,8 +99,8 @@ static const char *find_difference(
 
     /* The image may have been removed since the catalog was built. */
     if (image_probe(
-                file->descriptor->executable.filename, file->descriptor->executable.format, &now) <
-                0 ||
+                NULL, file->descriptor->executable.filename, file->descriptor->executable.format,
+                &now) < 0 ||
         now.status != IMAGE_STATUS_OK || now.size != file->images.executable.size)
         return "its image is gone as well";
 

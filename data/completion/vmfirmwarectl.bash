@@ -46,7 +46,8 @@ _vmfirmwarectl() {
         --no-ask-password --interface= --feature= --without-feature= --secure-boot --device= --mode=
         --format= --firmware= --executable= --qemu-version= --host-supported --nvram= --render= --owner= --all
         --new-owner= --create= --nvram-format= --nvram-template= --source-format= --reset --live
-        --backup --names --list --pid= --pid-file= --machines= --offline --search-path= --descriptor='
+        --backup --names --list --pid= --pid-file= --machines= --offline --search-path= --descriptor=
+        --root='
     local features='acpi-s3 acpi-s4 amd-sev amd-sev-es amd-sev-snp enrolled-keys host-uefi-vars
         intel-tdx requires-smm secure-boot verbose-dynamic verbose-static'
     local values
@@ -69,7 +70,7 @@ _vmfirmwarectl() {
 
     case $prev in
     --executable | --nvram | --nvram-template | --pid-file | --descriptor) _filedir; return ;;
-    --machines | --search-path) _filedir -d; return ;;
+    --machines | --search-path | --root) _filedir -d; return ;;
     --owner | --new-owner) COMPREPLY=($(compgen -u -- "$cur")); return ;;
     --pid) _pids; return ;;
     --host | -H) _known_hosts_real -a -- "$cur"; return ;;
@@ -89,7 +90,7 @@ _vmfirmwarectl() {
         --) [[ $verb == @(run|lease) ]] && break ;;
         --user | --system | --offline) bus+=("${words[i]}") ;;
         -H | -M) bus+=("${words[i]}" "${words[++i]}") ;;
-        --host=* | --machine=* | --search-path=* | --descriptor=*) bus+=("${words[i]}") ;;
+        --host=* | --machine=* | --search-path=* | --descriptor=* | --root=*) bus+=("${words[i]}") ;;
         -*) [[ ${words[i]} == *=* || $options != *"${words[i]}= "* ]] || ((i++)) ;;
         *) if [[ -z $verb ]]; then verb=${words[i]}; else arguments+=("${words[i]}"); fi ;;
         esac

@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from lib import descriptors, distributions, paths
+from lib import descriptors, distributions, images, paths
 from lib.cli import FAILURE, USAGE
 
 DEBIAN = "/usr/share/qemu/firmware"
@@ -274,3 +274,76 @@ def test_as_any_uid(cli):
          "PATH=/usr/bin", *cli.command(*words)], check=False, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == cli(*words)
+
+
+# -- another root -------------------------------------------------------------------------------
+
+@pytest.fixture
+def tree(service):
+    """A tools tree whose links would lead out of it, with firmware that this host does not have."""
+    root = service.directory / "tree"
+    layer = root / "usr" / "share" / "qemu" / "firmware"
+    images_of = root / "usr" / "lib" / "code"
+    for directory in (layer, images_of, root / "etc" / "qemu" / "firmware"):
+        directory.mkdir(parents=True)
+    images.raw(str(images_of / "code.fd"), images.OVMF_4M_CODE)
+    images.raw(str(images_of / "vars.fd"), images.OVMF_4M_VARS)
+    (root / "usr" / "share" / "code").symlink_to("/usr/lib/code")
+    (root / "usr" / "share" / "code2").symlink_to("../../../../usr/lib/code")
+    descriptors.Layer(layer).write("50-tree", descriptors.flash(
+        "/usr/share/code/code.fd", template="/usr/share/code2/vars.fd"))
+    descriptors.Layer(layer).write("55-host", descriptors.flash(
+        "/usr/share/OVMF/OVMF_CODE_4M.fd", template="/usr/share/OVMF/OVMF_VARS_4M.fd"))
+    descriptors.Layer(layer).write("60-masked", descriptors.flash("/usr/lib/code/code.fd"))
+    (root / "etc" / "qemu" / "firmware" / "60-masked.json").symlink_to("/dev/null")
+    (layer / "70-linked.json").symlink_to("/usr/share/qemu/firmware/50-tree.json")
+    return root
+
+
+def test_another_root(service, cli, tree):
+    sources = [f"--root={tree}"]
+    shown = {firmware["name"]: firmware for firmware in cli.json("list", *sources)
+             if firmware["layer"] != "builtin"}
+    assert {name: firmware["state"] for name, firmware in shown.items()} == {
+        "50-tree": "usable", "55-host": "unusable", "70-linked": "usable"}
+    answer = cli.json("select", "x86_64", "q35", *sources, "--nvram=/x", "--render=qemu")
+    assert answer["executable"]["filename"] == "/usr/share/code/code.fd"
+    assert answer["descriptor"] == "/usr/share/qemu/firmware/50-tree.json"
+    # no QEMU is asked
+    assert answer["machine"] == "q35"
+    verdicts = {(verdict["name"], verdict["verdict"]): verdict["reasons"] for verdict in cli.json(
+        "explain", "x86_64", "q35", *sources)}
+    assert verdicts["60-masked", "masked"] == []
+    assert verdicts["55-host", "rejected"] == [
+        "file-missing:/usr/share/OVMF/OVMF_CODE_4M.fd",
+        "file-missing:/usr/share/OVMF/OVMF_VARS_4M.fd"]
+    # the descriptor is the caller's, and its images are the root's
+    path = service.add("50-mine")
+    assert [firmware["state"] for firmware in cli.json(
+        "list", *sources, f"--descriptor={path}")] == ["unusable"]
+    assert cli("list", "--names", *sources, "--search-path=/usr/share/qemu/firmware").split() == [
+        "50-tree", "55-host", "60-masked", "70-linked"]
+    (tree / "etc" / "vmfirmwared").mkdir()
+    (tree / "etc" / "vmfirmwared" / "vmfirmwared.conf").write_text(
+        "[Catalog]\nSearchPath=/etc/qemu/firmware\n")
+    assert cli.json("list", *sources) == []
+    assert "--root: \"none\": No such file" in cli.fails(FAILURE, "list", "--root=none")
+    assert "exclude each other" in cli.fails(USAGE, "list", *sources, "--user")
+
+
+def test_another_root_without_openat2(cli, tree):
+    """As on an older kernel, or where a filter of system calls does not know it."""
+    words = ["select", "x86_64", "q35", f"--root={tree}", "--json=short"]
+    done = subprocess.run(
+        ["strace", "-f", "-o", "/dev/null", "-e", "inject=openat2:error=ENOSYS",
+         *cli.command(*words)], env=cli.environment, check=True, capture_output=True, text=True)
+    assert done.stdout == cli(*words)
+    assert "50-tree" in done.stdout
+
+
+def test_another_root_in_a_sandbox(cli, sandbox, tree):
+    """A tools tree at another path."""
+    words = ["select", "x86_64", "q35", "--json=short"]
+    done = sandbox(*words, "--root=/tree", binds=["--ro-bind", str(tree), "/tree"])
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == cli(*words, f"--root={tree}")

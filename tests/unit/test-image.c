@@ -15,7 +15,7 @@ static ImageInfo probe(const char *dir, const char *name, const char *format) {
     g_autofree char *path = g_build_filename(dir, name, NULL);
     ImageInfo info = {.size = 77};
 
-    g_assert_cmpint(image_probe(path, format, &info), ==, 0);
+    g_assert_cmpint(image_probe(NULL, path, format, &info), ==, 0);
     return info;
 }
 

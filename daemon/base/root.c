@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "base/root.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define MAX_LINKS 40 /* as the kernel's */
+
+static gboolean is_below(const char *path, const char *directory) {
+    gsize length = strlen(directory);
+
+    return strncmp(path, directory, length) == 0 && (path[length] == '\0' || path[length] == '/');
+}
+
+static gboolean is_outside(const FileRoot *root, const char *path) {
+    for (const char *const *each = root->outside; each && *each; each++)
+        if (is_below(path, *each))
+            return TRUE;
+    return FALSE;
+}
+
+/* -- without openat2 ----------------------------------------------------------------------- */
+
+/* A path that is being resolved. */
+typedef struct Walk {
+    int root_fd;
+    GArray *directories;  /* of FileFd: below the root, down to the one that is reached */
+    GPtrArray *left;      /* of char*: components, the next one last */
+    gboolean is_nofollow; /* as O_NOFOLLOW */
+    guint n_links;
+} Walk;
+
+static void walk_clear(Walk *walk) {
+    for (guint i = 0; i < walk->directories->len; i++)
+        file_fd_close(g_array_index(walk->directories, FileFd, i));
+    g_array_unref(walk->directories);
+    g_ptr_array_unref(walk->left);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Walk, walk_clear)
+
+static int walk_get_fd(const Walk *walk) {
+    guint n = walk->directories->len;
+
+    return n > 0 ? g_array_index(walk->directories, FileFd, n - 1) : walk->root_fd;
+}
+
+/* To the parent; the root is its own. */
+static void walk_up(Walk *walk) {
+    guint n = walk->directories->len;
+
+    if (n == 0)
+        return;
+    file_fd_close(g_array_index(walk->directories, FileFd, n - 1));
+    g_array_set_size(walk->directories, n - 1);
+}
+
+static void walk_add(Walk *walk, const char *path) {
+    g_auto(GStrv) components = g_strsplit(path, "/", -1);
+
+    if (path[0] == '/')
+        while (walk->directories->len > 0)
+            walk_up(walk);
+    for (guint i = g_strv_length(components); i > 0; i--)
+        g_ptr_array_add(walk->left, g_strdup(components[i - 1]));
+}
+
+static int follow_link(Walk *walk, int fd) {
+    char target[PATH_MAX];
+    ssize_t n = readlinkat(fd, "", target, sizeof target - 1);
+
+    if (n < 0)
+        return -errno;
+    if (++walk->n_links > MAX_LINKS)
+        return -ELOOP;
+    target[n] = '\0';
+    walk_add(walk, target);
+    return 0;
+}
+
+/* Returns 1 with RET_FD, an O_PATH descriptor, when NAME is the end of the path. */
+static int walk_step(Walk *walk, const char *name, FileFd *ret_fd) {
+    g_auto(FileFd) fd = FILE_FD_NONE;
+    struct stat st;
+
+    if (name[0] == '\0' || g_str_equal(name, "."))
+        return 0;
+    if (g_str_equal(name, "..")) {
+        walk_up(walk);
+        return 0;
+    }
+    fd = openat(walk_get_fd(walk), name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return -errno;
+    if (S_ISLNK(st.st_mode) && !(walk->is_nofollow && walk->left->len == 0))
+        return follow_link(walk, fd);
+    if (!S_ISDIR(st.st_mode)) {
+        if (walk->left->len > 0)
+            return -ENOTDIR;
+        *ret_fd = fd;
+        fd = FILE_FD_NONE;
+        return 1;
+    }
+    g_array_append_val(walk->directories, fd);
+    fd = FILE_FD_NONE;
+    return 0;
+}
+
+/* An O_PATH descriptor becomes one with FLAGS by the name that led to it: /proc may be missing. */
+static int reopen(int dir_fd, const char *name, int flags, int fd, FileFd *ret_fd) {
+    g_auto(FileFd) opened = openat(dir_fd, name, flags | O_NOFOLLOW | O_CLOEXEC);
+    struct stat st, wanted;
+
+    if (opened < 0 || fstat(opened, &st) < 0 || fstat(fd, &wanted) < 0)
+        return -errno;
+    if (st.st_dev != wanted.st_dev || st.st_ino != wanted.st_ino)
+        return -EAGAIN; /* replaced meanwhile */
+    *ret_fd = opened;
+    opened = FILE_FD_NONE;
+    return 0;
+}
+
+int root_open_by_components(int root_fd, const char *path, int flags, FileFd *ret_fd) {
+    g_auto(Walk) walk = {
+            .root_fd = root_fd,
+            .directories = g_array_new(FALSE, FALSE, sizeof(FileFd)),
+            .left = g_ptr_array_new_with_free_func(g_free),
+            .is_nofollow = (flags & O_NOFOLLOW) != 0,
+    };
+    g_auto(FileFd) fd = FILE_FD_NONE;
+    g_autofree char *name = NULL;
+    int r = 0;
+
+    walk_add(&walk, path);
+    while (r == 0 && walk.left->len > 0) {
+        g_free(name);
+        name = g_ptr_array_steal_index(walk.left, walk.left->len - 1);
+        r = walk_step(&walk, name, &fd);
+    }
+    if (r < 0)
+        return r;
+    return r > 0 ? reopen(walk_get_fd(&walk), name, flags, fd, ret_fd)
+                 : reopen(walk_get_fd(&walk), ".", flags, walk_get_fd(&walk), ret_fd);
+}
+
+const FileRoot *root_of(const FileVisitor *visitor) {
+    return visitor ? visitor->root : NULL;
+}
+
+/* -- opening ------------------------------------------------------------------------------- */
+
+int root_open(const FileRoot *root, const char *path, int flags, FileFd *ret_fd) {
+    const struct open_how how = {
+            .flags = (guint64)(flags | O_CLOEXEC),
+            .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+    };
+    int fd;
+
+    if (!root || is_outside(root, path))
+        fd = open(path, flags | O_CLOEXEC);
+    else
+        fd = (int)syscall(SYS_openat2, root->fd, path, &how, sizeof how);
+    if (fd >= 0) {
+        *ret_fd = fd;
+        return 0;
+    }
+    if (root && (errno == ENOSYS || errno == EPERM))
+        return root_open_by_components(root->fd, path, flags, ret_fd);
+    return -errno;
+}
+
+int root_stat(const FileRoot *root, const char *path, struct stat *ret) {
+    g_auto(FileFd) fd = FILE_FD_NONE;
+    int r;
+
+    if (!root)
+        return stat(path, ret) < 0 ? -errno : 0;
+    r = root_open(root, path, O_PATH, &fd);
+    if (r < 0)
+        return r;
+    return fstat(fd, ret) < 0 ? -errno : 0;
+}
+
+void root_directory_close(RootDirectory *directory) {
+    (void)closedir(directory);
+}
+
+int root_open_directory(const FileRoot *root, const char *path, RootDirectory **ret) {
+    g_auto(FileFd) fd = FILE_FD_NONE;
+    int r = root_open(root, path, O_RDONLY | O_DIRECTORY | O_NONBLOCK, &fd);
+
+    if (r < 0)
+        return r;
+    *ret = fdopendir(fd);
+    if (!*ret)
+        return -errno;
+    fd = FILE_FD_NONE;
+    return 0;
+}
+
+int root_open_regular(
+        const FileRoot *root, const char *path, FileFd *ret_fd, struct stat *ret_stat) {
+    g_auto(FileFd) fd = FILE_FD_NONE;
+    struct stat st;
+    int r;
+
+    if (!root)
+        return file_open_regular(AT_FDCWD, path, ret_fd, ret_stat);
+    /* opening a device can have side effects: check the type first */
+    r = root_stat(root, path, &st);
+    if (r >= 0 && !S_ISREG(st.st_mode))
+        r = -ENOTSUP;
+    if (r >= 0)
+        r = root_open(root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, &fd);
+    if (r < 0)
+        return r;
+    if (fstat(fd, &st) < 0)
+        return -errno;
+    if (!S_ISREG(st.st_mode))
+        return -ENOTSUP;
+
+    *ret_fd = fd;
+    fd = FILE_FD_NONE;
+    if (ret_stat)
+        *ret_stat = st;
+    return 0;
+}
+
+int root_read(const FileRoot *root, const char *path, gsize limit, GBytes **ret_bytes) {
+    g_auto(FileFd) fd = FILE_FD_NONE;
+    int r = root_open_regular(root, path, &fd, NULL);
+
+    return r < 0 ? r : file_read_all(fd, limit, ret_bytes);
+}
+
+gboolean root_is_null_device(const FileRoot *root, const char *path) {
+    g_auto(FileFd) fd = FILE_FD_NONE;
+    char target[sizeof "/dev/null"];
+
+    if (!root)
+        return file_is_null_device(AT_FDCWD, path);
+    return root_open(root, path, O_PATH | O_NOFOLLOW, &fd) >= 0 &&
+            readlinkat(fd, "", target, sizeof target) == (ssize_t)strlen("/dev/null") &&
+            memcmp(target, "/dev/null", strlen("/dev/null")) == 0;
+}

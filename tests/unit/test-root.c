@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "base/root.h"
+
+#include <fcntl.h>
+
+#include "util.h"
+
+typedef struct Fixture {
+    TestDir *directory;
+    FileRoot root;
+} Fixture;
+
+static void fixture_clear(Fixture *f) {
+    file_fd_close(f->root.fd);
+    test_dir_free(f->directory);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Fixture, fixture_clear)
+
+static void set_up(Fixture *f) {
+    g_autofree char *tree = NULL;
+    g_autofree char *usr = NULL;
+    g_autofree char *share = NULL;
+
+    f->directory = test_dir_new();
+    tree = test_mkdir(f->directory, "tree");
+    usr = test_mkdir(tree, "usr");
+    share = test_mkdir(usr, "share");
+    test_write_text(f->directory, "secret", "outside");
+    test_write_text(share, "file", "inside");
+    test_write_text(tree, "secret", "not it");
+    test_link(tree, "absolute", "/usr/share/file");
+    test_link(usr, "up", "../../../../secret");
+    test_link(share, "chain", "../../absolute");
+    test_link(tree, "alias", "usr/share");
+    test_link(tree, "loop", "loop");
+    test_link(tree, "dangling", "/nonexistent");
+    test_link(tree, "masked", "/dev/null");
+    test_link(tree, "magic", "/proc/self/root");
+    f->root.fd = open(tree, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    g_assert_cmpint(f->root.fd, >=, 0);
+}
+
+static char *read_fd(int fd) {
+    g_autoptr(GBytes) bytes = NULL;
+
+    g_assert_cmpint(file_read_all(fd, 100, &bytes), ==, 0);
+    return g_strndup(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes));
+}
+
+/* Both ways agree. TEXT NULL: the error is R. */
+static void check(const Fixture *f, const char *path, const char *text, int r) {
+    for (guint i = 0; i < 2; i++) {
+        g_auto(FileFd) fd = FILE_FD_NONE;
+        g_autofree char *found = NULL;
+        int got = i == 0 ? root_open(&f->root, path, O_RDONLY, &fd)
+                         : root_open_by_components(f->root.fd, path, O_RDONLY, &fd);
+
+        g_test_message("%s %u", path, i);
+        g_assert_cmpint(got, ==, r);
+        if (text) {
+            found = read_fd(fd);
+            g_assert_cmpstr(found, ==, text);
+        }
+    }
+}
+
+static void nothing_leads_out(void) {
+    g_auto(Fixture) f = {};
+
+    set_up(&f);
+    check(&f, "/usr/share/file", "inside", 0);
+    check(&f, "/usr//./share/../share/file", "inside", 0);
+    check(&f, "/absolute", "inside", 0);
+    check(&f, "/usr/share/chain", "inside", 0);
+    check(&f, "/alias/file", "inside", 0);
+    check(&f, "/alias/../share/file", "inside", 0);
+    check(&f, "/../../secret", "not it", 0);
+    check(&f, "/usr/up", "not it", 0);
+    check(&f, "/loop", NULL, -ELOOP);
+    check(&f, "/dangling", NULL, -ENOENT);
+    check(&f, "/secret/x", NULL, -ENOTDIR);
+    check(&f, "/magic/secret", NULL, -ENOENT);
+    check(&f, "/", NULL, 0);
+    check(&f, "/..", NULL, 0);
+    check(&f, "/alias", NULL, 0);
+}
+
+static void links_can_be_opened_themselves(void) {
+    g_auto(Fixture) f = {};
+    static const int flags = O_PATH | O_NOFOLLOW;
+
+    set_up(&f);
+    for (guint i = 0; i < 2; i++) {
+        g_auto(FileFd) fd = FILE_FD_NONE;
+        struct stat st;
+
+        g_assert_cmpint(
+                i == 0 ? root_open(&f.root, "/dangling", flags, &fd)
+                       : root_open_by_components(f.root.fd, "/dangling", flags, &fd),
+                ==, 0);
+        g_assert_cmpint(fstat(fd, &st), ==, 0);
+        g_assert_true(S_ISLNK(st.st_mode));
+    }
+    g_assert_true(root_is_null_device(&f.root, "/masked"));
+    g_assert_false(root_is_null_device(&f.root, "/dangling"));
+    g_assert_false(root_is_null_device(&f.root, "/secret"));
+}
+
+static void each_type_is_told(void) {
+    g_auto(Fixture) f = {};
+    g_autoptr(GBytes) bytes = NULL;
+    g_autoptr(RootDirectory) directory = NULL;
+    struct stat st;
+
+    set_up(&f);
+    g_assert_cmpint(root_read(&f.root, "/usr", 100, &bytes), ==, -ENOTSUP);
+    g_assert_cmpint(root_read(&f.root, "/absolute", 100, &bytes), ==, 0);
+    g_assert_cmpint(root_open_directory(&f.root, "/secret", &directory), ==, -ENOTDIR);
+    g_assert_cmpint(root_open_directory(&f.root, "/alias", &directory), ==, 0);
+    g_assert_cmpint(root_stat(&f.root, "/alias", &st), ==, 0);
+    g_assert_true(S_ISDIR(st.st_mode));
+}
+
+static void some_paths_are_outside(void) {
+    g_auto(Fixture) f = {};
+    g_autofree char *own = NULL;
+    g_autofree char *path = NULL;
+    g_autofree char *other = NULL;
+    const char *outside[] = {NULL, NULL};
+    g_autoptr(GBytes) bytes = NULL;
+
+    set_up(&f);
+    own = test_mkdir(f.directory, "own");
+    path = g_build_filename(own, "file", NULL);
+    other = g_strconcat(own, "er", NULL);
+    outside[0] = own;
+    test_write_text(own, "file", "own");
+    test_write_text(f.directory, "owner", "another");
+    g_assert_cmpint(root_read(&f.root, path, 100, &bytes), ==, -ENOENT);
+    f.root.outside = outside;
+    g_assert_cmpint(root_read(&f.root, path, 100, &bytes), ==, 0);
+    g_assert_cmpint(root_read(&f.root, other, 100, &bytes), ==, -ENOENT);
+}
+
+int main(int argc, char **argv) {
+    static const TestCase cases[] = {
+            TEST_CASE(nothing_leads_out),
+            TEST_CASE(links_can_be_opened_themselves),
+            TEST_CASE(each_type_is_told),
+            TEST_CASE(some_paths_are_outside),
+    };
+
+    return test_main(argc, argv, "root", cases, G_N_ELEMENTS(cases));
+}
