@@ -22,10 +22,10 @@
 /* The part of MAX_WAITING that is reserved for uid 0 and the service's own uid. */
 #define RESERVED_WAITING 32
 
-/* Limit of one sender's waiting calls while its uid is not known: as many as any uid may have, so
- * that a client that sends all its calls at once has no fewer places than later. Senders share
- * MAX_WAITING, so a higher limit would let fewer of them fill it. */
-#define MAX_UNKNOWN_OF_SENDER MAX_WAITING_OF_UID
+/* Limit of one sender's waiting calls while its uid is not known. It may be uid 0, which may have
+ * MAX_WAITING of them, and sends all of them before the bus reports its uid; of these, half find a
+ * place, so that one sender cannot take all of them. */
+#define MAX_UNKNOWN_OF_SENDER (MAX_WAITING / 2)
 
 /* One call is served after at most this many have been read. */
 #define READ_PER_TURN 64
