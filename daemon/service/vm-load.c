@@ -2,6 +2,8 @@
 
 #include "service/vm-load.h"
 
+#include "vm/vm-owner.h"
+
 static void loaded_vm_free(gpointer data) {
     LoadedVM *vm = data;
 
@@ -52,10 +54,13 @@ static void on_vm(
 
 static void run(gpointer data) {
     VMLoad *load = data;
+    g_autoptr(GError) error = NULL;
 
     load->store = vmstore_open(load->directory, &load->fault);
     if (load->store && !vmstore_load(load->store, on_vm, load, &load->fault))
         g_clear_pointer(&load->store, vmstore_free);
+    if (load->store && !vm_owner_give_back(load->store, &error))
+        g_warning("not all files of VMs are given back to their owners: %s", error->message);
 }
 
 static void on_done(gpointer data) {

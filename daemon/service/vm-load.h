@@ -5,7 +5,8 @@
 #include "vm/vmstore.h"
 
 /*
- * Opens the store and reads the record of each VM on a worker thread, because the state directory
+ * Opens the store, reads the record of each VM and gives files back to their owners, on a worker
+ * thread, because the state directory
  * may be on a file system that does not answer.
  */
 

@@ -21,6 +21,12 @@ static const char *get_nvram_fault(
     return "nvram-missing";
 }
 
+static gboolean is_owners(int fd, uid_t owner) {
+    struct stat st;
+
+    return fstat(fd, &st) < 0 || st.st_uid == owner;
+}
+
 void vm_read_condition(
         VMStore *store, uid_t owner, const char *id, const Pin *pin, KnownCertificates *known,
         VMLook *before, VMCondition *ret) {
@@ -34,6 +40,9 @@ void vm_read_condition(
     ret->is_in_use = vm_is_in_use(store, owner, id);
     if (look && !ret->is_in_use && vm_look_is_of(look, fd))
         ret->look = g_steal_pointer(&look);
+    /* libvirt changes the owner while a guest runs */
+    if (fd >= 0 && !ret->is_in_use && !is_owners(fd, owner))
+        ret->nvram_fault = "nvram-owner";
 }
 
 const char *vm_get_state(guint differences, const VMCondition *condition) {

@@ -69,7 +69,7 @@ int vm_op_open_image(const VMOp *op, const char *filename, FileFd *ret) G_GNUC_W
 
 /* What others can change of a VM's files. */
 typedef struct VMCondition {
-    const char *nvram_fault; /* "nvram-missing", "nvram-mismatch", or NULL: none */
+    const char *nvram_fault; /* "nvram-missing", "-mismatch", "-owner"; NULL: none */
     gboolean is_in_use;
     VMLook *look; /* NULL: the VM is in use, or its NVRAM cannot be read */
 } VMCondition;

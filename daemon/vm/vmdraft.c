@@ -100,7 +100,7 @@ gboolean vmdraft_give(VMDraft *draft, const char *name, const char *final_name, 
 
     r = vmstore_open_owned(draft->fd, name, O_RDWR, &fd);
     if (r >= 0)
-        r = vmfiles_give(fd, draft->uid, gid, 0600);
+        r = vmfiles_give(fd, draft->uid, gid);
     if (r >= 0)
         r = rename_in_draft(draft, name, final_name);
     return r >= 0 || draft_failed(draft, error, r, final_name);

@@ -154,12 +154,12 @@ int vmfiles_drop_set_id(int fd) {
     return ftruncate(fd, st.st_size) < 0 ? -errno : 1;
 }
 
-int vmfiles_give(int fd, uid_t uid, gid_t gid, mode_t mode) {
+int vmfiles_give(int fd, uid_t uid, gid_t gid) {
     PRIVILEGE_SCOPE(scope);
     struct stat st;
 
     /* The mode first: the service may not change it after the chown. */
-    if (fchmod(fd, mode) < 0 || fsync(fd) < 0 || fstat(fd, &st) < 0)
+    if (fchmod(fd, 0600) < 0 || fsync(fd) < 0 || fstat(fd, &st) < 0)
         return -errno;
     if (st.st_uid == uid && geteuid() != 0)
         return 0; /* The service of a user: the group is right, too. */

@@ -37,5 +37,5 @@ gid_t vmfiles_get_group(uid_t uid);
  * negative errno. */
 int vmfiles_drop_set_id(int fd) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Gives a file with MODE to its owner. Returns 0 or a negative errno. */
-int vmfiles_give(int fd, uid_t uid, gid_t gid, mode_t mode) G_GNUC_WARN_UNUSED_RESULT;
+/* Gives a file to its owner, with mode 0600. Returns 0 or a negative errno. */
+int vmfiles_give(int fd, uid_t uid, gid_t gid) G_GNUC_WARN_UNUSED_RESULT;

@@ -19,6 +19,8 @@ struct VMStore {
     GMutex lease_mutex;
 };
 
+/* Parses the name of an owner's directory. */
+gboolean vmstore_parse_owner(const char *name, uid_t *ret);
 int vmstore_open_directory(int dir_fd, const char *name, FileFd *ret);
 /* STATE/vms/UID. */
 int vmstore_open_owner(const VMStore *store, uid_t uid, gboolean make, FileFd *ret);

@@ -53,7 +53,8 @@ static int make_directory(int dir_fd, const char *name, FileFd *ret) {
     /* Set the mode whatever the umask is, also where a crash came before. */
     if (fstat(*ret, &st) < 0)
         return -errno;
-    if ((st.st_mode & 07777) == VMSTORE_DIRECTORY_MODE)
+    /* What another uid owns is taken over later (vm/vm-owner.h), and with it the mode is set. */
+    if ((st.st_mode & 07777) == VMSTORE_DIRECTORY_MODE || st.st_uid != geteuid())
         return 0;
     /* The mode last: it marks the name as synced. */
     if (fsync(dir_fd) < 0 || fchmod(*ret, VMSTORE_DIRECTORY_MODE) < 0 || fsync(*ret) < 0)
@@ -184,19 +185,25 @@ char *vmstore_path(const VMStore *store, uid_t uid, const char *id, const char *
     return g_strdup_printf("%s/vms/%u/%s/%s", store->directory, (unsigned)uid, id, file);
 }
 
+gboolean vmstore_parse_owner(const char *name, uid_t *ret) {
+    guint64 uid;
+
+    if (!g_ascii_string_to_unsigned(name, 10, 0, G_MAXUINT32 - 1, &uid, NULL))
+        return FALSE;
+    *ret = (uid_t)uid;
+    return TRUE;
+}
+
 gboolean vmstore_parse_path(const VMStore *store, const char *path, uid_t *ret_uid, char **ret_id) {
     g_autofree char *prefix = g_strconcat(store->directory, "/vms/", NULL);
     g_auto(GStrv) parts = NULL;
-    guint64 uid;
 
     if (!g_str_has_prefix(path, prefix))
         return FALSE;
     parts = g_strsplit(path + strlen(prefix), "/", -1);
     /* UID, ID, FILE */
-    if (g_strv_length(parts) != 3 ||
-        !g_ascii_string_to_unsigned(parts[0], 10, 0, G_MAXUINT32 - 1, &uid, NULL))
+    if (g_strv_length(parts) != 3 || !vmstore_parse_owner(parts[0], ret_uid))
         return FALSE;
-    *ret_uid = (uid_t)uid;
     *ret_id = g_strdup(parts[1]);
     return TRUE;
 }
@@ -279,13 +286,11 @@ static int sweep(int owner_fd, const VMFile *file, gpointer userdata) {
 static int load_owner(int vms_fd, const VMFile *file, gpointer userdata) {
     g_auto(FileFd) owner = FILE_FD_NONE;
     Loading loading = *(const Loading *)userdata;
-    guint64 uid;
 
-    if (!g_ascii_string_to_unsigned(file->name, 10, 0, G_MAXUINT32 - 1, &uid, NULL) ||
+    if (!vmstore_parse_owner(file->name, &loading.uid) ||
         vmstore_open_directory(vms_fd, file->name, &owner) < 0)
         return 0;
 
-    loading.uid = (uid_t)uid;
     if (vmfiles_visit(owner, NULL, load_vm, &loading) >= 0 && !loading.is_faulty)
         (void)vmfiles_visit(owner, NULL, sweep, NULL);
     return 0;

@@ -7,6 +7,7 @@ killed there, or the call fails: every VM is as before or as after, and nothing 
 
 import os
 import random
+import re
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
@@ -25,6 +26,7 @@ OWNER = 1  # Debian's uid for "daemon": one that the user database knows
 NEWCOMER = 2  # has no directory yet
 CODE_SIZE = 65536
 NVRAM_SIZE = 4096 * 2
+FOREIGN = f"state/vms/{OWNER}/host/copy_VARS.fd"
 ERRORS = {"ENOSPC": "No space left on device", "EIO": "Input/output error"}
 
 
@@ -40,6 +42,11 @@ def subject(vms):
     return vms.at("subject", OWNER)
 
 
+def host(vms):
+    """Has a file in its directory that the service did not make."""
+    return vms.at("host", OWNER)
+
+
 OPERATIONS = {
     "prepare-split": lambda vms: prepare(vms, "made", firmware="split", owner=NEWCOMER),
     "prepare-combined": lambda vms: prepare(vms, "made", firmware="combined", owner=OWNER),
@@ -51,17 +58,19 @@ OPERATIONS = {
     "rebind": lambda vms: subject(vms).rebind(firmware="split-too"),
     "other-machine": lambda vms: prepare(vms, "subject", "pc-i440fx-6.0", owner=OWNER),
     "clone-to-newcomer": lambda vms: subject(vms).clone("made", owner=NEWCOMER),
+    "reset-beside": lambda vms: host(vms).reset(),
+    "other-machine-beside": lambda vms: prepare(vms, "host", "pc-i440fx-6.0", owner=OWNER),
     "prepare-stateless": lambda vms: prepare(vms, "made", firmware="stateless", owner=OWNER),
 }
 # These lose an NVRAM on purpose: an older backup, or all of the VM.
-LOSES = {"reset", "import", "remove"}
+LOSES = {"reset", "import", "remove", "reset-beside"}
 # Whether these fail or not, what was asked for is done: a copy is made the other way, and what is
 # no VM any more is gone at the next start at the latest.
 HARMLESS = {"ioctl", "unlinkat"}
 
 
 class World:
-    """Layers, images and a state with two VMs, and buses for as many daemons at once."""
+    """Layers, images and a state with three VMs, and buses for as many daemons at once."""
 
     def __init__(self, directory):
         self.directory = directory
@@ -90,13 +99,15 @@ class World:
         self.base.mkdir()
         daemon = self.start(self.all_buses[0], self.base)
         vms = VMs(Client(daemon.connection))
-        for name in ("subject", "bystander"):
+        for name in ("subject", "bystander", "host"):
             prepare(vms, name, firmware="split", owner=OWNER)
             for round_number in range(2):
                 vms.at(name, OWNER).import_nvram(content((name, round_number)))
         daemon.stop()
+        (self.base / FOREIGN).write_bytes(content("foreign"))
+        os.chown(self.base / FOREIGN, OWNER, OWNER)
         self.before = vmstate.snapshot(self.base / "state")
-        assert len(set(vmstate.nvram_digests(self.before))) == 4
+        assert len(set(vmstate.nvram_digests(self.before))) == 6
 
     def copy(self, name):
         directory = self.directory / name
@@ -184,6 +195,7 @@ class Case:
         self.bus = bus
         self.directory = directory
         self.state = directory / "state"
+        self.foreign = os.stat(directory / FOREIGN).st_ino
         self.daemons = daemons
         self.operation = operation
         self.point = point
@@ -215,6 +227,7 @@ class Case:
         """As before or as after, on disk and on the bus, and nothing left over."""
         shot = vmstate.snapshot(self.state)
         assert not vmstate.leftovers(self.state)
+        assert os.stat(self.directory / FOREIGN).st_ino == self.foreign, "it was copied"
         assert shot in (self.world.before, self.after), differences(shot, self.world.before)
         self.assert_on_bus(shot)
         return shot
@@ -305,6 +318,64 @@ def check_disk_died(world, case):
 def test_disk_dies_at_each_call(world, operation):
     """Neither can be put back what was changed: it is as before or as after all the same."""
     run_cases(world, operation, "EIO", check_disk_died)
+
+
+# -- a start that gives files back to their owners ---------------------------------------------
+
+FORMER = 3  # the uid of the service that made the backup
+
+
+class Restored:
+    """A state directory in which every file has that uid, and one start that is disturbed."""
+
+    def __init__(self, world, bus, name):
+        self.world = world
+        self.bus = bus
+        self.directory = world.copy(name)
+        for path in (self.directory / "state").rglob("*"):
+            os.chown(path, FORMER, FORMER)
+
+    def start(self, *expressions):
+        trace = self.directory / "trace"
+        command = [shutil.which("strace"), "-D", "-f", "-y", "-o", str(trace)]
+        for expression in expressions:
+            command += ["-e", expression]
+        daemon = Daemon(self.bus, str(self.directory), search_path=[self.world.layer],
+                        path=self.world.no_programs, wrapper=command,
+                        environment={"ASAN_OPTIONS": "detect_leaks=0"})
+        try:
+            if "signal=KILL" in expressions[-1]:
+                assert daemon.wait_exit() == -9
+            else:
+                daemon.wait_ready()
+        finally:
+            daemon.kill()
+        return trace.read_text(encoding="utf-8", errors="backslashreplace").splitlines()
+
+    def assert_whole(self):
+        daemon = self.world.start(self.bus, self.directory)
+        daemon.stop()
+        state = self.directory / "state"
+        assert vmstate.snapshot(state) == self.world.before
+        assert {(state / name).stat().st_uid for name in ("vms", "lock")} == {0}
+
+
+@pytest.mark.parametrize("fault", ["signal=KILL", "error=EIO", "error=ENOSPC"])
+def test_start_that_gives_files_back(world, fault):
+    """Killed or failing at any call, the next start gives back what is left."""
+    bus = world.all_buses[0]
+    name = "restored-" + fault.replace("=", "-")
+    recorded = Restored(world, bus, name)
+    lines = recorded.start("trace=" + ",".join(faults.CHANGING_CALLS))
+    recorded.assert_whole()
+    points = [point for point in faults.points(lines, recorded.directory / "state")
+              if point.name in ("fchown", "fchmod", "fsync")
+              and not re.search("/(subject|bystander)[/>]", point.text)]  # it does the same there
+    assert len(points) > 20
+    for number, point in enumerate(points):
+        case = Restored(world, bus, f"{name}-{number}")
+        case.start(f"trace={point.name}", f"inject={point.name}:{fault}:when={point.ordinal}")
+        case.assert_whole()
 
 
 def test_parents_of_a_new_state_directory_are_synced(bus, tmp_path):

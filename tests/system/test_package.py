@@ -146,14 +146,49 @@ def test_purge_leaves_nothing_of_a_service_without_vms(installed, agents, uids):
 
 
 def test_state_that_was_roots_stays_its_owners(stopped, agents, uids):
-    """As after a service that root had started by hand: StateDirectory= alone would take it all."""
+    """As after a service that root had started by hand."""
     stopped.run("systemctl", "start", UNIT)
     agents.root.run(f"vms.make('vm', owner={uids.alice})")
     stopped.run("systemctl", "stop", UNIT)
-    stopped.shell(f"chown root:root {STATE} {STATE}/vms {STATE}/vms/*; "
-                  "systemd-tmpfiles --create vmfirmwared.conf")
+    stopped.shell(f"chown root:root {STATE} {STATE}/vms {STATE}/vms/*")
     stopped.run("systemctl", "start", UNIT)
     nvram = stopped.path(f"{STATE}/vms/{uids.alice}/vm/nvram.raw").stat()
     assert (nvram.st_mode & 0o7777, nvram.st_uid) == (0o600, uids.alice)
     assert agents.root.run(f"vm = vms.at('vm', {uids.alice})\nvm.reset()\nvm.clone('twin')\n"
                            "vm.remove()") == []
+
+
+# What a file system or a copy without owners makes of it, and a service with another uid there.
+DAMAGES = {
+    "none": "true",
+    "service's uid": f"chown -R --from=vmfirmwared 4321:4321 {STATE}",
+    "all root's": f"chown -R root:root {STATE}",
+    "all the service's": f"chown -R vmfirmwared:vmfirmwared {STATE}",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_restored_backup(stopped, agents, uids, damage):
+    """As vmfirmwared(8) says."""
+    stopped.run("systemctl", "start", UNIT)
+    agents.root.run(f"vms.make('vm', owner={uids.alice}).reset()\nvms.make('roots')")
+    stopped.shell(f"systemctl mask --runtime --now {UNIT}; "
+                  "tar --numeric-owner -cSf /root/backup.tar -C /var/lib vmfirmwared")
+    before = vmstate.snapshot(stopped.path(STATE))
+    stopped.shell(f"rm -rf {STATE}; tar --numeric-owner -xpf /root/backup.tar -C /var/lib; "
+                  f"rm /root/backup.tar; {DAMAGES[damage]}; systemctl unmask --runtime {UNIT}; "
+                  f"systemctl start {UNIT}")
+    assert agents.root.run("print([(e[0], e[3]) for e in vms.list(all=True)])") == [
+        "[('roots', 'ready'), ('vm', 'ready')]"]
+    assert vmstate.snapshot(stopped.path(STATE)) == before
+    assert stopped.output("stat", "-c", "%U %a", STATE) == "vmfirmwared 711"
+    assert agents.active.run("""
+resolution = vms.prepare('vm')
+open(resolution['nvram']['filename'], 'r+b').close()
+vms.at('vm', os.getuid()).reset()
+""") == []
+
+
+def test_a_missing_state_directory_is_made(stopped):
+    stopped.shell(f"rm -r {STATE}; systemctl start {UNIT}")
+    assert stopped.output("stat", "-c", "%U %a", STATE) == "vmfirmwared 711"
