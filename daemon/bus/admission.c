@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "bus/place.h"
 #include "bus/senders.h"
+#include "core/request.h"
 #include "service/log.h"
 
 /* Limit of waiting calls: each holds its message, and up to 16 descriptors. */
@@ -34,8 +35,8 @@
  * more time than memory. */
 #define ELEMENT_SIZE 1024
 
-/* Limit of an argument's length, except options; also of the longest name in the contract. */
-#define MAX_ARGUMENT 1024
+/* Limit of an argument's length, except options: of the longest one, a reference or a path. */
+#define MAX_ARGUMENT REQUEST_MAX_PATH
 
 /* libsystemd validates each string that it reads, which takes milliseconds for a long one. The part
  * of the time, as a divisor, that a uid may use for it; the microseconds that it may use ahead. */

@@ -249,6 +249,9 @@ static const sd_bus_vtable bus_manager_vtable[] = {
                 "ListVMs", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("a(susso)", vms),
                 bus_method_list_vms, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS(
+                "ReportVMs", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("aa{sv}", vms),
+                bus_method_report_vms, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS(
                 "ImportVM",
                 SD_BUS_ARGS("s", id, "s", architecture, "s", machine, "h", nvram, "a{sv}", options),
                 SD_BUS_RESULT("o", vm, "a{sv}", resolution), bus_method_import_vm,

@@ -50,6 +50,10 @@ GETTER(get_created) {
     return sd_bus_message_append(reply, "t", ((const VM *)userdata)->pin->created);
 }
 
+GETTER(get_last_prepared) {
+    return sd_bus_message_append(reply, "t", ((const VM *)userdata)->last_prepared);
+}
+
 GETTER(get_architecture) {
     const Pin *pin = ((const VM *)userdata)->pin;
 
@@ -229,6 +233,7 @@ static const VMMethod export_nvram = {policy_use, vm_op_export, finish_export};
 static const VMMethod read_variables = {policy_use, vm_op_read_variables, finish_read_variables};
 static const VMMethod get_variable = {policy_get_variable, vm_op_get_variable, finish_get_variable};
 static const VMMethod remove_vm = {policy_remove, vm_op_remove, finish_remove};
+static const VMMethod set_reference = {policy_use, vm_op_set_reference, finish_plain};
 static const VMMethod get_resolution = {
         policy_use, vm_op_get_resolution, finish_resolution, .is_open = TRUE};
 
@@ -297,6 +302,27 @@ static int begin(
     return bus_vm_call_begin(g_steal_pointer(&call), ret_error);
 }
 
+static int method_set_reference(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {
+    const VM *vm = userdata;
+    Bus *bus = get_bus(sd_bus_message_get_bus(message));
+    g_autoptr(VMCall) call = NULL;
+    g_autoptr(GError) error = NULL;
+    RequestValue value = {.type = REQUEST_VALUE_STRING};
+    int r;
+
+    r = sd_bus_message_read(message, "s", &value.string);
+    if (r < 0)
+        return r;
+    call = bus_vm_call_new(bus, &set_reference, message, bus->caller, vm->owner, vm->id);
+    call->op.request = request_new(REQUEST_CALL_SET_REFERENCE, NULL, NULL, NULL);
+    if (!request_set(call->op.request, "reference", &value, &error))
+        return bus_error_set(ret_error, error);
+    r = bus_read_options(message, call->op.request, ret_error);
+    if (r < 0)
+        return r;
+    return bus_vm_call_begin(g_steal_pointer(&call), ret_error);
+}
+
 #define METHOD(name, method, kind, has_id, has_fd)                                      \
     static int name(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) { \
         return begin(message, userdata, method, kind, has_id, has_fd, ret_error);       \
@@ -324,6 +350,7 @@ const sd_bus_vtable bus_vm_vtable[] = {
         SD_BUS_PROPERTY("Id", "s", get_id, 0, CONST_FLAG),
         SD_BUS_PROPERTY("Owner", "u", get_owner, 0, CONST_FLAG),
         SD_BUS_PROPERTY("Created", "t", get_created, 0, CONST_FLAG),
+        SD_BUS_PROPERTY("LastPrepared", "t", get_last_prepared, 0, CHANGES_FLAG),
         SD_BUS_PROPERTY("Architecture", "s", get_architecture, 0, CHANGES_FLAG),
         SD_BUS_PROPERTY("Machine", "s", get_machine, 0, CHANGES_FLAG),
         SD_BUS_PROPERTY("Firmware", "s", get_firmware, 0, CHANGES_FLAG),
@@ -369,6 +396,9 @@ const sd_bus_vtable bus_vm_vtable[] = {
                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS(
                 "Remove", OPTIONS, SD_BUS_NO_RESULT, method_remove, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS(
+                "SetReference", SD_BUS_ARGS("s", reference, "a{sv}", options), SD_BUS_NO_RESULT,
+                method_set_reference, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS(
                 "GetResolution", OPTIONS, SD_BUS_RESULT("a{sv}", resolution), method_get_resolution,
                 SD_BUS_VTABLE_UNPRIVILEGED),
@@ -483,6 +513,7 @@ static int emit_properties_changed(Bus *bus, const char *path, guint properties)
             {VM_PROPERTY_NVRAM, "NVRAM"},
             {VM_PROPERTY_STATE, "State"},
             {VM_PROPERTY_CHANGED, "Changed"},
+            {VM_PROPERTY_LAST_PREPARED, "LastPrepared"},
             {VM_PROPERTY_EXECUTABLE_DIGEST, "ExecutableDigest"},
             {VM_PROPERTY_TEMPLATE_DIGEST, "TemplateDigest"},
             {VM_PROPERTY_SECURE_BOOT, "SecureBoot"},

@@ -230,14 +230,31 @@ int bus_method_get_vm_by_path(sd_bus_message *message, void *userdata, sd_bus_er
     return sd_bus_reply_method_return(message, "o", path);
 }
 
-static void write_row(Sink *sink, const VM *vm) {
+static void write_row(const VMRead *read, const VM *vm, Sink *sink) {
     g_autofree char *path = bus_vm_path(vm->owner, vm->id);
 
     vm_answer_row(
             sink, vm->id, vm->owner, vm->pin, vm_get_state(vm->differences, &vm->condition), path);
 }
 
-static int reply_list(const VMRead *read, sd_bus_error *ret_error) {
+static void write_report(const VMRead *read, const VM *vm, Sink *sink) {
+    g_autofree char *path = bus_vm_path(vm->owner, vm->id);
+    const VMReport report = {
+            .id = vm->id,
+            .owner = vm->owner,
+            .path = path,
+            .pin = vm->pin,
+            .state = vm_get_state(vm->differences, &vm->condition),
+            .last_prepared = vm->last_prepared,
+            .shows_reference = read->caller == 0 || read->caller == vm->owner,
+    };
+
+    vm_answer_report(sink, &report);
+}
+
+static int reply_vms(
+        const VMRead *read, const char *contents,
+        void (*write)(const VMRead *read, const VM *vm, Sink *sink)) {
     g_autoptr(GPtrArray) list = vms_list(read->bus->vms);
     g_autoptr(sd_bus_message) reply = NULL;
     MessageSink sink;
@@ -247,18 +264,27 @@ static int reply_list(const VMRead *read, sd_bus_error *ret_error) {
     if (r < 0)
         return r;
     message_sink_init(&sink, reply);
-    sink_open_array(&sink.sink, "(susso)");
+    sink_open_array(&sink.sink, contents);
     for (guint i = 0; i < list->len; i++)
         if (bus_vm_read_wants(read, list->pdata[i]))
-            write_row(&sink.sink, list->pdata[i]);
+            write(read, list->pdata[i], &sink.sink);
     sink_close(&sink.sink);
     if (sink.result < 0)
         return sink.result;
     return sd_bus_send(NULL, reply, NULL);
 }
 
-int bus_method_list_vms(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {
-    Bus *bus = userdata;
+static int reply_list(const VMRead *read, sd_bus_error *ret_error) {
+    return reply_vms(read, "(susso)", write_row);
+}
+
+static int reply_report(const VMRead *read, sd_bus_error *ret_error) {
+    return reply_vms(read, "a{sv}", write_report);
+}
+
+static int begin_read(
+        Bus *bus, sd_bus_message *message,
+        int (*reply)(const VMRead *read, sd_bus_error *ret_error), sd_bus_error *ret_error) {
     g_autoptr(Request) request = NULL;
     VMRead *read;
     int r;
@@ -267,8 +293,16 @@ int bus_method_list_vms(sd_bus_message *message, void *userdata, sd_bus_error *r
     if (r < 0)
         return r;
 
-    read = bus_vm_read_new(bus, message, reply_list);
+    read = bus_vm_read_new(bus, message, reply);
     read->owner = get_owner(request, bus->caller);
     read->all = request->all;
     return bus_vm_read_begin(read, ret_error);
+}
+
+int bus_method_list_vms(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {
+    return begin_read(userdata, message, reply_list, ret_error);
+}
+
+int bus_method_report_vms(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {
+    return begin_read(userdata, message, reply_report, ret_error);
 }

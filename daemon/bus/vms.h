@@ -10,3 +10,4 @@ int bus_method_read_variables(sd_bus_message *message, void *userdata, sd_bus_er
 int bus_method_get_vm(sd_bus_message *message, void *userdata, sd_bus_error *ret_error);
 int bus_method_get_vm_by_path(sd_bus_message *message, void *userdata, sd_bus_error *ret_error);
 int bus_method_list_vms(sd_bus_message *message, void *userdata, sd_bus_error *ret_error);
+int bus_method_report_vms(sd_bus_message *message, void *userdata, sd_bus_error *ret_error);

@@ -14,7 +14,8 @@
 
 typedef enum KeyType {
     KEY_STRING,
-    KEY_PATH,    /* an absolute file name, never opened */
+    KEY_PATH, /* an absolute file name, never opened */
+    KEY_REFERENCE,
     KEY_MACHINE, /* a string with the rules of the argument of this name */
     KEY_STRINGS,
     KEY_BOOLEAN,
@@ -41,7 +42,7 @@ typedef struct RequestKey {
     (REQUEST_CALL_PREPARE | REQUEST_CALL_IMPORT_VM | REQUEST_CALL_GET_VM | REQUEST_CALL_LIST_VMS | \
      REQUEST_CALL_CLONE)
 
-static const char *const create_words[] = {"auto", "never", "new", NULL};
+static const char *const create_words[] = {"auto", "never", "new", "adopt", NULL};
 static const char *const render_words[] = {
         "qemu", "qemu-legacy", "libvirt", "libvirt-fields", NULL};
 
@@ -63,6 +64,8 @@ static const RequestKey request_keys[] = {
             render_words),
         KEY("nvram-filename", KEY_PATH, nvram_filename, REQUEST_CALL_SELECT, NULL),
         KEY("create", KEY_STRING, create, REQUEST_CALL_PREPARE, create_words),
+        KEY("reference", KEY_REFERENCE, reference,
+            REQUEST_CALL_PREPARE | REQUEST_CALL_IMPORT_VM | REQUEST_CALL_SET_REFERENCE, NULL),
         KEY("owner", KEY_OWNER, owner, NEW_OWNER, NULL),
         KEY("nvram-format", KEY_STRING, nvram_format, REQUEST_CALL_PREPARE | REQUEST_CALL_IMPORT_VM,
             flash_format_words),
@@ -131,7 +134,8 @@ static gboolean check_strings(const RequestKey *key, const char *const *values, 
 
 static gboolean set_string(
         const RequestKey *key, char **field, const RequestValue *value, GError **error) {
-    gsize max = key->type == KEY_PATH ? REQUEST_MAX_PATH : REQUEST_MAX_STRING;
+    gboolean is_long = key->type == KEY_PATH || key->type == KEY_REFERENCE;
+    gsize max = is_long ? REQUEST_MAX_PATH : REQUEST_MAX_STRING;
 
     if (value->type != REQUEST_VALUE_STRING)
         return invalid(error, "%s: not a string (D-Bus type s)", key->name);
@@ -228,6 +232,7 @@ gboolean request_set(
     case KEY_STRING:
     case KEY_MACHINE:
     case KEY_PATH:
+    case KEY_REFERENCE:
         return set_string(key, field, value, error);
     case KEY_STRINGS:
         if (!check_strings_value(key, value, error))
@@ -326,6 +331,7 @@ void request_free(Request *request) {
     g_free(request->executable);
     g_free(request->nvram_filename);
     g_free(request->create);
+    g_free(request->reference);
     g_free(request->nvram_format);
     g_free(request->format);
     file_fd_close(request->nvram_template);

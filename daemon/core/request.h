@@ -11,7 +11,7 @@
 
 #define REQUEST_MAX_STRINGS 64 /* in one list */
 #define REQUEST_MAX_STRING 255 /* bytes; names and keywords */
-#define REQUEST_MAX_PATH 4095  /* bytes; PATH_MAX without its NUL */
+#define REQUEST_MAX_PATH 4095  /* bytes; PATH_MAX without its NUL; also of a reference */
 
 /* The calls that accept requirements, one bit each. */
 typedef enum RequestCall {
@@ -33,6 +33,7 @@ typedef enum RequestCall {
     REQUEST_CALL_READ_STORE = 1 << 15,     /* ReadVariables of the Manager */
     REQUEST_CALL_READ_VARIABLES = 1 << 16, /* of a VM */
     REQUEST_CALL_GET_VARIABLE = 1 << 17,
+    REQUEST_CALL_SET_REFERENCE = 1 << 18, /* its argument is a key as well */
 } RequestCall;
 
 typedef enum RequestRender {
@@ -64,7 +65,8 @@ typedef struct Request {
     guint render;             /* RequestRender, or-ed */
     char *nvram_filename;
 
-    char *create; /* auto, never, new; NULL: auto */
+    char *create;    /* auto, never, new, adopt; NULL: auto */
+    char *reference; /* "": none; NULL: not given */
     guint32 owner;
     gboolean has_owner;
     char *nvram_format;

@@ -48,7 +48,10 @@ static void on_vm(
     vm->id = g_strdup(id);
     vm->pin = pin ? pin_ref(pin) : NULL;
     vm->fault = g_strdup(fault);
-    vm->size = vmstore_open_vm(load->store, owner, id, &dir) < 0 ? 0 : vmstore_get_size(dir);
+    if (vmstore_open_vm(load->store, owner, id, &dir) >= 0) {
+        vm->size = vmstore_get_size(dir);
+        vm->last_prepared = vmstore_get_last_prepared(dir);
+    }
     g_ptr_array_add(load->vms, vm);
 }
 

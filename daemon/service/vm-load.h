@@ -16,9 +16,10 @@
 typedef struct LoadedVM {
     uid_t owner;
     char *id;
-    Pin *pin;     /* or: */
-    char *fault;  /* why the record cannot be read */
-    guint64 size; /* bytes of all files */
+    Pin *pin;              /* or: */
+    char *fault;           /* why the record cannot be read */
+    guint64 size;          /* bytes of all files */
+    guint64 last_prepared; /* µs since the epoch */
 } LoadedVM;
 
 typedef struct VMLoad {

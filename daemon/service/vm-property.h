@@ -18,6 +18,7 @@ typedef enum VMProperty {
     VM_PROPERTY_CERTIFICATES = 1 << 9,
     VM_PROPERTY_EXPIRES = 1 << 10,
     VM_PROPERTY_HEALTH = 1 << 11,
+    VM_PROPERTY_LAST_PREPARED = 1 << 12,
 } VMProperty;
 
 /* Returns the properties, or-ed, that differ between two pins of a VM. */

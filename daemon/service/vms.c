@@ -360,6 +360,7 @@ static void take_loaded(VMs *vms, const LoadedVM *loaded) {
     VM *vm = add_vm(
             vms, loaded->pin ? vms->table : vms->faulty, loaded->owner, loaded->id, loaded->size);
 
+    vm->last_prepared = loaded->last_prepared;
     if (loaded->pin) {
         vm->pin = pin_ref(loaded->pin);
         notify(vms, vm, VM_CHANGE_ADDED, 0);
@@ -435,12 +436,14 @@ void vms_begin(const VMs *vms, VMOp *op) {
     op->fault = g_strdup(vm->fault);
     op->differences = vm->differences;
     op->look = vm->condition.look ? vm_look_ref(vm->condition.look) : NULL;
+    op->last_prepared = vm->last_prepared;
 }
 
 void vms_finish(VMs *vms, const VMOp *op, const VMResult *result) {
     const char *id = op->new_id ? op->new_id : op->id;
     VM *vm = find_vm(vms, op->new_owner, id);
     gboolean is_new = !vm && result->pin;
+    gboolean is_pinned_anew = result->pin && op->request->call == REQUEST_CALL_REBIND;
     guint properties = 0;
 
     if (is_new) {
@@ -453,13 +456,17 @@ void vms_finish(VMs *vms, const VMOp *op, const VMResult *result) {
     vm->size = result->size;
     if (!is_new && result->pin)
         properties |= set_pin(vm, result->pin);
+    is_pinned_anew |= properties != 0;
     properties |= set_condition(vm, &result->condition);
     if (result->is_assessed)
         properties |= set_differences(vm, result->differences);
+    if (vm->last_prepared != result->last_prepared)
+        properties |= VM_PROPERTY_LAST_PREPARED;
+    vm->last_prepared = result->last_prepared;
 
     if (is_new)
         tell(vms, vm, VM_CHANGE_ADDED, 0);
-    else if (result->pin)
+    else if (is_pinned_anew)
         tell(vms, vm, VM_CHANGE_PIN, properties);
     else if (properties)
         tell(vms, vm, VM_CHANGE_STATE, properties);

@@ -17,6 +17,7 @@ typedef struct VM {
     Pin *pin;
     char *fault;           /* why the record cannot be read; then PIN is NULL */
     guint64 size;          /* bytes of all its files */
+    guint64 last_prepared; /* µs since the epoch */
     guint differences;     /* VMDifference, or-ed */
     guint n_assessed;      /* how often DIFFERENCES were set */
     VMCondition condition; /* as last read */

@@ -81,6 +81,12 @@ Pin *new_pin(const VMOp *op, guint64 created, gboolean has_own_template, GError 
     const FlashUnit *writable;
 
     pin->created = created ? created : (guint64)g_get_real_time();
+    if (op->pin) {
+        pin->reference = g_strdup(op->pin->reference);
+        pin->unknown = g_strdup(op->pin->unknown);
+    } else if (op->request->reference && *op->request->reference) {
+        pin->reference = g_strdup(op->request->reference);
+    }
     pin->machine = g_strdup(op->request->machine);
     pin->canonical = g_strdup(op->machine.canonical);
     pin->request = request_copy_requirements(op->request);

@@ -15,12 +15,14 @@
 static void pin_clear(gpointer data) {
     Pin *pin = data;
 
+    g_free(pin->reference);
     g_free(pin->machine);
     g_free(pin->canonical);
     request_free(pin->request);
     resolution_free(pin->resolution);
     g_free(pin->executable_digest);
     g_free(pin->template_digest);
+    g_free(pin->unknown);
 }
 
 Pin *pin_new(const Pin *values) {
@@ -42,32 +44,66 @@ void pin_unref(const Pin *pin) {
 static Pin *copy_pin(const Pin *pin) {
     Pin *copy = pin_new(pin);
 
+    copy->reference = g_strdup(pin->reference);
     copy->machine = g_strdup(pin->machine);
     copy->canonical = g_strdup(pin->canonical);
     copy->request = request_copy_requirements(pin->request);
     copy->resolution = resolution_copy(pin->resolution);
     copy->executable_digest = g_strdup(pin->executable_digest);
     copy->template_digest = g_strdup(pin->template_digest);
+    copy->unknown = g_strdup(pin->unknown);
     return copy;
 }
 
-Pin *pin_with_machine(const Pin *pin, const Machine *machine, const char *asked) {
+Pin *pin_with(const Pin *pin, const Machine *machine, const char *asked, const char *reference) {
     Pin *copy = copy_pin(pin);
 
-    g_free(copy->machine);
-    copy->machine = g_strdup(asked);
-    g_free(copy->canonical);
-    copy->canonical = g_strdup(machine->canonical);
-    g_free(copy->resolution->machine);
-    copy->resolution->machine = g_strdup(machine->name);
+    if (machine) {
+        g_free(copy->machine);
+        copy->machine = g_strdup(asked);
+        g_free(copy->canonical);
+        copy->canonical = g_strdup(machine->canonical);
+        g_free(copy->resolution->machine);
+        copy->resolution->machine = g_strdup(machine->name);
+    }
+    if (reference) {
+        g_free(copy->reference);
+        copy->reference = *reference ? g_strdup(reference) : NULL;
+    }
     return copy;
 }
 
-Pin *pin_with_created(const Pin *pin, guint64 created) {
-    Pin *copy = copy_pin(pin);
+Pin *pin_for_clone(const Pin *pin, guint64 created) {
+    Pin *copy = pin_with(pin, NULL, NULL, "");
 
     copy->created = created;
     return copy;
+}
+
+/* The members of a record that this version reads. */
+static gboolean is_known_member(const char *name) {
+    static const char *const names[] = {
+            "version",
+            "created",
+            "reference",
+            "architecture",
+            "machine",
+            "canonical-machine",
+            "qemu-machine",
+            "pflash-properties",
+            "fixed-flash",
+            "requirements",
+            "firmware",
+            "executable-size",
+            "executable-digest",
+            "nvram-template-size",
+            "nvram-template-digest",
+            "own-nvram-template",
+            "nvram-format",
+            "nvram-size",
+            "flash",
+            NULL};
+    return g_strv_contains(names, name);
 }
 
 /* -- writing ----------------------------------------------------------------------------- */
@@ -144,6 +180,19 @@ static void add_firmware(JsonBuilder *builder, const Resolution *resolution) {
     json_builder_end_object(builder);
 }
 
+static void add_unknown_members(JsonBuilder *builder, const char *unknown) {
+    g_autoptr(JsonNode) root = json_from_string(unknown, NULL);
+    JsonObjectIter iter;
+    const char *name;
+    JsonNode *value;
+
+    json_object_iter_init(&iter, json_node_get_object(root));
+    while (json_object_iter_next(&iter, &name, &value)) {
+        json_builder_set_member_name(builder, name);
+        json_builder_add_value(builder, json_node_copy(value));
+    }
+}
+
 char *pin_to_json(const Pin *pin) {
     g_autoptr(JsonBuilder) builder = json_builder_new_immutable();
     g_autoptr(JsonNode) root = NULL;
@@ -153,6 +202,8 @@ char *pin_to_json(const Pin *pin) {
     json_builder_begin_object(builder);
     add_number(builder, "version", PIN_VERSION);
     add_number(builder, "created", pin->created);
+    if (pin->reference)
+        add_string(builder, "reference", pin->reference);
     add_string(builder, "architecture", resolution->architecture);
     add_string(builder, "machine", pin->machine);
     add_string(builder, "canonical-machine", pin->canonical);
@@ -174,6 +225,8 @@ char *pin_to_json(const Pin *pin) {
     }
     if (resolution->flash)
         add_flash(builder, resolution->flash);
+    if (pin->unknown)
+        add_unknown_members(builder, pin->unknown);
     json_builder_end_object(builder);
 
     root = json_builder_get_root(builder);
@@ -375,6 +428,28 @@ static gboolean get_nvram(JsonObject *object, Pin *pin, GError **error) {
             get_number(object, "nvram-size", &pin->nvram_size, error);
 }
 
+static gboolean get_reference(JsonObject *object, Pin *pin, GError **error) {
+    return !json_object_has_member(object, "reference") ||
+            get_string(object, "reference", &pin->reference, error);
+}
+
+static void get_unknown_members(JsonObject *object, Pin *pin) {
+    g_autoptr(JsonObject) unknown = json_object_new();
+    g_autoptr(JsonNode) root = json_node_new(JSON_NODE_OBJECT);
+    JsonObjectIter iter;
+    const char *name;
+    JsonNode *value;
+
+    json_object_iter_init(&iter, object);
+    while (json_object_iter_next(&iter, &name, &value))
+        if (!is_known_member(name))
+            json_object_set_member(unknown, name, json_node_copy(value));
+    if (json_object_get_size(unknown) == 0)
+        return;
+    json_node_set_object(root, unknown);
+    pin->unknown = json_to_string(root, FALSE);
+}
+
 static gboolean read_record(JsonObject *object, Pin *pin, GError **error) {
     Resolution *resolution = g_new0(Resolution, 1);
     guint64 version;
@@ -390,7 +465,9 @@ static gboolean read_record(JsonObject *object, Pin *pin, GError **error) {
         return FALSE;
     }
 
+    get_unknown_members(object, pin);
     return get_number(object, "created", &pin->created, error) &&
+            get_reference(object, pin, error) &&
             get_string(object, "architecture", &resolution->architecture, error) &&
             get_string(object, "machine", &pin->machine, error) &&
             get_string(object, "canonical-machine", &pin->canonical, error) &&

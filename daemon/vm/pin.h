@@ -6,7 +6,8 @@
 /*
  * A pin records which firmware a VM got when it was first prepared, with every value that an answer
  * needs: later answers do not depend on the descriptors that are installed then. An immutable,
- * reference-counted value, and its record, versioned JSON.
+ * reference-counted value, and its record, versioned JSON. Members that this version does not know
+ * are preserved; another version of the record is not read.
  */
 
 /* Bytes of a record. It holds a descriptor of at most 64 KiB and 5 requirements of at most 64
@@ -15,6 +16,7 @@
 
 typedef struct Pin {
     guint64 created;        /* µs since the epoch */
+    char *reference;        /* the VM manager's own name for the VM; NULL: none */
     char *machine;          /* as asked */
     char *canonical;        /* the type that matched the descriptor's globs */
     Request *request;       /* the requirements */
@@ -28,6 +30,10 @@ typedef struct Pin {
     gboolean has_nvram;
     ImageFormat nvram_format;
     guint64 nvram_size; /* bytes that the guest sees; 0 for JSON */
+
+    /* The members of the record that this version does not know, as a JSON object: a newer version
+     * wrote them. NULL: none. */
+    char *unknown;
 } Pin;
 
 /* Takes ownership of the strings, the request and the resolution in VALUES. */
@@ -36,10 +42,12 @@ Pin *pin_ref(const Pin *pin);
 void pin_unref(const Pin *pin);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Pin, pin_unref)
 
-/* Copies with another machine type, or another time of creation. */
-Pin *pin_with_machine(const Pin *pin, const Machine *machine, const char *asked)
+/* A copy with another machine type, MACHINE, ASKED for by this name, and with another reference
+ * ("": none). Either may be NULL: the same. */
+Pin *pin_with(const Pin *pin, const Machine *machine, const char *asked, const char *reference)
         G_GNUC_WARN_UNUSED_RESULT;
-Pin *pin_with_created(const Pin *pin, guint64 created) G_GNUC_WARN_UNUSED_RESULT;
+/* A copy for a new VM: without the reference, which names the other one. */
+Pin *pin_for_clone(const Pin *pin, guint64 created) G_GNUC_WARN_UNUSED_RESULT;
 
 /* TRUE where both have the same record. */
 gboolean pin_equal(const Pin *a, const Pin *b);

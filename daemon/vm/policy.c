@@ -156,6 +156,31 @@ static gboolean check_machine(VMOp *op, GError **error) {
     return differs(op, "machine", op->pin->machine, request->machine, error);
 }
 
+static char *format_time(guint64 usec) {
+    g_autoptr(GDateTime) time = g_date_time_new_from_unix_utc((gint64)(usec / G_USEC_PER_SEC));
+
+    return time ? g_date_time_format(time, "%Y-%m-%d %H:%M:%S UTC") : g_strdup("an unknown time");
+}
+
+/* "A record whose reference is another is not taken by a new VM in silence" */
+static gboolean check_reference(const VMOp *op, GError **error) {
+    const char *asked = op->request->reference;
+    g_autofree char *created = NULL;
+    g_autofree char *last = NULL;
+
+    if (!asked || !op->pin->reference || g_str_equal(asked, op->pin->reference) ||
+        g_strcmp0(op->request->create, "adopt") == 0)
+        return TRUE;
+    created = format_time(op->pin->created);
+    last = format_time(op->last_prepared);
+    g_set_error(
+            error, FIRMWARE_ERROR, FIRMWARE_ERROR_VM_CONFLICT,
+            "VM %s has been kept since %s for the reference \"%s\", and was last prepared %s; with "
+            "create=adopt it takes the reference of the call",
+            op->id, created, op->pin->reference, last);
+    return FALSE;
+}
+
 /* Ignores nvram-template: it is for a new VM alone. */
 static gboolean check_pin(VMOp *op, GError **error) {
     g_autoptr(Resolution) answer = NULL;
@@ -163,7 +188,7 @@ static gboolean check_pin(VMOp *op, GError **error) {
     const Resolution *pinned = op->pin->resolution;
     const char *format = image_format_to_string(op->pin->nvram_format);
 
-    if (!check_machine(op, error))
+    if (!check_reference(op, error) || !check_machine(op, error))
         return FALSE;
     if (op->request->nvram_format && op->pin->has_nvram &&
         !g_str_equal(op->request->nvram_format, format))

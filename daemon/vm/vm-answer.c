@@ -70,6 +70,25 @@ void vm_answer_row(
     sink_close(sink);
 }
 
+void vm_answer_report(Sink *sink, const VMReport *report) {
+    const char *reference = report->shows_reference ? report->pin->reference : NULL;
+
+    sink_open_array(sink, "{sv}");
+    sink_entry_string(sink, "id", report->id);
+    sink_open_entry(sink, "owner", "u");
+    sink_uint32(sink, report->owner);
+    sink_close_entry(sink);
+    sink_open_entry(sink, "object", "o");
+    sink_object_path(sink, report->path);
+    sink_close_entry(sink);
+    sink_entry_string(sink, "firmware", report->pin->resolution->name);
+    sink_entry_string(sink, "state", report->state);
+    sink_entry_string(sink, "reference", reference ? reference : "");
+    sink_entry_uint64(sink, "created", report->pin->created);
+    sink_entry_uint64(sink, "last-prepared", report->last_prepared);
+    sink_close(sink);
+}
+
 void vm_answer_nvram_names(
         Sink *sink, const VMStore *store, uid_t owner, const char *id, const Pin *pin) {
     g_autofree char *filename =

@@ -19,6 +19,20 @@ void vm_answer_row(
         Sink *sink, const char *id, uid_t owner, const Pin *pin, const char *state,
         const char *path);
 
+/* One VM of the report. */
+typedef struct VMReport {
+    const char *id;
+    uid_t owner;
+    const char *path; /* of its object */
+    const Pin *pin;
+    const char *state;
+    guint64 last_prepared;
+    gboolean shows_reference; /* to the caller */
+} VMReport;
+
+/* a{sv} */
+void vm_answer_report(Sink *sink, const VMReport *report);
+
 /* (ss): file name and format of the VM's NVRAM; empty strings where it has none. */
 void vm_answer_nvram_names(
         Sink *sink, const VMStore *store, uid_t owner, const char *id, const Pin *pin);

@@ -45,7 +45,8 @@ typedef struct VMOp {
 
     /* the present state of the VM; NULL and 0 for a new one */
     Pin *pin;
-    char *fault; /* why its record cannot be read: then PIN is NULL */
+    char *fault;           /* why its record cannot be read: then PIN is NULL */
+    guint64 last_prepared; /* µs since the epoch */
     guint differences;
     VMLook *look; /* NULL: none yet */
 
@@ -90,6 +91,7 @@ typedef struct VMResult {
     ImageFormat store_format;
     StoreReport *report;   /* of STORE */
     guint64 size;          /* bytes of all files of the VM */
+    guint64 last_prepared; /* µs since the epoch */
     VMCondition condition; /* of the files after the operation */
 } VMResult;
 

@@ -182,6 +182,7 @@ gboolean vm_op_create(const VMOp *op, VMResult *result, GError **error) {
         !vmdraft_write_pin(draft, pin, error) || !vmdraft_publish(draft, op->id, error))
         return FALSE;
 
+    vmstore_set_last_prepared(vmdraft_get_fd(draft));
     result->is_created = pin->has_nvram;
     result->pin = g_steal_pointer(&pin);
     result->is_assessed = TRUE;
@@ -200,20 +201,18 @@ static gboolean replace_pin(const VMOp *op, int dir_fd, const Pin *pin, GError *
             vmdraft_replace(draft, dir_fd, op->id, op->pin, error);
 }
 
-/* "Another version of the same section … is accepted and recorded" */
-static gboolean record_machine(const VMOp *op, VMResult *result, GError **error) {
-    g_auto(FileFd) dir = FILE_FD_NONE;
-    g_autoptr(Pin) pin = NULL;
+/* Records what a call has that its pin has not: another machine type ("another version of the same
+ * section … is accepted and recorded"), another reference. */
+static gboolean record_call(const VMOp *op, int dir_fd, VMResult *result, GError **error) {
+    const char *machine = op->request->machine;
+    gboolean is_same_machine = !machine || g_str_equal(machine, op->pin->machine);
+    g_autoptr(Pin) pin = pin_with(
+            op->pin, is_same_machine ? NULL : &op->machine, machine, op->request->reference);
 
-    if (g_str_equal(op->request->machine, op->pin->machine))
+    if (pin_equal(pin, op->pin))
         return TRUE;
-
-    pin = pin_with_machine(op->pin, &op->machine, op->request->machine);
-    if (!open_vm(op, &dir, error) || !vm_check_record(op, dir, error) ||
-        !replace_pin(op, dir, pin, error))
+    if (!vm_check_record(op, dir_fd, error) || !replace_pin(op, dir_fd, pin, error))
         return FALSE;
-    g_free(result->resolution->machine);
-    result->resolution->machine = g_strdup(pin->resolution->machine);
     result->pin = g_steal_pointer(&pin);
     return TRUE;
 }
@@ -238,10 +237,26 @@ static gboolean check_start(const VMOp *op, VMResult *result, GError **error) {
 }
 
 gboolean vm_op_prepare(const VMOp *op, VMResult *result, GError **error) {
+    g_auto(FileFd) dir = FILE_FD_NONE;
+
     /* Check first, so that a call that fails changes nothing. */
-    return check_start(op, result, error) &&
-            (!op->request->lease || take_lease(op, result, error)) &&
-            record_machine(op, result, error);
+    if (!check_start(op, result, error) || !open_vm(op, &dir, error) ||
+        (op->request->lease && !take_lease(op, result, error)) ||
+        !record_call(op, dir, result, error))
+        return FALSE;
+    if (result->pin) {
+        g_free(result->resolution->machine);
+        result->resolution->machine = g_strdup(result->pin->resolution->machine);
+    }
+    /* An exchanged directory has the same lock file. */
+    vmstore_set_last_prepared(dir);
+    return TRUE;
+}
+
+gboolean vm_op_set_reference(const VMOp *op, VMResult *result, GError **error) {
+    g_auto(FileFd) dir = FILE_FD_NONE;
+
+    return open_vm(op, &dir, error) && record_call(op, dir, result, error);
 }
 
 gboolean vm_op_get_resolution(const VMOp *op, VMResult *result, GError **error) {
@@ -341,7 +356,7 @@ static gboolean lock_unless_live(const VMOp *op, VMLock *lock, GError **error) {
 gboolean vm_op_clone(const VMOp *op, VMResult *result, GError **error) {
     g_auto(VMLock) lock = VM_LOCK_INIT;
     g_auto(FileFd) nvram = FILE_FD_NONE;
-    g_autoptr(Pin) pin = pin_with_created(op->pin, (guint64)g_get_real_time());
+    g_autoptr(Pin) pin = pin_for_clone(op->pin, (guint64)g_get_real_time());
     g_autoptr(VMDraft) draft = NULL;
 
     if (!lock_unless_live(op, &lock, error) || !vm_check_record(op, lock.dir, error))
@@ -362,6 +377,7 @@ gboolean vm_op_clone(const VMOp *op, VMResult *result, GError **error) {
 
     if (!vmdraft_write_pin(draft, pin, error) || !vmdraft_publish(draft, op->new_id, error))
         return FALSE;
+    vmstore_set_last_prepared(vmdraft_get_fd(draft));
     /* The copy of a pin has the same differences. */
     result->is_assessed = TRUE;
     result->differences = op->differences;
@@ -429,6 +445,8 @@ void vm_op_measure(const VMOp *op, VMResult *result) {
     const char *id = op->new_id ? op->new_id : op->id;
     g_auto(FileFd) dir = FILE_FD_NONE;
 
-    result->size =
-            vmstore_open_vm(op->store, op->new_owner, id, &dir) < 0 ? 0 : vmstore_get_size(dir);
+    if (vmstore_open_vm(op->store, op->new_owner, id, &dir) < 0)
+        return;
+    result->size = vmstore_get_size(dir);
+    result->last_prepared = vmstore_get_last_prepared(dir);
 }

@@ -8,7 +8,7 @@
  * and publishes it. For worker threads: nothing here uses the event loop or the table of VMs.
  */
 
-/* Sets RESULT's size after an operation. */
+/* Sets RESULT's size and last_prepared after an operation. */
 void vm_op_measure(const VMOp *op, VMResult *result);
 
 /* Validates the NVRAM file, which its owner can change at any time. Errors:
@@ -38,6 +38,8 @@ gboolean vm_op_rebind(const VMOp *op, VMResult *result, GError **error) G_GNUC_W
 gboolean vm_op_clone(const VMOp *op, VMResult *result, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean vm_op_rename(const VMOp *op, VMResult *result, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean vm_op_export(const VMOp *op, VMResult *result, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean vm_op_set_reference(const VMOp *op, VMResult *result, GError **error)
+        G_GNUC_WARN_UNUSED_RESULT;
 /* Writes nothing. Without the option check only an image that cannot be read makes it fail. */
 gboolean vm_op_get_resolution(const VMOp *op, VMResult *result, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;

@@ -328,6 +328,25 @@ guint64 vmstore_get_size(int dir_fd) {
     return size;
 }
 
+guint64 vmstore_get_last_prepared(int dir_fd) {
+    struct stat st;
+
+    if (fstatat(dir_fd, VMSTORE_LOCK_NAME, &st, AT_SYMLINK_NOFOLLOW) < 0 || st.st_mtim.tv_sec < 0)
+        return 0;
+    return (guint64)st.st_mtim.tv_sec * G_USEC_PER_SEC + (guint64)st.st_mtim.tv_nsec / 1000;
+}
+
+void vmstore_set_last_prepared(int dir_fd) {
+    PRIVILEGE_SCOPE(scope);
+    gint64 now = g_get_real_time();
+    /* the kernel's own time stamps lag behind by a tick: a new VM would be older than its record */
+    const struct timespec time = {
+            .tv_sec = now / G_USEC_PER_SEC, .tv_nsec = now % G_USEC_PER_SEC * 1000};
+    const struct timespec times[] = {time, time};
+
+    (void)utimensat(dir_fd, VMSTORE_LOCK_NAME, times, AT_SYMLINK_NOFOLLOW);
+}
+
 int vmstore_make_lock(int dir_fd) {
     PRIVILEGE_SCOPE(scope);
     g_auto(FileFd) lock = FILE_FD_NONE;

@@ -15,7 +15,7 @@
  *     pin.json                the record of its pin
  *     nvram.FORMAT            the owner's, mode 0600; absent where the firmware keeps none
  *     backup                  the NVRAM before it was last replaced, in its format
- *     lock                    carries the lease, a flock(2)
+ *     lock                    carries the lease, a flock(2); its time is that of the last PrepareVM
  *     ...                     a foreign file (vm/vmfiles.h)
  *   STATE/vms/UID/.new-XXXXXX a staging directory
  *
@@ -74,6 +74,11 @@ int vmstore_open_vm(const VMStore *store, uid_t uid, const char *id, FileFd *ret
  * fcntl(2). Returns 0 or a negative errno: -EWOULDBLOCK, somebody has such a lease. */
 int vmstore_open_owned(int dir_fd, const char *name, int flags, FileFd *ret)
         G_GNUC_WARN_UNUSED_RESULT;
+
+/* When the VM was last prepared, in µs since the epoch: the time of its lock file; 0: unknown. It
+ * is set to now, but not synced, and a failure is ignored: no VM depends on it. */
+guint64 vmstore_get_last_prepared(int dir_fd);
+void vmstore_set_last_prepared(int dir_fd);
 
 /* The sum of the sizes of the service's own files of the VM; holes count. */
 guint64 vmstore_get_size(int dir_fd);

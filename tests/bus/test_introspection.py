@@ -25,6 +25,7 @@ MANAGER_CONTRACT = {
         "GetVM": [("in", "id", "s"), ("in", "options", "a{sv}"), ("out", "vm", "o")],
         "GetVMByPath": [("in", "nvram", "s"), ("in", "options", "a{sv}"), ("out", "vm", "o")],
         "ListVMs": [("in", "options", "a{sv}"), ("out", "vms", "a(susso)")],
+        "ReportVMs": [("in", "options", "a{sv}"), ("out", "vms", "aa{sv}")],
         "ImportVM": [("in", "id", "s"), *ON_MACHINE, ("in", "nvram", "h"),
                      ("in", "options", "a{sv}"), ("out", "vm", "o"),
                      ("out", "resolution", "a{sv}")],

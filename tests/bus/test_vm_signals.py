@@ -102,16 +102,19 @@ def test_state_changed_is_told(service):
         file.write(b"updated")
     service.signals.sync()
     service.signals.all.clear()
-    vms.prepare()
-    changed = [signal for signal in service.signals.named("PropertiesChanged")
-               if signal[0] == vm.path]
-    assert [signal[3][:2] for signal in changed] == [(VM, {"State": "changed", "Changed": ["executable"]})]
-    vms.prepare()
-    assert len(service.signals.named("PropertiesChanged")) == 1
+
+    def told():
+        vms.prepare()
+        path, _, member, (interface, changed, _) = service.signals.sync()[-1]
+        assert (path, member, interface) == (vm.path, "PropertiesChanged", VM)
+        assert changed.pop("LastPrepared") == vm.get("LastPrepared")
+        return changed
+
+    assert told() == {"State": "changed", "Changed": ["executable"]}
+    assert told() == {}
     with open(service.images / "ovmf-vars.fd", "r+b") as file:
         file.write(b"updated")
-    vms.prepare()
-    assert service.signals.sync()[-1][3][:2] == (VM, {"Changed": ["executable", "nvram-template"]})
+    assert told() == {"Changed": ["executable", "nvram-template"]}
     assert vm.get("Changed") == ["executable", "nvram-template"]
     vm.rebind()
     assert vm.get("Changed") == []
@@ -122,6 +125,7 @@ def test_properties(service, vms):
     vm = vms.make("vm", "x86_64", "q35", owner=OWNER)
     properties = vm.properties()
     assert before - 1e6 < properties.pop("Created") < time.time() * 1e6 + 1e6
+    assert before - 1e6 < properties.pop("LastPrepared") < time.time() * 1e6 + 1e6
     digests = [hashlib.sha256((service.images / name).read_bytes()).hexdigest()
                for name in ("ovmf-code.fd", "ovmf-vars.fd")]
     assert properties == {

@@ -78,11 +78,12 @@ static void check_pin(const Pin *pin) {
     const Machine machine = {.architecture = "x", .name = "n", .canonical = "c"};
     g_autofree char *json = pin_to_json(pin);
     g_autoptr(Pin) copy = read_pin(json);
-    g_autoptr(Pin) other = pin_with_machine(copy, &machine, "a");
+    g_autoptr(Pin) other = pin_with(copy, &machine, "a", "r");
     g_autofree char *again = pin_to_json(copy);
 
     g_assert_cmpstr(again, ==, json);
     g_assert_cmpstr(other->machine, ==, "a");
+    g_assert_cmpstr(other->reference, ==, "r");
     g_assert_true(pin->has_nvram == descriptor_keeps_variables(pin->resolution->descriptor));
     g_assert_cmpuint(pin->created, <=, G_MAXINT64);
     check_answer(pin);

@@ -16,6 +16,7 @@ VM_CONTRACT = {
         "Export": [OPTIONS, ("out", "nvram", "h"), ("out", "size", "t")],
         "Import": [("in", "nvram", "h"), OPTIONS],
         "Remove": [OPTIONS],
+        "SetReference": [("in", "reference", "s"), OPTIONS],
         "GetResolution": [OPTIONS, ("out", "resolution", "a{sv}")],
         "ReadVariables": [OPTIONS, ("out", "report", "a{sv}")],
         "GetVariable": [("in", "guid", "s"), ("in", "name", "s"), OPTIONS,
@@ -24,7 +25,8 @@ VM_CONTRACT = {
     "signals": {},
     "properties": {
         "Id": ("s", "read", "const"), "Owner": ("u", "read", "const"),
-        "Created": ("t", "read", "const"), "Architecture": ("s", "read", "true"),
+        "Created": ("t", "read", "const"), "LastPrepared": ("t", "read", "true"),
+        "Architecture": ("s", "read", "true"),
         "Machine": ("s", "read", "true"), "Firmware": ("s", "read", "true"),
         "NVRAM": ("(ss)", "read", "true"), "State": ("s", "read", "true"),
         "Changed": ("as", "read", "true"),

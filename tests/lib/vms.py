@@ -119,6 +119,11 @@ class VMs:
     def list(self, **options):
         return self.manager("ListVMs", "a{sv}", (), options)[0][0]
 
+    def report(self, **options):
+        """ReportVMs as {(owner, id): the others}."""
+        found = self.manager("ReportVMs", "a{sv}", (), options)[0][0]
+        return {(vm.pop("owner"), vm.pop("id")): vm for vm in found}
+
     def listed(self, **options):
         """ListVMs as {(owner, id): (firmware, state, path)}."""
         return {(owner, vm_id): (firmware, state, path)
@@ -188,6 +193,9 @@ class VMObject:
 
     def import_nvram(self, nvram, **options):
         self.call("Import", "ha{sv}", (nvram,), options)
+
+    def set_reference(self, reference, **options):
+        self.call("SetReference", "sa{sv}", (reference,), options)
 
     def get_resolution(self, **options):
         return self.call("GetResolution", options=options)[0][0]

@@ -22,6 +22,7 @@ READING = {
     "GetVMByPath": "vms.by_path(vms.at('vm', {owner}).nvram())",
     "ListVMs": "sorted(vms.listed(all=True))",
     "GetResolution": "vms.at('vm', {owner}).get_resolution(check=True)['name']",
+    "ReportVMs": "sorted(vms.report(all=True))",
     "Get": "vms.at('vm', {owner}).get('NVRAM')",
     "GetAll": "client.firmware(client.names()[0])['State'], "
               "vms.at('vm', {owner}).properties()['State']",
@@ -46,6 +47,7 @@ CHANGING = {
     "Import": "vms.at('vm', {owner}).import_nvram(memfd(b'', 540672), format='raw')",
     "Clone": "vms.at('vm', {owner}).clone('new').path",
     "Rename": "vms.at('vm', {owner}).rename('new').path",
+    "SetReference": "vms.at('vm', {owner}).set_reference('x')",
     "Remove": "vms.at('vm', {owner}).remove()",
 }
 CALLERS = {"root": "root", "active": "alice", "inactive": "bob", "remote": "alice", "alone": "bob",

@@ -266,13 +266,39 @@ static void records_of_another_version_are_told(void) {
             record, "version", "0", "version 0 of the record is none that this service knows");
 }
 
-static void unknown_members_are_passed_over(void) {
+static void unknown_members_are_preserved(void) {
+    const Machine machine = {.architecture = "x", .name = "n", .canonical = "c"};
     g_autofree char *record = record_of("split");
-    g_autofree char *changed = change(record, "x", "{'a': [1, null]}");
+    g_autofree char *changed = change(record, "x", "{'a': [1, null, 1.5, 'ü']}");
     g_autoptr(Pin) pin = test_pin_read(changed);
-    g_autofree char *again = pin_to_json(pin);
+    g_autoptr(Pin) other = pin_with(pin, &machine, "m", "r");
+    g_autofree char *text = pin_to_json(other);
+    g_autoptr(JsonNode) root = json_from_string(text, NULL);
+    g_autofree char *found = print(json_object_get_member(json_node_get_object(root), "x"));
+    g_autoptr(Pin) plain = test_pin_read(record);
 
-    g_assert_cmpstr(again, ==, record);
+    g_assert_cmpstr(found, ==, "{\"a\":[1,null,1.5,\"ü\"]}");
+    g_assert_false(pin_equal(pin, plain));
+    g_assert_null(plain->unknown);
+}
+
+static void each_member_that_is_written_is_known(void) {
+    for (const TestPinKind *kind = test_pin_kinds; kind->name; kind++) {
+        g_autofree char *record = record_of(kind->name);
+        g_autofree char *changed = change(record, "reference", "'/a'");
+        g_autoptr(Pin) pin = test_pin_read(changed);
+
+        g_assert_null(pin->unknown);
+        g_assert_cmpstr(pin->reference, ==, "/a");
+    }
+}
+
+static void a_reference_is_text_if_it_is_there(void) {
+    g_autofree char *record = record_of("split");
+    g_autofree char *message = missing_or_wrong("reference");
+
+    for (gsize i = 1; i < G_N_ELEMENTS(values); i++)
+        assert_refused(record, "reference", values[i], message);
 }
 
 /* -- bytes ------------------------------------------------------------------------------- */
@@ -369,7 +395,9 @@ int main(int argc, char **argv) {
             TEST_CASE(requirements_are_held_against_the_table),
             TEST_CASE(strings_are_what_a_bus_carries),
             TEST_CASE(records_of_another_version_are_told),
-            TEST_CASE(unknown_members_are_passed_over),
+            TEST_CASE(unknown_members_are_preserved),
+            TEST_CASE(each_member_that_is_written_is_known),
+            TEST_CASE(a_reference_is_text_if_it_is_there),
             TEST_CASE(what_is_no_json_object_is_refused),
             TEST_CASE(nesting_is_limited),
             TEST_CASE(a_record_that_is_cut_short_is_refused),

@@ -205,7 +205,7 @@ static void another_machine_changes_nothing_else(void) {
     g_autoptr(TestDir) root = test_layers_new();
     g_autoptr(Pin) pin = test_pin(root, test_pin_kind("split"), NULL);
     const Machine machine = {.architecture = "x", .name = "pc-q35-8.0", .canonical = "canonical"};
-    g_autoptr(Pin) other = pin_with_machine(pin, &machine, "asked");
+    g_autoptr(Pin) other = pin_with(pin, &machine, "asked", NULL);
 
     g_assert_cmpstr(other->machine, ==, "asked");
     g_assert_cmpstr(other->canonical, ==, "canonical");
@@ -221,10 +221,27 @@ static void another_machine_changes_nothing_else(void) {
     test_assert_same_pin(other, pin);
 }
 
+static void a_reference_comes_and_goes(void) {
+    g_autoptr(TestDir) root = test_layers_new();
+    g_autoptr(Pin) pin = test_pin(root, test_pin_kind("split"), NULL);
+    g_autoptr(Pin) named = pin_with(pin, NULL, NULL, "qemu:///system?x");
+    g_autoptr(Pin) same = pin_with(named, NULL, NULL, NULL);
+    g_autoptr(Pin) other = pin_with(named, NULL, NULL, "");
+    g_autoptr(Pin) twin = pin_for_clone(named, pin->created);
+    g_autofree char *json = pin_to_json(named);
+    g_autoptr(Pin) again = test_pin_read(json);
+
+    g_assert_cmpstr(again->reference, ==, "qemu:///system?x");
+    g_assert_true(pin_equal(same, named));
+    g_assert_false(pin_equal(pin, named));
+    test_assert_same_pin(other, pin);
+    test_assert_same_pin(twin, pin);
+}
+
 static void another_time_changes_nothing_else(void) {
     g_autoptr(TestDir) root = test_layers_new();
     g_autoptr(Pin) pin = test_pin(root, test_pin_kind("uefi-vars"), NULL);
-    g_autoptr(Pin) other = pin_with_created(pin, 5);
+    g_autoptr(Pin) other = pin_for_clone(pin, 5);
 
     g_assert_cmpuint(other->created, ==, 5);
     g_assert_cmpuint(pin->created, !=, 5);
@@ -259,6 +276,7 @@ int main(int argc, char **argv) {
             TEST_CASE(a_firmware_that_is_accepted_can_be_pinned),
             TEST_CASE(a_pin_lives_as_long_as_anybody_has_it),
             TEST_CASE(another_machine_changes_nothing_else),
+            TEST_CASE(a_reference_comes_and_goes),
             TEST_CASE(another_time_changes_nothing_else),
             TEST_CASE(an_answer_is_a_value_of_its_own),
     };

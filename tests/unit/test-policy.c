@@ -172,6 +172,36 @@ static void requirements_that_the_pin_does_not_satisfy_are_a_conflict(void) {
     assert_refused(&f, policy_prepare, FIRMWARE_ERROR_VM_CONFLICT, "(host-lacks:amd-sev)");
 }
 
+static void a_vm_of_another_reference_is_a_conflict(void) {
+    g_auto(TestVM) f = fixture();
+    g_autoptr(Pin) named = NULL;
+
+    pin_to(&f, "10-split", "q35");
+    ask_to_prepare(&f, "q35");
+    test_vm_set(&f, "reference", "a");
+    assert_passes(&f, policy_prepare, NULL);
+
+    named = pin_with(f.op.pin, NULL, NULL, "a");
+    named->created = G_GUINT64_CONSTANT(1700000000123456);
+    test_vm_set_pin(&f, named);
+    f.op.last_prepared = G_GUINT64_CONSTANT(1800000000123456);
+    assert_passes(&f, policy_prepare, NULL);
+    ask_to_prepare(&f, "q35");
+    assert_passes(&f, policy_prepare, NULL);
+    test_vm_set(&f, "reference", "b");
+    assert_refused(
+            &f, policy_prepare, FIRMWARE_ERROR_VM_CONFLICT,
+            "since 2023-11-14 22:13:20 UTC for the reference \"a\", and was last prepared "
+            "2027-01-15 08:00:00 UTC");
+    test_vm_set(&f, "create", "adopt");
+    assert_passes(&f, policy_prepare, NULL);
+    ask_to_prepare(&f, "q35");
+    test_vm_set(&f, "reference", "");
+    assert_refused(&f, policy_prepare, FIRMWARE_ERROR_VM_CONFLICT, "\"a\"");
+    f.op.last_prepared = G_MAXUINT64;
+    assert_refused(&f, policy_prepare, FIRMWARE_ERROR_VM_CONFLICT, "\"a\"");
+}
+
 /* -- what cannot be kept ----------------------------------------------------------------- */
 
 static void a_store_has_no_other_format(void) {
@@ -377,6 +407,7 @@ int main(int argc, char **argv) {
             TEST_CASE(another_machine_is_a_conflict),
             TEST_CASE(another_format_is_a_conflict_where_there_is_nvram),
             TEST_CASE(requirements_that_the_pin_does_not_satisfy_are_a_conflict),
+            TEST_CASE(a_vm_of_another_reference_is_a_conflict),
             TEST_CASE(a_store_has_no_other_format),
             TEST_CASE(nvram_needs_firmware_that_keeps_it),
             TEST_CASE(what_cannot_be_rendered_is_refused),

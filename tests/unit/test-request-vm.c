@@ -194,7 +194,7 @@ static void words_outside_a_list_are_refused(void) {
     assert_refused(
             REQUEST_CALL_PREPARE, "create",
             (RequestValue){.type = REQUEST_VALUE_STRING, .string = ""},
-            "create: \"\" is none of auto, never, new");
+            "create: \"\" is none of auto, never, new, adopt");
 }
 
 static void machine_types_are_not_empty(void) {

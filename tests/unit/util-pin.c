@@ -180,6 +180,8 @@ void test_assert_same_pin(const Pin *a, const Pin *b) {
     g_autofree char *requirements_b = test_requirements(b->request);
 
     g_assert_cmpuint(a->created, ==, b->created);
+    g_assert_cmpstr(a->reference, ==, b->reference);
+    g_assert_cmpstr(a->unknown, ==, b->unknown);
     g_assert_cmpstr(a->machine, ==, b->machine);
     g_assert_cmpstr(a->canonical, ==, b->canonical);
     g_assert_cmpstr(requirements_a, ==, requirements_b);
