@@ -61,6 +61,8 @@ static const char *hint_to_text(const Hint *hint, const char *message) {
         return "say where with --nvram=FILE";
     if (strstr(message, "is foreign: the service did not make it"))
         return "move that file elsewhere first";
+    if (g_str_equal(hint->name, OURS "VMConflict") && strstr(message, " for the reference "))
+        return "choose another id, or take it over with --create=adopt";
     if (g_str_has_suffix(message, "it has no backup"))
         return "'vmfirmwarectl reset' and 'import' make one";
     return hint->text;

@@ -51,20 +51,20 @@ static const Verb verbs[] = {
         {"capabilities", 2, 2, 2, REQUIREMENTS | OFFLINE, VERB_NAMELESS, verb_capabilities,
          "capabilities ARCH MACHINE", "Tell what can be asked for"},
         {"prepare", 3, 3, 3,
-         REQUIREMENTS | OPTIONS_RENDER | OPTIONS_OWNER | OPTIONS_CREATE | OPTIONS_NVRAM_FORMAT |
-                 OPTIONS_TEMPLATE,
+         REQUIREMENTS | OPTIONS_RENDER | OPTIONS_OWNER | OPTIONS_CREATE | OPTIONS_REFERENCE |
+                 OPTIONS_NVRAM_FORMAT | OPTIONS_TEMPLATE,
          VERB_UNPAGED, verb_prepare, "prepare ID ARCH MACHINE",
          "Choose firmware for a virtual machine, keep the choice and its NVRAM"},
         {"run", 4, ANY, 3,
-         REQUIREMENTS | OPTIONS_RENDER | OPTIONS_OWNER | OPTIONS_CREATE | OPTIONS_NVRAM_FORMAT |
-                 OPTIONS_TEMPLATE,
+         REQUIREMENTS | OPTIONS_RENDER | OPTIONS_OWNER | OPTIONS_CREATE | OPTIONS_REFERENCE |
+                 OPTIONS_NVRAM_FORMAT | OPTIONS_TEMPLATE,
          VERB_NEEDS_FDS | VERB_NO_OUTPUT, verb_run, "run ID ARCH MACHINE -- COMMAND…",
          "Prepare it, and execute COMMAND with QEMU's arguments appended"},
         {"lease", 1, ANY, 1, OPTIONS_OWNER | OPTIONS_PROCESS, VERB_NEEDS_FDS | VERB_NO_OUTPUT,
          verb_lease, "lease ID [-- COMMAND…]",
          "Hold its lease until this, COMMAND or a process ends"},
-        {"vms", 0, 0, 0, OPTIONS_OWNER | OPTIONS_ALL | OPTIONS_NAMES, VERB_PLAIN, verb_vms, "vms",
-         "List virtual machines"},
+        {"vms", 0, 0, 0, OPTIONS_OWNER | OPTIONS_ALL | OPTIONS_NAMES | OPTIONS_UNUSED, VERB_PLAIN,
+         verb_vms, "vms", "List virtual machines"},
         {"vm", 1, 1, 1, OPTIONS_OWNER, VERB_PLAIN, verb_vm, "vm ID", "Show one virtual machine"},
         {"reset", 1, 1, 1, OPTIONS_OWNER | OPTIONS_TEMPLATE, VERB_UNPAGED, verb_reset, "reset ID",
          "Make its NVRAM anew from the template"},
@@ -78,7 +78,7 @@ static const Verb verbs[] = {
          VERB_NEEDS_FDS | VERB_UNPAGED | VERB_TAKES_FILE, verb_export, "export ID FILE",
          "Copy its NVRAM to a file (- for standard output)"},
         {"import", 2, 4, 4,
-         REQUIREMENTS | OPTIONS_RENDER | OPTIONS_OWNER | OPTIONS_NVRAM_FORMAT |
+         REQUIREMENTS | OPTIONS_RENDER | OPTIONS_OWNER | OPTIONS_REFERENCE | OPTIONS_NVRAM_FORMAT |
                  OPTIONS_SOURCE_FORMAT,
          VERB_NEEDS_FDS | VERB_UNPAGED | VERB_TAKES_FILE, verb_import,
          "import ID [ARCH MACHINE] FILE",
@@ -153,7 +153,8 @@ static gboolean check_arguments(const Verb *verb, char **arguments, GError **err
 static gboolean check_transport(const Options *options, const Verb *verb, GError **error) {
     gboolean is_template = g_hash_table_contains(options->given, "nvram-template");
 
-    if (((verb->flags & VERB_OFFLINE) || options_are_offline(options)) &&
+    if (((verb->flags & VERB_OFFLINE) || options_are_offline(options) ||
+         options_get(options, "orphans")) &&
         (options->host || options->container)) {
         g_set_error(
                 error, CLIENT_ERROR, CLIENT_ERROR_USAGE,

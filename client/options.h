@@ -36,6 +36,8 @@ typedef enum OptionGroup {
     OPTIONS_PROCESS = 1 << 16,
     OPTIONS_OFFLINE = 1 << 17,
     OPTIONS_SOURCES = 1 << 18,
+    OPTIONS_REFERENCE = 1 << 19,
+    OPTIONS_UNUSED = 1 << 20,
 } OptionGroup;
 
 typedef struct Options {

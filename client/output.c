@@ -93,6 +93,8 @@ Table *output_table_new(const Output *output, const char *const *headings) {
     (void)scols_table_set_termforce(table, SCOLS_TERMFORCE_NEVER);
     (void)scols_table_enable_colors(table, output->has_colour);
     (void)scols_table_set_column_separator(table, "  ");
+    /* it would leave format characters, such as U+202E, as they are: output_table_add() does not */
+    (void)scols_table_enable_noencoding(table, TRUE);
     for (; *headings; headings++) {
         gboolean is_right = **headings == '>';
         struct libscols_column *column = scols_table_new_column(
@@ -118,7 +120,9 @@ void output_table_add(Table *table, const char *const *cells, guint coloured, co
     struct libscols_line *line = scols_table_new_line(table, NULL);
 
     for (guint i = 0; line && i < scols_table_get_ncols(table); i++) {
-        if (scols_line_set_data(line, i, cells[i]) < 0)
+        g_autofree char *safe = text_make_printable(cells[i]);
+
+        if (scols_line_set_data(line, i, safe) < 0)
             g_error("no memory");
         if (state && i == coloured)
             (void)scols_cell_set_color(scols_line_get_cell(line, i), state_colour(state));

@@ -151,8 +151,8 @@ static gboolean import_vm(Context *context, char **arguments, GError **error) {
         return FALSE;
     options = keys_from_options(
             context->options,
-            OPTIONS_REQUIREMENTS | OPTIONS_RENDER | OPTIONS_OWNER | OPTIONS_NVRAM_FORMAT |
-                    OPTIONS_SOURCE_FORMAT,
+            OPTIONS_REQUIREMENTS | OPTIONS_RENDER | OPTIONS_OWNER | OPTIONS_REFERENCE |
+                    OPTIONS_NVRAM_FORMAT | OPTIONS_SOURCE_FORMAT,
             NULL, error);
     if (!options)
         return FALSE;

@@ -5,11 +5,19 @@
 #include "error.h"
 #include "keys.h"
 #include "render.h"
+#include "unused.h"
 #include "value.h"
 #include "verbs.h"
 #include "vm.h"
 
 /* Verbs on virtual machines, except those that transfer NVRAM. */
+
+static void print_total(const Context *context, gsize n_vms) {
+    if (!context->options->no_legend)
+        (void)printf(
+                "%s%zu virtual machine%s listed.\n", n_vms > 0 ? "\n" : "", n_vms,
+                n_vms == 1 ? "" : "s");
+}
 
 static void print_vms(Context *context, GVariant *vms) {
     static const char *const headings[] = {"ID", "OWNER", "STATE", "FIRMWARE", NULL};
@@ -28,10 +36,57 @@ static void print_vms(Context *context, GVariant *vms) {
     }
 
     output_table_print(context->output, table);
-    if (!context->options->no_legend)
-        (void)printf(
-                "%s%zu virtual machine%s listed.\n", n_vms > 0 ? "\n" : "", n_vms,
-                n_vms == 1 ? "" : "s");
+    print_total(context, n_vms);
+}
+
+static void add_unused(Table *table, GVariant *vm) {
+    const char *id = "", *state = "", *reference = "";
+    g_autoptr(GVariant) time = g_variant_lookup_value(vm, "last-prepared", G_VARIANT_TYPE_UINT64);
+    g_auto(GStrv) last = time ? value_to_lines("last-prepared", time) : g_strsplit("-", "", 1);
+    g_autofree char *uid = NULL;
+    guint32 owner = 0;
+
+    (void)g_variant_lookup(vm, "id", "&s", &id);
+    (void)g_variant_lookup(vm, "owner", "u", &owner);
+    (void)g_variant_lookup(vm, "state", "&s", &state);
+    (void)g_variant_lookup(vm, "reference", "&s", &reference);
+    uid = g_strdup_printf("%u", owner);
+    output_table_add(
+            table, (const char *[]){id, uid, state, last[0], *reference ? reference : "-"}, 2,
+            state);
+}
+
+static void print_unused(Context *context, GVariant *vms) {
+    static const char *const headings[] = {"ID",        "OWNER", "STATE", "LAST PREPARED",
+                                           "REFERENCE", NULL};
+    g_autoptr(Table) table = output_table_new(context->output, headings);
+    gsize n_vms = g_variant_n_children(vms);
+
+    for (gsize i = 0; i < n_vms; i++) {
+        g_autoptr(GVariant) vm = g_variant_get_child_value(vms, i);
+        const char *id;
+
+        if (!options_get(context->options, "names"))
+            add_unused(table, vm);
+        else if (g_variant_lookup(vm, "id", "&s", &id))
+            output_line("%s", id);
+    }
+    if (options_get(context->options, "names"))
+        return;
+    output_table_print(context->output, table);
+    print_total(context, n_vms);
+}
+
+static gboolean list_unused(Context *context, GError **error) {
+    g_autoptr(GVariant) vms = unused_find(context, error);
+
+    if (!vms)
+        return FALSE;
+    if (context->options->json != JSON_OFF)
+        output_json(context->output, vms);
+    else
+        print_unused(context, vms);
+    return TRUE;
 }
 
 static void print_ids(GVariant *vms) {
@@ -55,6 +110,8 @@ gboolean verb_vms(Context *context, char **arguments, GError **error) {
                 "vms: --owner and --all exclude each other");
         return FALSE;
     }
+    if (unused_is_asked(context->options))
+        return list_unused(context, error);
     options = keys_from_options(context->options, OPTIONS_OWNER | OPTIONS_ALL, NULL, error);
     if (!options)
         return FALSE;
@@ -95,6 +152,7 @@ static void print_vm(const Context *context, GVariant *properties, GVariant *res
             "changed",
             "in-use",
             "created",
+            "last-prepared",
             "architecture",
             "machine",
             "firmware",

@@ -45,7 +45,7 @@ _vmfirmwarectl() {
     local options='--help --version --system --user --host= --machine= --json= --no-legend --no-pager
         --no-ask-password --interface= --feature= --without-feature= --secure-boot --device= --mode=
         --format= --firmware= --executable= --qemu-version= --host-supported --nvram= --render= --owner= --all
-        --new-owner= --create= --nvram-format= --nvram-template= --source-format= --reset --live
+        --new-owner= --create= --reference= --unused= --orphans --nvram-format= --nvram-template= --source-format= --reset --live
         --backup --names --list --pid= --pid-file= --machines= --offline --search-path= --descriptor=
         --root='
     local features='acpi-s3 acpi-s4 amd-sev amd-sev-es amd-sev-snp enrolled-keys host-uefi-vars
@@ -60,7 +60,7 @@ _vmfirmwarectl() {
     --format | --nvram-format) values='raw qcow2' ;;
     --source-format) values='raw qcow2 json' ;;
     --render) values='qemu qemu-legacy libvirt libvirt-fields shell' ;;
-    --create) values='auto never new' ;;
+    --create) values='auto never new adopt' ;;
     --json) values='pretty short off' ;;
     esac
     if [[ -n $values ]]; then
@@ -69,7 +69,7 @@ _vmfirmwarectl() {
     fi
 
     case $prev in
-    --executable | --nvram | --nvram-template | --pid-file | --descriptor) _filedir; return ;;
+    --executable | --reference | --nvram | --nvram-template | --pid-file | --descriptor) _filedir; return ;;
     --machines | --search-path | --root) _filedir -d; return ;;
     --owner | --new-owner) COMPREPLY=($(compgen -u -- "$cur")); return ;;
     --pid) _pids; return ;;

@@ -94,9 +94,9 @@ def test_all_interfaces_are_those_of_the_vm(vms):
     assert vms.client.call(vm.path, PROPERTIES, "Get", GLib.Variant("(sss)", (
         VM, "State", "x")), "(v)").unpack() == ("nvram-missing",)
     assert list(get_all(vm, VM)) == [
-        "Id", "Owner", "Created", "Architecture", "Machine", "Firmware", "NVRAM", "State", "Changed",
-        "InUse", "ExecutableDigest", "TemplateDigest", "SecureBoot", "Certificates", "Expires",
-        "Health"]
+        "Id", "Owner", "Created", "Architecture", "Machine", "Firmware", "NVRAM", "State", "InUse",
+        "ExecutableDigest", "TemplateDigest", "Changed", "LastPrepared", "SecureBoot",
+        "Certificates", "Expires", "Health"]
 
 
 def test_errors_are_as_of_other_objects(vms):

@@ -91,7 +91,8 @@ def test_vm(service, vms, vm, cli):
     told = cli.json("vm", ID)
     properties = vm.properties()
     assert told == {
-        "id": ID, "owner": 0, "created": properties["Created"], "architecture": "x86_64",
+        "id": ID, "owner": 0, "created": properties["Created"],
+        "last-prepared": properties["LastPrepared"], "architecture": "x86_64",
         "machine": "q35", "firmware": "50-ovmf", "state": "ready", "changed": [],
         "in-use": False,
         "nvram": {"filename": vm.nvram(), "format": "raw"},
