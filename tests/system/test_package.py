@@ -39,9 +39,9 @@ def files_below(directory):
             for parent, _, names in os.walk(directory) for name in names}
 
 
-def test_lintian_finds_no_error(changes):
-    out = package.run("lintian", "--allow-root", "--fail-on", "error", changes, cwd=changes.parent)
-    assert "E: " not in out, out
+def test_lintian_finds_nothing(changes):
+    package.run("lintian", "--allow-root", "--fail-on", "error,warning", changes,
+                cwd=changes.parent)
 
 
 def test_the_package_holds_what_is_installed(machine):
