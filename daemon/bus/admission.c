@@ -28,7 +28,7 @@
  * place, so that one sender cannot take all of them. */
 #define MAX_UNKNOWN_OF_SENDER (MAX_WAITING / 2)
 
-/* One call is served after at most this many have been read. */
+/* One call is served after at most this many messages have been read. */
 #define READ_PER_TURN 64
 
 /* Cost of a message's element in addition to the bytes of a string: an element costs libsystemd
@@ -37,6 +37,10 @@
 
 /* Limit of an argument's length, except options: of the longest one, a reference or a path. */
 #define MAX_ARGUMENT REQUEST_MAX_PATH
+
+/* No object has a longer path. libsystemd looks up each prefix of a path: for one of 64 KiB, which
+ * is the most that it accepts, that takes a second. */
+#define MAX_PATH 1024
 
 /* libsystemd validates each string that it reads, which takes milliseconds for a long one. The part
  * of the time, as a divisor, that a uid may use for it; the microseconds that it may use ahead. */
@@ -79,7 +83,7 @@ struct Admission {
     GQueue turns;        /* of User, in the order of service */
     guint n_waiting;     /* waiting calls of all users */
     gsize size;          /* bytes of the waiting calls */
-    guint n_read;        /* calls read since the last one was served */
+    guint n_read;        /* messages read since the last call was served */
 
     sd_bus_message *turn; /* the next call to serve, in the read queue of CONNECTION */
     uid_t turn_uid;
@@ -381,8 +385,6 @@ static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *ret
     uid_t uid;
     int is_known;
 
-    if (!sd_bus_message_is_method_call(message, NULL, NULL))
-        return 0;
     if (message == admission->turn) {
         admission->turn = sd_bus_message_unref(admission->turn);
         return serve(admission, message, admission->turn_uid);
@@ -391,6 +393,12 @@ static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *ret
     if (++admission->n_read >= READ_PER_TURN && admission->n_waiting > 0 && !admission->turn &&
         !is_congested(admission))
         take_turn(admission);
+    if (!sd_bus_message_is_method_call(message, NULL, NULL))
+        return 0;
+    if (strlen(sd_bus_message_get_path(message)) > MAX_PATH) {
+        refuse(admission, message, SD_BUS_ERROR_UNKNOWN_OBJECT, "no object has such a long path");
+        return 1;
+    }
 
     is_known = senders_find(admission->senders, sender, &uid);
     if (is_known < 0 || (is_known && !may_read(admission, uid))) {

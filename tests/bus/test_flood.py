@@ -104,3 +104,12 @@ def test_arguments_have_a_length(service):
         with pytest.raises(DBusError) as caught:
             client.call(path, interface, method, body)
         assert caught.value.name.endswith(".InvalidArgs") and len(caught.value.text) < 200
+
+
+def test_paths_have_a_length(service):
+    service.ovmf()
+    client = service.start()
+    for path in ("/a" * 30000, MANAGER_PATH + "/vm/1/" + "x" * 30000):
+        with pytest.raises(DBusError) as caught:
+            client.call(path, PROPERTIES, "GetAll", GLib.Variant("(s)", ("",)))
+        assert caught.value.name.endswith(".UnknownObject") and len(caught.value.text) < 200

@@ -153,6 +153,15 @@ def test_the_bus_denies_what_is_not_named(started, agents):
         assert is_denied_by_bus(agent.run(
             "client.call(MANAGER_PATH, 'org.freedesktop.DBus.Properties', 'Set', "
             "GLib.Variant('(ssv)', (MANAGER, 'Version', GLib.Variant('s', 'x'))))"))
+        assert is_denied_by_bus(agent.run("""
+try:
+    client.connection.call_with_unix_fd_list_sync(
+        NAME, MANAGER_PATH, 'org.freedesktop.DBus.Peer', 'Ping', None, None,
+        Gio.DBusCallFlags.NONE, 10000, Gio.UnixFDList.new_from_array([os.dup(0), os.dup(0)]), None)
+except GLib.Error as error:
+    print(Gio.DBusError.get_remote_error(error))
+    print(error.message)
+"""))
         assert agent.run("""
 try:
     client.connection.call_sync(
