@@ -10,15 +10,38 @@
 #define FLAG_ALLOW_USER_INTERACTION 1u
 
 typedef struct Check {
+    sd_bus *bus; /* borrowed */
     PolkitDone done;
     gpointer userdata;
     char *action;
+    char *id; /* NULL: polkit owes no answer */
 } Check;
+
+static int new_call(sd_bus *bus, const char *method, sd_bus_message **ret) {
+    return sd_bus_message_new_method_call(
+            bus, ret, "org.freedesktop.PolicyKit1", "/org/freedesktop/PolicyKit1/Authority",
+            "org.freedesktop.PolicyKit1.Authority", method);
+}
+
+/* The bus counts a question as pending until polkit has answered, whoever waits for the answer, and
+ * an agent can let polkit wait forever: whoever left with unanswered questions would in the end
+ * leave no room for those of others. */
+static void cancel(const Check *check) {
+    g_autoptr(sd_bus_message) call = NULL;
+
+    if (new_call(check->bus, "CancelCheckAuthorization", &call) < 0 ||
+        sd_bus_message_append(call, "s", check->id) < 0 ||
+        sd_bus_message_set_expect_reply(call, FALSE) < 0 || sd_bus_send(check->bus, call, NULL) < 0)
+        g_debug("%s: the question to polkit cannot be cancelled", check->action);
+}
 
 static void check_free(void *data) {
     Check *check = data;
 
+    if (check->id)
+        cancel(check);
     g_free(check->action);
+    g_free(check->id);
     g_free(check);
 }
 
@@ -54,9 +77,12 @@ static GError *read_answer(sd_bus_message *answer, const Check *check) {
 }
 
 static int on_answer(sd_bus_message *answer, void *userdata, sd_bus_error *ret_error) {
-    const Check *check = userdata;
+    Check *check = userdata;
     g_autoptr(GError) error = read_answer(answer, check);
 
+    /* libsystemd reports the end of the time limit as an error of this name */
+    if (!sd_bus_message_is_method_error(answer, SD_BUS_ERROR_NO_REPLY))
+        g_clear_pointer(&check->id, g_free);
     check->done(error, check->userdata);
     return 0;
 }
@@ -64,21 +90,21 @@ static int on_answer(sd_bus_message *answer, void *userdata, sd_bus_error *ret_e
 int polkit_check(
         sd_bus_message *message, const char *action, PolkitDone done, gpointer userdata,
         sd_bus_slot **ret_slot) {
+    static guint64 n_checks;
     sd_bus *bus = sd_bus_message_get_bus(message);
     gboolean may_interact = sd_bus_message_get_allow_interactive_authorization(message) > 0;
+    g_autofree char *id = g_strdup_printf("%" G_GUINT64_FORMAT, n_checks++);
     g_autoptr(sd_bus_message) question = NULL;
     Check *check;
     int r;
 
-    r = sd_bus_message_new_method_call(
-            bus, &question, "org.freedesktop.PolicyKit1", "/org/freedesktop/PolicyKit1/Authority",
-            "org.freedesktop.PolicyKit1.Authority", "CheckAuthorization");
+    r = new_call(bus, "CheckAuthorization", &question);
     if (r < 0)
         return r;
     r = sd_bus_message_append(
             question, "(sa{sv})sa{ss}us", "system-bus-name", 1, "name", "s",
             sd_bus_message_get_sender(message), action, 0,
-            may_interact ? FLAG_ALLOW_USER_INTERACTION : 0u, "");
+            may_interact ? FLAG_ALLOW_USER_INTERACTION : 0u, id);
     if (r < 0)
         return r;
 
@@ -86,10 +112,12 @@ int polkit_check(
     check->done = done;
     check->userdata = userdata;
     check->action = g_strdup(action);
+    check->bus = bus;
     r = sd_bus_call_async(bus, ret_slot, question, on_answer, check, TIMEOUT_USEC);
     if (r < 0) {
         check_free(check);
         return r;
     }
+    check->id = g_steal_pointer(&id);
     return sd_bus_slot_set_destroy_callback(*ret_slot, check_free);
 }

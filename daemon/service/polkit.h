@@ -17,8 +17,8 @@
 /* DONE is called once, never before the function returns; ERROR is NULL if the sender is
  * authorised. Errors: FIRMWARE_ERROR_ACCESS_DENIED,
  * FIRMWARE_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED, FIRMWARE_ERROR_LIMITS_EXCEEDED (too many
- * pending authorisations). Unreferencing *RET_SLOT cancels. Returns 0 or a negative errno; then
- * DONE is not called. */
+ * pending authorisations). Unreferencing *RET_SLOT cancels the question. Returns 0 or a negative
+ * errno; then DONE is not called. */
 typedef void (*PolkitDone)(const GError *error, gpointer userdata);
 int polkit_check(
         sd_bus_message *message, const char *action, PolkitDone done, gpointer userdata,

@@ -46,7 +46,10 @@ class AnyPolkit(FakePolkit):
         self.trusted = trusted
         super().__init__(bus)
 
-    def called(self, connection, _sender, _path, _interface, _method, arguments, invocation):
+    def called(self, connection, _sender, _path, _interface, method, arguments, invocation):
+        if method == "CancelCheckAuthorization":
+            self.cancel(arguments.unpack()[0], invocation)
+            return
         (_, subject), action, *_ = arguments.unpack()
         if subject.get("name") == self.trusted:
             self.reply(invocation, YES)

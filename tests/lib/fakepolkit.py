@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """An org.freedesktop.PolicyKit1 that answers as a test wants."""
 
+import contextlib
 import threading
 
 from gi.repository import Gio, GLib
@@ -8,7 +9,8 @@ from gi.repository import Gio, GLib
 XML = """<node><interface name="org.freedesktop.PolicyKit1.Authority">
 <method name="CheckAuthorization"><arg type="(sa{sv})" direction="in"/>
 <arg type="s" direction="in"/><arg type="a{ss}" direction="in"/><arg type="u" direction="in"/>
-<arg type="s" direction="in"/><arg type="(bba{ss})" direction="out"/></method></interface></node>"""
+<arg type="s" direction="in"/><arg type="(bba{ss})" direction="out"/></method>
+<method name="CancelCheckAuthorization"><arg type="s" direction="in"/></method></interface></node>"""
 YES, NO, CHALLENGE, NEVER = (True, False), (False, False), (False, True), None
 
 
@@ -40,7 +42,10 @@ class FakePolkit:
         self.loop.run()
         self.context.pop_thread_default()
 
-    def called(self, _connection, _sender, _path, _interface, _method, arguments, invocation):
+    def called(self, _connection, _sender, _path, _interface, method, arguments, invocation):
+        if method == "CancelCheckAuthorization":
+            self.cancel(arguments.unpack()[0], invocation)
+            return
         subject, action, _details, flags, _cancel = arguments.unpack()
         self.asked.append((action, flags))
         self.subjects.append(subject)
@@ -49,6 +54,15 @@ class FakePolkit:
             self.waiting.append(invocation)
         else:
             self.reply(invocation, answer)
+
+    def cancel(self, cancellation_id, invocation):
+        for question in list(self.waiting):
+            if question.get_parameters().unpack()[-1] == cancellation_id:
+                # unless the test's thread answers it meanwhile
+                with contextlib.suppress(ValueError):
+                    self.waiting.remove(question)
+                    question.return_dbus_error("org.freedesktop.PolicyKit1.Error.Cancelled", "")
+        invocation.return_value(None)
 
     @staticmethod
     def reply(invocation, answer):
