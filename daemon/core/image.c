@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "core/qcow2.h"
+
 /* QEMU docs/interop/qcow2.txt: all fields big-endian. */
 #define QCOW2_MAGIC "QFI\xfb"
 #define QCOW2_MAGIC_SIZE 4
@@ -113,6 +115,32 @@ int image_probe_fd(int fd, ImageFormat format, ImageInfo *ret) {
     return 0;
 }
 
+static int read_raw(int fd, guint64 offset, guint8 *buffer, gsize n) {
+    gsize size;
+    int r = file_read_at(fd, offset, buffer, n, &size);
+
+    return r < 0 ? r : size < n ? -EIO : 0;
+}
+
+ContentRead image_get_reader(ImageFormat format) {
+    return format == IMAGE_FORMAT_QCOW2 ? qcow2_read : read_raw;
+}
+
+static int probe_content(int fd, ImageFormat format, ImageInfo *info) {
+    int r;
+
+    if (info->status != IMAGE_STATUS_OK || info->is_foreign || format == IMAGE_FORMAT_JSON)
+        return 0;
+    r = content_probe(fd, info->size, image_get_reader(format), &info->content);
+    /* qemu-img creates a blank qcow2, which is filled later */
+    if (r == -EUCLEAN || r == -EOPNOTSUPP ||
+        (r == 0 && format == IMAGE_FORMAT_QCOW2 && info->content.kind == CONTENT_BLANK)) {
+        info->content = (Content){};
+        r = 0;
+    }
+    return r;
+}
+
 int image_probe(const FileRoot *root, const char *path, const char *format, ImageInfo *ret) {
     g_auto(FileFd) fd = FILE_FD_NONE;
     ImageFormat known_format;
@@ -135,8 +163,8 @@ int image_probe(const FileRoot *root, const char *path, const char *format, Imag
     }
 
     r = image_probe_fd(fd, known_format, ret);
-    if (r >= 0 && ret->status == IMAGE_STATUS_OK && known_format == IMAGE_FORMAT_RAW)
-        r = content_probe(fd, ret->size, &ret->content);
+    if (r >= 0)
+        r = probe_content(fd, known_format, ret);
     if (r < 0 && file_is_at_fault(r)) {
         *ret = (ImageInfo){.status = IMAGE_STATUS_UNREADABLE};
         return 0;

@@ -27,7 +27,7 @@ typedef struct ImageInfo {
     /* A qcow2 with a backing or a data file, which opening it would open as well, or with
      * incompatible features that the service does not know. The latter is also BAD_FORMAT. */
     gboolean is_foreign;
-    Content content; /* of a raw image that image_probe() read; otherwise unknown */
+    Content content; /* set by image_probe() */
 } ImageInfo;
 
 /* The images that a descriptor names. */
@@ -49,3 +49,7 @@ int image_probe(const FileRoot *root, const char *path, const char *format, Imag
 
 /* The same for an open file. */
 int image_probe_fd(int fd, ImageFormat format, ImageInfo *ret) G_GNUC_WARN_UNUSED_RESULT;
+
+/* How to read what the guest sees of a raw or qcow2 image that was probed as OK, and is not
+ * foreign. */
+ContentRead image_get_reader(ImageFormat format);

@@ -184,17 +184,27 @@ static int read_cluster(
     return read_padded(image->fd, entry & OFFSET_MASK, buffer, n);
 }
 
-int qcow2_read(int fd, guint8 *buffer, gsize size) {
+int qcow2_read(int fd, guint64 offset, guint8 *buffer, gsize size) {
+    g_autofree guint8 *scratch = NULL;
     g_autofree guint8 *cluster = NULL;
     gsize cluster_size;
+    gsize at = 0;
     Image image;
     int r = read_header(fd, &image);
 
     if (r < 0)
         return r;
     cluster_size = (gsize)1 << image.cluster_bits;
-    cluster = g_malloc0(cluster_size);
-    for (gsize at = 0; r >= 0 && at < size; at += cluster_size)
-        r = read_cluster(&image, at, buffer + at, MIN(cluster_size, size - at), cluster);
+    scratch = g_malloc0(cluster_size);
+    cluster = g_malloc(cluster_size);
+    while (r >= 0 && at < size) {
+        const gsize skipped = (gsize)((offset + at) & (cluster_size - 1));
+        const gsize n = MIN(cluster_size - skipped, size - at);
+
+        r = read_cluster(&image, offset + at - skipped, cluster, skipped + n, scratch);
+        if (r >= 0)
+            memcpy(buffer + at, cluster + skipped, n);
+        at += n;
+    }
     return r;
 }

@@ -28,7 +28,7 @@ static int read_flash(int fd, ImageFormat format, guint64 size, Store **ret) {
     gsize n = (gsize)MIN(size, STORE_MAX_LENGTH);
     g_autofree guint8 *head = g_malloc(MAX(n, 1));
     g_autoptr(GBytes) bytes = NULL;
-    int r = format == IMAGE_FORMAT_QCOW2 ? qcow2_read(fd, head, n)
+    int r = format == IMAGE_FORMAT_QCOW2 ? qcow2_read(fd, 0, head, n)
                                          : file_read_at(fd, 0, head, n, &n);
 
     if (r < 0)

@@ -2,7 +2,6 @@
 
 #include "uefi/content.h"
 
-#include "base/file.h"
 #include "uefi/volume.h"
 
 /* volumes begin at flash blocks; in Arm's images one block of other data comes first */
@@ -21,18 +20,25 @@ gboolean content_equal(const Content *a, const Content *b) {
     return a->kind == b->kind && a->variables == b->variables && a->end == b->end;
 }
 
+/* An image that is read. */
+typedef struct Source {
+    int fd;
+    guint64 size;
+    ContentRead read;
+} Source;
+
 /* Walks over the volumes from OFFSET on, each of which begins where the one before it ends. */
-static int walk_volumes(int fd, guint64 offset, guint64 image_size, Content *content) {
-    for (guint i = 0; i < MAX_VOLUMES && offset < image_size; i++) {
+static int walk_volumes(const Source *source, guint64 offset, Content *content) {
+    for (guint i = 0; i < MAX_VOLUMES; i++) {
         guint8 header[VOLUME_HEADER_SIZE];
         guint64 length;
-        gsize size;
-        int r = file_read_at(fd, offset, header, sizeof header, &size);
+        int r;
 
-        if (r < 0)
-            return r;
-        if (size < sizeof header || !volume_has_signature(header))
+        if (offset > source->size || source->size - offset < sizeof header)
             return 0;
+        r = source->read(source->fd, offset, header, sizeof header);
+        if (r < 0 || !volume_has_signature(header))
+            return r;
 
         length = volume_get_length(header);
         if (!volume_is_of_variables(header)) {
@@ -58,15 +64,14 @@ static gboolean is_filled(const guint8 *bytes, gsize size, guint8 fill) {
 
 /* Clears *IS_BLANK if a byte from OFFSET to END is not FILL. */
 static int compare(
-        int fd, guint64 offset, guint64 end, guint8 *buffer, guint8 fill, gboolean *is_blank) {
+        const Source *source, guint64 offset, guint64 end, guint8 *buffer, guint8 fill,
+        gboolean *is_blank) {
     while (*is_blank && offset < end) {
-        gsize n;
-        int r = file_read_at(fd, offset, buffer, MIN(HEAD_SIZE, end - offset), &n);
+        const gsize n = (gsize)MIN(HEAD_SIZE, end - offset);
+        int r = source->read(source->fd, offset, buffer, n);
 
         if (r < 0)
             return r;
-        if (n == 0)
-            break;
         *is_blank = is_filled(buffer, n, fill);
         offset += n;
     }
@@ -74,22 +79,24 @@ static int compare(
 }
 
 /* HEAD holds the first N bytes, and serves as a buffer. */
-static int probe_blank(int fd, guint64 size, guint8 *head, gsize n, Content *content) {
+static int probe_blank(const Source *source, guint8 *head, gsize n, Content *content) {
+    const guint64 size = source->size;
     const guint8 fill = head[0];
     gboolean is_blank = n > 0 && (fill == 0 || fill == 0xff) && is_filled(head, n, fill);
-    int r = compare(fd, n, MIN(size, BLANK_SIZE), head, fill, &is_blank);
+    int r = compare(source, n, MIN(size, BLANK_SIZE), head, fill, &is_blank);
 
     if (r >= 0)
-        r = compare(fd, size - MIN(size, HEAD_SIZE), size, head, fill, &is_blank);
+        r = compare(source, size - MIN(size, HEAD_SIZE), size, head, fill, &is_blank);
     if (r >= 0 && is_blank)
         content->kind = CONTENT_BLANK;
     return r;
 }
 
-int content_probe(int fd, guint64 size, Content *ret) {
+int content_probe(int fd, guint64 size, ContentRead read, Content *ret) {
+    const Source source = {.fd = fd, .size = size, .read = read};
+    const gsize n = (gsize)MIN(size, HEAD_SIZE);
     g_autofree guint8 *head = g_malloc0(HEAD_SIZE);
-    gsize n;
-    int r = file_read_at(fd, 0, head, HEAD_SIZE, &n);
+    int r = read(fd, 0, head, n);
 
     *ret = (Content){.kind = CONTENT_UNKNOWN};
     if (r < 0)
@@ -97,6 +104,6 @@ int content_probe(int fd, guint64 size, Content *ret) {
 
     for (gsize offset = 0; offset + VOLUME_HEADER_SIZE <= n; offset += VOLUME_ALIGNMENT)
         if (volume_has_signature(head + offset))
-            return walk_volumes(fd, offset, size, ret);
-    return probe_blank(fd, size, head, n, ret);
+            return walk_volumes(&source, offset, ret);
+    return probe_blank(&source, head, n, ret);
 }

@@ -4,7 +4,7 @@
 #include <glib.h>
 
 /*
- * The content of a raw UEFI image, according to its firmware volumes (UEFI PI specification, volume
+ * The content of a UEFI image, according to its firmware volumes (UEFI PI specification, volume
  * 3).
  */
 
@@ -24,6 +24,10 @@ typedef struct Content {
 
 gboolean content_equal(const Content *a, const Content *b);
 
+/* Reads N bytes of the image from OFFSET; both lie within the image. Returns 0 or a negative errno,
+ * also if the file has become shorter. */
+typedef int (*ContentRead)(int fd, guint64 offset, guint8 *buffer, gsize n);
+
 /* Reads at most the first MiB, the last 64 KiB and the headers of volumes. SIZE is the size of the
- * image. Returns 0 or a negative errno. */
-int content_probe(int fd, guint64 size, Content *ret) G_GNUC_WARN_UNUSED_RESULT;
+ * image. Returns 0 or an error of READ. */
+int content_probe(int fd, guint64 size, ContentRead read, Content *ret) G_GNUC_WARN_UNUSED_RESULT;

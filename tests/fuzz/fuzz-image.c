@@ -22,7 +22,7 @@ static FileFd make_file(const uint8_t *data, size_t size) {
 static void check_content(int fd, size_t size) {
     Content content;
 
-    g_assert_cmpint(content_probe(fd, size, &content), ==, 0);
+    g_assert_cmpint(content_probe(fd, size, image_get_reader(IMAGE_FORMAT_RAW), &content), ==, 0);
     g_assert_true(content.kind >= CONTENT_UNKNOWN && content.kind <= CONTENT_WHOLE);
     g_assert_true(size > 0 || content.kind == CONTENT_UNKNOWN);
 }

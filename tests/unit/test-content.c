@@ -8,6 +8,14 @@
 #include "util-volume.h"
 #include "util.h"
 
+static int read_at(int fd, guint64 offset, guint8 *buffer, gsize n) {
+    gsize size;
+    int r = file_read_at(fd, offset, buffer, n, &size);
+
+    g_assert_cmpuint(size, ==, n);
+    return r;
+}
+
 static Content probe(const char *root) {
     g_autofree char *path = g_build_filename(root, "image", NULL);
     g_auto(FileFd) fd = FILE_FD_NONE;
@@ -15,7 +23,7 @@ static Content probe(const char *root) {
     struct stat st;
 
     g_assert_cmpint(file_open_regular(AT_FDCWD, path, &fd, &st), ==, 0);
-    g_assert_cmpint(content_probe(fd, (guint64)st.st_size, &content), ==, 0);
+    g_assert_cmpint(content_probe(fd, (guint64)st.st_size, read_at, &content), ==, 0);
     return content;
 }
 
