@@ -221,3 +221,10 @@ void sources_ask_emulators(MachineTable *machines, const char *architecture) {
     for (guint i = 0; i < unknown->len; i++)
         take_answer(unknown->pdata[i], machines);
 }
+
+void sources_ask_emulator(Emulator *emulator) {
+    g_autoptr(GPtrArray) one = g_ptr_array_new();
+
+    g_ptr_array_add(one, emulator);
+    ask(one);
+}

@@ -4,6 +4,7 @@
 #include "core/catalog.h"
 #include "options.h"
 #include "service/config.h"
+#include "vm/emulator.h"
 
 /*
  * What the service reads, for the verbs that read it themselves: the service's configuration, with
@@ -34,3 +35,6 @@ GPtrArray *sources_list_layers(const Options *options, const Config *config, GEr
 /* Adds to MACHINES what the installed QEMU of ARCHITECTURE (NULL: of each of the table's) says of
  * itself. Its answer is kept in the user's cache, where that can be written. */
 void sources_ask_emulators(MachineTable *machines, const char *architecture);
+
+/* Queries one emulator, and keeps no answer. */
+void sources_ask_emulator(Emulator *emulator);

@@ -2,7 +2,9 @@
 
 #include <errno.h>
 
+#include "command-qemu.h"
 #include "command.h"
+#include "core/architecture.h"
 #include "error.h"
 #include "keys.h"
 #include "render.h"
@@ -86,9 +88,33 @@ static gboolean check_run_form(const Options *options, GError **error) {
     return FALSE;
 }
 
+/* What the service is told of a QEMU that it does not know. */
+static void describe_qemu(const Emulator *emulator, char **arguments, GVariantDict *keys) {
+    g_autofree char *version = qemu_version_to_string(emulator->version);
+    const char *machine = command_qemu_get_machine(emulator, arguments[2]);
+
+    g_variant_dict_insert(keys, "qemu-version", "s", version);
+    arguments[2] = (char *)machine;
+}
+
+static gboolean check_qemu(
+        const Context *context, const Emulator *emulator, GStrv rendered, GError **error) {
+    const char *lacking = command_qemu_find_lacking(emulator, rendered);
+
+    if (!lacking)
+        return TRUE;
+    g_set_error(
+            error, CLIENT_ERROR, CLIENT_ERROR_FAILURE,
+            "%s: %s has no %s, which its firmware needs; nothing was started", context->what,
+            emulator->path, lacking);
+    return FALSE;
+}
+
 gboolean verb_run(Context *context, char **arguments, GError **error) {
     static const char *const qemu[] = {"qemu"};
+    char *question[] = {arguments[0], arguments[1], arguments[2], NULL};
     char **command = arguments + 3;
+    g_autoptr(Emulator) emulator = NULL;
     GVariantDict keys = G_VARIANT_DICT_INIT(NULL);
     g_auto(Reply) reply = {};
     g_autofree char *path = NULL;
@@ -103,9 +129,13 @@ gboolean verb_run(Context *context, char **arguments, GError **error) {
     if (!path)
         return FALSE;
 
+    if (!options_get(context->options, "qemu-version"))
+        emulator = command_qemu_ask(path, architecture_from_name(arguments[1]));
+    if (emulator)
+        describe_qemu(emulator, question, &keys);
     g_variant_dict_insert_value(&keys, "lease", g_variant_new_boolean(TRUE));
     g_variant_dict_insert_value(&keys, "render", g_variant_new_strv(qemu, 1));
-    if (!prepare(context, arguments, &keys, &reply, error))
+    if (!prepare(context, question, &keys, &reply, error))
         return FALSE;
     resolution = g_variant_get_child_value(reply.body, 1);
     rendered = render_get_arguments(context->options, resolution);
@@ -118,6 +148,8 @@ gboolean verb_run(Context *context, char **arguments, GError **error) {
         return FALSE;
     }
 
+    if (emulator && !check_qemu(context, emulator, rendered, error))
+        return FALSE;
     tell_changes(arguments[0], resolution);
     words = append_words(command, rendered);
     command_execute(context, "run", path, words, error);

@@ -100,20 +100,25 @@ static char *find_program(const char *architecture, const FileVisitor *visitor) 
     return g_steal_pointer(&found);
 }
 
-Emulator *emulator_find(const char *architecture, const FileVisitor *visitor) {
-    g_autofree char *path = find_program(architecture, visitor);
+Emulator *emulator_new(const char *architecture, const char *path) {
     Emulator *emulator;
     struct stat st;
 
-    if (!path || stat(path, &st) < 0)
+    if (stat(path, &st) < 0)
         return NULL;
     emulator = g_atomic_rc_box_new0(Emulator);
     emulator->architecture = g_strdup(architecture);
-    emulator->path = g_steal_pointer(&path);
+    emulator->path = g_strdup(path);
     emulator->stamp = file_stamp(&st);
     emulator->types = g_ptr_array_new_with_free_func((GDestroyNotify)emulator_type_free);
     emulator->lacks = g_ptr_array_new_with_free_func(g_free);
     return emulator;
+}
+
+Emulator *emulator_find(const char *architecture, const FileVisitor *visitor) {
+    g_autofree char *path = find_program(architecture, visitor);
+
+    return path ? emulator_new(architecture, path) : NULL;
 }
 
 /* -- asking ------------------------------------------------------------------------------ */

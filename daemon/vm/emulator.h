@@ -27,6 +27,9 @@ typedef struct Emulator {
     char *fault;         /* why it gave none; NULL: it gave one, or has not been queried */
 } Emulator;
 
+/* The emulator in the file PATH. NULL: there is no such file. */
+Emulator *emulator_new(const char *architecture, const char *path) G_GNUC_WARN_UNUSED_RESULT;
+
 /* Looks for qemu-system-ARCHITECTURE along $PATH, and calls VISITOR (or NULL) with each place.
  * NULL: the host has none. */
 Emulator *emulator_find(const char *architecture, const FileVisitor *visitor)

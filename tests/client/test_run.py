@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from lib import wait
+from lib import descriptors, wait
 from lib.cli import FAILURE, USAGE
 from lib.vms import VMs
 
@@ -101,3 +101,61 @@ def test_firmware_without_flash(service, cli):
     service.bios("bios", interface_types=["bios"])
     service.start()
     assert "-bios" in run(cli)
+
+
+# Answers as a QEMU does, with these types and without those; prints its arguments otherwise.
+OTHER_QEMU = """#!/bin/sh
+case "$*" in *"-qmp stdio"*) ;; *) printf '%s\\n' "$@"; exit ;; esac
+echo '{"QMP": {"version": {"qemu": {"micro": 0, "minor": MINOR, "major": MAJOR}}}}'
+echo '{"return": {}}'
+echo '{"return": [{"name": "pc-q35-own", "alias": "q35"}]}'
+echo '{"id": "uefi-vars-x64", "return": []}'
+echo '{"id": "igvm-cfg", "error": {"class": "DeviceNotFound", "desc": ""}}'
+"""
+
+
+def other_qemu(service, version="10.1", name="qemu-system-x86_64"):
+    path = service.directory / name
+    major, minor = version.split(".")
+    path.write_text(OTHER_QEMU.replace("MAJOR", major).replace("MINOR", minor))
+    path.chmod(0o755)
+    return str(path)
+
+
+def test_another_qemu_says_itself_what_it_is(service, vms, cli):
+    """The service knows none: its own word for q35 would be the alias."""
+    output = cli("run", "vm", "x86_64", "q35", "--", other_qemu(service))
+    assert output.splitlines()[:2] == [
+        "-machine", "pc-q35-own,smm=on,pflash0=pflash0,pflash1=pflash1"]
+    # another time with another version of the same board
+    assert vms.prepare("vm")["pinned"] is True
+    assert "pc-q35-own," in cli("run", "vm", "amd64", "q35", "--", other_qemu(service))
+
+
+def test_another_qemu_gets_what_it_can_take(service, vms, cli):
+    service.vendor.write("igvm", descriptors.by_filename("igvm", service.raw("x.igvm", 65536)))
+    vms.client.reload()
+    question = ["run", "igvm", "x86_64", "q35", "--device=igvm"]
+    # by its version nothing is made
+    assert "QEMU 7.2.0 for x86_64 has no igvm-cfg" in cli.fails(
+        FAILURE, *question, "--", other_qemu(service, "7.2"))
+    assert vms.list() == []
+    text = cli.fails(FAILURE, *question, "--", other_qemu(service, "10.1"))
+    assert "qemu-system-x86_64 has no igvm-cfg" in text and "nothing was started" in text
+    # who names a version knows better
+    output = cli(*question, "--qemu-version=10.1", "--", other_qemu(service, "7.2"))
+    assert "igvm-cfg,id=igvm0" in output
+
+
+def test_another_command_is_not_asked(service, vms, cli):
+    output = cli("run", "vm", "x86_64", "q35", "--", other_qemu(service, name="sudo"))
+    assert output.splitlines()[0] == "-machine"
+
+
+def test_qemu_that_does_not_answer_gets_arguments_all_the_same(service, vms, cli):
+    path = service.directory / "qemu-system-x86_64"
+    path.write_text("#!/bin/sh\ncase \"$*\" in *-qmp*) exit 1 ;; esac\necho started\n")
+    path.chmod(0o755)
+    status, output, errors = cli.raw("run", "vm", "x86_64", "q35", "--", str(path))
+    assert (status, output) == (0, b"started\n")
+    assert "does not tell its version" in errors and "--qemu-version=" in errors
