@@ -119,6 +119,8 @@ static void add_uefi_vars(GPtrArray *arguments, const Resolution *resolution) {
 
     if (resolution->nvram_filename)
         append_option(option, "jsonfile", resolution->nvram_filename);
+    if (resolution_forces_secure_boot(resolution))
+        append_option(option, "force-secure-boot", "on");
     add_arguments(arguments, "-device", option->str, NULL);
 }
 

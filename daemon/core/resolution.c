@@ -16,6 +16,11 @@ gboolean resolution_needs_secure_flash(const Resolution *resolution) {
     return first && first->secure;
 }
 
+gboolean resolution_forces_secure_boot(const Resolution *resolution) {
+    return resolution->has_platform_key &&
+            descriptor_has_feature(resolution->descriptor, FEATURE_ENROLLED_KEYS);
+}
+
 /* hw/i386/pc_sysfw.c: FLASH_SIZE_LIMIT, the default of the property max-fw-size */
 #define DEFAULT_MAX_FW_SIZE (8 * 1024 * 1024)
 
@@ -89,6 +94,7 @@ Resolution *resolution_new(
     resolution->has_fixed_flash = machine->board && machine->board->unit_size > 0;
     resolution->executable_size = file->images.executable.size;
     resolution->nvram_template_size = file->images.nvram_template.size;
+    resolution->has_platform_key = store_summary_has_platform_key(file->store);
 
     fits = flash_fit(file->descriptor, &file->images, machine, reasons, &resolution->flash);
     g_assert(fits);

@@ -27,6 +27,8 @@ typedef struct Resolution {
     QemuVersion qemu;
     GPtrArray *flash;     /* of FlashUnit; NULL: not in flash */
     char *nvram_filename; /* the VM's own copy; NULL: unknown */
+    /* the guest's store has a platform key: the template's, or a VM's own. Not part of a pin. */
+    gboolean has_platform_key;
 } Resolution;
 
 /* FILE must have passed for MACHINE and REQUEST. */
@@ -39,6 +41,10 @@ void resolution_set_qemu(Resolution *resolution, const Machine *machine);
 /* -machine needs smm=on; the flash driver needs the global property secure=on. */
 gboolean resolution_needs_smm(const Resolution *resolution);
 gboolean resolution_needs_secure_flash(const Resolution *resolution);
+
+/* The uefi-vars device is to enforce Secure Boot: the firmware relies on keys, and they are there.
+ */
+gboolean resolution_forces_secure_boot(const Resolution *resolution);
 
 /* The value of -machine max-fw-size in bytes; 0: QEMU's default is enough, or there is none. */
 guint64 resolution_get_max_fw_size(const Resolution *resolution);

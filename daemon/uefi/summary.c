@@ -73,6 +73,10 @@ gboolean store_summary_equal(const StoreSummary *a, const StoreSummary *b) {
             g_strv_equal((const char *const *)a->digests, (const char *const *)b->digests);
 }
 
+gboolean store_summary_has_platform_key(const StoreSummary *summary) {
+    return summary && summary->is_readable && summary->secure_boot != SECURE_BOOT_SETUP;
+}
+
 gboolean store_summary_has_certificate(
         const StoreSummary *summary, const KnownCertificates *known, const char *certificate) {
     const KnownCertificate *found = known_certificates_find_name(known, certificate);

@@ -33,6 +33,9 @@ gboolean store_summary_equal(const StoreSummary *a, const StoreSummary *b);
 /* The same for the property Certificates alone. */
 gboolean store_summary_same_generations(const StoreSummary *a, const StoreSummary *b);
 
+/* Returns TRUE if the store has a platform key. SUMMARY may be NULL. */
+gboolean store_summary_has_platform_key(const StoreSummary *summary);
+
 /* Returns TRUE if KEK or db has the certificate: a name of KNOWN, or a SHA-256 in hexadecimal
  * digits. SUMMARY may be NULL, and has none then. */
 gboolean store_summary_has_certificate(

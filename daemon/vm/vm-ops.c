@@ -6,6 +6,8 @@
 
 #include "base/error.h"
 #include "core/flash.h"
+#include "core/store-file.h"
+#include "uefi/efi.h"
 #include "vm/new-pin.h"
 #include "vm/nvram.h"
 #include "vm/policy.h"
@@ -169,6 +171,19 @@ static gboolean take_lease(const VMOp *op, VMResult *result, GError **error) {
     return TRUE;
 }
 
+/* The owner of the VM can have changed its keys. */
+static void find_platform_key(const VMOp *op, const Pin *pin, VMResult *result) {
+    g_auto(FileFd) fd = FILE_FD_NONE;
+    g_autoptr(Store) store = NULL;
+
+    if (!pin->has_nvram || pin->nvram_format != IMAGE_FORMAT_JSON)
+        return;
+    result->resolution->has_platform_key =
+            vm_op_open_nvram_to_read(op->store, op->owner, op->id, pin, &fd, NULL) &&
+            store_file_read(fd, pin->nvram_format, &store) >= 0 &&
+            store_find(store, &efi_global_guid, "PK");
+}
+
 gboolean vm_op_create(const VMOp *op, VMResult *result, GError **error) {
     gboolean has_own_template = op->source >= 0 && op->request->call == REQUEST_CALL_PREPARE;
     g_autoptr(Pin) pin = new_pin(op, 0, has_own_template, error);
@@ -187,6 +202,7 @@ gboolean vm_op_create(const VMOp *op, VMResult *result, GError **error) {
     result->pin = g_steal_pointer(&pin);
     result->is_assessed = TRUE;
     result->resolution = vm_answer(op, result->pin);
+    find_platform_key(op, result->pin, result);
     return !op->request->lease || take_lease(op, result, error);
 }
 
@@ -232,6 +248,7 @@ static gboolean check_start(const VMOp *op, VMResult *result, GError **error) {
         return FALSE;
     }
 
+    find_platform_key(op, op->pin, result);
     /* Of the resolution, which may be that of an equivalent firmware. */
     return policy_check_render(op, result->resolution, error);
 }
@@ -260,7 +277,12 @@ gboolean vm_op_set_reference(const VMOp *op, VMResult *result, GError **error) {
 }
 
 gboolean vm_op_get_resolution(const VMOp *op, VMResult *result, GError **error) {
-    return op->request->check ? check_start(op, result, error) : vm_assess(op, result, NULL, error);
+    if (op->request->check)
+        return check_start(op, result, error);
+    if (!vm_assess(op, result, NULL, error))
+        return FALSE;
+    find_platform_key(op, op->pin, result);
+    return TRUE;
 }
 
 gboolean vm_op_acquire(const VMOp *op, VMResult *result, GError **error) {
@@ -345,6 +367,7 @@ gboolean vm_op_rebind(const VMOp *op, VMResult *result, GError **error) {
     result->pin = g_steal_pointer(&pin);
     result->is_assessed = TRUE;
     result->resolution = vm_answer(op, result->pin);
+    find_platform_key(op, result->pin, result);
     return TRUE;
 }
 

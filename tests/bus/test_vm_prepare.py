@@ -4,12 +4,21 @@
 import json
 import os
 import stat
+from pathlib import Path
 
 import pytest
 
 from lib import descriptors, images
 from lib.checks import raises
 from lib.vms import NO_MATCH, NO_SUCH_VM, OWNER, VM_EXISTS, VMs, vm_path
+
+# a PK that no boot would accept, as nothing boots here
+PLATFORM_KEY = {"guid": "8be4df61-93ca-11d2-aa0d-00e098032b8c", "name": "PK", "attr": 39,
+                "data": "00" * 64}
+
+
+def json_store(variables):
+    return json.dumps({"version": 2, "variables": variables}).encode()
 
 
 def test_split_gets_a_copy_of_the_template(service):
@@ -92,6 +101,33 @@ def test_variable_store_is_copied_from_its_template(service):
     assert template not in " ".join(vm.resolution["qemu-arguments"])
     vm.write(b'{"version": 2, "variables": [{"name": "longer than before"}]}   ')
     assert vms.prepare()["pinned"] is True
+
+
+@pytest.mark.parametrize("features,variables,forced", [
+    (["enrolled-keys"], [PLATFORM_KEY], True), (["enrolled-keys"], [], False),
+    ([], [PLATFORM_KEY], False)])
+def test_secure_boot_is_forced_where_keys_are_enrolled(service, features, variables, forced):
+    _, template = service.uefi_vars(features=features)
+    Path(template).write_bytes(json_store(variables))
+    client = service.start()
+    vms = VMs(client)
+    for answer in (
+            client.select("x86_64", "q35", nvram_filename="/copy", render=["qemu"]),
+            vms.prepare(render=["qemu"]), vms.prepare(render=["qemu"]),
+            vms.at("vm").rebind(render=["qemu"])):
+        device = next(word for word in answer["qemu-arguments"] if word.startswith("uefi-vars"))
+        assert device.endswith(",force-secure-boot=on") is forced
+
+
+def test_secure_boot_is_not_forced_on_a_store_whose_owner_took_the_key_out(service):
+    _, template = service.uefi_vars(features=["enrolled-keys"])
+    Path(template).write_bytes(json_store([PLATFORM_KEY]))
+    vms = VMs(service.start())
+    vm = vms.make()
+    for variables, forced in (([], False), ([PLATFORM_KEY], True)):
+        vm.write(json_store(variables))
+        arguments = vms.prepare(render=["qemu"])["qemu-arguments"]
+        assert any("force-secure-boot=on" in word for word in arguments) is forced
 
 
 def test_render_names_the_vms_own_file(service):
