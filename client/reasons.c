@@ -24,6 +24,7 @@ static const struct {
         {"bad-format", "%s is not of the format that the descriptor says"},
         {"bad-size", "%s"},
         {"bad-pair", "%s"},
+        {"confidential-flash", "it is in flash, which a guest with %s does not take"},
         {"qemu-lacks", "it does, but the QEMU that would start it has no %s"},
         {"geometry-unknown", "the machine has no flash, or none that is known"},
         {"geometry-mismatch", "it records another %s of its flash than QEMU gives it"},

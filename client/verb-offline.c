@@ -15,14 +15,11 @@
 
 /* Verbs that need no service: verify and record, for authors and packagers of descriptors. */
 
-static MachineTable *load_machines(Context *context, GError **error) {
-    g_autoptr(Config) config = sources_load_config(context->options, NULL, error);
+static MachineTable *load_machines(Context *context, const Config *config, GError **error) {
     g_autoptr(GError) failure = NULL;
-    MachineTable *machines;
+    MachineTable *machines =
+            machine_table_load((const char *const *)config->machine_directories, NULL, &failure);
 
-    if (!config)
-        return NULL;
-    machines = machine_table_load((const char *const *)config->machine_directories, NULL, &failure);
     if (!machines) {
         g_set_error(
                 error, CLIENT_ERROR, CLIENT_ERROR_FAILURE, "%s: %s", context->what,
@@ -80,7 +77,9 @@ static char *sum_up(const GPtrArray *findings, guint n_files) {
 }
 
 gboolean verb_verify(Context *context, char **arguments, GError **error) {
-    g_autoptr(MachineTable) machines = load_machines(context, error);
+    g_autoptr(Config) config = sources_load_config(context->options, NULL, error);
+    g_autoptr(MachineTable) machines = config ? load_machines(context, config, error) : NULL;
+    g_autoptr(GPtrArray) layers = NULL;
     g_autoptr(GPtrArray) findings = NULL;
     g_autoptr(GError) failure = NULL;
     g_autofree char *sum = NULL;
@@ -88,7 +87,10 @@ gboolean verb_verify(Context *context, char **arguments, GError **error) {
 
     if (!machines)
         return FALSE;
-    findings = lint_paths((const char *const *)arguments, machines, &n_files, &failure);
+    layers = sources_list_layers(context->options, config, error);
+    if (!layers)
+        return FALSE;
+    findings = lint_paths((const char *const *)arguments, layers, machines, &n_files, &failure);
     if (!findings) {
         g_set_error(
                 error, CLIENT_ERROR, CLIENT_ERROR_FAILURE, "%s: %s", context->what,
@@ -136,7 +138,8 @@ static void print_document(Context *context, char *text) {
 }
 
 gboolean verb_record(Context *context, char **arguments, GError **error) {
-    g_autoptr(MachineTable) machines = load_machines(context, error);
+    g_autoptr(Config) config = sources_load_config(context->options, NULL, error);
+    g_autoptr(MachineTable) machines = config ? load_machines(context, config, error) : NULL;
     g_autoptr(GBytes) document = machines ? read_document(arguments[0], error) : NULL;
     g_autoptr(GError) failure = NULL;
     g_autofree char *text = NULL;

@@ -82,6 +82,9 @@ extern const char *const known_features[];
 #define FEATURE_SECURE_BOOT "secure-boot"
 #define FEATURE_REQUIRES_SMM "requires-smm"
 #define FEATURE_HOST_UEFI_VARS "host-uefi-vars"
+#define FEATURE_ENROLLED_KEYS "enrolled-keys"
+#define FEATURE_AMD_SEV_SNP "amd-sev-snp"
+#define FEATURE_INTEL_TDX "intel-tdx"
 
 /* TRUE: the feature names a confidential-computing technology, which the host must support. */
 gboolean feature_is_confidential(const char *feature);

@@ -49,7 +49,7 @@ typedef struct CatalogFile {
 
     /* Of effective files that are no mask: */
     FirmwareState state;
-    GStrv reasons;   /* why it is not usable; empty if it is */
+    GStrv reasons;   /* why it is not usable, or not for what it claims; otherwise empty */
     GStrv overrides; /* paths, most specific layer first */
 } CatalogFile;
 

@@ -96,6 +96,13 @@ static void find_fitting_machine(
         g_ptr_array_add(reasons, g_strdup("machine"));
 }
 
+/* Such a firmware is usable, but not for what it claims. */
+static void add_confidential_flash(const Descriptor *descriptor, GPtrArray *reasons) {
+    for (char **feature = descriptor->features; *feature; feature++)
+        if (descriptor_has_confidential_flash(descriptor, *feature))
+            g_ptr_array_add(reasons, g_strconcat("confidential-flash:", *feature, NULL));
+}
+
 static void judge(CatalogFile *file, const MachineTable *machines) {
     g_autoptr(GPtrArray) reasons = g_ptr_array_new_with_free_func(g_free);
 
@@ -109,6 +116,8 @@ static void judge(CatalogFile *file, const MachineTable *machines) {
     file->state = file->fault ? FIRMWARE_STATE_INVALID
             : reasons->len    ? FIRMWARE_STATE_UNUSABLE
                               : FIRMWARE_STATE_USABLE;
+    if (file->descriptor)
+        add_confidential_flash(file->descriptor, reasons);
     g_ptr_array_add(reasons, NULL);
     file->reasons = (GStrv)g_ptr_array_free(g_steal_pointer(&reasons), FALSE);
 }
@@ -229,7 +238,7 @@ static gboolean is_wanted(const Build *build, const CatalogFile *file) {
 
 static void publish_file(Catalog *catalog, CatalogFile *file) {
     g_ptr_array_add(catalog->firmware, file);
-    if (file->state != FIRMWARE_STATE_USABLE && !is_expected(file)) {
+    if (file->reasons[0] && !is_expected(file)) {
         g_autofree char *text = g_strjoinv(", ", file->reasons);
         catalog_add_problem(catalog, file->path, text);
     }

@@ -55,6 +55,13 @@ gboolean descriptor_has_feature(const Descriptor *descriptor, const char *featur
     return g_strv_contains((const char *const *)descriptor->features, feature);
 }
 
+gboolean descriptor_has_confidential_flash(const Descriptor *descriptor, const char *feature) {
+    return descriptor->device == FIRMWARE_DEVICE_FLASH &&
+            (g_str_equal(feature, FEATURE_AMD_SEV_SNP) ||
+             g_str_equal(feature, FEATURE_INTEL_TDX)) &&
+            descriptor_has_feature(descriptor, feature);
+}
+
 gboolean descriptor_keeps_variables(const Descriptor *descriptor) {
     return descriptor->nvram_template.filename || descriptor->mode == FIRMWARE_MODE_COMBINED;
 }

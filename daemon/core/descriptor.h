@@ -45,6 +45,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(DescriptorTarget, descriptor_target_free)
 
 gboolean descriptor_has_feature(const Descriptor *descriptor, const char *feature);
 
+/* It has FEATURE, amd-sev-snp or intel-tdx, and is mapped to flash, which a guest of this kind does
+ * not take: KVM maps no read-only memory into it. */
+gboolean descriptor_has_confidential_flash(const Descriptor *descriptor, const char *feature);
+
 /* The firmware writes its variables to a file that each VM has a copy of. */
 gboolean descriptor_keeps_variables(const Descriptor *descriptor);
 

@@ -39,6 +39,14 @@ static void check_features(const Request *request, const Descriptor *d, GPtrArra
             add_detailed_reason(reasons, "feature-present", *f);
 }
 
+/* Of the firmware as it is mapped, which serves every request that names no such feature. */
+static void check_confidential_flash(
+        const Request *request, const Descriptor *d, GPtrArray *reasons) {
+    for (char **f = request->features; f && *f; f++)
+        if (descriptor_has_confidential_flash(d, *f))
+            add_detailed_reason(reasons, "confidential-flash", *f);
+}
+
 static void check_mapping(
         const Request *request, const char *name, const Descriptor *d, GPtrArray *reasons) {
     if (request->devices && !contains(request->devices, firmware_device_to_string(d->device)))
@@ -67,6 +75,7 @@ void selection_check_requirements(
     check_interface(request, d, reasons);
     check_features(request, d, reasons);
     check_mapping(request, name, d, reasons);
+    check_confidential_flash(request, d, reasons);
     check_host(request, d, host_features, reasons);
 }
 
@@ -95,6 +104,7 @@ static gboolean passes(const SelectionInput *input, const CatalogFile *file, GPt
         (void)flash_fit(d, &file->images, machine, reasons, NULL);
     if (has_images)
         (void)pair_check(d, &file->images, reasons);
+    check_confidential_flash(request, d, reasons);
 
     check_host(request, d, input->host_features, reasons);
     return reasons->len == 0;

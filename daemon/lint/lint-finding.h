@@ -24,8 +24,9 @@ typedef struct LintFinding {
     LintSeverity severity;
     /* A stable keyword. If the service has a reason for it, that reason's code: parse-error,
      * schema-error, file-missing, file-unreadable, bad-format, bad-size, bad-pair,
-     * geometry-unknown, geometry-mismatch, machine. Otherwise file, file-name, unknown-word,
-     * unknown-member, mode, pair, secure-boot, duplicate, limit. Static. */
+     * confidential-flash, geometry-unknown, geometry-mismatch, machine. Otherwise file, file-name,
+     * unknown-word, unknown-member, mode, pair, secure-boot, claim, mask, duplicate, limit. Static.
+     */
     const char *code;
     char *path;    /* of the file or directory at fault, as the caller named it; escaped where it is
                     * no plain text */

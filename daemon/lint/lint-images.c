@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "core/catalog-file.h"
 #include "core/pair.h"
+#include "lint/lint-features.h"
 #include "lint/targets.h"
 
 /* The descriptor whose images are checked. */
@@ -268,22 +269,6 @@ static gboolean check_contents(const Firmware *firmware) {
     return is_sound;
 }
 
-/* -- features ---------------------------------------------------------------------------- */
-
-/* On x86 the guest can write its Secure Boot keys unless SMM protects the flash. */
-static void check_secure_boot(const Firmware *firmware) {
-    const Descriptor *descriptor = firmware->descriptor;
-
-    if (descriptor_is_x86(descriptor) && descriptor->device == FIRMWARE_DEVICE_FLASH &&
-        descriptor->mode != FIRMWARE_MODE_STATELESS &&
-        descriptor_has_feature(descriptor, FEATURE_SECURE_BOOT) &&
-        !descriptor_has_feature(descriptor, FEATURE_REQUIRES_SMM))
-        lint_add(
-                firmware->findings, LINT_SEVERITY_WARNING, "secure-boot", firmware->path,
-                "/features",
-                "secure-boot without requires-smm: on x86 the guest can change its keys");
-}
-
 gboolean lint_images(
         GPtrArray *findings, const MachineTable *machines, GHashTable *known_images,
         const char *path, const Descriptor *descriptor, LintSpelling spelling, GError **error) {
@@ -300,7 +285,6 @@ gboolean lint_images(
     const Board *board;
     int r;
 
-    check_secure_boot(&firmware);
     r = catalog_file_probe_images(&reading, descriptor, &firmware.images);
     if (r < 0)
         return firmware_error_set_unreadable(error, descriptor->executable.filename, r);
@@ -313,5 +297,5 @@ gboolean lint_images(
     board = check_machines(&firmware);
     if (check_contents(&firmware))
         check_pair(&firmware, board);
-    return TRUE;
+    return lint_feature_claims(findings, path, descriptor, &firmware.images.executable, error);
 }

@@ -8,12 +8,14 @@
 #include "core/catalog.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "lint/lint-features.h"
 #include "lint/lint-images.h"
 #include "core/parse.h"
 #include "base/text.h"
 
 typedef struct Lint {
     GPtrArray *findings;
+    const GPtrArray *layers; /* of CatalogLayer; NULL: unknown */
     const MachineTable *machines;
     GHashTable *images; /* see catalog_images_new() */
     /* key of a firmware -> name of the first file with it; both char* */
@@ -81,11 +83,43 @@ static gboolean check_document(Lint *lint, const char *path, GBytes *document, G
         return TRUE;
     }
     spelling = lint_members(lint->findings, path, descriptor);
+    lint_features(lint->findings, path, descriptor);
     if (!lint_images(
                 lint->findings, lint->machines, lint->images, path, descriptor, spelling, error))
         return FALSE;
     check_duplicate(lint, path, descriptor);
     return TRUE;
+}
+
+/* -- masks ------------------------------------------------------------------------------- */
+
+static gboolean is_same_directory(const char *a, const char *b) {
+    struct stat st_a;
+    struct stat st_b;
+
+    return stat(a, &st_a) == 0 && stat(b, &st_b) == 0 && st_a.st_dev == st_b.st_dev &&
+            st_a.st_ino == st_b.st_ino;
+}
+
+/* In a layer, a mask can mask files of lower layers; elsewhere, of any that it may be meant for. */
+static void check_mask(Lint *lint, const char *path) {
+    g_autofree char *directory = g_path_get_dirname(path);
+    g_autofree char *name = g_path_get_basename(path);
+
+    for (guint i = 0; lint->layers && i < lint->layers->len; i++) {
+        const CatalogLayer *layer = lint->layers->pdata[i];
+        g_autofree char *masked = g_build_filename(layer->directory, name, NULL);
+        struct stat st;
+
+        if (is_same_directory(layer->directory, directory))
+            break;
+        if (lstat(masked, &st) == 0)
+            return;
+    }
+    if (lint->layers)
+        lint_add(
+                lint->findings, LINT_SEVERITY_WARNING, "mask", path, NULL,
+                "it masks nothing: no lower layer has a file %s", name);
 }
 
 /* -- files and directories --------------------------------------------------------------- */
@@ -100,7 +134,9 @@ static gboolean check_failure(
         return firmware_error_set_unreadable(error, path, r);
 
     if (r == -ENOTSUP) {
-        if (is_named && !file_is_null_device(AT_FDCWD, path))
+        if (file_is_null_device(AT_FDCWD, path))
+            check_mask(lint, path);
+        else if (is_named)
             lint_add(lint->findings, LINT_SEVERITY_ERROR, "file", path, NULL, "not a regular file");
     } else if (r == -EFBIG) {
         lint_add_parse_error(lint->findings, path, PARSE_TOO_LARGE);
@@ -129,8 +165,10 @@ static gboolean check_file(Lint *lint, const char *path, gboolean is_named, GErr
         lint_add(
                 lint->findings, LINT_SEVERITY_WARNING, "file-name", path, NULL,
                 "only a file *.json that is not hidden is a descriptor");
-    /* an empty file masks its name in lower-priority directories */
-    return g_bytes_get_size(document) == 0 || check_document(lint, path, document, error);
+    if (g_bytes_get_size(document) > 0)
+        return check_document(lint, path, document, error);
+    check_mask(lint, path);
+    return TRUE;
 }
 
 static void close_dir(DIR *dir) {
@@ -186,8 +224,9 @@ static void lint_clear(Lint *lint) {
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Lint, lint_clear)
 
-static Lint lint_new(const MachineTable *machines) {
+static Lint lint_new(const GPtrArray *layers, const MachineTable *machines) {
     return (Lint){
+            .layers = layers,
             .findings = lint_findings_new(),
             .machines = machines,
             .images = catalog_images_new(),
@@ -196,9 +235,9 @@ static Lint lint_new(const MachineTable *machines) {
 }
 
 GPtrArray *lint_paths(
-        const char *const *paths, const MachineTable *machines, guint *ret_n_files,
-        GError **error) {
-    g_auto(Lint) lint = lint_new(machines);
+        const char *const *paths, const GPtrArray *layers, const MachineTable *machines,
+        guint *ret_n_files, GError **error) {
+    g_auto(Lint) lint = lint_new(layers, machines);
 
     for (; *paths; paths++) {
         /* check_file() reports a path that cannot be read */
@@ -217,7 +256,7 @@ GPtrArray *lint_paths(
 
 GPtrArray *lint_document(
         GBytes *document, const char *path, const MachineTable *machines, GError **error) {
-    g_auto(Lint) lint = lint_new(machines);
+    g_auto(Lint) lint = lint_new(NULL, machines);
 
     if (!check_document(&lint, path, document, error))
         return NULL;

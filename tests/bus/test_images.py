@@ -9,7 +9,7 @@ import pytest
 from lib import descriptors, images
 from lib.checks import assert_all_answers, raises
 from lib.client import NO_MATCH
-from lib.vms import VMs
+from lib.vms import CONFLICT, VMs
 
 
 def refused(service, reasons, name="x"):
@@ -106,3 +106,47 @@ def test_pair_that_cannot_boot_is_no_answer(service, code, variables, reasons):
     client.reload()
     assert client.state("x") == "usable"
     assert client.select_name("x86_64", "q35") == "x"
+
+
+@pytest.mark.parametrize("options", [[], ["-c"], ["-o", "cluster_size=512"]])
+def test_pair_in_qcow2_that_cannot_boot_is_no_answer(service, options):
+    code, variables = service.images / "code.qcow2", service.images / "vars.qcow2"
+    for source, path in ((service.raw("code.fd", *CODE), code), (service.raw("vars.fd", *VARS), variables)):
+        subprocess.run(["qemu-img", "convert", "-f", "raw", "-O", "qcow2", *options, source, path],
+                       check=True)
+    formats = {"fmt": "qcow2", "template_fmt": "qcow2"}
+    service.vendor.write("sound", descriptors.flash(code, variables, **formats))
+    service.vendor.write("x", descriptors.flash(variables, code, **formats))
+    service.add("y")
+    client = service.start()
+    assert client.state("sound") == "usable"
+    refused(service, [NO_CODE.format(code=variables), NO_VARS.format(vars=code)])
+
+
+def test_blank_qcow2_is_filled_later(service):
+    code, variables = service.qcow2("code.qcow2"), service.qcow2("vars.qcow2", VARS_4M)
+    service.vendor.write("x", descriptors.flash(code, variables, fmt="qcow2", template_fmt="qcow2"))
+    assert service.start().state("x") == "usable"
+
+
+@pytest.mark.parametrize("feature", ["amd-sev-snp", "intel-tdx"])
+def test_confidential_guest_takes_no_flash(service, feature):
+    reason = f"confidential-flash:{feature}"
+    code = service.raw("code.fd")
+    path = service.vendor.write("10-flash", descriptors.flash(code, features=["amd-sev", feature]))
+    service.vendor.write("20-memory", descriptors.by_filename(
+        "memory", service.raw("rom", 65536), features=[feature]))
+    client = service.start()
+    assert client.select_name("x86_64", "q35", features=[feature]) == "20-memory"
+    assert client.verdict_of("10-flash", "x86_64", "q35", features=[feature]) == (
+        "rejected", [reason])
+    # it serves all other guests
+    assert client.select_name("x86_64", "q35", features=["amd-sev"]) == "10-flash"
+    assert client.verdict_of("10-flash", "x86_64", "q35") == ("selected", [])
+    firmware = client.firmware("10-flash")
+    assert (firmware["State"], firmware["Problems"]) == ("usable", [reason])
+    assert client.problems() == [(path, reason)]
+    vms = VMs(client)
+    assert vms.prepare("vm", firmware="10-flash")["name"] == "10-flash"
+    with raises(CONFLICT, reason):
+        vms.prepare("vm", features=[feature])

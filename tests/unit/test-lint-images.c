@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
+#include <string.h>
+
 #include "util-lint.h"
 #include "util-volume.h"
 
@@ -224,6 +226,59 @@ static void secure_boot_elsewhere_needs_no_smm(void) {
     test_assert_findings(root, "@/vendor", "");
 }
 
+#define MEMORY "{'device': 'memory', 'filename': '/tdx.fd'}"
+#define SNP_IN_FLASH                                                                               \
+    "@/vendor/b.json:/mapping/device: error: amd-sev-snp in flash: such a guest takes no pflash; " \
+    "the device is memory"
+
+static void confidential_guests_take_no_flash(void) {
+    g_autoptr(TestDir) root = test_lint_new();
+
+    test_write_sparse(root, "tdx.fd", 65536);
+    test_describe(
+            root, "vendor/a.json", "features", "['amd-sev-snp', 'intel-tdx']", "mapping", MEMORY,
+            NULL);
+    test_describe(
+            root, "vendor/b.json", "features", "['amd-sev', 'amd-sev-es', 'amd-sev-snp']", NULL);
+    test_assert_findings(root, "@/vendor", SNP_IN_FLASH);
+}
+
+static void write_code(const char *root, const char *entries) {
+    g_autofree guint8 *image = g_malloc(65536);
+
+    memset(image, 0xff, 65536);
+    test_put_guid_table(image, 65536, entries);
+    test_put_volume(image, FALSE, 65536);
+    test_write(root, "tdx.fd", image, 65536);
+}
+
+static void what_the_table_of_guids_denies(void) {
+    static const struct {
+        const char *entries;
+        const char *expected;
+    } images[] = {
+            {"st", ""},
+            {"s",
+             "@/vendor/a.json:/features: error: intel-tdx: @/tdx.fd has no TDX metadata in its "
+             "table of GUIDs"},
+            {"t",
+             "@/vendor/a.json:/features: error: amd-sev-snp: @/tdx.fd has no SEV metadata in its "
+             "table of GUIDs"},
+    };
+    g_autoptr(TestDir) root = test_lint_new();
+
+    test_describe(
+            root, "vendor/a.json", "features", "['amd-sev-snp', 'intel-tdx']", "mapping", MEMORY,
+            NULL);
+    for (gsize i = 0; i < G_N_ELEMENTS(images); i++) {
+        write_code(root, images[i].entries);
+        test_assert_findings(root, "@/vendor", images[i].expected);
+    }
+    /* of another kind of image nothing is known */
+    test_write_sparse(root, "tdx.fd", 65536);
+    test_assert_findings(root, "@/vendor", "");
+}
+
 int main(int argc, char **argv) {
     static const TestCase cases[] = {
             TEST_CASE(images_that_are_not_there),
@@ -239,6 +294,8 @@ int main(int argc, char **argv) {
             TEST_CASE(a_whole_image_is_code),
             TEST_CASE(secure_boot_without_smm),
             TEST_CASE(secure_boot_elsewhere_needs_no_smm),
+            TEST_CASE(confidential_guests_take_no_flash),
+            TEST_CASE(what_the_table_of_guids_denies),
     };
 
     return test_main(argc, argv, "lint-images", cases, G_N_ELEMENTS(cases));

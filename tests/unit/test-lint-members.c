@@ -34,12 +34,15 @@ static void nothing_of_it_moves_a_terminal(void) {
 static void all_features_are_known(void) {
     g_autoptr(TestDir) root = test_lint_new();
 
-    test_assert_lint(
-            root, "features",
+    test_write_sparse(root, "rom", 65536);
+    test_describe(
+            root, "vendor/a.json", "mapping", "{'device': 'memory', 'filename': '/rom'}",
+            "features",
             "['acpi-s3', 'acpi-s4', 'amd-sev', 'amd-sev-es', 'amd-sev-snp', 'enrolled-keys',"
             " 'host-uefi-vars', 'intel-tdx', 'requires-smm', 'secure-boot', 'verbose-dynamic',"
             " 'verbose-static']",
-            "");
+            NULL);
+    test_assert_findings(root, "@/vendor", "");
 }
 
 static void members_at_the_top(void) {

@@ -2,6 +2,7 @@
 
 #include "lint/lint.h"
 
+#include <glib/gstdio.h>
 #include <string.h>
 
 #include "core/parse.h"
@@ -95,6 +96,51 @@ static void one_firmware_twice_in_a_directory(void) {
     test_assert_findings(root, "@/admin", "");
 }
 
+static void assert_mask(const char *root, const char *file, gboolean is_told) {
+    g_autoptr(GPtrArray) layers = test_layers(root);
+    g_autoptr(MachineTable) machines = test_shipped_machines();
+    g_autofree char *path = g_build_filename(root, file, NULL);
+    const char *paths[] = {path, NULL};
+    g_autoptr(GPtrArray) findings = lint_paths(paths, layers, machines, &(guint){0}, NULL);
+
+    g_assert_cmpuint(findings->len, ==, is_told);
+    if (is_told) {
+        const LintFinding *finding = findings->pdata[0];
+
+        g_assert_cmpstr(finding->code, ==, "mask");
+        g_assert_cmpint(finding->severity, ==, LINT_SEVERITY_WARNING);
+        g_assert_nonnull(strstr(finding->text, "no lower layer has a file"));
+    }
+}
+
+static void a_mask_masks_something(void) {
+    g_autoptr(TestDir) root = test_lint_new();
+
+    g_free(test_mkdir(root, "elsewhere"));
+    test_describe(root, "admin/a.json", "features", "[]", NULL);
+    for (guint i = 0; i < 2; i++) {
+        static const char *const masks[] = {
+                "vendor/a.json", "user/a.json", "user/b.json", "elsewhere/a.json",
+                "elsewhere/c.json"};
+
+        for (gsize j = 0; j < G_N_ELEMENTS(masks); j++) {
+            g_autofree char *path = g_build_filename(root, masks[j], NULL);
+
+            (void)g_remove(path);
+            if (i == 0)
+                test_write_text(root, masks[j], "");
+            else
+                test_link(root, masks[j], "/dev/null");
+        }
+        /* the lowest layer has nothing below it */
+        assert_mask(root, "vendor/a.json", TRUE);
+        assert_mask(root, "user/a.json", FALSE);
+        assert_mask(root, "user/b.json", TRUE);
+        assert_mask(root, "elsewhere/a.json", FALSE);
+        assert_mask(root, "elsewhere/c.json", TRUE);
+    }
+}
+
 static void paths_are_told_in_their_order(void) {
     g_autoptr(TestDir) root = test_lint_new();
     g_autoptr(MachineTable) machines = test_shipped_machines();
@@ -108,14 +154,14 @@ static void paths_are_told_in_their_order(void) {
 
     test_describe(root, "admin/z.json", "tags", "1", NULL);
     test_describe(root, "vendor/a.json", "tags", "2", NULL);
-    findings = lint_paths(paths, machines, &n_files, NULL);
+    findings = lint_paths(paths, NULL, machines, &n_files, NULL);
     g_assert_cmpuint(findings->len, ==, 3);
     g_assert_cmpuint(n_files, ==, 3);
     g_assert_cmpstr(((LintFinding *)findings->pdata[0])->path, ==, file);
     g_assert_cmpstr(((LintFinding *)findings->pdata[0])->code, ==, "schema-error");
     g_assert_true(g_str_has_prefix(((LintFinding *)findings->pdata[1])->path, directory));
 
-    no_findings = lint_paths(none, machines, &n_files, NULL);
+    no_findings = lint_paths(none, NULL, machines, &n_files, NULL);
     g_assert_cmpuint(no_findings->len, ==, 0);
     g_assert_cmpuint(n_files, ==, 0);
 }
@@ -134,7 +180,7 @@ static void findings_have_an_end(void) {
     g_string_append_c(features, ']');
     test_describe(root, "vendor/a.json", "features", features->str, NULL);
     test_describe(root, "vendor/b.json", "features", features->str, NULL);
-    findings = lint_paths(paths, machines, &(guint){0}, NULL);
+    findings = lint_paths(paths, NULL, machines, &(guint){0}, NULL);
     g_assert_cmpuint(findings->len, ==, LINT_MAX_FINDINGS + 1);
     last = findings->pdata[LINT_MAX_FINDINGS];
     g_assert_cmpstr(last->code, ==, "limit");
@@ -167,6 +213,7 @@ int main(int argc, char **argv) {
             TEST_CASE(a_named_file_is_judged_by_its_name),
             TEST_CASE(a_name_that_is_no_text_is_escaped),
             TEST_CASE(one_firmware_twice_in_a_directory),
+            TEST_CASE(a_mask_masks_something),
             TEST_CASE(paths_are_told_in_their_order),
             TEST_CASE(findings_have_an_end),
             TEST_CASE(a_document_has_the_name_it_is_given),

@@ -18,7 +18,7 @@ void test_assert_findings(const char *root, const char *path, const char *expect
     g_autofree char *full_expected = test_below(root, expected);
     const char *paths[] = {full_path, NULL};
     g_autoptr(GError) error = NULL;
-    g_autoptr(GPtrArray) findings = lint_paths(paths, machines, &(guint){0}, &error);
+    g_autoptr(GPtrArray) findings = lint_paths(paths, NULL, machines, &(guint){0}, &error);
     g_autoptr(GString) told = g_string_new(NULL);
 
     g_assert_no_error(error);
