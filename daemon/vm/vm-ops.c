@@ -48,11 +48,21 @@ static gboolean nvram_open_failed(GError **error, const char *id, int r) {
     }
 }
 
+static gboolean bad_size(
+        GError **error, const char *id, const char *limit, guint64 size, guint64 expected) {
+    g_set_error(
+            error, FIRMWARE_ERROR, FIRMWARE_ERROR_NVRAM_MISMATCH,
+            "VM %s: its NVRAM file has %" G_GUINT64_FORMAT " bytes, %s %" G_GUINT64_FORMAT, id,
+            size, limit, expected);
+    return FALSE;
+}
+
 /* Opens the NVRAM and validates its format and size against the pin. */
 static gboolean open_nvram(
         int dir_fd, const char *id, const Pin *pin, int flags, FileFd *ret, GError **error) {
     g_autofree char *name = vmstore_nvram_name(pin->nvram_format);
     g_auto(FileFd) fd = FILE_FD_NONE;
+    const guint64 max_size = pin->nvram_size + NVRAM_MAX_METADATA_SIZE;
     ImageInfo info;
     struct stat st;
     int r;
@@ -70,16 +80,18 @@ static gboolean open_nvram(
         return fail(
                 error, FIRMWARE_ERROR_IMAGE_UNUSABLE, id,
                 "its NVRAM file names another file, or has unknown features");
+    if (info.status == IMAGE_STATUS_TOO_LARGE)
+        return bad_size(error, id, "and at most", info.size, IMAGE_JSON_MAX_SIZE);
     if (info.status != IMAGE_STATUS_OK)
         return fail(
                 error, FIRMWARE_ERROR_NVRAM_MISMATCH, id,
                 "its NVRAM file is not of the format it was made in");
-    if (pin->nvram_format != IMAGE_FORMAT_JSON &&
-        (flash_backend_size(info.size) != pin->nvram_size ||
-         (guint64)st.st_size > pin->nvram_size + NVRAM_MAX_METADATA_SIZE))
-        return fail(
-                error, FIRMWARE_ERROR_NVRAM_MISMATCH, id,
-                "its NVRAM file is not of the size it was made in");
+    if (pin->nvram_format != IMAGE_FORMAT_JSON && flash_backend_size(info.size) != pin->nvram_size)
+        return bad_size(
+                error, id, "and was made with", flash_backend_size(info.size), pin->nvram_size);
+    if (pin->nvram_format != IMAGE_FORMAT_JSON && (guint64)st.st_size > max_size)
+        return bad_size(
+                error, id, "with those of its format, and at most", (guint64)st.st_size, max_size);
 
     *ret = fd;
     fd = FILE_FD_NONE;
@@ -323,6 +335,22 @@ gboolean vm_op_replace_nvram(const VMOp *op, VMResult *result, GError **error) {
             vm_check_record(op, lock.dir, error) && replace_nvram(op, lock.dir, op->pin, error);
 }
 
+static gboolean does_not_fit(const VMOp *op, const Pin *pin, GError **error) {
+    g_autofree char *needed = pin->has_nvram
+            ? g_strdup_printf(
+                      "needs %s with %" G_GUINT64_FORMAT, image_format_to_string(pin->nvram_format),
+                      pin->nvram_size)
+            : g_strdup("keeps none");
+
+    g_set_error(
+            error, FIRMWARE_ERROR, FIRMWARE_ERROR_NVRAM_MISMATCH,
+            "VM %s: its NVRAM is %s with %" G_GUINT64_FORMAT
+            " bytes, and the firmware chosen, %s, %s; with reset it gets a fresh one",
+            op->id, image_format_to_string(op->pin->nvram_format), op->pin->nvram_size,
+            pin->resolution->name, needed);
+    return FALSE;
+}
+
 gboolean vm_op_rebind(const VMOp *op, VMResult *result, GError **error) {
     g_auto(VMLock) lock = VM_LOCK_INIT;
     g_autoptr(Pin) pin = new_pin(op, op->pin->created, FALSE, error);
@@ -335,9 +363,7 @@ gboolean vm_op_rebind(const VMOp *op, VMResult *result, GError **error) {
     fits = pin->has_nvram && op->pin->has_nvram && pin->nvram_size == op->pin->nvram_size &&
             pin->nvram_format == op->pin->nvram_format;
     if (op->pin->has_nvram && !fits && !op->request->reset)
-        return fail(
-                error, FIRMWARE_ERROR_NVRAM_MISMATCH, op->id,
-                "its NVRAM does not fit the firmware chosen; with reset it gets a fresh one");
+        return does_not_fit(op, pin, error);
     if (fits && !op->request->reset &&
         !vm_op_check_nvram(op->store, op->owner, op->id, op->pin, error))
         return FALSE;

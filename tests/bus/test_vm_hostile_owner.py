@@ -55,6 +55,9 @@ def all_raise(vm, error, state):
 def test_truncated_or_extended(vm, size):
     run_as(OWNER, f"os.truncate({vm.nvram()!r}, {size})")
     all_raise(vm, MISMATCH, "nvram-mismatch")
+    # as QEMU counts, in whole sectors
+    with raises(MISMATCH, f"has {-(-size // 512) * 512} bytes, and was made with {VARS}"):
+        vm.open_nvram()
     vm.reset()
     assert vm.get("State") == "ready"
 

@@ -71,7 +71,7 @@ def test_reset_goes_with_it(vm):
     ("60-store", b"{", "nvram.json"), ("40-stateless", None, None), ("70-bios", None, None)])
 def test_other_kind_needs_reset_and_the_old_becomes_the_backup(vms, vm, firmware, begins, name):
     old, before = vm.read(), vm.properties()
-    with raises(MISMATCH, "vm"):
+    with raises(MISMATCH, "vm", f"raw with {images.OVMF_4M_VARS} bytes", firmware, "with reset"):
         vm.rebind(firmware=firmware)
     assert vm.properties() == before and vm.read() == old
     resolution = vm.rebind(firmware=firmware, reset=True)

@@ -5,7 +5,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "uefi/content.h"
+#include "uefi/guid-table.h"
 #include "base/file.h"
 #include "core/flash.h"
 #include "fuzz.h"
@@ -21,10 +21,12 @@ static FileFd make_file(const uint8_t *data, size_t size) {
 
 static void check_content(int fd, size_t size) {
     Content content;
+    guint entries;
 
     g_assert_cmpint(content_probe(fd, size, image_get_reader(IMAGE_FORMAT_RAW), &content), ==, 0);
     g_assert_true(content.kind >= CONTENT_UNKNOWN && content.kind <= CONTENT_WHOLE);
     g_assert_true(size > 0 || content.kind == CONTENT_UNKNOWN);
+    g_assert_cmpint(guid_table_read(fd, size, image_get_reader(IMAGE_FORMAT_RAW), &entries), ==, 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

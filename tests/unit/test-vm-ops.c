@@ -231,7 +231,7 @@ static void nvram_is_looked_at_each_time(void) {
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_assert_no_errno(truncate(path, (off_t)cases[i].size));
         ask_to_prepare(&f);
-        assert_fails(&f, policy_prepare, vm_op_prepare, cases[i].code, "size");
+        assert_fails(&f, policy_prepare, vm_op_prepare, cases[i].code, "was made with");
     }
     g_assert_no_errno(g_unlink(path));
     assert_fails(&f, policy_prepare, vm_op_prepare, FIRMWARE_ERROR_NVRAM_MISSING, "gone");
