@@ -57,6 +57,8 @@ static const Hint *find_hint(const char *name) {
 
 /* Overrides HINT for some messages. */
 static const char *hint_to_text(const Hint *hint, const char *message) {
+    if (g_str_equal(hint->name, SD_BUS_ERROR_INVALID_ARGS) && strstr(message, "and no copy of it"))
+        return "give the path of a copy";
     if (g_str_equal(hint->name, SD_BUS_ERROR_INVALID_ARGS) && strstr(message, "nvram-filename"))
         return "say where with --nvram=FILE";
     if (strstr(message, "is foreign: the service did not make it"))

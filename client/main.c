@@ -52,12 +52,12 @@ static const Verb verbs[] = {
          "capabilities ARCH MACHINE", "Tell what can be asked for"},
         {"prepare", 3, 3, 3,
          REQUIREMENTS | OPTIONS_RENDER | OPTIONS_OWNER | OPTIONS_CREATE | OPTIONS_REFERENCE |
-                 OPTIONS_NVRAM_FORMAT | OPTIONS_TEMPLATE,
+                 OPTIONS_TEMPLATE,
          VERB_UNPAGED, verb_prepare, "prepare ID ARCH MACHINE",
          "Choose firmware for a virtual machine, keep the choice and its NVRAM"},
         {"run", 4, ANY, 3,
          REQUIREMENTS | OPTIONS_RENDER | OPTIONS_OWNER | OPTIONS_CREATE | OPTIONS_REFERENCE |
-                 OPTIONS_NVRAM_FORMAT | OPTIONS_TEMPLATE,
+                 OPTIONS_TEMPLATE,
          VERB_NEEDS_FDS | VERB_NO_OUTPUT, verb_run, "run ID ARCH MACHINE -- COMMAND…",
          "Prepare it, and execute COMMAND with QEMU's arguments appended"},
         {"lease", 1, ANY, 1, OPTIONS_OWNER | OPTIONS_PROCESS, VERB_NEEDS_FDS | VERB_NO_OUTPUT,
@@ -78,8 +78,7 @@ static const Verb verbs[] = {
          VERB_NEEDS_FDS | VERB_UNPAGED | VERB_TAKES_FILE, verb_export, "export ID FILE",
          "Copy its NVRAM to a file (- for standard output)"},
         {"import", 2, 4, 4,
-         REQUIREMENTS | OPTIONS_RENDER | OPTIONS_OWNER | OPTIONS_REFERENCE | OPTIONS_NVRAM_FORMAT |
-                 OPTIONS_SOURCE_FORMAT,
+         REQUIREMENTS | OPTIONS_RENDER | OPTIONS_OWNER | OPTIONS_REFERENCE | OPTIONS_SOURCE_FORMAT,
          VERB_NEEDS_FDS | VERB_UNPAGED | VERB_TAKES_FILE, verb_import,
          "import ID [ARCH MACHINE] FILE",
          "Make one with NVRAM from a file, or give it to one that is there"},

@@ -177,6 +177,8 @@ static int append_value(sd_bus_message *message, GVariant *value) {
         return sd_bus_message_append_basic(message, type, &(int){g_variant_get_handle(value)});
     case 'u':
         return sd_bus_message_append_basic(message, type, &(guint32){g_variant_get_uint32(value)});
+    case 't':
+        return sd_bus_message_append_basic(message, type, &(guint64){g_variant_get_uint64(value)});
     default:
         /* no argument of the interface has another type */
         g_assert_not_reached();

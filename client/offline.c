@@ -141,6 +141,9 @@ static gboolean set_key(Request *request, const char *key, GVariant *value, GErr
     } else if (g_variant_is_of_type(value, G_VARIANT_TYPE_BOOLEAN)) {
         typed.type = REQUEST_VALUE_BOOLEAN;
         typed.boolean = g_variant_get_boolean(value);
+    } else if (g_variant_is_of_type(value, G_VARIANT_TYPE_UINT64)) {
+        typed.type = REQUEST_VALUE_SIZE;
+        typed.size = g_variant_get_uint64(value);
     }
     return request_set(request, key, &typed, error);
 }

@@ -17,6 +17,7 @@ typedef enum ValueKind {
     VALUE_WORDS,  /* as; repeatable, each with values separated by commas */
     VALUE_FILE,   /* s: a file name, made absolute */
     VALUE_OWNER,  /* u: a user's name or uid */
+    VALUE_SIZE,   /* t: bytes */
     VALUE_CLIENT, /* not a key of a call: for the client itself */
 } ValueKind;
 
@@ -48,6 +49,10 @@ static const KeyOption key_options[] = {
          "Require the firmware of this name"},
         {"executable", "executable", VALUE_FILE, OPTIONS_REQUIREMENTS, "FILE",
          "Require the firmware with this executable"},
+        {"nvram-size", "nvram-size", VALUE_SIZE, OPTIONS_REQUIREMENTS, "BYTES",
+         "Require NVRAM of this size"},
+        {"nvram-format", "nvram-format", VALUE_WORD, OPTIONS_REQUIREMENTS, "FORMAT",
+         "Require, or keep, NVRAM in raw, qcow2 or json"},
         {"qemu-version", "qemu-version", VALUE_WORD, OPTIONS_REQUIREMENTS, "VERSION",
          "Answer for this version of QEMU"},
         {"host-supported", "host-supported", VALUE_FLAG, OPTIONS_REQUIREMENTS, NULL,
@@ -69,8 +74,6 @@ static const KeyOption key_options[] = {
          "With vms: not in use, and not prepared for that many days"},
         {"orphans", NULL, VALUE_FLAG, OPTIONS_UNUSED, NULL,
          "With vms: not in use, and what they belong to is gone"},
-        {"nvram-format", "nvram-format", VALUE_WORD, OPTIONS_NVRAM_FORMAT, "FORMAT",
-         "Keep the NVRAM as raw or qcow2"},
         {"nvram-template", NULL, VALUE_CLIENT, OPTIONS_TEMPLATE, "FILE",
          "Make the NVRAM from this file"},
         {"source-format", "format", VALUE_WORD, OPTIONS_SOURCE_FORMAT, "FORMAT",
@@ -346,6 +349,17 @@ static GVariant *make_owner(const char *name, GError **error) {
     return NULL;
 }
 
+static GVariant *make_size(const char *name, const char *value, GError **error) {
+    guint64 size;
+
+    if (g_ascii_string_to_unsigned(value, 10, 0, G_MAXINT64, &size, NULL))
+        return g_variant_new_uint64(size);
+    g_set_error(
+            error, CLIENT_ERROR, CLIENT_ERROR_USAGE, "--%s=%s: it is a number of bytes", name,
+            value);
+    return NULL;
+}
+
 static GVariant *make_string(const char *name, const char *value, GError **error) {
     if (text_is_valid(value))
         return g_variant_new_string(value);
@@ -392,6 +406,8 @@ static GVariant *make_value(const Options *options, const KeyOption *option, GEr
         return make_file(option->name, value, error);
     case VALUE_OWNER:
         return make_owner(value, error);
+    case VALUE_SIZE:
+        return make_size(option->name, value, error);
     case VALUE_CLIENT:
         return make_client_value(option->name, value, error);
     case VALUE_WORDS:

@@ -25,6 +25,8 @@ static const struct {
         {"bad-size", "%s"},
         {"bad-pair", "%s"},
         {"confidential-flash", "it is in flash, which a guest with %s does not take"},
+        {"nvram-size", "its NVRAM has another size than was asked for"},
+        {"nvram-format", "it has no NVRAM of the format that was asked for"},
         {"qemu-lacks", "it does, but the QEMU that would start it has no %s"},
         {"geometry-unknown", "the machine has no flash, or none that is known"},
         {"geometry-mismatch", "it records another %s of its flash than QEMU gives it"},

@@ -152,7 +152,7 @@ static gboolean import_vm(Context *context, char **arguments, GError **error) {
     options = keys_from_options(
             context->options,
             OPTIONS_REQUIREMENTS | OPTIONS_RENDER | OPTIONS_OWNER | OPTIONS_REFERENCE |
-                    OPTIONS_NVRAM_FORMAT | OPTIONS_SOURCE_FORMAT,
+                    OPTIONS_SOURCE_FORMAT,
             NULL, error);
     if (!options)
         return FALSE;

@@ -13,9 +13,8 @@
 /* Verbs that start virtual machines: prepare, run. Their first arguments are ID, ARCHITECTURE and
  * MACHINE. */
 
-#define PREPARE_OPTIONS                                                                           \
-    (OPTIONS_REQUIREMENTS | OPTIONS_RENDER | OPTIONS_OWNER | OPTIONS_CREATE | OPTIONS_REFERENCE | \
-     OPTIONS_NVRAM_FORMAT)
+#define PREPARE_OPTIONS \
+    (OPTIONS_REQUIREMENTS | OPTIONS_RENDER | OPTIONS_OWNER | OPTIONS_CREATE | OPTIONS_REFERENCE)
 
 /* KEYS is consumed. */
 static gboolean prepare(

@@ -6,6 +6,7 @@
 #include "error.h"
 #include "firmware.h"
 #include "keys.h"
+#include "nvram-file.h"
 #include "reasons.h"
 #include "render.h"
 #include "value.h"
@@ -17,8 +18,14 @@
 static gboolean ask(
         Context *context, const char *method, char **arguments, unsigned groups, const char *type,
         Reply *ret_reply, GError **error) {
-    GVariant *requirements = keys_from_options(context->options, groups, NULL, error);
+    GVariantDict keys = G_VARIANT_DICT_INIT(NULL);
+    GVariant *requirements;
 
+    if (!nvram_file_add_requirements(context, &keys, error)) {
+        g_variant_dict_clear(&keys);
+        return FALSE;
+    }
+    requirements = keys_from_options(context->options, groups, &keys, error);
     if (!requirements)
         return FALSE;
     return connection_call_manager(
@@ -35,6 +42,8 @@ gboolean verb_select(Context *context, char **arguments, GError **error) {
              "(oa{sv})", &reply, error))
         return FALSE;
     resolution = g_variant_get_child_value(reply.body, 1);
+    if (!nvram_file_check(context, resolution, error))
+        return FALSE;
     render_resolution(context->output, context->options, resolution);
     return TRUE;
 }
@@ -56,14 +65,14 @@ gboolean verb_capabilities(Context *context, char **arguments, GError **error) {
 }
 
 /* One of Explain's verdicts. Borrows its strings from the reply. */
-typedef struct Verdict {
+typedef struct VerdictRow {
     const char *name;
     const char *path;
     const char *verdict;
     char **reasons; /* the verdict owns the array */
-} Verdict;
+} VerdictRow;
 
-static void verdict_free(Verdict *verdict) {
+static void verdict_free(VerdictRow *verdict) {
     g_free(verdict->reasons);
     g_free(verdict);
 }
@@ -71,7 +80,7 @@ static void verdict_free(Verdict *verdict) {
 static GPtrArray *read_verdicts(GVariant *array) {
     GPtrArray *verdicts = g_ptr_array_new_with_free_func((GDestroyNotify)verdict_free);
     GVariantIter iter;
-    Verdict verdict;
+    VerdictRow verdict;
 
     g_variant_iter_init(&iter, array);
     while (g_variant_iter_next(
@@ -81,9 +90,9 @@ static GPtrArray *read_verdicts(GVariant *array) {
     return verdicts;
 }
 
-static const Verdict *find_selected(const GPtrArray *verdicts) {
+static const VerdictRow *find_selected(const GPtrArray *verdicts) {
     for (guint i = 0; i < verdicts->len; i++) {
-        const Verdict *verdict = verdicts->pdata[i];
+        const VerdictRow *verdict = verdicts->pdata[i];
         if (g_str_equal(verdict->verdict, "selected"))
             return verdict;
     }
@@ -94,7 +103,7 @@ static const Verdict *find_selected(const GPtrArray *verdicts) {
 typedef struct Explanation {
     char **arguments;
     GPtrArray *verdicts;
-    const Verdict *selected;
+    const VerdictRow *selected;
     GPtrArray *firmware; /* see firmware_get_all(); NULL: nothing is known of their targets */
     char *machine;       /* what the machine type was taken for */
     char *failure;       /* why nothing is selected, in the service's words; or NULL */
@@ -110,7 +119,7 @@ static void explanation_clear(Explanation *explanation) {
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Explanation, explanation_clear)
 
 static void print_reason(
-        const Explanation *explanation, const Verdict *verdict, const char *reason) {
+        const Explanation *explanation, const VerdictRow *verdict, const char *reason) {
     g_autofree char *text = reason_to_text(reason);
     g_autofree char *machines = NULL;
 
@@ -123,8 +132,8 @@ static void print_reason(
         output_line("      %s", text);
 }
 
-static void print_verdict(const Explanation *explanation, const Verdict *verdict) {
-    const Verdict *selected = explanation->selected;
+static void print_verdict(const Explanation *explanation, const VerdictRow *verdict) {
+    const VerdictRow *selected = explanation->selected;
 
     output_line("  %s (%s)", verdict->path, verdict->verdict);
     if (g_str_equal(verdict->verdict, "accepted") && selected)
@@ -137,7 +146,7 @@ static void print_verdict(const Explanation *explanation, const Verdict *verdict
 
 static void print_explanation(const Explanation *explanation) {
     const GPtrArray *verdicts = explanation->verdicts;
-    const Verdict *selected = explanation->selected;
+    const VerdictRow *selected = explanation->selected;
     char **arguments = explanation->arguments;
 
     if (selected) {

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "core/store-file.h"
 #include "error.h"
+#include "nvram-file.h"
 #include "uefi/report.h"
 #include "verbs.h"
 
@@ -23,33 +24,6 @@ static gboolean failed(const char *path, const char *reason, GError **error) {
 /* -- reading ------------------------------------------------------------------------------------
  */
 
-/* --source-format, else what the file's first bytes say. */
-static gboolean find_format(
-        const Options *options, const char *path, int fd, ImageFormat *ret, GError **error) {
-    const char *given = options_get(options, "source-format");
-    char head[64] = "";
-    gsize size;
-    int r;
-
-    if (given && !image_format_from_string(given, ret)) {
-        g_set_error(
-                error, CLIENT_ERROR, CLIENT_ERROR_USAGE,
-                "--source-format=%s: it is one of raw, qcow2, json", given);
-        return FALSE;
-    }
-    if (given)
-        return TRUE;
-
-    r = file_read_at(fd, 0, head, sizeof head - 1, &size);
-    if (r < 0)
-        return failed(path, g_strerror(-r), error);
-    if (memcmp(head, "QFI\xfb", 4) == 0)
-        *ret = IMAGE_FORMAT_QCOW2;
-    else
-        *ret = head[strspn(head, " \t\r\n")] == '{' ? IMAGE_FORMAT_JSON : IMAGE_FORMAT_RAW;
-    return TRUE;
-}
-
 static Store *read_store(
         const Options *options, const char *path, ImageFormat *ret_format, GError **error) {
     g_auto(FileFd) fd = FILE_FD_NONE;
@@ -60,7 +34,7 @@ static Store *read_store(
         (void)failed(path, r == -ENOTSUP ? "it is no regular file" : g_strerror(-r), error);
         return NULL;
     }
-    if (!find_format(options, path, fd, ret_format, error))
+    if (!nvram_file_find_format(options, "source-format", path, fd, ret_format, error))
         return NULL;
     r = store_file_read(fd, *ret_format, &store);
     if (r < 0)

@@ -62,7 +62,7 @@ static int read_value(
     if (r < 0)
         return r;
 
-    if (strlen(contents) != 1 ? !g_str_equal(contents, "as") : !strchr("sbuh", contents[0]))
+    if (strlen(contents) != 1 ? !g_str_equal(contents, "as") : !strchr("sbuth", contents[0]))
         return 0;
 
     r = sd_bus_message_enter_container(message, 'v', contents);
@@ -79,6 +79,9 @@ static int read_value(
     } else if (g_str_equal(contents, "u")) {
         value->type = REQUEST_VALUE_NUMBER;
         r = sd_bus_message_read(message, "u", &value->number);
+    } else if (g_str_equal(contents, "t")) {
+        value->type = REQUEST_VALUE_SIZE;
+        r = sd_bus_message_read(message, "t", &value->size);
     } else if (g_str_equal(contents, "h")) {
         value->type = REQUEST_VALUE_FD;
         r = bus_read_fd(message, key, &value->fd, ret_error);

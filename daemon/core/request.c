@@ -19,6 +19,7 @@ typedef enum KeyType {
     KEY_MACHINE, /* a string with the rules of the argument of this name */
     KEY_STRINGS,
     KEY_BOOLEAN,
+    KEY_SIZE,    /* of a file, in bytes */
     KEY_VERSION, /* of QEMU */
     KEY_RENDER,
     KEY_OWNER,
@@ -58,6 +59,8 @@ static const RequestKey request_keys[] = {
         KEY("formats", KEY_STRINGS, formats, ALL_CALLS, flash_format_words),
         KEY("firmware", KEY_STRING, firmware, ALL_CALLS, NULL),
         KEY("executable", KEY_PATH, executable, ALL_CALLS, NULL),
+        KEY("nvram-size", KEY_SIZE, nvram_size, ALL_CALLS, NULL),
+        KEY("nvram-format", KEY_STRING, nvram_format, ALL_CALLS, image_format_words),
         KEY("host-supported", KEY_BOOLEAN, host_supported, ALL_CALLS, NULL),
         KEY("qemu-version", KEY_VERSION, qemu_version, RENDERING_CALLS, NULL),
         KEY("render", KEY_RENDER, render, RENDERING_CALLS | REQUEST_CALL_GET_RESOLUTION,
@@ -67,8 +70,6 @@ static const RequestKey request_keys[] = {
         KEY("reference", KEY_REFERENCE, reference,
             REQUEST_CALL_PREPARE | REQUEST_CALL_IMPORT_VM | REQUEST_CALL_SET_REFERENCE, NULL),
         KEY("owner", KEY_OWNER, owner, NEW_OWNER, NULL),
-        KEY("nvram-format", KEY_STRING, nvram_format, REQUEST_CALL_PREPARE | REQUEST_CALL_IMPORT_VM,
-            flash_format_words),
         KEY("format", KEY_STRING, format,
             REQUEST_CALL_IMPORT_VM | REQUEST_CALL_IMPORT | REQUEST_CALL_READ_STORE,
             image_format_words),
@@ -184,6 +185,19 @@ static gboolean set_render(
     return TRUE;
 }
 
+static gboolean set_size(
+        const RequestKey *key, Request *request, const RequestValue *value, GError **error) {
+    if (value->type != REQUEST_VALUE_SIZE)
+        return invalid(error, "%s: not a number of bytes (D-Bus type t)", key->name);
+    if (value->size > G_MAXINT64) /* off_t, and an integer of JSON */
+        return invalid(
+                error, "%s: %" G_GUINT64_FORMAT " is no size of a file", key->name, value->size);
+
+    request->nvram_size = value->size;
+    request->has_nvram_size = TRUE;
+    return TRUE;
+}
+
 /* Linux reserves both ids: 65535 is -1 for 16-bit interfaces. */
 static gboolean set_owner(
         const RequestKey *key, Request *request, const RequestValue *value, GError **error) {
@@ -244,6 +258,8 @@ gboolean request_set(
             return invalid(error, "%s: not a boolean (D-Bus type b)", name);
         *(gboolean *)field = value->boolean;
         return TRUE;
+    case KEY_SIZE:
+        return set_size(key, request, value, error);
     case KEY_VERSION:
         return set_version(key, field, value, error);
     case KEY_RENDER:
@@ -286,6 +302,8 @@ static RequestValue get_value(const Request *request, const RequestKey *key) {
                               .strings = *(const char *const *const *)field};
     if (key->type == KEY_BOOLEAN)
         return (RequestValue){.type = REQUEST_VALUE_BOOLEAN, .boolean = *(const gboolean *)field};
+    if (key->type == KEY_SIZE)
+        return (RequestValue){.type = REQUEST_VALUE_SIZE, .size = *(const guint64 *)field};
     return (RequestValue){.type = REQUEST_VALUE_STRING, .string = *(const char *const *)field};
 }
 

@@ -69,6 +69,8 @@ typedef struct Request {
     char *reference; /* "": none; NULL: not given */
     guint32 owner;
     gboolean has_owner;
+    guint64 nvram_size;
+    gboolean has_nvram_size;
     char *nvram_format;
     char *format;
     int nvram_template; /* a file descriptor; -1: none */
@@ -89,12 +91,14 @@ typedef struct RequestValue {
         REQUEST_VALUE_STRINGS,
         REQUEST_VALUE_BOOLEAN,
         REQUEST_VALUE_NUMBER,
+        REQUEST_VALUE_SIZE,
         REQUEST_VALUE_FD,
     } type;
     const char *string;
     const char *const *strings; /* NULL-terminated */
     gboolean boolean;
     guint32 number;
+    guint64 size; /* bytes */
     int fd;
 } RequestValue;
 

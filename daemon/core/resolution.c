@@ -57,7 +57,7 @@ void resolution_set_nvram(Resolution *resolution, const char *filename, const ch
         return;
 
     g_free(unit->filename);
-    unit->filename = g_strdup(filename);
+    unit->filename = g_strdup(filename ? filename : "");
     if (format) {
         g_free(unit->format);
         unit->format = g_strdup(format);
@@ -103,8 +103,9 @@ Resolution *resolution_new(
         resolution->executable_size = flash_backend_size(resolution->executable_size);
         resolution->nvram_template_size = flash_backend_size(resolution->nvram_template_size);
     }
-    if (request->nvram_filename && descriptor_keeps_variables(file->descriptor))
-        resolution_set_nvram(resolution, request->nvram_filename, NULL);
+    if ((request->nvram_filename || request->nvram_format) &&
+        descriptor_keeps_variables(file->descriptor))
+        resolution_set_nvram(resolution, request->nvram_filename, request->nvram_format);
     return g_steal_pointer(&resolution);
 }
 

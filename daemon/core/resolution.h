@@ -49,7 +49,8 @@ gboolean resolution_forces_secure_boot(const Resolution *resolution);
 /* The value of -machine max-fw-size in bytes; 0: QEMU's default is enough, or there is none. */
 guint64 resolution_get_max_fw_size(const Resolution *resolution);
 
-/* Sets the VM's own copy, which the guest writes to. FORMAT NULL: the descriptor's. */
+/* Sets the VM's own copy, which the guest writes to. FILENAME NULL: unknown; FORMAT NULL: the
+ * descriptor's. */
 void resolution_set_nvram(Resolution *resolution, const char *filename, const char *format);
 
 /* Returns the flash unit that the guest writes to, or NULL. */

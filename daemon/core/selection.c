@@ -61,6 +61,48 @@ static void check_mapping(
         add_reason(reasons, "executable");
 }
 
+/* The size of the NVRAM of a VM that gets the firmware, whose images fit the machine. Returns FALSE
+ * if it keeps no variables. */
+static gboolean find_nvram_size(
+        const Descriptor *d, const FirmwareImages *images, const Machine *machine, guint64 *ret) {
+    g_autoptr(GPtrArray) reasons = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GPtrArray) units = NULL;
+
+    if (!descriptor_keeps_variables(d))
+        return FALSE;
+    *ret = 0; /* a JSON store */
+    if (!flash_fit(d, images, machine, reasons, &units))
+        return FALSE;
+    for (guint i = 0; units && i < units->len; i++) {
+        const FlashUnit *unit = units->pdata[i];
+
+        if (!unit->read_only)
+            *ret = unit->size;
+    }
+    return TRUE;
+}
+
+static void check_nvram_size(
+        const SelectionInput *input, const CatalogFile *file, GPtrArray *reasons) {
+    const Request *request = input->request;
+    guint64 size;
+
+    if (request->has_nvram_size &&
+        (!find_nvram_size(file->descriptor, &file->images, &input->machine, &size) ||
+         size != request->nvram_size))
+        add_reason(reasons, "nvram-size");
+}
+
+/* "a firmware without a separate store passes none" */
+static void check_nvram_format(const Request *request, const Descriptor *d, GPtrArray *reasons) {
+    gboolean has_flash = d->device == FIRMWARE_DEVICE_FLASH && d->mode == FIRMWARE_MODE_SPLIT;
+    gboolean has_store = d->device != FIRMWARE_DEVICE_FLASH && descriptor_keeps_variables(d);
+
+    if (request->nvram_format &&
+        !(g_str_equal(request->nvram_format, "json") ? has_store : has_flash))
+        add_reason(reasons, "nvram-format");
+}
+
 static void check_host(
         const Request *request, const Descriptor *d, const char *const *host_features,
         GPtrArray *reasons) {
@@ -76,6 +118,7 @@ void selection_check_requirements(
     check_features(request, d, reasons);
     check_mapping(request, name, d, reasons);
     check_confidential_flash(request, d, reasons);
+    check_nvram_format(request, d, reasons);
     check_host(request, d, host_features, reasons);
 }
 
@@ -86,6 +129,7 @@ static gboolean passes(const SelectionInput *input, const CatalogFile *file, GPt
     const Descriptor *d = file->descriptor;
     gboolean is_target = FALSE;
     gboolean has_images;
+    gboolean fits;
 
     /* in the contract's order of reasons */
     check_interface(request, d, reasons);
@@ -100,11 +144,13 @@ static gboolean passes(const SelectionInput *input, const CatalogFile *file, GPt
 
     has_images = catalog_file_check_images(d, &file->images, reasons);
     /* sizes only matter on a machine that it targets */
-    if (is_target && has_images)
-        (void)flash_fit(d, &file->images, machine, reasons, NULL);
+    fits = is_target && has_images && flash_fit(d, &file->images, machine, reasons, NULL);
     if (has_images)
         (void)pair_check(d, &file->images, reasons);
     check_confidential_flash(request, d, reasons);
+    if (fits)
+        check_nvram_size(input, file, reasons);
+    check_nvram_format(request, d, reasons);
 
     check_host(request, d, input->host_features, reasons);
     return reasons->len == 0;
@@ -206,13 +252,26 @@ static int compare_distances(gconstpointer a, gconstpointer b) {
     return distance_a < distance_b ? -1 : distance_a > distance_b;
 }
 
-/* REASON, and behind "machine" what the firmware is for. */
+/* "nvram-size: 540672, not 131072" */
+static void append_size(GString *text, const SelectionInput *input, const CatalogFile *file) {
+    guint64 size;
+
+    if (find_nvram_size(file->descriptor, &file->images, &input->machine, &size))
+        g_string_append_printf(text, ": %" G_GUINT64_FORMAT, size);
+    else
+        g_string_append(text, ": none");
+    g_string_append_printf(text, ", not %" G_GUINT64_FORMAT " bytes", input->request->nvram_size);
+}
+
+/* REASON, and behind "machine" what the firmware is for, behind "nvram-size" both sizes. */
 static void append_reason(
         GString *text, const SelectionInput *input, const FileVerdict *verdict,
         const char *reason) {
     const Descriptor *descriptor = verdict->file->descriptor;
 
     g_string_append(text, reason);
+    if (g_str_equal(reason, "nvram-size"))
+        append_size(text, input, verdict->file);
     if (g_str_equal(reason, "machine"))
         for (guint i = 0, n = 0; i < descriptor->targets->len; i++) {
             const DescriptorTarget *target = descriptor->targets->pdata[i];

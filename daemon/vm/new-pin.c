@@ -15,6 +15,10 @@ static char *find_nvram_format(const VMOp *op) {
 
     if (descriptor->device == FIRMWARE_DEVICE_FLASH && op->request->nvram_format)
         return g_strdup(op->request->nvram_format);
+    /* Rebind keeps the format of an NVRAM in flash. */
+    if (descriptor->device == FIRMWARE_DEVICE_FLASH && op->pin && op->pin->has_nvram &&
+        op->pin->nvram_format != IMAGE_FORMAT_JSON)
+        return g_strdup(image_format_to_string(op->pin->nvram_format));
     return g_strdup(
             descriptor->mode == FIRMWARE_MODE_COMBINED ? descriptor->executable.format
                                                        : descriptor->nvram_template.format);

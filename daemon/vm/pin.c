@@ -139,6 +139,8 @@ static void add_requirement(const char *key, const RequestValue *value, gpointer
         json_builder_end_array(builder);
     } else if (value->type == REQUEST_VALUE_BOOLEAN) {
         json_builder_add_boolean_value(builder, value->boolean);
+    } else if (value->type == REQUEST_VALUE_SIZE) {
+        json_builder_add_int_value(builder, (gint64)value->size);
     } else {
         json_builder_add_string_value(builder, value->string);
     }
@@ -314,6 +316,9 @@ static gboolean get_requirement(Request *request, const char *key, JsonNode *nod
     } else if (holds(node, G_TYPE_BOOLEAN)) {
         value = (RequestValue){.type = REQUEST_VALUE_BOOLEAN,
                                .boolean = json_node_get_boolean(node)};
+    } else if (holds(node, G_TYPE_INT64) && json_node_get_int(node) >= 0) {
+        value = (RequestValue){.type = REQUEST_VALUE_SIZE,
+                               .size = (guint64)json_node_get_int(node)};
     } else if (JSON_NODE_HOLDS_ARRAY(node) && (strings = get_strings(json_node_get_array(node)))) {
         value = (RequestValue){.type = REQUEST_VALUE_STRINGS,
                                .strings = (const char *const *)strings};

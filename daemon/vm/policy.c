@@ -86,17 +86,10 @@ static gboolean choose(VMOp *op, GError **error) {
     return policy_check_render(op, resolution, error);
 }
 
-/* Checks the chosen firmware against the NVRAM format and the NVRAM of the call. */
+/* Checks the chosen firmware against the NVRAM of the call. */
 static gboolean check_choice(const VMOp *op, GError **error) {
     const Descriptor *descriptor = op->file->descriptor;
-    gboolean has_store = descriptor->device == FIRMWARE_DEVICE_MEMORY;
 
-    if (op->request->nvram_format && has_store && descriptor_keeps_variables(descriptor)) {
-        g_set_error_literal(
-                error, FIRMWARE_ERROR, FIRMWARE_ERROR_INVALID_ARGS,
-                "nvram-format: the firmware keeps its variables in a JSON store");
-        return FALSE;
-    }
     if (op->source >= 0 && !descriptor_keeps_variables(descriptor)) {
         g_set_error(
                 error, FIRMWARE_ERROR, FIRMWARE_ERROR_INVALID_ARGS,
@@ -193,6 +186,15 @@ static gboolean check_pin(VMOp *op, GError **error) {
     if (op->request->nvram_format && op->pin->has_nvram &&
         !g_str_equal(op->request->nvram_format, format))
         return differs(op, "nvram-format", format, op->request->nvram_format, error);
+    if (op->request->has_nvram_size &&
+        (!op->pin->has_nvram || op->request->nvram_size != op->pin->nvram_size)) {
+        g_autofree char *asked = g_strdup_printf("%" G_GUINT64_FORMAT, op->request->nvram_size);
+        g_autofree char *size = op->pin->has_nvram
+                ? g_strdup_printf("%" G_GUINT64_FORMAT, op->pin->nvram_size)
+                : g_strdup("none");
+
+        return differs(op, "nvram-size", size, asked, error);
+    }
 
     selection_check_requirements(
             op->request, pinned->name, pinned->descriptor, (const char *const *)op->host_features,
@@ -230,9 +232,6 @@ gboolean policy_rebind(VMOp *op, const PolicyFacts *facts, GError **error) {
     request->architecture = g_strdup(op->pin->resolution->architecture);
     if (!request->machine)
         request->machine = g_strdup(op->pin->machine);
-    /* Keep the format of an NVRAM in flash. */
-    if (op->pin->has_nvram && op->pin->nvram_format != IMAGE_FORMAT_JSON)
-        request->nvram_format = g_strdup(image_format_to_string(op->pin->nvram_format));
     return choose(op, error);
 }
 

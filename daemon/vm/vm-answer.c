@@ -30,6 +30,9 @@ static void write_requirement(const char *key, const RequestValue *value, gpoint
     case REQUEST_VALUE_BOOLEAN:
         sink_entry_boolean(sink, key, value->boolean);
         return;
+    case REQUEST_VALUE_SIZE:
+        sink_entry_uint64(sink, key, value->size);
+        return;
     case REQUEST_VALUE_NUMBER:
     case REQUEST_VALUE_FD:
     case REQUEST_VALUE_OTHER:

@@ -45,7 +45,8 @@ _vmfirmwarectl() {
     local options='--help --version --system --user --host= --machine= --json= --no-legend --no-pager
         --no-ask-password --interface= --feature= --without-feature= --secure-boot --device= --mode=
         --format= --firmware= --executable= --qemu-version= --host-supported --nvram= --render= --owner= --all
-        --new-owner= --create= --reference= --unused= --orphans --nvram-format= --nvram-template= --source-format= --reset --live
+        --new-owner= --create= --reference= --unused= --orphans --nvram-size= --nvram-format=
+        --nvram-template= --source-format= --reset --live
         --backup --names --list --pid= --pid-file= --machines= --offline --search-path= --descriptor=
         --root='
     local features='acpi-s3 acpi-s4 amd-sev amd-sev-es amd-sev-snp enrolled-keys host-uefi-vars
@@ -57,8 +58,8 @@ _vmfirmwarectl() {
     --feature | --without-feature) values=$features ;;
     --device) values='flash memory kernel igvm' ;;
     --mode) values='split combined stateless' ;;
-    --format | --nvram-format) values='raw qcow2' ;;
-    --source-format) values='raw qcow2 json' ;;
+    --format) values='raw qcow2' ;;
+    --nvram-format | --source-format) values='raw qcow2 json' ;;
     --render) values='qemu qemu-legacy libvirt libvirt-fields shell' ;;
     --create) values='auto never new adopt' ;;
     --json) values='pretty short off' ;;

@@ -30,6 +30,7 @@ def snapshot(vm):
     ("x86_64", "isapc", {}, "its machine is q35, not isapc"),
     ("i386", "q35", {}, "its architecture is x86_64, not i386"),
     ("x86_64", "q35", {"nvram_format": "qcow2"}, "its nvram-format is raw, not qcow2"),
+    ("x86_64", "q35", {"nvram_size": 131072}, "its nvram-size is 540672, not 131072"),
     ("x86_64", "q35", {"interface": "bios"}, "does not satisfy the requirements (interface)"),
 ])
 def test_conflict_says_what_it_is_pinned_to(vms, architecture, machine, options, text):
@@ -67,7 +68,7 @@ def test_another_architecture(vms):
     {}, {"features": ["secure-boot"]}, {"without_features": ["enrolled-keys"]},
     {"interface": "uefi"}, {"devices": ["flash", "memory"]}, {"modes": ["split"]},
     {"formats": ["raw"]}, {"firmware": "chosen"}, {"nvram_format": "raw"},
-    {"host_supported": True}])
+    {"nvram_size": 540672}, {"host_supported": True}])
 def test_requirements_that_the_pin_satisfies(vms, options):
     vms.make("vm", features=["acpi-s3"])
     assert vms.prepare("vm", **options)["pinned"] is True
@@ -108,7 +109,9 @@ def test_nvram_format_of_a_vm_without_nvram(service):
     service.stateless("x")
     vms = VMs(service.start())
     vms.make()
-    vms.prepare(nvram_format="raw")
+    for options in ({"nvram_format": "raw"}, {"nvram_format": "json"}, {"nvram_size": 0}):
+        with raises(CONFLICT, next(iter(options)).replace("_", "-")):
+            vms.prepare(**options)
 
 
 def test_conflict_with_the_combined_and_the_store(service):

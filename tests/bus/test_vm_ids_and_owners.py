@@ -85,7 +85,7 @@ def test_owner_is_a_u(vms, value):
 
 
 @pytest.mark.parametrize("options", [
-    {"create": "maybe"}, {"create": ""}, {"nvram_format": "json"}, {"nvram_format": "vdi"},
+    {"create": "maybe"}, {"create": ""}, {"nvram_format": "igvm"}, {"nvram_format": "vdi"},
     {"lease": GLib.Variant("s", "yes")}, {"nvram_filename": "/x"},
     {"nvram_template": GLib.Variant("s", "/x")},
     {"render": GLib.Variant("as", ["xml"])}, {"live": True}, {"all": True},

@@ -123,7 +123,7 @@ def test_refusal_changes_nothing(vm):
         vm.rebind(features=["nonsense"])
     with raises(NO_MATCH):
         vm.rebind(machine="isapc")
-    for key, value in (("create", "auto"), ("owner", 0), ("lease", True), ("nvram_format", "raw"),
+    for key, value in (("create", "auto"), ("owner", 0), ("lease", True), ("reference", "x"),
                        ("nvram_filename", "/x")):
         with invalid_args(key.replace("_", "-")):
             vm.rebind(**{key: value})

@@ -49,6 +49,7 @@ static void each_kind_of_firmware_comes_back(void) {
 
 static void all_requirements_come_back(void) {
     static const RequestValue yes = {.type = REQUEST_VALUE_BOOLEAN, .boolean = TRUE};
+    static const RequestValue size = {.type = REQUEST_VALUE_SIZE, .size = G_MAXINT64};
     g_autoptr(TestDir) root = test_layers_new();
     g_autoptr(Request) request = request_new(REQUEST_CALL_PREPARE, "x86_64", "q35", NULL);
     g_autofree char *requirements = NULL;
@@ -62,6 +63,8 @@ static void all_requirements_come_back(void) {
     set_strings(request, "formats", "raw qcow2");
     set_string(request, "firmware", "split");
     set_string(request, "executable", "/a");
+    g_assert_true(request_set(request, "nvram-size", &size, NULL));
+    set_string(request, "nvram-format", "raw");
     g_assert_true(request_set(request, "host-supported", &yes, NULL));
     set_strings(request, "render", "qemu");
     set_string(request, "create", "new");
@@ -72,7 +75,8 @@ static void all_requirements_come_back(void) {
             requirements, ==,
             "interface=uefi\nfeatures=secure-boot,b\"\\\n\x01\x7f\u00fc\nwithout-features=\n"
             "devices=flash,memory\nmodes=split\nformats=raw,qcow2\nfirmware=split\n"
-            "executable=/a\nhost-supported=true\n");
+            "executable=/a\nnvram-size=9223372036854775807\nnvram-format=raw\n"
+            "host-supported=true\n");
 }
 
 /* A list without strings is satisfied by another firmware than no list. */

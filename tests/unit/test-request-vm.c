@@ -12,8 +12,9 @@
 
 /* The keys of the calls on VMs: "options of" in the contract. */
 
-#define REQUIREMENTS \
-    "interface features without-features devices modes formats firmware executable host-supported "
+#define REQUIREMENTS                                                                                \
+    "interface features without-features devices modes formats firmware executable host-supported " \
+    "nvram-size nvram-format "
 
 typedef struct Call {
     RequestCall call;
@@ -24,9 +25,8 @@ static const Call calls[] = {
         {REQUEST_CALL_SELECT, REQUIREMENTS "render nvram-filename"},
         {REQUEST_CALL_EXPLAIN, REQUIREMENTS "render"},
         {REQUEST_CALL_CAPABILITIES, REQUIREMENTS "render"},
-        {REQUEST_CALL_PREPARE,
-         REQUIREMENTS "render create owner nvram-format nvram-template lease"},
-        {REQUEST_CALL_IMPORT_VM, REQUIREMENTS "render owner format nvram-format"},
+        {REQUEST_CALL_PREPARE, REQUIREMENTS "render create owner nvram-template lease reference"},
+        {REQUEST_CALL_IMPORT_VM, REQUIREMENTS "render owner format reference"},
         {REQUEST_CALL_GET_VM, "owner"},
         {REQUEST_CALL_LIST_VMS, "owner all"},
         {REQUEST_CALL_REBIND, REQUIREMENTS "render machine reset"},
@@ -36,6 +36,8 @@ static const Call calls[] = {
         {REQUEST_CALL_IMPORT, "format"},
         {REQUEST_CALL_BARE, ""},
         {REQUEST_CALL_PIN, REQUIREMENTS},
+        {REQUEST_CALL_GET_RESOLUTION, "render check"},
+        {REQUEST_CALL_SET_REFERENCE, "reference"},
 };
 
 typedef struct Key {
@@ -59,7 +61,9 @@ static const Key keys[] = {
         {"nvram-filename", 's', "/x", "x"},
         {"create", 's', "never", "Auto"},
         {"owner", 'u', NULL, NULL},
-        {"nvram-format", 's', "qcow2", "json"},
+        {"nvram-size", 't', NULL, NULL},
+        {"nvram-format", 's', "json", "vdi"},
+        {"reference", 's', "", NULL},
         {"format", 's', "json", "vmdk"},
         {"nvram-template", 'h', NULL, NULL},
         {"lease", 'b', NULL, NULL},
@@ -68,9 +72,10 @@ static const Key keys[] = {
         {"reset", 'b', NULL, NULL},
         {"live", 'b', NULL, NULL},
         {"backup", 'b', NULL, NULL},
+        {"check", 'b', NULL, NULL},
 };
 
-static const char types[] = {'s', 'a', 'b', 'u', 'h', 'x'};
+static const char types[] = {'s', 'a', 'b', 'u', 't', 'h', 'x'};
 
 static RequestValue value_of(char type, const char *string, const char **ret_strings) {
     ret_strings[0] = string;
@@ -84,6 +89,8 @@ static RequestValue value_of(char type, const char *string, const char **ret_str
         return (RequestValue){.type = REQUEST_VALUE_BOOLEAN, .boolean = TRUE};
     case 'u':
         return (RequestValue){.type = REQUEST_VALUE_NUMBER, .number = 1000};
+    case 't':
+        return (RequestValue){.type = REQUEST_VALUE_SIZE, .size = 1};
     case 'h':
         return (RequestValue){.type = REQUEST_VALUE_FD, .fd = STDOUT_FILENO};
     default:
@@ -163,7 +170,7 @@ static void each_key_has_one_type(void) {
     static const char *const names[] = {
             "a string (D-Bus type s)",          "a list of strings (D-Bus type as)",
             "a boolean (D-Bus type b)",         "a user id (D-Bus type u)",
-            "a file descriptor (D-Bus type h)",
+            "a number of bytes (D-Bus type t)", "a file descriptor (D-Bus type h)",
     };
 
     for (gsize i = 0; i < G_N_ELEMENTS(keys); i++)

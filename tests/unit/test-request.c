@@ -68,6 +68,8 @@ static const Key keys[] = {
         {"formats", 'a', ALL_CALLS, "qcow2", "json"},
         {"firmware", 's', ALL_CALLS, "40-edk2", NULL},
         {"executable", 's', ALL_CALLS, "/a", "a"},
+        {"nvram-size", 't', ALL_CALLS, NULL, NULL},
+        {"nvram-format", 's', ALL_CALLS, "json", "vdi"},
         {"host-supported", 'b', ALL_CALLS, NULL, NULL},
         {"qemu-version", 's', ALL_CALLS, "10.0.2", "10"},
         {"render", 'a', ALL_CALLS, "qemu-legacy", "xml"},
@@ -79,6 +81,7 @@ static RequestValue value_of(const Key *key, const char *string, const char **re
     ret_strings[1] = NULL;
     return key->type == 's'    ? string_value(string)
             : key->type == 'a' ? strings_value(ret_strings)
+            : key->type == 't' ? (RequestValue){.type = REQUEST_VALUE_SIZE, .size = G_MAXINT64}
                                : (RequestValue){.type = REQUEST_VALUE_BOOLEAN, .boolean = TRUE};
 }
 
@@ -101,12 +104,11 @@ static void each_key_is_taken_in_its_calls(void) {
 
 static void each_key_has_one_type(void) {
     const RequestValue values[] = {
-            string_value("/qemu"),
-            strings_value(one_string),
-            {.type = REQUEST_VALUE_BOOLEAN},
+            string_value("/qemu"),           strings_value(one_string),
+            {.type = REQUEST_VALUE_BOOLEAN}, {.type = REQUEST_VALUE_SIZE},
             {.type = REQUEST_VALUE_OTHER},
     };
-    static const char types[] = {'s', 'a', 'b', 'x'};
+    static const char types[] = {'s', 'a', 'b', 't', 'x'};
 
     for (gsize i = 0; i < G_N_ELEMENTS(keys); i++)
         for (gsize j = 0; j < G_N_ELEMENTS(values); j++) {
@@ -114,6 +116,7 @@ static void each_key_has_one_type(void) {
                     "%s: not %s", keys[i].name,
                     keys[i].type == 's'           ? "a string (D-Bus type s)"
                             : keys[i].type == 'a' ? "a list of strings (D-Bus type as)"
+                            : keys[i].type == 't' ? "a number of bytes (D-Bus type t)"
                                                   : "a boolean (D-Bus type b)");
 
             if (types[j] != keys[i].type)

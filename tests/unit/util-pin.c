@@ -134,7 +134,11 @@ static void append_requirement(const char *key, const RequestValue *value, gpoin
     if (value->type == REQUEST_VALUE_STRINGS)
         strings = g_strjoinv(",", (GStrv)value->strings);
     else
-        g_assert_true(value->type == REQUEST_VALUE_STRING || value->type == REQUEST_VALUE_BOOLEAN);
+        g_assert_true(
+                value->type == REQUEST_VALUE_STRING || value->type == REQUEST_VALUE_BOOLEAN ||
+                value->type == REQUEST_VALUE_SIZE);
+    if (value->type == REQUEST_VALUE_SIZE)
+        strings = g_strdup_printf("%" G_GUINT64_FORMAT, value->size);
     g_string_append_printf(
             userdata, "%s=%s\n", key,
             strings                                       ? strings
