@@ -31,6 +31,7 @@ Connection *connection_open(const Options *options, gboolean is_read, GError **e
 void connection_close(Connection *connection);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Connection, connection_close)
 
+/* NULL: this process answers. */
 sd_bus *connection_get_bus(Connection *connection);
 
 /* An answer. A handle in BODY is a file descriptor of MESSAGE. */

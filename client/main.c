@@ -14,6 +14,8 @@
 #define REQUIREMENTS OPTIONS_REQUIREMENTS
 /* for verbs that this program can answer by itself */
 #define OFFLINE (OPTIONS_OFFLINE | OPTIONS_MACHINES | OPTIONS_SOURCES)
+/* for verbs on a virtual machine that may live in a directory of the user's */
+#define IN_DIRECTORY (OPTIONS_DIRECTORY | OPTIONS_MACHINES | OPTIONS_SOURCES)
 #define ANY G_MAXUINT
 /* width of the usage column in --help */
 #define USAGE_WIDTH 34
@@ -51,38 +53,38 @@ static const Verb verbs[] = {
         {"capabilities", 2, 2, 2, REQUIREMENTS | OFFLINE, VERB_NAMELESS, verb_capabilities,
          "capabilities ARCH MACHINE", "Tell what can be asked for"},
         {"prepare", 3, 3, 3,
-         REQUIREMENTS | OPTIONS_RENDER | OPTIONS_OWNER | OPTIONS_CREATE | OPTIONS_REFERENCE |
+         REQUIREMENTS | OPTIONS_RENDER | OPTIONS_OWNER | IN_DIRECTORY | OPTIONS_CREATE | OPTIONS_REFERENCE |
                  OPTIONS_TEMPLATE,
          VERB_UNPAGED, verb_prepare, "prepare ID ARCH MACHINE",
          "Choose firmware for a virtual machine, keep the choice and its NVRAM"},
         {"run", 4, ANY, 3,
-         REQUIREMENTS | OPTIONS_RENDER | OPTIONS_OWNER | OPTIONS_CREATE | OPTIONS_REFERENCE |
+         REQUIREMENTS | OPTIONS_RENDER | OPTIONS_OWNER | IN_DIRECTORY | OPTIONS_CREATE | OPTIONS_REFERENCE |
                  OPTIONS_TEMPLATE,
          VERB_NEEDS_FDS | VERB_NO_OUTPUT, verb_run, "run ID ARCH MACHINE -- COMMAND…",
          "Prepare it, and execute COMMAND with QEMU's arguments appended"},
-        {"lease", 1, ANY, 1, OPTIONS_OWNER | OPTIONS_PROCESS, VERB_NEEDS_FDS | VERB_NO_OUTPUT,
-         verb_lease, "lease ID [-- COMMAND…]",
+        {"lease", 1, ANY, 1, OPTIONS_OWNER | IN_DIRECTORY | OPTIONS_PROCESS,
+         VERB_NEEDS_FDS | VERB_NO_OUTPUT, verb_lease, "lease ID [-- COMMAND…]",
          "Hold its lease until this, COMMAND or a process ends"},
         {"vms", 0, 0, 0, OPTIONS_OWNER | OPTIONS_ALL | OPTIONS_NAMES | OPTIONS_UNUSED, VERB_PLAIN,
          verb_vms, "vms", "List virtual machines"},
-        {"vm", 1, 1, 1, OPTIONS_OWNER, VERB_PLAIN, verb_vm, "vm ID", "Show one virtual machine"},
-        {"reset", 1, 1, 1, OPTIONS_OWNER | OPTIONS_TEMPLATE, VERB_UNPAGED, verb_reset, "reset ID",
+        {"vm", 1, 1, 1, OPTIONS_OWNER | IN_DIRECTORY, VERB_PLAIN, verb_vm, "vm ID", "Show one virtual machine"},
+        {"reset", 1, 1, 1, OPTIONS_OWNER | IN_DIRECTORY | OPTIONS_TEMPLATE, VERB_UNPAGED, verb_reset, "reset ID",
          "Make its NVRAM anew from the template"},
-        {"rebind", 1, 2, 2, REQUIREMENTS | OPTIONS_OWNER | OPTIONS_RESET | OPTIONS_RENDER,
+        {"rebind", 1, 2, 2, REQUIREMENTS | OPTIONS_OWNER | IN_DIRECTORY | OPTIONS_RESET | OPTIONS_RENDER,
          VERB_UNPAGED, verb_rebind, "rebind ID [MACHINE]", "Choose its firmware anew"},
-        {"clone", 2, 2, 2, OPTIONS_OWNER | OPTIONS_NEW_OWNER | OPTIONS_LIVE, VERB_UNPAGED,
+        {"clone", 2, 2, 2, OPTIONS_OWNER | IN_DIRECTORY | OPTIONS_NEW_OWNER | OPTIONS_LIVE, VERB_UNPAGED,
          verb_clone, "clone ID NEW", "Copy it under another id"},
         {"rename", 2, 2, 2, OPTIONS_OWNER, VERB_UNPAGED, verb_rename, "rename ID NEW",
          "Give it another id"},
-        {"export", 2, 2, 2, OPTIONS_OWNER | OPTIONS_LIVE | OPTIONS_BACKUP,
+        {"export", 2, 2, 2, OPTIONS_OWNER | IN_DIRECTORY | OPTIONS_LIVE | OPTIONS_BACKUP,
          VERB_NEEDS_FDS | VERB_UNPAGED | VERB_TAKES_FILE, verb_export, "export ID FILE",
          "Copy its NVRAM to a file (- for standard output)"},
         {"import", 2, 4, 4,
-         REQUIREMENTS | OPTIONS_RENDER | OPTIONS_OWNER | OPTIONS_REFERENCE | OPTIONS_SOURCE_FORMAT,
+         REQUIREMENTS | OPTIONS_RENDER | OPTIONS_OWNER | IN_DIRECTORY | OPTIONS_REFERENCE | OPTIONS_SOURCE_FORMAT,
          VERB_NEEDS_FDS | VERB_UNPAGED | VERB_TAKES_FILE, verb_import,
          "import ID [ARCH MACHINE] FILE",
          "Make one with NVRAM from a file, or give it to one that is there"},
-        {"remove", 1, 1, 1, OPTIONS_OWNER, VERB_UNPAGED, verb_remove, "remove ID",
+        {"remove", 1, 1, 1, OPTIONS_OWNER | IN_DIRECTORY, VERB_UNPAGED, verb_remove, "remove ID",
          "Remove it with its NVRAM"},
         {"verify", 1, ANY, 0, OPTIONS_MACHINES | OPTIONS_OFFLINE, VERB_OFFLINE | VERB_NAMELESS,
          verb_verify, "verify FILE…",
@@ -209,7 +211,40 @@ static gboolean run_verb(
     return is_done;
 }
 
+static gboolean check_directory(const Options *options, const Verb *verb, GError **error) {
+    const char *directory = options_get(options, "directory");
+
+    if (directory && options_get(options, "owner")) {
+        g_set_error(
+                error, CLIENT_ERROR, CLIENT_ERROR_USAGE,
+                "--directory and --owner exclude each other");
+        return FALSE;
+    }
+    if (!directory && (verb->options & OPTIONS_DIRECTORY) &&
+        (options_are_offline(options) || options_get(options, "no-lease"))) {
+        g_set_error(
+                error, CLIENT_ERROR, CLIENT_ERROR_USAGE,
+                "%s: without a service only --directory says where the virtual machine is",
+                verb->name);
+        return FALSE;
+    }
+    return TRUE;
+}
+
+/* --directory is in the place of the first argument, the id. */
+static GStrv add_directory(const Options *options, char **words) {
+    g_autoptr(GStrvBuilder) builder = g_strv_builder_new();
+
+    if (options_get(options, "directory")) {
+        g_autofree char *path = options_get_directory(options);
+        g_strv_builder_add(builder, path);
+    }
+    g_strv_builder_addv(builder, (const char **)words);
+    return g_strv_builder_end(builder);
+}
+
 static gboolean run(const Options *options, char **words, GError **error) {
+    g_auto(GStrv) arguments = NULL;
     static char *no_words[] = {(char *)"list", NULL};
     const Verb *verb;
 
@@ -222,9 +257,11 @@ static gboolean run(const Options *options, char **words, GError **error) {
                 "%s: no such verb; see 'vmfirmwarectl --help'", *words);
         return FALSE;
     }
-    return check_arguments(verb, words + 1, error) &&
-            options_check(options, verb->options, verb->name, error) &&
-            check_transport(options, verb, error) && run_verb(options, verb, words + 1, error);
+    if (!options_check(options, verb->options, verb->name, error) ||
+        !check_transport(options, verb, error) || !check_directory(options, verb, error))
+        return FALSE;
+    arguments = add_directory(options, words + 1);
+    return check_arguments(verb, arguments, error) && run_verb(options, verb, arguments, error);
 }
 
 int main(int argc, char **argv) {

@@ -8,11 +8,15 @@
 #include "base/sink.h"
 #include "bus/names.h"
 #include "core/answer.h"
+#include "core/architecture.h"
 #include "core/question.h"
 #include "service/host.h"
+#include "directory.h"
+#include "offline-request.h"
 #include "sources.h"
 
 struct Offline {
+    const Options *options;
     SourcesRoot root;
     Config *config;
     GPtrArray *layers;      /* of CatalogLayer */
@@ -22,12 +26,14 @@ struct Offline {
     KnownCertificates *known;
     GPtrArray *problems; /* of ConfProblem: of KNOWN */
     GStrv host_features;
+    Directory *directory; /* of --directory; NULL: not opened yet */
 };
 
 Offline *offline_new(const Options *options, GError **error) {
     g_autoptr(Offline) offline = g_new0(Offline, 1);
 
     offline->problems = g_ptr_array_new_with_free_func((GDestroyNotify)conf_problem_free);
+    offline->options = options;
     offline->root.root.fd = FILE_FD_NONE;
     if (!sources_open_root(options, &offline->root, error))
         return NULL;
@@ -42,6 +48,7 @@ void offline_free(Offline *offline) {
     if (!offline)
         return;
 
+    directory_free(offline->directory);
     sources_root_clear(&offline->root);
     config_unref(offline->config);
     g_clear_pointer(&offline->layers, g_ptr_array_unref);
@@ -127,43 +134,13 @@ static gboolean build_part(
 
 /* -- requests ------------------------------------------------------------------------------ */
 
-static gboolean set_key(Request *request, const char *key, GVariant *value, GError **error) {
-    g_autofree const char **strings = NULL;
-    RequestValue typed = {};
-
-    if (g_variant_is_of_type(value, G_VARIANT_TYPE_STRING)) {
-        typed.type = REQUEST_VALUE_STRING;
-        typed.string = g_variant_get_string(value, NULL);
-    } else if (g_variant_is_of_type(value, G_VARIANT_TYPE_STRING_ARRAY)) {
-        strings = g_variant_get_strv(value, NULL);
-        typed.type = REQUEST_VALUE_STRINGS;
-        typed.strings = strings;
-    } else if (g_variant_is_of_type(value, G_VARIANT_TYPE_BOOLEAN)) {
-        typed.type = REQUEST_VALUE_BOOLEAN;
-        typed.boolean = g_variant_get_boolean(value);
-    } else if (g_variant_is_of_type(value, G_VARIANT_TYPE_UINT64)) {
-        typed.type = REQUEST_VALUE_SIZE;
-        typed.size = g_variant_get_uint64(value);
-    }
-    return request_set(request, key, &typed, error);
-}
-
 /* ARGUMENTS: (ssa{sv}). */
 static Request *read_request(RequestCall call, GVariant *arguments, GError **error) {
-    g_autoptr(Request) request = NULL;
-    g_autoptr(GVariantIter) options = NULL;
-    const char *architecture, *machine, *key;
-    GVariant *value;
+    g_autoptr(GVariant) options = NULL;
+    const char *architecture, *machine;
 
-    g_variant_get(arguments, "(&s&sa{sv})", &architecture, &machine, &options);
-    request = request_new(call, architecture, machine, error);
-    while (request && g_variant_iter_next(options, "{&sv}", &key, &value)) {
-        g_autoptr(GVariant) owned = value;
-
-        if (!set_key(request, key, owned, error))
-            return NULL;
-    }
-    return g_steal_pointer(&request);
+    g_variant_get(arguments, "(&s&s@a{sv})", &architecture, &machine, &options);
+    return offline_request_read(call, architecture, machine, options, error);
 }
 
 static SelectionInput make_input(const Offline *offline, const Request *request) {
@@ -344,9 +321,35 @@ static GVariant *call_get_managed_objects(Offline *offline, GError **error) {
 
 /* -- dispatch ------------------------------------------------------------------------------ */
 
+/* The architecture that a call on a VM is about. */
+static const char *get_architecture(const Directory *directory, GVariant *arguments) {
+    const char *pinned = directory_get_architecture(directory);
+    const char *asked;
+
+    if (pinned || !arguments || g_variant_n_children(arguments) < 4)
+        return pinned;
+    g_variant_get_child(arguments, 1, "&s", &asked);
+    return architecture_from_name(asked);
+}
+
+static GVariant *call_directory(
+        Offline *offline, const char *method, GVariant *arguments, GError **error) {
+    if (!offline->directory)
+        offline->directory = directory_open(
+                offline->options,
+                g_str_equal(method, "PrepareVM") || g_str_equal(method, "ImportVM"), error);
+    if (!offline->directory ||
+        !build_whole(offline, get_architecture(offline->directory, arguments), error))
+        return NULL;
+    return directory_call(
+            offline->directory, offline->catalog, offline->host_features, method, arguments, error);
+}
+
 static GVariant *dispatch(
         Offline *offline, const char *path, const char *method, GVariant *arguments,
         GError **error) {
+    if (g_str_has_suffix(method, "VM") || g_str_has_prefix(path, BUS_VM_PATH))
+        return call_directory(offline, method, arguments, error);
     if (g_str_equal(method, "Select"))
         return call_select(offline, arguments, error);
     if (g_str_equal(method, "Explain"))

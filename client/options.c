@@ -89,6 +89,10 @@ static const KeyOption key_options[] = {
         {"pid", NULL, VALUE_CLIENT, OPTIONS_PROCESS, "PID", "With lease: until this process ends"},
         {"pid-file", NULL, VALUE_CLIENT, OPTIONS_PROCESS, "FILE",
          "With lease: until the process ends that this file will name"},
+        {"directory", NULL, VALUE_CLIENT, OPTIONS_DIRECTORY, "DIR",
+         "In the place of ID: the virtual machine that lives in DIR"},
+        {"no-lease", NULL, VALUE_FLAG, OPTIONS_DIRECTORY, NULL,
+         "With --directory: go on where the file system has no locks"},
         {"offline", NULL, VALUE_FLAG, OPTIONS_OFFLINE, NULL, "Answer here, without a service"},
         {"search-path", NULL, VALUE_CLIENT, OPTIONS_SOURCES, "DIR:DIR…",
          "Without a service: directories of descriptors"},
@@ -293,12 +297,17 @@ gboolean options_check(const Options *options, unsigned allowed, const char *ver
 }
 
 gboolean options_are_offline(const Options *options) {
-    static const char *const names[] = {"offline", "search-path", "descriptor", "root", "machines"};
+    static const char *const names[] = {"offline", "search-path", "descriptor",
+                                        "root",    "machines",    "directory"};
 
     for (guint i = 0; i < G_N_ELEMENTS(names); i++)
         if (options_get(options, names[i]))
             return TRUE;
     return FALSE;
+}
+
+char *options_get_directory(const Options *options) {
+    return g_canonicalize_filename(options_get(options, "directory"), NULL);
 }
 
 const char *options_get(const Options *options, const char *name) {

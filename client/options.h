@@ -37,6 +37,7 @@ typedef enum OptionGroup {
     OPTIONS_SOURCES = 1 << 18,
     OPTIONS_REFERENCE = 1 << 19,
     OPTIONS_UNUSED = 1 << 20,
+    OPTIONS_DIRECTORY = 1 << 21,
 } OptionGroup;
 
 typedef struct Options {
@@ -68,6 +69,9 @@ gboolean options_check(const Options *options, unsigned allowed, const char *ver
 
 /* --offline, or an option that names a source for it. */
 gboolean options_are_offline(const Options *options);
+
+/* The absolute path of --directory, which is given. */
+char *options_get_directory(const Options *options) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Returns the last value of an option as typed, "" for a flag; NULL: not given. */
 const char *options_get(const Options *options, const char *name);

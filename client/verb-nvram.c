@@ -125,7 +125,9 @@ static gboolean import_nvram(Context *context, char **arguments, GError **error)
     g_auto(Reply) reply = {};
 
     if (!options_check(
-                context->options, OPTIONS_OWNER | OPTIONS_SOURCE_FORMAT,
+                context->options,
+                OPTIONS_OWNER | OPTIONS_DIRECTORY | OPTIONS_MACHINES | OPTIONS_SOURCES |
+                        OPTIONS_SOURCE_FORMAT,
                 "import of a virtual machine that is there", error) ||
         !keys_open_content(arguments[1], &fd, error))
         return FALSE;

@@ -2,6 +2,8 @@
 
 #include "vm.h"
 
+#include <unistd.h>
+
 #include "keys.h"
 
 char *vm_find(Context *context, const char *id, GError **error) {
@@ -27,6 +29,10 @@ static gboolean get_own_uid(Context *context, guint32 *ret, GError **error) {
     uid_t uid;
     int r;
 
+    if (!bus) {
+        *ret = geteuid();
+        return TRUE;
+    }
     r = sd_bus_get_unique_name(bus, &name);
     if (r >= 0)
         r = sd_bus_get_name_creds(bus, name, SD_BUS_CREDS_EUID, &creds);

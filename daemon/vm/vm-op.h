@@ -29,7 +29,8 @@ typedef struct VMOp {
     /* borrowed */
     VMStore *store;
     DigestCache *digests;
-    Commit *commit; /* of the change that the operation publishes; NULL: nobody abandons it */
+    VMStore *new_store; /* of the resulting VM; NULL: STORE */
+    Commit *commit;     /* of the change that the operation publishes; NULL: nobody abandons it */
 
     /* owned */
     Catalog *catalog;

@@ -411,7 +411,8 @@ gboolean vm_op_clone(const VMOp *op, VMResult *result, GError **error) {
     if (!lock_unless_live(op, &lock, error) || !vm_check_record(op, lock.dir, error))
         return FALSE;
 
-    draft = vmdraft_new(op->store, op->new_owner, op->commit, error);
+    draft = vmdraft_new(
+            op->new_store ? op->new_store : op->store, op->new_owner, op->commit, error);
     if (!draft)
         return FALSE;
     if (pin->has_nvram) {

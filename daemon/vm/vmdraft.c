@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/privilege.h"
+#include "vm/vmdir.h"
 #include "vm/vmfiles.h"
 #include "vm/vmstore-internal.h"
 
@@ -20,6 +21,7 @@ struct VMDraft {
     char *name;   /* below it; NULL: published */
     FileFd fd;
     gboolean has_replaced; /* FD is the VM's directory, and NAME its old one */
+    GString *moves;        /* of a store of one VM: see vmdir_publish() */
 };
 
 static gboolean draft_failed(const VMDraft *draft, GError **error, int r, const char *name) {
@@ -30,7 +32,7 @@ static gboolean draft_failed(const VMDraft *draft, GError **error, int r, const 
 VMDraft *vmdraft_new(VMStore *store, uid_t uid, Commit *commit, GError **error) {
     PRIVILEGE_SCOPE(scope);
     g_autoptr(VMDraft) draft = g_new0(VMDraft, 1);
-    g_autofree char *name = vmstore_make_draft_name();
+    g_autofree char *name = vmstore_make_draft_name(store);
     int r;
 
     draft->store = store;
@@ -38,6 +40,7 @@ VMDraft *vmdraft_new(VMStore *store, uid_t uid, Commit *commit, GError **error) 
     draft->uid = uid;
     draft->owner = FILE_FD_NONE;
     draft->fd = FILE_FD_NONE;
+    draft->moves = g_string_new(NULL);
 
     r = vmstore_open_owner(store, uid, TRUE, &draft->owner);
     if (r >= 0 && mkdirat(draft->owner, name, 0700) < 0)
@@ -65,6 +68,7 @@ void vmdraft_free(VMDraft *draft) {
     file_fd_close(draft->fd);
     file_fd_close(draft->owner);
     g_free(draft->name);
+    g_string_free(draft->moves, TRUE);
     g_free(draft);
 }
 
@@ -137,9 +141,26 @@ static int sync_file(int dir_fd, const char *name) {
     return fsync(fd) < 0 ? -errno : 0;
 }
 
+/* Of a store of one VM: the file is moved when the change is committed. */
+static gboolean keep_in_place(
+        VMDraft *draft, int vm_dir_fd, const char *name, const char *new_name, GError **error) {
+    struct stat st;
+    int r;
+
+    if (fstatat(vm_dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return errno == ENOENT || draft_failed(draft, error, -errno, name);
+    g_string_append_printf(draft->moves, "%s\t%s\n", name, new_name);
+    r = g_str_equal(name, new_name) ? 0 : sync_file(vm_dir_fd, name);
+    return r >= 0 || draft_failed(draft, error, r, name);
+}
+
 gboolean vmdraft_keep(
         VMDraft *draft, int vm_dir_fd, const char *name, const char *new_name, GError **error) {
-    int r = link_owned(vm_dir_fd, name, draft->fd, new_name);
+    int r;
+
+    if (draft->store->lone >= 0)
+        return keep_in_place(draft, vm_dir_fd, name, new_name, error);
+    r = link_owned(vm_dir_fd, name, draft->fd, new_name);
 
     if (r == -EPERM || r == -EMLINK) {
         /* No copy: a guest that has the file open would go on writing to the old one. */
@@ -208,7 +229,17 @@ static gboolean publish(VMDraft *draft, const char *id, unsigned flags, GError *
     return TRUE;
 }
 
+/* Of a store of one VM. */
+static gboolean publish_lone(VMDraft *draft, gboolean is_new, GError **error) {
+    if (!vmdir_publish(draft->store, draft->fd, draft->name, draft->moves->str, is_new, error))
+        return FALSE;
+    g_clear_pointer(&draft->name, g_free);
+    return TRUE;
+}
+
 gboolean vmdraft_publish(VMDraft *draft, const char *id, GError **error) {
+    if (draft->store->lone >= 0)
+        return publish_lone(draft, TRUE, error);
     if (!publish(draft, id, RENAME_NOREPLACE, error))
         return FALSE;
 
@@ -258,8 +289,12 @@ static gboolean carry_foreign_files(
 
 gboolean vmdraft_replace(
         VMDraft *draft, int vm_dir_fd, const char *id, const Pin *pin, GError **error) {
+    int r;
+
+    if (draft->store->lone >= 0)
+        return publish_lone(draft, FALSE, error);
     /* The lease is on the inode: a copy of the lock file would be another lease. */
-    int r = link_file(vm_dir_fd, VMSTORE_LOCK_NAME, draft->fd, VMSTORE_LOCK_NAME);
+    r = link_file(vm_dir_fd, VMSTORE_LOCK_NAME, draft->fd, VMSTORE_LOCK_NAME);
 
     if (r < 0 && r != -ENOENT)
         return draft_failed(draft, error, r, VMSTORE_LOCK_NAME);

@@ -36,6 +36,10 @@ static gboolean is_own_name(const char *name, const Pin *pin) {
             (!pin && g_strv_contains(scratch, name));
 }
 
+gboolean vmfiles_is_own_name(const char *name) {
+    return is_own_name(name, NULL);
+}
+
 static int get_status(int dir_fd, const char *name, struct stat *ret) {
     PRIVILEGE_SCOPE(scope);
 

@@ -22,6 +22,9 @@ typedef int (*VMFileVisit)(int dir_fd, const VMFile *file, gpointer userdata);
  * a negative errno. */
 int vmfiles_visit(int dir_fd, const Pin *pin, VMFileVisit visit, gpointer userdata);
 
+/* The service gives NAME to a file in some VM's directory. */
+gboolean vmfiles_is_own_name(const char *name);
+
 /* *RET: the name of a foreign file, or NULL. Returns 0 or a negative errno. */
 int vmfiles_find_foreign(int dir_fd, const Pin *pin, char **ret) G_GNUC_WARN_UNUSED_RESULT;
 

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/privilege.h"
 #include "base/text.h"
+#include "vm/vmdir.h"
 #include "vm/vmfiles.h"
 #include "vm/vmstore-internal.h"
 
@@ -71,13 +72,17 @@ gboolean vmstore_exists_already(GError **error, const char *id) {
     return FALSE;
 }
 
-char *vmstore_make_draft_name(void) {
-    return g_strdup_printf(VMSTORE_DRAFT_PREFIX "%08x%08x", g_random_int(), g_random_int());
+char *vmstore_make_draft_name(const VMStore *store) {
+    return g_strdup_printf(
+            "%s%08x%08x", store->lone >= 0 ? VMSTORE_LONE_DRAFT_PREFIX : VMSTORE_DRAFT_PREFIX,
+            g_random_int(), g_random_int());
 }
 
 int vmstore_open_owner(const VMStore *store, uid_t uid, gboolean make, FileFd *ret) {
     g_autofree char *name = g_strdup_printf("%u", (unsigned)uid);
 
+    if (store->lone >= 0)
+        return vmstore_open_directory(store->lone, ".", ret);
     return make ? make_directory(store->vms, name, ret)
                 : vmstore_open_directory(store->vms, name, ret);
 }
@@ -135,14 +140,20 @@ static int open_store(VMStore *store) {
     return fsync(state) < 0 ? -errno : 0;
 }
 
-VMStore *vmstore_open(const char *directory, GError **error) {
-    g_autoptr(VMStore) store = g_new0(VMStore, 1);
-    int r;
+VMStore *vmstore_new(const char *directory) {
+    VMStore *store = g_new0(VMStore, 1);
 
     store->directory = g_strdup(directory);
     store->vms = FILE_FD_NONE;
     store->lock = FILE_FD_NONE;
+    store->lone = FILE_FD_NONE;
     g_mutex_init(&store->lease_mutex);
+    return store;
+}
+
+VMStore *vmstore_open(const char *directory, GError **error) {
+    g_autoptr(VMStore) store = vmstore_new(directory);
+    int r;
 
     r = open_store(store);
     if (r == -EWOULDBLOCK) {
@@ -164,6 +175,10 @@ void vmstore_free(VMStore *store) {
 
     file_fd_close(store->vms);
     file_fd_close(store->lock);
+    file_fd_close(store->lone);
+    /* of a call that failed: it is empty */
+    if (store->is_made)
+        (void)rmdir(store->directory);
     g_mutex_clear(&store->lease_mutex);
     g_free(store->directory);
     g_free(store);
@@ -182,6 +197,8 @@ gboolean vmstore_is_id(const char *id) {
 }
 
 char *vmstore_path(const VMStore *store, uid_t uid, const char *id, const char *file) {
+    if (store->lone >= 0)
+        return g_build_filename(store->directory, file, NULL);
     return g_strdup_printf("%s/vms/%u/%s/%s", store->directory, (unsigned)uid, id, file);
 }
 
@@ -220,12 +237,19 @@ char *vmstore_nvram_path(const VMStore *store, uid_t uid, const char *id, ImageF
 
 int vmstore_open_vm(const VMStore *store, uid_t uid, const char *id, FileFd *ret) {
     g_auto(FileFd) owner = FILE_FD_NONE;
+    struct stat st;
     int r;
 
     r = vmstore_open_owner(store, uid, FALSE, &owner);
     if (r < 0)
         return r;
-    return vmstore_open_directory(owner, id, ret);
+    if (store->lone < 0)
+        return vmstore_open_directory(owner, id, ret);
+    if (fstatat(owner, VMSTORE_PIN_NAME, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return -errno;
+    *ret = owner;
+    owner = FILE_FD_NONE;
+    return 0;
 }
 
 /* -- loading ----------------------------------------------------------------------------- */
@@ -360,10 +384,11 @@ static int take_lock(VMStore *store, int dir_fd, FileFd *ret) {
     g_auto(FileFd) fd = FILE_FD_NONE;
     int r;
 
-    r = vmstore_open_owned(dir_fd, VMSTORE_LOCK_NAME, O_RDONLY, &fd);
+    /* NFS takes a lock only of a descriptor for writing; the service gives none away. */
+    r = vmstore_open_owned(dir_fd, VMSTORE_LOCK_NAME, store->lone >= 0 ? O_RDWR : O_RDONLY, &fd);
     if (r < 0)
         return r;
-    if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+    if (!store->has_no_lease && flock(fd, LOCK_EX | LOCK_NB) < 0)
         return -errno;
 
     if (ret) {
@@ -371,6 +396,23 @@ static int take_lock(VMStore *store, int dir_fd, FileFd *ret) {
         fd = FILE_FD_NONE;
     }
     return 0;
+}
+
+gboolean vmstore_lease_failed(GError **error, const char *id, int r) {
+    switch (r) {
+    case -ENOLCK:
+    case -EOPNOTSUPP:
+    case -ENOSYS:
+    case -EINVAL:
+    case -EBADF:
+        g_set_error(
+                error, FIRMWARE_ERROR, FIRMWARE_ERROR_NOT_SUPPORTED,
+                "VM %s: its file system has no flock(2), so nothing keeps a second start away: %s",
+                id, g_strerror(-r));
+        return FALSE;
+    default:
+        return vmstore_failed(error, r, "VM %s: %s", id, VMSTORE_LOCK_NAME);
+    }
 }
 
 gboolean vmstore_lease(VMStore *store, const char *id, int dir_fd, FileFd *ret, GError **error) {
@@ -392,7 +434,7 @@ gboolean vmstore_lease(VMStore *store, const char *id, int dir_fd, FileFd *ret, 
                 "VM %s: its lease is held: it runs, or somebody works on its NVRAM", id);
         return FALSE;
     }
-    return r >= 0 || vmstore_failed(error, r, "VM %s: %s", id, VMSTORE_LOCK_NAME);
+    return r >= 0 || vmstore_lease_failed(error, id, r);
 }
 
 gboolean vmstore_is_leased(VMStore *store, int dir_fd) {
@@ -448,9 +490,12 @@ static gboolean rename_vm(
 gboolean vmstore_remove(
         VMStore *store, uid_t uid, const char *id, const Pin *pin, Commit *commit, GError **error) {
     g_auto(FileFd) owner = FILE_FD_NONE;
-    g_autofree char *gone = vmstore_make_draft_name();
-    int r = vmstore_open_owner(store, uid, FALSE, &owner);
+    g_autofree char *gone = vmstore_make_draft_name(store);
+    int r;
 
+    if (store->lone >= 0)
+        return vmdir_remove(store, error);
+    r = vmstore_open_owner(store, uid, FALSE, &owner);
     if (r < 0)
         return vmstore_failed(error, r, "VM %s", id);
     if (!rename_vm(store, uid, id, pin, owner, gone, commit, error))

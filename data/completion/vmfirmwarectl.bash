@@ -48,7 +48,7 @@ _vmfirmwarectl() {
         --new-owner= --create= --reference= --unused= --orphans --nvram-size= --nvram-format=
         --nvram-template= --source-format= --reset --live
         --backup --names --list --pid= --pid-file= --machines= --offline --search-path= --descriptor=
-        --root='
+        --root= --directory= --no-lease'
     local features='acpi-s3 acpi-s4 amd-sev amd-sev-es amd-sev-snp enrolled-keys host-uefi-vars
         intel-tdx requires-smm secure-boot verbose-dynamic verbose-static'
     local values
@@ -71,7 +71,7 @@ _vmfirmwarectl() {
 
     case $prev in
     --executable | --reference | --nvram | --nvram-template | --pid-file | --descriptor) _filedir; return ;;
-    --machines | --search-path | --root) _filedir -d; return ;;
+    --machines | --search-path | --root | --directory) _filedir -d; return ;;
     --owner | --new-owner) COMPREPLY=($(compgen -u -- "$cur")); return ;;
     --pid) _pids; return ;;
     --host | -H) _known_hosts_real -a -- "$cur"; return ;;

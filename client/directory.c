@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "directory.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <systemd/sd-bus.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/sink.h"
+#include "bus/names.h"
+#include "offline-request.h"
+#include "service/vm-property.h"
+#include "vm/nvram.h"
+#include "vm/policy.h"
+#include "vm/vm-answer.h"
+#include "vm/vm-assess.h"
+#include "vm/vm-condition.h"
+#include "vm/vm-ops.h"
+#include "vm/vmdir.h"
+
+struct Directory {
+    char *id;
+    VMDirFlags flags;
+    VMStore *store;
+    DigestCache *digests;
+    Pin *pin;
+    char *fault;  /* why the record cannot be read */
+    GArray *fds;  /* of FileFd: what the calls have returned */
+    mode_t umask; /* the caller's */
+};
+
+static void close_all(GArray *fds) {
+    for (guint i = 0; i < fds->len; i++)
+        file_fd_close(g_array_index(fds, FileFd, i));
+    g_array_unref(fds);
+}
+
+static gboolean has_vm(const VMStore *store, FileFd *ret) {
+    return vmstore_open_vm(store, geteuid(), NULL, ret) >= 0;
+}
+
+static void read_pin(Directory *directory) {
+    g_autoptr(GError) error = NULL;
+    g_auto(FileFd) fd = FILE_FD_NONE;
+
+    if (!has_vm(directory->store, &fd))
+        return;
+    directory->pin = vmstore_read_pin(fd, &error);
+    if (!directory->pin)
+        directory->fault = g_strdup(error->message);
+}
+
+Directory *directory_open(const Options *options, gboolean is_new, GError **error) {
+    g_autoptr(Directory) directory = g_new0(Directory, 1);
+
+    directory->id = options_get_directory(options);
+    directory->fds = g_array_new(FALSE, FALSE, sizeof(FileFd));
+    directory->digests = digest_cache_new();
+    directory->umask = umask(0077);
+    directory->flags = options_get(options, "no-lease") ? VMDIR_NO_LEASE : 0;
+    directory->store =
+            vmdir_open(directory->id, directory->flags | (is_new ? VMDIR_MAKE : 0), error);
+    if (!directory->store)
+        return NULL;
+    read_pin(directory);
+    return g_steal_pointer(&directory);
+}
+
+void directory_free(Directory *directory) {
+    if (!directory)
+        return;
+
+    (void)umask(directory->umask);
+    close_all(directory->fds);
+    digest_cache_free(directory->digests);
+    pin_unref(directory->pin);
+    vmstore_free(directory->store);
+    g_free(directory->fault);
+    g_free(directory->id);
+    g_free(directory);
+}
+
+const char *directory_get_architecture(const Directory *directory) {
+    return directory->pin ? directory->pin->resolution->architecture : NULL;
+}
+
+/* -- calls ------------------------------------------------------------------------------- */
+
+typedef struct Call {
+    Directory *directory;
+    VMOp op;
+    VMResult result;
+} Call;
+
+static void call_clear(Call *call) {
+    vm_op_clear(&call->op);
+    vm_result_clear(&call->result);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Call, call_clear)
+
+/* A descriptor of the reply: the caller borrows it. */
+static GVariant *keep_fd(Directory *directory, FileFd *fd) {
+    GVariant *handle = g_variant_new_handle(*fd);
+
+    g_array_append_val(directory->fds, *fd);
+    *fd = FILE_FD_NONE;
+    return handle;
+}
+
+static char *make_path(const char *id) {
+    g_autofree char *prefix = g_strdup_printf(BUS_VM_PATH "/%u", (unsigned)geteuid());
+    g_autofree char *path = NULL;
+
+    if (sd_bus_path_encode(prefix, id, &path) < 0)
+        g_error("out of memory");
+    return g_steal_pointer(&path);
+}
+
+static GVariant *write_resolution(Call *call, GError **error) {
+    g_auto(Rendering) rendering = {};
+    g_autoptr(GVariant) entries = NULL;
+    g_auto(GVariantDict) dict = {};
+    VariantSink *sink;
+
+    if (!rendering_make(call->result.resolution, call->op.request->render, &rendering, error))
+        return NULL;
+    sink = variant_sink_new();
+    sink_open_array(variant_sink_get_sink(sink), "{sv}");
+    vm_answer_resolution_entries(variant_sink_get_sink(sink), &call->op, &call->result, &rendering);
+    sink_close(variant_sink_get_sink(sink));
+    entries = variant_sink_end(sink);
+    g_variant_dict_init(&dict, entries);
+    if (call->result.lease >= 0)
+        g_variant_dict_insert_value(&dict, "lease", keep_fd(call->directory, &call->result.lease));
+    return g_variant_dict_end(&dict);
+}
+
+static GVariant *finish_prepare(Call *call, GError **error) {
+    g_autofree char *path = make_path(call->op.id);
+    GVariant *resolution = write_resolution(call, error);
+
+    return resolution ? g_variant_new("(o@a{sv})", path, resolution) : NULL;
+}
+
+static GVariant *finish_resolution(Call *call, GError **error) {
+    GVariant *resolution = write_resolution(call, error);
+
+    return resolution ? g_variant_new("(@a{sv})", resolution) : NULL;
+}
+
+static GVariant *finish_plain(Call *call, GError **error) {
+    return g_variant_new_tuple(NULL, 0);
+}
+
+static GVariant *finish_acquire(Call *call, GError **error) {
+    return g_variant_new("(@h)", keep_fd(call->directory, &call->result.lease));
+}
+
+static GVariant *finish_export(Call *call, GError **error) {
+    (void)keep_fd(call->directory, &call->result.lease);
+    return g_variant_new(
+            "(@ht)", keep_fd(call->directory, &call->result.nvram), call->result.nvram_size);
+}
+
+static gboolean run_prepare(const VMOp *op, VMResult *result, GError **error) {
+    return op->pin ? vm_op_prepare(op, result, error) : vm_op_create(op, result, error);
+}
+
+typedef struct Method {
+    const char *name;
+    const char *type; /* of the arguments */
+    RequestCall call;
+    Policy decide;
+    gboolean (*run)(const VMOp *op, VMResult *result, GError **error);
+    GVariant *(*finish)(Call *call, GError **error);
+} Method;
+
+static const Method methods[] = {
+        {"PrepareVM", "(sssa{sv})", REQUEST_CALL_PREPARE, policy_prepare, run_prepare,
+         finish_prepare},
+        {"ImportVM", "(sssha{sv})", REQUEST_CALL_IMPORT_VM, policy_import_vm, vm_op_create,
+         finish_prepare},
+        {"Reset", "(a{sv})", REQUEST_CALL_RESET, policy_replace_nvram, vm_op_replace_nvram,
+         finish_plain},
+        {"Import", "(ha{sv})", REQUEST_CALL_IMPORT, policy_replace_nvram, vm_op_replace_nvram,
+         finish_plain},
+        {"Rebind", "(a{sv})", REQUEST_CALL_REBIND, policy_rebind, vm_op_rebind, finish_resolution},
+        {"Export", "(a{sv})", REQUEST_CALL_EXPORT, policy_use, vm_op_export, finish_export},
+        {"Acquire", "(a{sv})", REQUEST_CALL_BARE, policy_use, vm_op_acquire, finish_acquire},
+        {"GetResolution", "(a{sv})", REQUEST_CALL_GET_RESOLUTION, policy_use, vm_op_get_resolution,
+         finish_resolution},
+        {"Remove", "(a{sv})", REQUEST_CALL_BARE, policy_remove, vm_op_remove, finish_plain},
+};
+
+static const Method *find_method(const char *name) {
+    for (gsize i = 0; i < G_N_ELEMENTS(methods); i++)
+        if (g_str_equal(methods[i].name, name))
+            return &methods[i];
+    return NULL;
+}
+
+/* Takes the arguments of METHOD, whose options are the last. */
+static gboolean read_arguments(
+        Call *call, const Method *method, GVariant *arguments, GError **error) {
+    gsize n = g_variant_n_children(arguments);
+    g_autoptr(GVariant) options = g_variant_get_child_value(arguments, n - 1);
+    const char *architecture = NULL, *machine = NULL;
+    VMOp *op = &call->op;
+
+    if (g_str_has_prefix(method->type, "(sss")) {
+        g_variant_get_child(arguments, 1, "&s", &architecture);
+        g_variant_get_child(arguments, 2, "&s", &machine);
+    }
+    if (n > 1 && method->type[n - 1] == 'h') {
+        gint32 fd;
+
+        g_variant_get_child(arguments, n - 2, "h", &fd);
+        op->source = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    }
+    op->request = offline_request_read(method->call, architecture, machine, options, error);
+    if (!op->request)
+        return FALSE;
+    if (op->request->nvram_template >= 0) {
+        op->source = op->request->nvram_template;
+        op->request->nvram_template = FILE_FD_NONE;
+    }
+    return TRUE;
+}
+
+static void init_call(
+        Call *call, Directory *directory, Catalog *catalog, char *const *host_features) {
+    VMOp *op = &call->op;
+
+    call->directory = directory;
+    *op = VM_OP_INIT;
+    call->result = VM_RESULT_INIT;
+    op->store = directory->store;
+    op->digests = directory->digests;
+    op->catalog = catalog_ref(catalog);
+    op->host_features = g_strdupv((GStrv)host_features);
+    op->owner = op->new_owner = geteuid();
+    op->id = g_strdup(directory->id);
+    op->pin = directory->pin ? pin_ref(directory->pin) : NULL;
+    op->fault = g_strdup(directory->fault);
+}
+
+static GVariant *call_method(
+        Call *call, const Method *method, GVariant *arguments, GError **error) {
+    const PolicyFacts facts = {};
+
+    if (!read_arguments(call, method, arguments, error) ||
+        !method->decide(&call->op, &facts, error) || !method->run(&call->op, &call->result, error))
+        return NULL;
+    return method->finish(call, error);
+}
+
+/* The copy lives in another directory, which is its id. */
+static GVariant *call_clone(Call *call, GVariant *arguments, GError **error) {
+    VMOp *op = &call->op;
+    g_autoptr(GVariant) options = g_variant_get_child_value(arguments, 1);
+    g_autoptr(VMStore) store = NULL;
+    g_auto(FileFd) fd = FILE_FD_NONE;
+    g_autofree char *path = NULL;
+    PolicyFacts facts = {};
+    const char *new_id;
+
+    g_variant_get_child(arguments, 0, "&s", &new_id);
+    op->new_id = g_canonicalize_filename(new_id, NULL);
+    op->request = offline_request_read(REQUEST_CALL_CLONE, NULL, NULL, options, error);
+    if (!op->request)
+        return NULL;
+    store = vmdir_open(op->new_id, VMDIR_MAKE | call->directory->flags, error);
+    if (!store)
+        return NULL;
+    op->new_store = store;
+    facts.is_new_id_taken = has_vm(store, &fd);
+    path = make_path(op->new_id);
+    return policy_clone(op, &facts, error) && vm_op_clone(op, &call->result, error)
+            ? g_variant_new("(o)", path)
+            : NULL;
+}
+
+/* -- reading ----------------------------------------------------------------------------- */
+
+static GVariant *call_get_vm(Call *call, GError **error) {
+    const VMOp *op = &call->op;
+    g_autofree char *path = make_path(op->id);
+
+    return policy_check_exists(op->pin, op->fault, op->owner, op->id, error)
+            ? g_variant_new("(o)", path)
+            : NULL;
+}
+
+static GVariant *call_get_all(Call *call, GError **error) {
+    VariantSink *variant_sink;
+    VMOp *op = &call->op;
+    const Pin *pin = op->pin;
+    g_autoptr(GPtrArray) changed = NULL;
+    g_autoptr(GVariant) properties = NULL;
+    VMCondition *condition = &call->result.condition;
+    const StoreSummary *summary;
+    gint64 expires;
+    guint32 owner = op->owner;
+    Sink *sink;
+
+    op->request = request_new(REQUEST_CALL_GET_RESOLUTION, NULL, NULL, NULL);
+    if (!policy_check_exists(pin, op->fault, op->owner, op->id, error) ||
+        !vm_assess(op, &call->result, NULL, error))
+        return NULL;
+    vm_read_condition(op->store, op->owner, op->id, pin, op->catalog->known, NULL, condition);
+    summary = pin->has_nvram ? vm_look_get_summary(condition->look) : NULL;
+    expires = store_summary_get_expires(summary);
+    changed = vm_differences_to_words(call->result.differences);
+
+    variant_sink = variant_sink_new();
+    sink = variant_sink_get_sink(variant_sink);
+    /* in the order of the interface */
+    sink_open_array(sink, "{sv}");
+    sink_entry_string(sink, "Id", op->id);
+    sink_open_entry(sink, "Owner", "u");
+    sink_uint32(sink, owner);
+    sink_close_entry(sink);
+    sink_entry_uint64(sink, "Created", pin->created);
+    sink_entry_string(sink, "Architecture", pin->resolution->architecture);
+    sink_entry_string(sink, "Machine", pin->machine);
+    sink_entry_string(sink, "Firmware", pin->resolution->name);
+    sink_open_entry(sink, "NVRAM", "(ss)");
+    vm_answer_nvram_names(sink, op->store, op->owner, op->id, pin);
+    sink_close_entry(sink);
+    sink_entry_string(sink, "State", vm_get_state(call->result.differences, condition));
+    sink_entry_words(sink, "Changed", changed);
+    sink_entry_boolean(sink, "InUse", condition->is_in_use);
+    sink_entry_string(sink, "ExecutableDigest", pin->executable_digest);
+    sink_entry_string(sink, "TemplateDigest", pin->template_digest);
+    sink_entry_string(sink, "SecureBoot", vm_property_get_secure_boot(pin, condition->look));
+    sink_open_entry(sink, "Certificates", "a{ss}");
+    store_report_write_generations(store_summary_get_generations(summary), sink);
+    sink_close_entry(sink);
+    sink_open_entry(sink, "Expires", "x");
+    sink_basic(sink, 'x', &expires);
+    sink_close_entry(sink);
+    sink_entry_string(sink, "Health", store_summary_get_health(summary));
+    sink_close(sink);
+    properties = variant_sink_end(variant_sink);
+    return g_variant_new("(@a{sv})", properties);
+}
+
+GVariant *directory_call(
+        Directory *directory, Catalog *catalog, char *const *host_features, const char *name,
+        GVariant *arguments, GError **error) {
+    const Method *method = find_method(name);
+    g_auto(Call) call = {};
+
+    init_call(&call, directory, catalog, host_features);
+    if (method)
+        return call_method(&call, method, arguments, error);
+    if (g_str_equal(name, "Clone"))
+        return call_clone(&call, arguments, error);
+    if (g_str_equal(name, "GetVM"))
+        return call_get_vm(&call, error);
+    if (g_str_equal(name, "GetAll"))
+        return call_get_all(&call, error);
+    g_set_error(
+            error, FIRMWARE_ERROR, FIRMWARE_ERROR_NOT_SUPPORTED, "VM %s: not in a directory",
+            directory->id);
+    return NULL;
+}

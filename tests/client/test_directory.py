@@ -1,0 +1,284 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""--directory: a VM that lives in its manager's own directory, without a service."""
+
+import json
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from lib import images, paths
+from lib.cli import FAILURE, USAGE
+
+OWN = ["lock", "nvram.raw", "pin.json"]
+
+
+class Home:
+    """A VM's directory, and the commands on it."""
+
+    def __init__(self, service, cli):
+        self.service, self.cli = service, cli
+        self.path = service.directory / "home"
+        self.sources = [f"--search-path={service.vendor}",
+                        f"--machines={paths.machines_directory()}"]
+
+    def words(self, verb, *words, at=None):
+        return [verb, f"--directory={at or self.path}", *self.sources, *words]
+
+    def __call__(self, verb, *words, at=None, **options):
+        return self.cli(*self.words(verb, *words, at=at), **options)
+
+    def json(self, verb, *words, at=None):
+        return self.cli.json(*self.words(verb, *words, at=at))
+
+    def fails(self, status, verb, *words, at=None):
+        return self.cli.fails(status, *self.words(verb, *words, at=at))
+
+    def files(self):
+        return sorted(os.listdir(self.path))
+
+    def write(self, content):
+        with open(self.path / "nvram.raw", "r+b") as file:
+            file.write(content)
+
+    def read(self, name="nvram.raw", size=8):
+        return (self.path / name).read_bytes()[:size]
+
+
+@pytest.fixture
+def home(service, cli):
+    cli.environment["XDG_CACHE_HOME"] = str(service.directory / "cache")
+    cli.environment["PATH"] = f"{service.no_programs}:/usr/bin:/bin"
+    service.ovmf("50-first", content=b"template")
+    service.ovmf("60-second", content=b"another.")
+    service.bios("70-bios")
+    return Home(service, cli)
+
+
+PREPARE = ["prepare", "x86_64", "q35"]
+
+
+def test_the_first_call_pins(home):
+    answer = home.json(*PREPARE)
+    assert (answer["name"], answer["pinned"]) == ("50-first", False)
+    assert answer["nvram"] == {"filename": str(home.path / "nvram.raw"), "format": "raw",
+                               "size": images.OVMF_4M_VARS, "created": True}
+    assert home.files() == OWN
+    assert home.path.stat().st_mode & 0o777 == 0o700
+    assert {(home.path / name).stat().st_mode & 0o777 for name in OWN} == {0o600}
+    home.service.ovmf("40-newer")
+    again = home.json(*PREPARE)
+    assert (again["name"], again["pinned"], again["nvram"]["created"]) == ("50-first", True, False)
+    shown = home.json("vm")
+    assert (shown["id"], shown["state"], shown["in-use"]) == (str(home.path), "ready", False)
+    assert shown["resolution"]["name"] == "50-first"
+    assert "VMConflict" not in home.fails(FAILURE, "prepare", "aarch64", "virt")
+
+
+def test_the_same_files_as_the_services(home):
+    """A directory that the service has made works here, and its record is the same."""
+    home.service.start_with_qemu()
+    answer = home.cli.json("prepare", "subject", "x86_64", "q35")
+    made = os.path.dirname(answer["nvram"]["filename"])
+    shutil.copytree(made, home.path)
+    mine = home.json(*PREPARE)
+    assert (mine["name"], mine["pinned"]) == ("50-first", True)
+    shutil.rmtree(home.path)
+    home(*PREPARE)
+    records = [json.loads(open(f"{place}/pin.json").read()) for place in (made, home.path)]
+    for record in records:
+        record.pop("created")
+    assert records[0] == records[1]
+    assert list(home.json("vm")) == list(home.cli.json("vm", "subject"))
+
+
+def test_reset_import_export_and_rebind(home):
+    home(*PREPARE)
+    home.write(b"changed.")
+    home("reset")
+    assert (home.read(), home.read("backup")) == (b"template", b"changed.")
+    exported = home.service.directory / "exported.fd"
+    home("export", "--backup", str(exported))
+    assert exported.read_bytes()[:8] == b"changed."
+    home("import", str(exported))
+    assert (home.read(), home.read("backup")) == (b"changed.", b"template")
+    assert home.json("rebind", "--firmware=60-second")["name"] == "60-second"
+    assert home.read() == b"changed."
+    assert home.json("rebind", "--firmware=60-second", "--reset")["nvram"]["created"]
+    assert (home.read(), home.read("backup")) == (b"another.", b"changed.")
+    home("rebind", "--firmware=70-bios", "--reset")
+    assert home.files() == ["backup", "lock", "pin.json"]
+    # what its firmware writes to is the backup now, and there is no other
+    assert "keeps no variables" in home.fails(FAILURE, "reset")
+    assert home("remove") == "" and not home.path.exists()
+
+
+def test_a_new_vm_from_a_file(home):
+    source = images.raw(str(home.service.directory / "own.fd"), images.OVMF_4M_VARS, b"imported")
+    home("import", "x86_64", "q35", source)
+    assert home.read() == b"imported"
+    assert "already" in home.fails(FAILURE, "import", "x86_64", "q35", source)
+
+
+def test_files_of_the_user_stay(home):
+    home.path.mkdir()
+    foreign = {"disk.qcow2": b"disk", ".new-mine": b"mine", "nvram.raw.old": b"old", "config": b""}
+    for name, content in foreign.items():
+        (home.path / name).write_bytes(content)
+    (home.path / "sub").mkdir()
+    os.chmod(home.path, 0o755)
+    home(*PREPARE)
+    home("reset")
+    home("rebind", "--firmware=60-second")
+    assert home.files() == sorted([*OWN, "backup", "sub", *foreign])
+    assert home.path.stat().st_mode & 0o777 == 0o755
+    home("remove")
+    assert home.files() == sorted(["sub", *foreign])
+    for name, content in foreign.items():
+        assert (home.path / name).read_bytes() == content
+
+
+def test_a_file_in_the_way(home):
+    home.path.mkdir()
+    (home.path / "nvram.raw").write_bytes(b"precious")
+    text = home.fails(FAILURE, *PREPARE)
+    assert "nvram.raw" in text and "no record of a VM" in text
+    assert (home.read(), home.files()) == (b"precious", ["nvram.raw"])
+
+
+def test_a_call_that_fails_leaves_no_directory(home):
+    home.fails(3, "prepare", "x86_64", "q35", "--feature=nonesuch")
+    assert not home.path.exists()
+    for verb in ("vm", "reset", "remove", "export"):
+        words = ["x"] if verb == "export" else []
+        assert f"no directory {home.path}" in home.fails(FAILURE, verb, *words)
+    home.path.mkdir()
+    assert "has no VM" in home.fails(FAILURE, "vm")
+    assert "has no VM" in home.fails(FAILURE, "prepare", "x86_64", "q35", "--create=never")
+
+
+def test_run_holds_the_lease(home):
+    done = home.cli.raw(*home.words("run", "x86_64", "q35", "--", "sh", "-c", """
+echo "$@" >arguments
+{reset}; echo $? >status; umask >umask""".format(
+        reset=" ".join(home.cli.command(*home.words("reset")))), "sh"))
+    directory = home.service.directory
+    assert done[0] == 0 and "its lease is held" in done[2]
+    assert (directory / "status").read_text() == "1\n"
+    assert (directory / "umask").read_text() == "0022\n"
+    assert f"filename={home.path}/nvram.raw" in (directory / "arguments").read_text()
+    home("reset")
+
+
+def test_a_copy_is_another_vm(home):
+    home(*PREPARE)
+    other = home.service.directory / "copy"
+    subprocess.run(["cp", "-a", home.path, other], check=True)
+    script = f"exec {' '.join(home.cli.command(*home.words('reset', at=other)))}"
+    home("run", "x86_64", "q35", "--", "sh", "-c", script, "sh")
+    assert home.json("vm", at=other)["nvram"]["filename"] == str(other / "nvram.raw")
+    moved = home.service.directory / "moved"
+    os.rename(other, moved)
+    assert home.json(*PREPARE, at=moved)["pinned"]
+    clone = home.service.directory / "clone"
+    home.write(b"changed.")
+    home("clone", str(clone))
+    assert (clone / "nvram.raw").read_bytes()[:8] == b"changed."
+    assert "already" in home.fails(FAILURE, "clone", str(clone))
+
+
+def test_owners(home):
+    home(*PREPARE)
+    for path in (home.path / "nvram.raw", home.path):
+        os.chown(path, 12345, 12345)
+        assert "belongs to uid 12345" in home.fails(FAILURE, *PREPARE)
+        os.chown(path, 0, 0)
+    link = home.service.directory / "link"
+    link.symlink_to(home.path)
+    assert str(link) in home.fails(FAILURE, "vm", at=link)
+    os.unlink(home.path / "pin.json")
+    (home.path / "pin.json").symlink_to("/etc/passwd")
+    assert "pin.json" in home.fails(FAILURE, "vm")
+
+
+def test_what_does_not_go_together(home, cli):
+    assert "exclude each other" in home.fails(USAGE, "vm", "--owner=0")
+    assert "only --directory" in cli.fails(USAGE, "vm", "x", "--machines=/")
+    assert "does not go with" in cli.fails(USAGE, "vms", "--directory=x")
+    assert "usage:" in cli.fails(USAGE, "vm", "x", "--directory=y")
+
+
+def test_as_another_user_with_a_parent_that_is_read_only(home):
+    home.path.mkdir()
+    os.chown(home.path, 12345, 12345)
+    command = ["setpriv", "--reuid", "12345", "--regid", "12345", "--clear-groups", "env", "-i",
+               "PATH=/usr/bin", *home.cli.command(*home.words(*PREPARE))]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert {(home.path / name).stat().st_uid for name in OWN} == {12345}
+    assert {(home.path / name).stat().st_gid for name in OWN} == {12345}
+
+
+# -- crash safety -------------------------------------------------------------------------------
+
+CHANGES = "renameat,renameat2,unlinkat,rmdir,mkdir,mkdirat,fsync,fchmod,ftruncate,pwrite64,write"
+
+
+def state(home):
+    """Of the VM, as the next call finds it: (firmware, NVRAM, backup)."""
+    if not home.path.exists() or "pin.json" not in home.files():
+        return None
+    name = home.json("vm")["firmware"]
+    return (name, home.read(), home.read("backup") if "backup" in home.files() else None)
+
+
+OPERATIONS = {
+    "prepare": (None, ["prepare", "x86_64", "q35"], {("50-first", b"template", None)}),
+    "reset": (("50-first", b"changed.", b"older..."), ["reset"],
+              {("50-first", b"template", b"changed.")}),
+    "rebind": (("50-first", b"changed.", b"older..."), ["rebind", "--firmware=60-second", "--reset"],
+               {("60-second", b"another.", b"changed.")}),
+    "remove": (("50-first", b"changed.", b"older..."), ["remove"], {None}),
+}
+
+
+def set_up(home, before):
+    shutil.rmtree(home.path, ignore_errors=True)
+    if before is None:
+        return
+    home(*PREPARE)
+    home.write(before[2])
+    home("reset")
+    home.write(before[1])
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize("fault", ["signal=KILL", "error=EIO"])
+def test_each_system_call_can_be_the_last(home, operation, fault):
+    """A change is whole or not at all, wherever it is killed or fails, when the next call is made."""
+    before, words, after = OPERATIONS[operation]
+    seen = set()
+    for number in range(1, 1000):
+        set_up(home, before)
+        (home.path.parent / "marker").touch()
+        command = home.cli.command(*home.words(*words))
+        done = subprocess.run(
+            ["strace", "-o", home.path.parent / "trace", "-e", f"trace={CHANGES}", "-e",
+             f"inject={CHANGES}:{fault}:when={number}", *command],
+            env=home.cli.environment, cwd=home.cli.directory, check=False, capture_output=True)
+        if "INJECTED" not in (home.path.parent / "trace").read_text() and \
+                "KILL" not in (home.path.parent / "trace").read_text():
+            break
+        if home.path.exists() and home.files():
+            home.cli.raw(*home.words("vm"))
+            assert not [name for name in home.files() if name.startswith(".")], (number, home.files())
+        found = state(home)
+        seen.add(found)
+        assert found in {before, *after}, (number, found, done.stderr)
+        if done.returncode == 0:
+            assert found in after, (number, found)
+    else:
+        raise AssertionError("it never ends")
+    assert number > 5
+    assert state(home) in after
