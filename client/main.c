@@ -53,13 +53,13 @@ static const Verb verbs[] = {
         {"capabilities", 2, 2, 2, REQUIREMENTS | OFFLINE, VERB_NAMELESS, verb_capabilities,
          "capabilities ARCH MACHINE", "Tell what can be asked for"},
         {"prepare", 3, 3, 3,
-         REQUIREMENTS | OPTIONS_RENDER | OPTIONS_OWNER | IN_DIRECTORY | OPTIONS_CREATE | OPTIONS_REFERENCE |
-                 OPTIONS_TEMPLATE,
+         REQUIREMENTS | OPTIONS_RENDER | OPTIONS_OWNER | IN_DIRECTORY | OPTIONS_CREATE |
+                 OPTIONS_REFERENCE | OPTIONS_TEMPLATE,
          VERB_UNPAGED, verb_prepare, "prepare ID ARCH MACHINE",
          "Choose firmware for a virtual machine, keep the choice and its NVRAM"},
         {"run", 4, ANY, 3,
-         REQUIREMENTS | OPTIONS_RENDER | OPTIONS_OWNER | IN_DIRECTORY | OPTIONS_CREATE | OPTIONS_REFERENCE |
-                 OPTIONS_TEMPLATE,
+         REQUIREMENTS | OPTIONS_RENDER | OPTIONS_OWNER | IN_DIRECTORY | OPTIONS_CREATE |
+                 OPTIONS_REFERENCE | OPTIONS_TEMPLATE,
          VERB_NEEDS_FDS | VERB_NO_OUTPUT, verb_run, "run ID ARCH MACHINE -- COMMAND…",
          "Prepare it, and execute COMMAND with QEMU's arguments appended"},
         {"lease", 1, ANY, 1, OPTIONS_OWNER | IN_DIRECTORY | OPTIONS_PROCESS,
@@ -67,20 +67,23 @@ static const Verb verbs[] = {
          "Hold its lease until this, COMMAND or a process ends"},
         {"vms", 0, 0, 0, OPTIONS_OWNER | OPTIONS_ALL | OPTIONS_NAMES | OPTIONS_UNUSED, VERB_PLAIN,
          verb_vms, "vms", "List virtual machines"},
-        {"vm", 1, 1, 1, OPTIONS_OWNER | IN_DIRECTORY, VERB_PLAIN, verb_vm, "vm ID", "Show one virtual machine"},
-        {"reset", 1, 1, 1, OPTIONS_OWNER | IN_DIRECTORY | OPTIONS_TEMPLATE, VERB_UNPAGED, verb_reset, "reset ID",
-         "Make its NVRAM anew from the template"},
-        {"rebind", 1, 2, 2, REQUIREMENTS | OPTIONS_OWNER | IN_DIRECTORY | OPTIONS_RESET | OPTIONS_RENDER,
-         VERB_UNPAGED, verb_rebind, "rebind ID [MACHINE]", "Choose its firmware anew"},
-        {"clone", 2, 2, 2, OPTIONS_OWNER | IN_DIRECTORY | OPTIONS_NEW_OWNER | OPTIONS_LIVE, VERB_UNPAGED,
-         verb_clone, "clone ID NEW", "Copy it under another id"},
+        {"vm", 1, 1, 1, OPTIONS_OWNER | OPTIONS_RENDER | IN_DIRECTORY, VERB_PLAIN, verb_vm, "vm ID",
+         "Show one virtual machine"},
+        {"reset", 1, 1, 1, OPTIONS_OWNER | IN_DIRECTORY | OPTIONS_TEMPLATE, VERB_UNPAGED,
+         verb_reset, "reset ID", "Make its NVRAM anew from the template"},
+        {"rebind", 1, 2, 2,
+         REQUIREMENTS | OPTIONS_OWNER | IN_DIRECTORY | OPTIONS_RESET | OPTIONS_RENDER, VERB_UNPAGED,
+         verb_rebind, "rebind ID [MACHINE]", "Choose its firmware anew"},
+        {"clone", 2, 2, 2, OPTIONS_OWNER | IN_DIRECTORY | OPTIONS_NEW_OWNER | OPTIONS_LIVE,
+         VERB_UNPAGED, verb_clone, "clone ID NEW", "Copy it under another id"},
         {"rename", 2, 2, 2, OPTIONS_OWNER, VERB_UNPAGED, verb_rename, "rename ID NEW",
          "Give it another id"},
         {"export", 2, 2, 2, OPTIONS_OWNER | IN_DIRECTORY | OPTIONS_LIVE | OPTIONS_BACKUP,
          VERB_NEEDS_FDS | VERB_UNPAGED | VERB_TAKES_FILE, verb_export, "export ID FILE",
          "Copy its NVRAM to a file (- for standard output)"},
-        {"import", 2, 4, 4,
-         REQUIREMENTS | OPTIONS_RENDER | OPTIONS_OWNER | IN_DIRECTORY | OPTIONS_REFERENCE | OPTIONS_SOURCE_FORMAT,
+        {"import", 0, 4, 4,
+         REQUIREMENTS | OPTIONS_RENDER | OPTIONS_OWNER | IN_DIRECTORY | OPTIONS_REFERENCE |
+                 OPTIONS_SOURCE_FORMAT | OPTIONS_LIBVIRT,
          VERB_NEEDS_FDS | VERB_UNPAGED | VERB_TAKES_FILE, verb_import,
          "import ID [ARCH MACHINE] FILE",
          "Make one with NVRAM from a file, or give it to one that is there"},
@@ -95,6 +98,8 @@ static const Verb verbs[] = {
          verb_variables, "variables FILE", "Tell what a variable store holds (needs no service)"},
         {"boot", 1, 1, 0, OPTIONS_SOURCE_FORMAT | OPTIONS_OFFLINE, VERB_OFFLINE, verb_boot,
          "boot FILE", "Show the boot entries of a variable store (needs no service)"},
+        {"check-domain", 1, ANY, 0, OPTIONS_PINNED | OFFLINE, VERB_NAMELESS, verb_check_domain,
+         "check-domain FILE…", "Tell what is wrong with the firmware of libvirt domains"},
         {"host", 0, 0, 0, OFFLINE, VERB_PLAIN, verb_host, "host", "Show the service and this host"},
         {"monitor", 0, 0, 0, 0, VERB_UNPAGED, verb_monitor, "monitor", "Follow changes"},
         {"reload", 0, 0, 0, 0, VERB_UNPAGED, verb_reload, "reload", "Read all descriptors again"},
@@ -124,7 +129,7 @@ static const Verb *find_verb(const char *name) {
 
 static gboolean check_arguments(const Verb *verb, char **arguments, GError **error) {
     guint n_arguments = g_strv_length(arguments);
-    guint n_sent = n_arguments - ((verb->flags & VERB_TAKES_FILE) ? 1 : 0);
+    guint n_sent = n_arguments - ((verb->flags & VERB_TAKES_FILE) && n_arguments > 1 ? 1 : 0);
 
     if (n_arguments < verb->min_arguments || n_arguments > verb->max_arguments) {
         g_set_error(
@@ -284,5 +289,5 @@ int main(int argc, char **argv) {
     /* one line, whatever text it quotes */
     message = text_make_printable(error->message);
     (void)fprintf(stderr, "vmfirmwarectl: %s\n", message);
-    return error->code == CLIENT_ERROR_UNREACHABLE ? CLIENT_ERROR_FAILURE : error->code;
+    return error->code & 0xff;
 }

@@ -100,6 +100,10 @@ static const KeyOption key_options[] = {
          "Without a service: the only descriptor"},
         {"root", NULL, VALUE_CLIENT, OPTIONS_SOURCES, "DIR",
          "Without a service: the files below another root"},
+        {"libvirt", NULL, VALUE_CLIENT, OPTIONS_LIBVIRT, "DOMAIN",
+         "With import: the firmware and NVRAM of a libvirt domain"},
+        {"pinned", NULL, VALUE_FLAG, OPTIONS_PINNED, NULL,
+         "With check-domain: against the virtual machine whose NVRAM it has"},
         {"machines", NULL, VALUE_CLIENT, OPTIONS_MACHINES, "DIR:DIR…",
          "Without a service: directories of the machine table"},
 };

@@ -38,6 +38,8 @@ typedef enum OptionGroup {
     OPTIONS_REFERENCE = 1 << 19,
     OPTIONS_UNUSED = 1 << 20,
     OPTIONS_DIRECTORY = 1 << 21,
+    OPTIONS_LIBVIRT = 1 << 22,
+    OPTIONS_PINNED = 1 << 23,
 } OptionGroup;
 
 typedef struct Options {

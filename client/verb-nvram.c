@@ -6,6 +6,7 @@
 
 #include "base/copy.h"
 #include "error.h"
+#include "import-domain.h"
 #include "keys.h"
 #include "progress.h"
 #include "render.h"
@@ -172,10 +173,13 @@ static gboolean import_vm(Context *context, char **arguments, GError **error) {
 gboolean verb_import(Context *context, char **arguments, GError **error) {
     guint n_arguments = g_strv_length(arguments);
 
-    if (n_arguments == 3) {
+    if (options_get(context->options, "libvirt") && n_arguments <= 1)
+        return import_domain(context, arguments[0], error);
+    if (options_get(context->options, "libvirt") || (n_arguments != 2 && n_arguments != 4)) {
         g_set_error(
                 error, CLIENT_ERROR, CLIENT_ERROR_USAGE,
-                "import: it takes ID ARCHITECTURE MACHINE FILE, or ID FILE");
+                "import: it takes ID ARCHITECTURE MACHINE FILE, or ID FILE, or with --libvirt ID or "
+                "nothing");
         return FALSE;
     }
     return n_arguments == 2 ? import_nvram(context, arguments, error)

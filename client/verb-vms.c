@@ -144,6 +144,23 @@ static GVariant *get_resolution(Context *context, const char *path) {
     return NULL;
 }
 
+/* With --render: the resolution alone, in that form. */
+static gboolean render_vm(Context *context, const char *path, GError **error) {
+    GVariant *options = keys_from_options(context->options, OPTIONS_RENDER, NULL, error);
+    g_auto(Reply) reply = {};
+    g_autoptr(GVariant) resolution = NULL;
+
+    if (!options)
+        return FALSE;
+    if (!connection_call(
+                context->connection, CALL_READ, context->what, path, BUS_VM_INTERFACE,
+                "GetResolution", g_variant_new("(@a{sv})", options), "(a{sv})", &reply, error))
+        return FALSE;
+    resolution = g_variant_get_child_value(reply.body, 0);
+    render_resolution(context->output, context->options, resolution);
+    return TRUE;
+}
+
 static void print_vm(const Context *context, GVariant *properties, GVariant *resolution) {
     static const char *const order[] = {
             "id",
@@ -186,6 +203,8 @@ gboolean verb_vm(Context *context, char **arguments, GError **error) {
 
     if (!path)
         return FALSE;
+    if (options_get(context->options, "render"))
+        return render_vm(context, path, error);
     properties = connection_get_properties(
             context->connection, context->what, path, BUS_VM_INTERFACE, error);
     if (!properties)

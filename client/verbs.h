@@ -48,4 +48,6 @@ gboolean verb_record(Context *context, char **arguments, GError **error);
 gboolean verb_variables(Context *context, char **arguments, GError **error);
 gboolean verb_boot(Context *context, char **arguments, GError **error);
 
+gboolean verb_check_domain(Context *context, char **arguments, GError **error);
+
 gboolean verb_monitor(Context *context, char **arguments, GError **error);

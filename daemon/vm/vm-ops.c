@@ -255,8 +255,9 @@ static gboolean check_start(const VMOp *op, VMResult *result, GError **error) {
     if (result->differences & VM_DIFFERENCE_GONE) {
         g_set_error(
                 error, FIRMWARE_ERROR, FIRMWARE_ERROR_FIRMWARE_GONE,
-                "VM %s: the image of its firmware %s is gone, and no equivalent is installed; %s",
-                op->id, op->pin->resolution->name, nearest);
+                "VM %s: the image %s of its firmware %s is gone, and no equivalent is installed; %s",
+                op->id, op->pin->resolution->descriptor->executable.filename,
+                op->pin->resolution->name, nearest);
         return FALSE;
     }
 

@@ -41,13 +41,14 @@ _vmfirmwarectl() {
     _init_completion -s -n : || return
 
     local verbs='list show select explain capabilities prepare run lease vms vm reset rebind clone rename
-        export import remove verify record variables boot host monitor reload'
+        export import remove verify record variables boot check-domain host
+        monitor reload'
     local options='--help --version --system --user --host= --machine= --json= --no-legend --no-pager
         --no-ask-password --interface= --feature= --without-feature= --secure-boot --device= --mode=
         --format= --firmware= --executable= --qemu-version= --host-supported --nvram= --render= --owner= --all
         --new-owner= --create= --reference= --unused= --orphans --nvram-size= --nvram-format=
         --nvram-template= --source-format= --reset --live
-        --backup --names --list --pid= --pid-file= --machines= --offline --search-path= --descriptor=
+        --backup --names --list --pid= --pid-file= --libvirt= --pinned --machines= --offline --search-path= --descriptor=
         --root= --directory= --no-lease'
     local features='acpi-s3 acpi-s4 amd-sev amd-sev-es amd-sev-snp enrolled-keys host-uefi-vars
         intel-tdx requires-smm secure-boot verbose-dynamic verbose-static'
@@ -74,6 +75,10 @@ _vmfirmwarectl() {
     --machines | --search-path | --root | --directory) _filedir -d; return ;;
     --owner | --new-owner) COMPREPLY=($(compgen -u -- "$cur")); return ;;
     --pid) _pids; return ;;
+    --libvirt)
+        mapfile -t COMPREPLY < <(virsh list --all --name 2>/dev/null | _vmfirmwarectl_names)
+        return
+        ;;
     --host | -H) _known_hosts_real -a -- "$cur"; return ;;
     --machine | -M)
         mapfile -t COMPREPLY < <(machinectl --no-legend --no-pager list 2>/dev/null |
@@ -122,7 +127,7 @@ _vmfirmwarectl() {
     prepare:0 | run:0 | lease:0 | vm:0 | reset:0 | rebind:0 | clone:0 | rename:0 | export:0 | import:0 | remove:0)
         kind=vm
         ;;
-    export:1 | import:3 | verify:* | record:0 | variables:0 | boot:0) kind=file ;;
+    export:1 | import:3 | verify:* | record:0 | variables:0 | boot:0 | check-domain:*) kind=file ;;
     esac
     [[ $prev == --firmware ]] && kind=firmware
     case $kind in

@@ -117,12 +117,12 @@ def test_bash_expands_no_name(service, environment):
 
 def test_completions_know_every_verb_and_option(cli):
     text = cli("--help")
-    verbs = set(re.findall(r"^  ([a-z]+)(?: .*)?  ", text[text.index("Verbs:"):], re.MULTILINE))
+    verbs = set(re.findall(r"^  ([a-z-]+)(?: .*)?  ", text[text.index("Verbs:"):], re.MULTILINE))
     options = set(re.findall(r"--[a-z-]+", text)) - {"--"}
     assert {"select", "verify"} <= verbs and {"--secure-boot", "--machines"} <= options
     for path in (completions() / "bash-completion" / "completions" / "vmfirmwarectl",
                  completions() / "zsh" / "site-functions" / "_vmfirmwarectl"):
-        words = set(re.findall(r"--[a-z-]+|\b[a-z]+\b", path.read_text(encoding="utf-8")))
+        words = set(re.findall(r"--[a-z-]+|\b[a-z]+(?:-[a-z]+)*\b", path.read_text(encoding="utf-8")))
         assert not verbs - words and not options - words, path
 
 

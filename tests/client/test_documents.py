@@ -45,7 +45,7 @@ def test_there_are_examples():
 def test_every_verb_and_option_has_its_entry(cli):
     text = cli("--help")
     page = PAGE.read_text(encoding="utf-8")
-    verbs = re.findall(r"^  ([a-z]+)(?: .*)?  ", text[text.index("Verbs:"):], re.MULTILINE)
+    verbs = re.findall(r"^  ([a-z-]+)(?: .*)?  ", text[text.index("Verbs:"):], re.MULTILINE)
     options = set(re.findall(r"--[a-z-]+", text)) - {"--"}
     assert len(verbs) > 20 and len(options) > 30
     for verb in verbs:

@@ -111,6 +111,9 @@ class Service:
         self.vendor.write(name, descriptors.flash(code, variables, **members))
         return code, variables
 
+    def add_pair(self, name, executable, template, **members):
+        self.vendor.write(name, descriptors.flash(executable, template, **members))
+
     def combined(self, name="whole", size=2 * images.MIB, **members):
         path = self.raw(f"{name}.fd", size, b"whole image")
         self.vendor.write(name, descriptors.flash(path, mode="combined", **members))
