@@ -17,7 +17,7 @@ typedef struct Hint {
 
 static const Hint hints[] = {
         {OURS "NoMatchingFirmware", CLIENT_ERROR_NO_MATCH,
-         "'vmfirmwarectl explain' with the same arguments says why of each"},
+         "'vmfirmwarectl explain ARCH MACHINE' with the same requirements says why of each"},
         {OURS "NoSuchFirmware", CLIENT_ERROR_FAILURE, "'vmfirmwarectl list' shows what there is"},
         {OURS "NoSuchVM", CLIENT_ERROR_NO_SUCH_VM, "'vmfirmwarectl vms' shows what there is"},
         {OURS "VMExists", CLIENT_ERROR_FAILURE, "choose another id, or remove that one first"},
@@ -57,18 +57,43 @@ static const Hint *find_hint(const char *name) {
     return NULL;
 }
 
-/* Overrides HINT for some messages. */
-static const char *hint_to_text(const Hint *hint, const char *message) {
-    if (g_str_equal(hint->name, SD_BUS_ERROR_INVALID_ARGS) && strstr(message, "and no copy of it"))
-        return "give the path of a copy";
-    if (g_str_equal(hint->name, SD_BUS_ERROR_INVALID_ARGS) && strstr(message, "nvram-filename"))
-        return "say where with --nvram=FILE";
-    if (strstr(message, "is foreign: the service did not make it"))
-        return "move that file elsewhere first";
-    if (g_str_equal(hint->name, OURS "VMConflict") && strstr(message, " for the reference "))
-        return "choose another id, or take it over with --create=adopt";
-    if (g_str_has_suffix(message, "it has no backup"))
-        return "'vmfirmwarectl reset' and 'import' make one";
+/* The next step depends on more than the error. The first that fits overrides the hint. */
+static const struct {
+    const char *name;  /* NULL: any */
+    const char *verb;  /* NULL: any */
+    const char *words; /* of the message; NULL: any */
+    const char *text;  /* NULL: the message says all */
+} overrides[] = {
+        {OURS "NoMatchingFirmware", "explain", NULL, NULL},
+        {OURS "NoMatchingFirmware", "select", "nvram-",
+         "'vmfirmwarectl explain' with --nvram-size= and --nvram-format= for --nvram= says why of "
+         "each"},
+        {OURS "NoMatchingFirmware", "select", NULL,
+         "'vmfirmwarectl explain' with the same arguments says why of each"},
+        {SD_BUS_ERROR_INVALID_ARGS, NULL, "and no copy of it", "give the path of a copy"},
+        {SD_BUS_ERROR_INVALID_ARGS, NULL, "nvram-filename", "say where with --nvram=FILE"},
+        {OURS "VMConflict", NULL, " for the reference ",
+         "choose another id, or take it over with --create=adopt"},
+        {NULL, NULL, "is foreign: the service did not make it", "move that file elsewhere first"},
+        {OURS "NVRAMMissing", NULL, "it has no backup",
+         "'vmfirmwarectl reset' and 'import' make one"},
+        {OURS "NVRAMMismatch", "import", "the format stated",
+         "say its format with --source-format=raw, qcow2 or json"},
+        {OURS "NVRAMMismatch", NULL,
+         "; firmware for that size: ", "choose it with --firmware=NAME or --nvram-size=BYTES"},
+        {OURS "NVRAMMismatch", NULL, "; no firmware has that size",
+         "is it the right file, and in the right format?"},
+        {OURS "NVRAMMismatch", "import", NULL, "give one that fits"},
+        {OURS "NVRAMMismatch", "prepare", "that was sent", "give one that fits"},
+        {OURS "NVRAMMismatch", "run", "that was sent", "give one that fits"},
+};
+
+static const char *find_text(const Hint *hint, const char *what, const char *message) {
+    for (guint i = 0; i < G_N_ELEMENTS(overrides); i++)
+        if ((!overrides[i].name || g_str_equal(overrides[i].name, hint->name)) &&
+            (!overrides[i].verb || g_str_has_prefix(what, overrides[i].verb)) &&
+            (!overrides[i].words || strstr(message, overrides[i].words)))
+            return overrides[i].text;
     return hint->text;
 }
 
@@ -77,6 +102,11 @@ static char *unreachable_reason(int r) {
         return g_strdup(" ($DBUS_SESSION_BUS_ADDRESS and $XDG_RUNTIME_DIR are not set)");
     return r < 0 ? g_strdup_printf(" (%s)", g_strerror(-r)) : g_strdup("");
 }
+
+/* There is no bus, so systemctl would not help. */
+#define NO_BUS_HINT                                                                       \
+    "where there is no bus, --offline answers what only reads, and 'dbus-run-session -- " \
+    "vmfirmwarectl --user …' keeps virtual machines"
 
 void failure_set_unreachable(const Options *options, int r, GError **error) {
     const char *user = options->is_user ? "--user " : "";
@@ -98,8 +128,9 @@ void failure_set_unreachable(const Options *options, int r, GError **error) {
         g_set_error(
                 error, CLIENT_ERROR, CLIENT_ERROR_UNREACHABLE,
                 "cannot reach vmfirmwared on the %s bus%s; start it with 'systemctl %sstart "
-                "vmfirmwared'",
-                options->is_user ? "session" : "system", reason, user);
+                "vmfirmwared'%s%s",
+                options->is_user ? "session" : "system", reason, user, r < 0 ? "; " : "",
+                r < 0 ? NO_BUS_HINT : "");
 }
 
 /* Errors of a bus for a service that is absent and cannot be started. */
@@ -116,6 +147,7 @@ void failure_set_bus_error(
         const Options *options, const char *what, const sd_bus_error *bus_error, GError **error) {
     const Hint *hint = find_hint(bus_error->name);
     g_autofree char *text = g_strdup(bus_error->message ? bus_error->message : bus_error->name);
+    const char *next;
 
     if (is_unreachable(bus_error->name)) {
         failure_set_unreachable(options, 0, error);
@@ -124,12 +156,8 @@ void failure_set_bus_error(
     /* no full stop in the middle of the line */
     if (g_str_has_suffix(text, "."))
         text[strlen(text) - 1] = '\0';
-    if (hint && hint->code == CLIENT_ERROR_NO_MATCH && g_str_has_prefix(what, "explain"))
-        g_set_error(error, CLIENT_ERROR, hint->code, "%s: %s", what, text); /* it is what helps */
-    else if (hint)
-        g_set_error(
-                error, CLIENT_ERROR, hint->code, "%s: %s; %s", what, text,
-                hint_to_text(hint, text));
-    else
-        g_set_error(error, CLIENT_ERROR, CLIENT_ERROR_FAILURE, "%s: %s", what, text);
+    next = hint ? find_text(hint, what, text) : NULL;
+    g_set_error(
+            error, CLIENT_ERROR, hint ? hint->code : CLIENT_ERROR_FAILURE, "%s: %s%s%s", what, text,
+            next ? "; " : "", next ? next : "");
 }

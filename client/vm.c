@@ -4,7 +4,35 @@
 
 #include <unistd.h>
 
+#include "error.h"
 #include "keys.h"
+
+/* Adds to the error which other users have a virtual machine of this id. */
+static void name_owners(Context *context, const char *id, GError **error) {
+    g_autoptr(GString) text = g_string_new(NULL);
+    g_auto(Reply) reply = {};
+    g_autoptr(GVariantIter) rows = NULL;
+    const char *row_id;
+    guint32 owner;
+
+    if (options_get(context->options, "owner") ||
+        !connection_call_manager(
+                context->connection, CALL_READ, context->what, "ListVMs",
+                g_variant_new_parsed("({'all': <true>},)"), "(a(susso))", &reply, NULL))
+        return;
+    g_variant_get(reply.body, "(a(susso))", &rows);
+    while (g_variant_iter_next(rows, "(&su&s&s&o)", &row_id, &owner, NULL, NULL, NULL))
+        if (g_str_equal(row_id, id))
+            g_string_append_printf(text, "%s--owner=%u", text->len > 0 ? ", " : "", owner);
+    if (text->len > 0) {
+        GError *longer = g_error_new(
+                CLIENT_ERROR, (*error)->code, "%s; another user has one of this id: %s",
+                (*error)->message, text->str);
+
+        g_clear_error(error);
+        g_propagate_error(error, longer);
+    }
+}
 
 char *vm_find(Context *context, const char *id, GError **error) {
     GVariant *options = keys_from_options(context->options, OPTIONS_OWNER, NULL, error);
@@ -15,8 +43,10 @@ char *vm_find(Context *context, const char *id, GError **error) {
         return NULL;
     if (!connection_call_manager(
                 context->connection, CALL_READ, context->what, "GetVM",
-                g_variant_new("(s@a{sv})", id, options), "(o)", &reply, error))
+                g_variant_new("(s@a{sv})", id, options), "(o)", &reply, error)) {
+        name_owners(context, id, error);
         return NULL;
+    }
     g_variant_get(reply.body, "(o)", &path);
     return path;
 }

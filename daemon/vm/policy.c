@@ -6,6 +6,9 @@
 #include "base/text.h"
 #include "core/render.h"
 
+/* How many firmware an error names. */
+#define MAX_TAKERS 3
+
 /* -- existence and limits ---------------------------------------------------------------- */
 
 gboolean policy_check_exists(
@@ -84,6 +87,27 @@ static gboolean choose(VMOp *op, GError **error) {
         return FALSE;
     resolution = resolution_new(op->file, &op->machine, request);
     return policy_check_render(op, resolution, error);
+}
+
+char *policy_describe_takers(const VMOp *op, guint64 size) {
+    g_autoptr(Request) request = request_copy_requirements(op->request);
+    g_autoptr(Capabilities) takers = NULL;
+    g_autoptr(GString) text = g_string_new(NULL);
+    SelectionInput input;
+
+    request->nvram_size = size;
+    request->has_nvram_size = TRUE;
+    g_clear_pointer(&request->firmware, g_free);
+    input = (SelectionInput){.catalog = op->catalog,
+                             .request = request,
+                             .machine = op->machine,
+                             .host_features = (const char *const *)op->host_features};
+    takers = selection_capabilities(&input);
+    for (guint i = 0; i < MIN(takers->firmware->len, MAX_TAKERS); i++)
+        g_string_append_printf(
+                text, "%s%s", i > 0 ? ", " : "; firmware for that size: ",
+                (const char *)takers->firmware->pdata[i]);
+    return g_strdup(text->len > 0 ? text->str : "; no firmware has that size");
 }
 
 /* Checks the chosen firmware against the NVRAM of the call. */

@@ -28,6 +28,10 @@ gboolean policy_check_exists(
 gboolean policy_check_render(const VMOp *op, const Resolution *resolution, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
 
+/* Names the firmware that would pass for OP, which chooses firmware, with NVRAM of SIZE, whatever
+ * name OP asks for: "; firmware for that size: …", or "; no firmware has that size". */
+char *policy_describe_takers(const VMOp *op, guint64 size) G_GNUC_WARN_UNUSED_RESULT;
+
 /* One function for each rule of the contract. Each sets the fields of OP that it decides. Errors:
  * FIRMWARE_ERROR_NO_SUCH_VM, _VM_EXISTS, _LIMITS_EXCEEDED, _VM_CONFLICT (the pin does not satisfy
  * the call), _NO_MATCHING_FIRMWARE, _INVALID_ARGS (the firmware does not go with the NVRAM of the

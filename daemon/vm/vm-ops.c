@@ -196,6 +196,28 @@ static void find_platform_key(const VMOp *op, const Pin *pin, VMResult *result) 
             store_find(store, &efi_global_guid, "PK");
 }
 
+/* Adds to the error about the size of the caller's NVRAM which firmware takes it. */
+static void describe_mismatch(const VMOp *op, const Pin *pin, GError **error) {
+    ImageFormat format = pin->nvram_format;
+    g_autofree char *takers = NULL;
+    GError *longer;
+    ImageInfo info;
+
+    if (op->source < 0 || !error ||
+        !g_error_matches(*error, FIRMWARE_ERROR, FIRMWARE_ERROR_NVRAM_MISMATCH))
+        return;
+    if (op->request->format)
+        (void)image_format_from_string(op->request->format, &format);
+    if (format == IMAGE_FORMAT_JSON || image_probe_fd(op->source, format, &info) < 0 ||
+        info.status != IMAGE_STATUS_OK)
+        return;
+    takers = policy_describe_takers(op, flash_backend_size(info.size));
+    longer = g_error_new(
+            FIRMWARE_ERROR, FIRMWARE_ERROR_NVRAM_MISMATCH, "%s%s", (*error)->message, takers);
+    g_clear_error(error);
+    g_propagate_error(error, longer);
+}
+
 gboolean vm_op_create(const VMOp *op, VMResult *result, GError **error) {
     gboolean has_own_template = op->source >= 0 && op->request->call == REQUEST_CALL_PREPARE;
     g_autoptr(Pin) pin = new_pin(op, 0, has_own_template, error);
@@ -205,8 +227,13 @@ gboolean vm_op_create(const VMOp *op, VMResult *result, GError **error) {
         return FALSE;
 
     draft = vmdraft_new(op->store, op->owner, op->commit, error);
-    if (!draft || (pin->has_nvram && !make_fresh_nvram(op, draft, pin, error)) ||
-        !vmdraft_write_pin(draft, pin, error) || !vmdraft_publish(draft, op->id, error))
+    if (!draft)
+        return FALSE;
+    if (pin->has_nvram && !make_fresh_nvram(op, draft, pin, error)) {
+        describe_mismatch(op, pin, error);
+        return FALSE;
+    }
+    if (!vmdraft_write_pin(draft, pin, error) || !vmdraft_publish(draft, op->id, error))
         return FALSE;
 
     vmstore_set_last_prepared(vmdraft_get_fd(draft));

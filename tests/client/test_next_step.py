@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What an error says to do next fits the verb."""
+
+import pytest
+
+from lib import descriptors, images
+from lib.cli import FAILURE, NO_MATCH
+from lib.vms import OTHER, VMs
+
+ASK = ["x86_64", "q35"]
+
+
+@pytest.fixture
+def vms(service):
+    service.ovmf("10-large")
+    service.vendor.write("20-small", descriptors.flash(
+        service.raw("small-code.fd", images.OVMF_2M_CODE),
+        service.raw("small-vars.fd", images.OVMF_2M_VARS), features=["secure-boot"]))
+    images.raw(service.directory / "small.fd", images.OVMF_2M_VARS)
+    images.raw(service.directory / "odd.fd", 4096)
+    return VMs(service.start())
+
+
+def test_import_names_the_firmware_that_takes_the_file(vms, cli):
+    text = cli.fails(FAILURE, "import", "a", *ASK, "small.fd")
+    assert text.endswith("has 131072 bytes, the firmware needs 540672; firmware for that size: "
+                         "20-small; choose it with --firmware=NAME or --nvram-size=BYTES")
+    # a name is not held against it, any other requirement is
+    assert "20-small" in cli.fails(FAILURE, "import", "a", *ASK, "small.fd", "--firmware=10-large")
+    assert "no firmware has that size" in cli.fails(
+        FAILURE, "import", "a", *ASK, "small.fd", "--without-feature=secure-boot")
+    text = cli.fails(FAILURE, "import", "a", *ASK, "odd.fd")
+    assert "no firmware has that size; is it the right file" in text
+    cli("import", "a", *ASK, "small.fd", "--nvram-size=131072")
+    text = cli.fails(FAILURE, "import", "a", "odd.fd")
+    assert text.endswith("the firmware needs 131072; give one that fits")
+    assert "rebind --reset" not in text
+
+
+def test_import_names_the_option_for_the_format(service, vms, cli):
+    images.qcow2(service.directory / "x.qcow2", images.OVMF_4M_VARS)
+    text = cli.fails(FAILURE, "import", "a", *ASK, "small.fd", "--source-format=qcow2")
+    assert text.endswith("say its format with --source-format=raw, qcow2 or json")
+
+
+def test_template_of_prepare(vms, cli):
+    text = cli.fails(FAILURE, "prepare", "a", *ASK, "--nvram-template=small.fd")
+    assert "firmware for that size: 20-small" in text and "reset" not in text
+    cli("prepare", "a", *ASK)
+    vms.at("a").write(b"")
+    with open(vms.at("a").nvram(), "r+b") as file:
+        file.truncate(1)
+    assert "rebind --reset" in cli.fails(FAILURE, "prepare", "a", *ASK)
+
+
+@pytest.mark.parametrize("words, step", [
+    (["select", *ASK], "with the same arguments"),
+    (["select", *ASK, "--nvram=odd.fd"], "with --nvram-size= and --nvram-format="),
+    (["prepare", "a", *ASK], "'vmfirmwarectl explain ARCH MACHINE' with the same requirements"),
+    (["run", "a", *ASK, "--", "true"], "'vmfirmwarectl explain ARCH MACHINE' with the same"),
+    (["import", "a", *ASK, "small.fd"], "'vmfirmwarectl explain ARCH MACHINE' with the same")])
+def test_explain_is_named_where_it_can_be_asked(vms, cli, words, step):
+    text = cli.fails(NO_MATCH, words[0], "--feature=none", *words[1:])
+    assert step in text and text.endswith("says why of each")
+
+
+def test_owner_of_a_vm_of_that_id(vms, cli):
+    vms.make("b", owner=OTHER)
+    vms.make("b", owner=1)
+    for verb in (["vm", "b"], ["reset", "b"], ["export", "b", "file"]):
+        text = cli.fails(FAILURE, *verb)
+        assert text.endswith("another user has one of this id: --owner=1, --owner=2")
+    assert "--owner=" not in cli.fails(FAILURE, "vm", "c")
+    assert "--owner=" not in cli.fails(FAILURE, "vm", "b", "--owner=3")
+
+
+@pytest.mark.parametrize("options", [[], ["--user"]])
+def test_without_any_bus(cli, options):
+    cli.environment.update({"DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nonexistent",
+                            "DBUS_SESSION_BUS_ADDRESS": "unix:path=/nonexistent"})
+    text = cli.fails(FAILURE, *options, "prepare", "a", *ASK)
+    assert "cannot reach vmfirmwared" in text
+    assert "--offline" in text and "'dbus-run-session -- vmfirmwarectl --user …'" in text
