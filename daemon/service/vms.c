@@ -460,9 +460,11 @@ void vms_finish(VMs *vms, const VMOp *op, const VMResult *result) {
     properties |= set_condition(vm, &result->condition);
     if (result->is_assessed)
         properties |= set_differences(vm, result->differences);
-    if (vm->last_prepared != result->last_prepared)
+    /* it is unknown where the VM is gone */
+    if (result->last_prepared && vm->last_prepared != result->last_prepared) {
         properties |= VM_PROPERTY_LAST_PREPARED;
-    vm->last_prepared = result->last_prepared;
+        vm->last_prepared = result->last_prepared;
+    }
 
     if (is_new)
         tell(vms, vm, VM_CHANGE_ADDED, 0);

@@ -183,6 +183,13 @@ def test_last_prepared(service, vms):
     assert renamed.clone("twin").get("LastPrepared") > second
 
 
+def test_a_vm_that_goes_is_not_told_to_change(service, vms):
+    vm = vms.make()
+    service.watch()
+    vm.remove()
+    assert [signal[2] for signal in service.signals.sync()] == ["VMRemoved"]
+
+
 def test_last_prepared_of_an_odd_lock_file(service, vms):
     vm = vms.make()
     lock = vm.directory() / "lock"
