@@ -22,11 +22,13 @@ def environment(service, cli):
 
 def run(service, environment, example):
     directory = service.directory / "example"
-    directory.mkdir()
+    directory.mkdir(exist_ok=True)
     return manpage.run(example, environment, directory)
 
 
-EXAMPLES = manpage.examples(PAGE) + manpage.examples(paths.REPOSITORY / "README.md")
+EXAMPLES = [example for page in (PAGE, paths.REPOSITORY / "README.md",
+                                 paths.REPOSITORY / "docs" / "adopting.md")
+            for example in manpage.examples(page)]
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=str)
