@@ -31,6 +31,7 @@ static const struct {
         {"geometry-unknown", "the machine has no flash, or none that is known"},
         {"geometry-mismatch", "it records another %s of its flash than QEMU gives it"},
         {"host-lacks", "this host does not offer %s"},
+        {"certificate-missing", "a new VM would not have the certificate %s"},
         {"overridden-by", "%s takes its place"},
         {"parse-error", "it is no JSON: line %s"},
         {"schema-error", "it is no firmware descriptor: %s"},

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "emulator-file.h"
 #include "error.h"
+#include "output.h"
 
 /* -- the root directory -------------------------------------------------------------------- */
 
@@ -157,6 +158,17 @@ static CatalogLayer *make_layer(const char *descriptor, GError **error) {
     layer->directory = g_path_get_dirname(path);
     layer->file_name = g_path_get_basename(path);
     return layer;
+}
+
+KnownCertificates *sources_load_known(const Config *config, GError **error) {
+    g_autoptr(GPtrArray) problems =
+            g_ptr_array_new_with_free_func((GDestroyNotify)conf_problem_free);
+    KnownCertificates *known = known_certificates_load(
+            (const char *const *)config->certificate_directories, NULL, problems, error);
+
+    for (guint i = 0; i < problems->len; i++)
+        output_problem(problems->pdata[i]);
+    return known;
 }
 
 GPtrArray *sources_list_layers(const Options *options, const Config *config, GError **error) {

@@ -28,6 +28,11 @@ void sources_root_clear(SourcesRoot *root);
 Config *sources_load_config(const Options *options, const FileRoot *root, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
 
+/* Returns the known certificates of CONFIG. Prints the faults of their files on standard error.
+ * Error: FIRMWARE_ERROR_IO. */
+KnownCertificates *sources_load_known(const Config *config, GError **error)
+        G_GNUC_WARN_UNUSED_RESULT;
+
 /* Returns the layers of CONFIG, or the one file of --descriptor, as CatalogLayers. */
 GPtrArray *sources_list_layers(const Options *options, const Config *config, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;

@@ -119,8 +119,19 @@ static void write_rendering(Sink *sink, const Rendering *rendering) {
         write_libvirt_fields(sink, rendering->libvirt_fields);
 }
 
+static void write_store(Sink *sink, const Descriptor *descriptor, const StoreSummary *store) {
+    sink_entry_string(
+            sink, "secure-boot",
+            store_summary_get_secure_boot(
+                    store, descriptor_has_feature(descriptor, FEATURE_SECURE_BOOT)));
+    sink_open_entry(sink, "certificates", "a{ss}");
+    store_report_write_generations(store_summary_get_generations(store), sink);
+    sink_close_entry(sink);
+}
+
 void answer_resolution_entries(
-        Sink *sink, const Resolution *resolution, const Rendering *rendering) {
+        Sink *sink, const Resolution *resolution, const StoreSummary *store,
+        const Rendering *rendering) {
     const Descriptor *descriptor = resolution->descriptor;
 
     sink_entry_string(sink, "name", resolution->name);
@@ -135,6 +146,8 @@ void answer_resolution_entries(
     write_image(sink, "executable", &descriptor->executable, resolution->executable_size);
     write_image(
             sink, "nvram-template", &descriptor->nvram_template, resolution->nvram_template_size);
+    if (descriptor_keeps_variables(descriptor))
+        write_store(sink, descriptor, store);
     write_flash(sink, resolution->flash);
     write_machine_properties(sink, resolution);
     write_global_properties(sink, resolution);
@@ -144,7 +157,7 @@ void answer_resolution_entries(
 
 void answer_resolution(Sink *sink, const Resolution *resolution, const Rendering *rendering) {
     sink_open_array(sink, "{sv}");
-    answer_resolution_entries(sink, resolution, rendering);
+    answer_resolution_entries(sink, resolution, resolution->store, rendering);
     sink_close(sink);
 }
 

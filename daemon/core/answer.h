@@ -14,9 +14,11 @@
 
 /* Writes an a{sv}. A NULL RENDERING adds no keys. */
 void answer_resolution(Sink *sink, const Resolution *resolution, const Rendering *rendering);
-/* Writes the entries of that a{sv}, for an answer with further entries. */
+/* Writes the entries of that a{sv}, for an answer with further entries. STORE has the variables of
+ * the VM, or of the template; NULL: unknown. */
 void answer_resolution_entries(
-        Sink *sink, const Resolution *resolution, const Rendering *rendering);
+        Sink *sink, const Resolution *resolution, const StoreSummary *store,
+        const Rendering *rendering);
 
 /* Writes an a(sssas) from an array of FileVerdict. */
 void answer_verdicts(Sink *sink, const GPtrArray *verdicts);

@@ -57,6 +57,7 @@ static const RequestKey request_keys[] = {
         KEY("devices", KEY_STRINGS, devices, ALL_CALLS, firmware_device_words),
         KEY("modes", KEY_STRINGS, modes, ALL_CALLS, firmware_mode_words),
         KEY("formats", KEY_STRINGS, formats, ALL_CALLS, flash_format_words),
+        KEY("certificates", KEY_STRINGS, certificates, ALL_CALLS, NULL),
         KEY("firmware", KEY_STRING, firmware, ALL_CALLS, NULL),
         KEY("executable", KEY_PATH, executable, ALL_CALLS, NULL),
         KEY("nvram-size", KEY_SIZE, nvram_size, ALL_CALLS, NULL),
@@ -345,6 +346,7 @@ void request_free(Request *request) {
     g_strfreev(request->devices);
     g_strfreev(request->modes);
     g_strfreev(request->formats);
+    g_strfreev(request->certificates);
     g_free(request->firmware);
     g_free(request->executable);
     g_free(request->nvram_filename);

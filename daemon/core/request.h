@@ -58,6 +58,7 @@ typedef struct Request {
     GStrv devices;
     GStrv modes;
     GStrv formats;
+    GStrv certificates;
     char *firmware;
     char *executable;
     gboolean host_supported;

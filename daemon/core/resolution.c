@@ -92,6 +92,7 @@ Resolution *resolution_new(
     resolution->has_pflash_properties = TRUE;
     resolution_set_qemu(resolution, machine);
     resolution->has_fixed_flash = machine->board && machine->board->unit_size > 0;
+    resolution->store = file->store ? store_summary_ref(file->store) : NULL;
     resolution->executable_size = file->images.executable.size;
     resolution->nvram_template_size = file->images.nvram_template.size;
     resolution->has_platform_key = store_summary_has_platform_key(file->store);
@@ -132,6 +133,7 @@ Resolution *resolution_copy(const Resolution *resolution) {
     copy->architecture = g_strdup(resolution->architecture);
     copy->machine = g_strdup(resolution->machine);
     copy->nvram_filename = g_strdup(resolution->nvram_filename);
+    copy->store = resolution->store ? store_summary_ref(resolution->store) : NULL;
     if (resolution->flash)
         copy->flash = g_ptr_array_copy(resolution->flash, copy_unit, NULL);
     return copy;
@@ -148,5 +150,6 @@ void resolution_free(Resolution *resolution) {
     g_free(resolution->machine);
     g_clear_pointer(&resolution->flash, g_ptr_array_unref);
     g_free(resolution->nvram_filename);
+    store_summary_unref(resolution->store);
     g_free(resolution);
 }

@@ -25,6 +25,7 @@ typedef struct Resolution {
     /* what the QEMU that gets the arguments lacks; NULL: nothing. Not part of a pin. */
     const char *lacking; /* static */
     QemuVersion qemu;
+    StoreSummary *store;  /* the variables of a new VM; NULL: unknown. Not part of a pin. */
     GPtrArray *flash;     /* of FlashUnit; NULL: not in flash */
     char *nvram_filename; /* the VM's own copy; NULL: unknown */
     /* the guest's store has a platform key: the template's, or a VM's own. Not part of a pin. */

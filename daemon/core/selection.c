@@ -122,6 +122,14 @@ void selection_check_requirements(
     check_host(request, d, host_features, reasons);
 }
 
+/* Of a new VM: the store of an existing one is checked by vm/vm-start. */
+static void check_certificates(
+        const SelectionInput *input, const CatalogFile *file, GPtrArray *reasons) {
+    for (char **c = input->request->certificates; c && *c; c++)
+        if (!store_summary_has_certificate(file->store, input->catalog->known, *c))
+            add_detailed_reason(reasons, "certificate-missing", *c);
+}
+
 /* Checks an effective file with a descriptor. FALSE: REASONS holds all reasons. */
 static gboolean passes(const SelectionInput *input, const CatalogFile *file, GPtrArray *reasons) {
     const Request *request = input->request;
@@ -153,6 +161,7 @@ static gboolean passes(const SelectionInput *input, const CatalogFile *file, GPt
     check_nvram_format(request, d, reasons);
 
     check_host(request, d, input->host_features, reasons);
+    check_certificates(input, file, reasons);
     return reasons->len == 0;
 }
 

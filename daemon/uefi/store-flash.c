@@ -307,3 +307,22 @@ Store *store_read_flash(GBytes *head, guint64 size) {
             length == 0 ? "the file is empty" : "all bytes are alike: it is not formatted");
     return store;
 }
+
+GBytes *store_complete_write(GBytes *bytes) {
+    gsize size;
+    const guint8 *volume = g_bytes_get_data(bytes, &size);
+    gboolean is_pending;
+    VolumeWrite write;
+    const VolumeLayout *layout =
+            size < VOLUME_HEADER_SIZE ? NULL : find_layout(volume, size, &is_pending, &write);
+    guint8 *completed;
+
+    if (!layout || !is_pending)
+        return NULL;
+    completed = g_memdup2(volume, size);
+    /* each turn completes one record of the queue */
+    do
+        volume_complete_write(completed, layout, &write);
+    while (volume_find_write(completed, layout, &write));
+    return g_bytes_new_take(completed, size);
+}

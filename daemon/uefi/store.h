@@ -61,6 +61,10 @@ Store *store_read_flash(GBytes *head, guint64 size) G_GNUC_WARN_UNUSED_RESULT;
 /* JSON is a whole file; the caller limits its size. */
 Store *store_read_json(GBytes *json) G_GNUC_WARN_UNUSED_RESULT;
 
+/* Returns the bytes of a store in flash with its pending write completed, or NULL if none is
+ * pending. BYTES are those of a Store. */
+GBytes *store_complete_write(GBytes *bytes) G_GNUC_WARN_UNUSED_RESULT;
+
 void store_free(Store *store);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Store, store_free)
 

@@ -213,8 +213,12 @@ static gboolean find_record(
 
         if (is_set(volume + record, RECORD_DESTINATION_COMPLETE))
             continue;
-        return is_set(volume + record, RECORD_SPARE_COMPLETE) &&
-                read_record(volume, layout, record, ret);
+        if (!is_set(volume + record, RECORD_SPARE_COMPLETE) ||
+            !read_record(volume, layout, record, ret))
+            return FALSE;
+        ret->header = header;
+        ret->is_last = i + 1 == n_records;
+        return TRUE;
     }
     return FALSE;
 }
@@ -239,4 +243,13 @@ gboolean volume_find_write(const guint8 *volume, const VolumeLayout *layout, Vol
         header += (guint32)(QUEUE_ENTRY_SIZE + n_records * (QUEUE_ENTRY_SIZE + private_size));
     }
     return FALSE;
+}
+
+void volume_complete_write(guint8 *volume, const VolumeLayout *layout, const VolumeWrite *write) {
+    if (write->target < layout->working)
+        memcpy(volume + write->target, volume + layout->spare,
+               MIN(write->size, layout->working - write->target));
+    volume[write->record] &= (guint8)~RECORD_DESTINATION_COMPLETE;
+    if (write->is_last)
+        volume[write->header] &= (guint8)~HEADER_COMPLETE;
 }

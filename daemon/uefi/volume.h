@@ -59,8 +59,14 @@ char *volume_check_store(const guint8 *volume, const VolumeLayout *layout, Volum
 typedef struct VolumeWrite {
     guint32 target; /* destination of the blocks */
     guint32 size;
-    guint32 record; /* offset of the write's record in the queue */
+    guint32 header;   /* offset of the write's header in the queue */
+    guint32 record;   /* offset of the write's record in the queue */
+    gboolean is_last; /* of its header's records */
 } VolumeWrite;
 
 /* VOLUME has all bytes of LAYOUT. Returns FALSE if no write is pending. */
 gboolean volume_find_write(const guint8 *volume, const VolumeLayout *layout, VolumeWrite *ret);
+
+/* Writes WRITE's blocks, and that it is complete, into VOLUME. Leaves the working area itself as it
+ * is, except for the queue. */
+void volume_complete_write(guint8 *volume, const VolumeLayout *layout, const VolumeWrite *write);

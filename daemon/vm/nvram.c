@@ -106,6 +106,21 @@ static gboolean extend(VMDraft *draft, const char *name, guint64 size, GError **
     return r >= 0 || io_failed(error, name, r);
 }
 
+static gboolean write_head(VMDraft *draft, const char *name, GBytes *head, GError **error) {
+    g_auto(FileFd) fd = FILE_FD_NONE;
+    gsize size;
+    gconstpointer data;
+    int r;
+
+    if (!head)
+        return TRUE;
+    data = g_bytes_get_data(head, &size);
+    r = vmstore_open_owned(vmdraft_get_fd(draft), name, O_RDWR, &fd);
+    if (r >= 0)
+        r = file_write_all(fd, data, size);
+    return r >= 0 || io_failed(error, name, r);
+}
+
 /* A program that a caller's file has taken over can write what it likes. */
 static gboolean check_converted(int fd, const char *name, ImageFormat format, GError **error) {
     ImageInfo info;
@@ -157,6 +172,8 @@ static gboolean make_converted(
     }
 
     *ret_name = VMDRAFT_SCRATCH_RAW;
+    if (!write_head(draft, VMDRAFT_SCRATCH_RAW, source->head, error))
+        return FALSE;
     if (pin->nvram_format == IMAGE_FORMAT_RAW)
         return TRUE;
 
@@ -209,13 +226,14 @@ gboolean nvram_make(
     is_same_size =
             source->format == IMAGE_FORMAT_JSON || flash_backend_size(info.size) == pin->nvram_size;
     is_plain = source->format == pin->nvram_format &&
-            (is_same_size || source->format == IMAGE_FORMAT_RAW);
+            (source->format == IMAGE_FORMAT_RAW || (is_same_size && !source->head));
 
     if (is_plain) {
         guint64 total_size =
                 source->format == IMAGE_FORMAT_RAW ? MAX(file_size, pin->nvram_size) : file_size;
 
-        if (!copy_to_draft(draft, scratch, source->fd, file_size, total_size, error))
+        if (!copy_to_draft(draft, scratch, source->fd, file_size, total_size, error) ||
+            !write_head(draft, scratch, source->head, error))
             return FALSE;
     } else if (!make_converted(draft, pin, source, file_size, &scratch, error)) {
         return FALSE;

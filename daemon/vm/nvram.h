@@ -21,6 +21,7 @@ typedef struct NVRAMSource {
     ImageFormat format;
     gboolean may_be_shorter; /* it is extended to the size of the flash */
     const char *what;        /* its name in errors: a path, or the key of the call */
+    GBytes *head;            /* what the guest sees first instead; NULL: the file's own */
 } NVRAMSource;
 
 /* Creates the NVRAM of PIN in DRAFT and gives it to the owner. MAX_SIZE: bytes, 0: no limit.

@@ -53,7 +53,10 @@ void vm_answer_resolution_entries(
         Sink *sink, const VMOp *op, const VMResult *result, const Rendering *rendering) {
     g_autoptr(GPtrArray) changed = vm_differences_to_words(result->differences);
 
-    answer_resolution_entries(sink, result->resolution, rendering);
+    answer_resolution_entries(
+            sink, result->resolution,
+            vm_look_get_summary(result->condition.look ? result->condition.look : op->look),
+            rendering);
     write_nvram(sink, op, result, result->pin ? result->pin : op->pin);
     sink_entry_boolean(sink, "pinned", op->pin != NULL && op->request->call != REQUEST_CALL_REBIND);
     sink_entry_words(sink, "changed", changed);

@@ -13,6 +13,7 @@
 #include "vm/policy.h"
 #include "vm/vm-assess.h"
 #include "vm/vm-lock.h"
+#include "vm/vm-start.h"
 #include "vm/vmdraft.h"
 
 static gboolean fail(GError **error, FirmwareError code, const char *id, const char *text) {
@@ -245,6 +246,16 @@ gboolean vm_op_create(const VMOp *op, VMResult *result, GError **error) {
     return !op->request->lease || take_lease(op, result, error);
 }
 
+/* The NVRAM becomes the backup. Where it is missing the backup stays. */
+static gboolean keep_as_backup(VMDraft *draft, int dir_fd, const Pin *old, GError **error) {
+    g_autofree char *nvram = vmstore_nvram_name(old->nvram_format);
+    struct stat st;
+
+    if (old->has_nvram && fstatat(dir_fd, nvram, &st, AT_SYMLINK_NOFOLLOW) == 0)
+        return vmdraft_keep(draft, dir_fd, nvram, VMSTORE_BACKUP_NAME, error);
+    return vmdraft_keep(draft, dir_fd, VMSTORE_BACKUP_NAME, VMSTORE_BACKUP_NAME, error);
+}
+
 /* Publishes the VM with another pin and the same files. */
 static gboolean replace_pin(const VMOp *op, int dir_fd, const Pin *pin, GError **error) {
     g_autoptr(VMDraft) draft = vmdraft_new(op->store, op->owner, op->commit, error);
@@ -273,11 +284,11 @@ static gboolean record_call(const VMOp *op, int dir_fd, VMResult *result, GError
 }
 
 /* The VM can start from the answer that the call gets. */
-static gboolean check_start(const VMOp *op, VMResult *result, GError **error) {
+static gboolean check_start(
+        const VMOp *op, VMResult *result, gboolean *ret_is_pending, GError **error) {
     g_autofree char *nearest = NULL;
 
-    if (!vm_op_check_nvram(op->store, op->owner, op->id, op->pin, error) ||
-        !vm_assess(op, result, &nearest, error))
+    if (!vm_check_start(op, ret_is_pending, error) || !vm_assess(op, result, &nearest, error))
         return FALSE;
     if (result->differences & VM_DIFFERENCE_GONE) {
         g_set_error(
@@ -293,11 +304,43 @@ static gboolean check_start(const VMOp *op, VMResult *result, GError **error) {
     return policy_check_render(op, result->resolution, error);
 }
 
+/* OVMF throws the spare area away if the write had erased the volume header, and never boots. The
+ * old file becomes the backup. */
+static gboolean complete_write(const VMOp *op, GError **error) {
+    g_auto(VMLock) lock = VM_LOCK_INIT;
+    g_auto(FileFd) fd = FILE_FD_NONE;
+    g_autoptr(Store) store = NULL;
+    g_autoptr(GBytes) head = NULL;
+    g_autoptr(VMDraft) draft = NULL;
+    NVRAMSource source = {.format = op->pin->nvram_format, .what = op->id};
+    int r;
+
+    if (!vm_lock(op, &lock, error) || !vm_check_record(op, lock.dir, error) ||
+        !open_nvram(lock.dir, op->id, op->pin, O_RDONLY, &fd, error))
+        return FALSE;
+    r = store_file_read(fd, op->pin->nvram_format, &store);
+    if (r < 0)
+        return io_failed(error, op->id, r);
+    head = store_complete_write(store->bytes);
+    if (!head)
+        return TRUE;
+
+    source.fd = fd;
+    source.head = head;
+    draft = vmdraft_new(op->store, op->owner, op->commit, error);
+    return draft && nvram_make(draft, op->pin, &source, 0, error) &&
+            keep_as_backup(draft, lock.dir, op->pin, error) &&
+            vmdraft_write_pin(draft, op->pin, error) &&
+            vmdraft_replace(draft, lock.dir, op->id, op->pin, error);
+}
+
 gboolean vm_op_prepare(const VMOp *op, VMResult *result, GError **error) {
     g_auto(FileFd) dir = FILE_FD_NONE;
+    gboolean is_pending;
 
     /* Check first, so that a call that fails changes nothing. */
-    if (!check_start(op, result, error) || !open_vm(op, &dir, error) ||
+    if (!check_start(op, result, &is_pending, error) ||
+        (is_pending && !complete_write(op, error)) || !open_vm(op, &dir, error) ||
         (op->request->lease && !take_lease(op, result, error)) ||
         !record_call(op, dir, result, error))
         return FALSE;
@@ -317,8 +360,10 @@ gboolean vm_op_set_reference(const VMOp *op, VMResult *result, GError **error) {
 }
 
 gboolean vm_op_get_resolution(const VMOp *op, VMResult *result, GError **error) {
+    gboolean is_pending;
+
     if (op->request->check)
-        return check_start(op, result, error);
+        return check_start(op, result, &is_pending, error);
     if (!vm_assess(op, result, NULL, error))
         return FALSE;
     find_platform_key(op, op->pin, result);
@@ -335,16 +380,6 @@ gboolean vm_op_open_nvram(const VMOp *op, VMResult *result, GError **error) {
     return needs_nvram(op->id, op->pin, error) && take_lease(op, result, error) &&
             open_vm(op, &dir, error) &&
             open_nvram(dir, op->id, op->pin, O_RDWR, &result->nvram, error);
-}
-
-/* The NVRAM becomes the backup. Where it is missing the backup stays. */
-static gboolean keep_as_backup(VMDraft *draft, int dir_fd, const Pin *old, GError **error) {
-    g_autofree char *nvram = vmstore_nvram_name(old->nvram_format);
-    struct stat st;
-
-    if (old->has_nvram && fstatat(dir_fd, nvram, &st, AT_SYMLINK_NOFOLLOW) == 0)
-        return vmdraft_keep(draft, dir_fd, nvram, VMSTORE_BACKUP_NAME, error);
-    return vmdraft_keep(draft, dir_fd, VMSTORE_BACKUP_NAME, VMSTORE_BACKUP_NAME, error);
 }
 
 /* Publishes the VM with PIN and a fresh NVRAM. */

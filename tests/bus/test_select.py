@@ -13,9 +13,10 @@ TYPES = {
     "interface-types": "as", "features": "as", "device": "s", "mode": "s", "executable": "a{sv}",
     "nvram-template": "a{sv}", "flash": "aa{sv}", "machine-properties": "a{ss}",
     "global-properties": "a(sss)", "qemu-arguments": "as", "qemu-legacy-arguments": "as",
-    "libvirt-xml": "s",
+    "libvirt-xml": "s", "secure-boot": "s", "certificates": "a{ss}",
 }
-ALWAYS = set(TYPES) - {"nvram-template", "flash", *RENDERS.values(), "libvirt-xml"}
+VARIABLES = {"nvram-template", "secure-boot", "certificates"}
+ALWAYS = set(TYPES) - {*VARIABLES, "flash", *RENDERS.values(), "libvirt-xml"}
 IMAGE_TYPES = {"filename": "s", "format": "s", "size": "t"}
 
 
@@ -38,7 +39,7 @@ def test_split(service):
     path = service.add("1-ü x", description="D", interface_types=["uefi", "bios"],
                        features=["requires-smm", "secure-boot"])
     client = service.start()
-    resolution = select_checked(client, {"flash", "nvram-template"}, "x86_64", "q35")
+    resolution = select_checked(client, {"flash", *VARIABLES}, "x86_64", "q35")
     units = resolution.pop("flash")
     assert resolution == {
         "name": "1-ü x", "description": "D", "descriptor": path, "architecture": "x86_64",
@@ -46,6 +47,7 @@ def test_split(service):
         "features": ["requires-smm", "secure-boot"], "device": "flash", "mode": "split",
         "executable": {"filename": code, "format": "raw", "size": images.OVMF_4M_CODE},
         "nvram-template": {"filename": variables, "format": "raw", "size": images.OVMF_4M_VARS},
+        "secure-boot": "", "certificates": {},
         "machine-properties": {"smm": "on"},
         "global-properties": [("cfi.pflash01", "secure", "on")]}
     assert [(unit["role"], unit["filename"], unit["read-only"], unit["secure"])
@@ -63,7 +65,7 @@ def test_firmware_without_flash_or_variables(service):
     service.vendor.write("store", descriptors.by_filename(
         "memory", path, mapping={"uefi-vars": {"template": template}}))
     client = service.start()
-    for name, more in (("kernel", set()), ("stateless", {"flash"}), ("store", {"nvram-template"})):
+    for name, more in (("kernel", set()), ("stateless", {"flash"}), ("store", VARIABLES)):
         resolution = select_checked(client, more, "x86_64", "q35", firmware=name)
         assert resolution["executable"] == {"filename": path, "format": "raw", "size": 65536}
         assert (resolution["machine-properties"], resolution["global-properties"]) == ({}, [])
@@ -74,7 +76,7 @@ def test_only_what_was_asked_for_is_rendered(service):
     service.add("x")
     client = service.start()
     renders = {**RENDERS, "libvirt": "libvirt-xml"}
-    flash = {"flash", "nvram-template"}
+    flash = {"flash", *VARIABLES}
     for asked in ([], *([word] for word in renders), list(renders)):
         resolution = select_checked(client, flash | {renders[word] for word in asked}, "x86_64",
                                     "q35", render=asked, nvram_filename="/copy,of")

@@ -99,7 +99,8 @@ def test_variable_store_is_copied_from_its_template(service):
     assert vm.read() == images.EMPTY_STORE
     assert f"jsonfile={filename}" in " ".join(vm.resolution["qemu-arguments"])
     assert template not in " ".join(vm.resolution["qemu-arguments"])
-    vm.write(b'{"version": 2, "variables": [{"name": "longer than before"}]}   ')
+    vm.write(b'{"version": 2, "variables": [{"guid": "8be4df61-93ca-11d2-aa0d-00e098032b8c",'
+             b' "name": "longer than before", "attr": 7, "data": "00"}]}   ')
     assert vms.prepare()["pinned"] is True
 
 

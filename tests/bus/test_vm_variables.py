@@ -201,3 +201,129 @@ def test_fault_is_logged_once(vms, service):
         vm.properties()
     line = "VM vm of uid 0 has a variable store that is damaged: byte 40"
     assert service.daemon.stderr().count(line) == 1
+
+
+# -- starting ---------------------------------------------------------------------------------
+
+WORKING, SPARE = 0x41000, 0x42000
+QUEUE = WORKING + 32
+
+
+def make_pending(path, volume_header=True):
+    """As a firmware leaves it that is killed while it writes the variables anew."""
+    with open(path, "r+b") as file:
+        variables = file.read(0x40000)
+        file.seek(SPARE)
+        file.write(variables)
+        file.seek(QUEUE)
+        file.write(bytes([0xff & ~3]) + bytes(23) + (1).to_bytes(8, "little") + bytes(8))
+        file.write(bytes([0xff & ~2]) + bytes(7) + bytes(8) + bytes(8)
+                   + (0x40000).to_bytes(8, "little") + bytes(8))
+        file.seek(0 if not volume_header else 0x1000)
+        file.write(b"\xff" * 0x8000)
+
+
+@pytest.mark.parametrize("firmware", ["50-raw", "60-qcow2"])
+@pytest.mark.parametrize("volume_header", [True, False])
+@pytest.mark.parametrize("lease", [False, True])
+def test_pending_write_is_completed(vms, service, firmware, volume_header, lease):
+    vm = vms.make(firmware=firmware)
+    before = vm.read_variables(list=True)
+    path = vm.nvram()
+    if firmware == "60-qcow2":
+        raw = service.directory / "raw"
+        subprocess.run(["qemu-img", "convert", "-O", "raw", path, raw], check=True)
+        make_pending(raw, volume_header)
+        subprocess.run(["qemu-img", "convert", "-O", "qcow2", raw, path], check=True)
+    else:
+        make_pending(path, volume_header)
+    report = vm.read_variables(list=True)
+    assert report["health"] == "pending" and report["list"] == before["list"]
+    answer = vms.prepare(firmware=firmware, lease=lease)
+    assert answer["pinned"] and answer["certificates"] == before["certificates"]
+    if lease:
+        os.close(answer["lease"])
+    after = vm.read_variables(list=True)
+    assert after["health"] == "ok"
+    assert after["list"] == before["list"]
+    assert vm.get("Health") == "ok" and len(vm.backups()) == 1
+    assert vms.read_variables(vm.export(backup=True))["health"] == "pending"
+
+
+def test_pending_write_of_a_vm_in_use_is_left_alone(vms):
+    vm = vms.make(firmware="50-raw")
+    lease = vm.acquire()
+    make_pending(vm.nvram())
+    content = vm.read()
+    vms.prepare(firmware="50-raw")
+    assert vm.read() == content and vm.backups() == []
+    os.close(lease)
+    assert vm.get_resolution(check=True)["pinned"]
+    assert vm.read() == content, "it writes nothing"
+
+
+@pytest.mark.parametrize("how,health", [("volume", "damaged"), ("empty", "empty")])
+def test_faulty_store_does_not_start(vms, how, health):
+    vm = vms.make(firmware="50-raw")
+    vm.write(b"x" * 16 if how == "volume" else b"\xff" * images.OVMF_4M_VARS, 40 * (how == "volume"))
+    for call in (lambda: vms.prepare(firmware="50-raw"), lambda: vm.get_resolution(check=True)):
+        raises(UNUSABLE, call, f"VM vm: its variable store is {health}")
+    assert vm.get("Health") == health
+    lease = vm.acquire()
+    vms.prepare(firmware="50-raw")
+    os.close(lease)
+    vm.reset()
+    vms.prepare(firmware="50-raw")
+
+
+def test_torn_store_starts(vms, service):
+    vm = vms.make(firmware="50-raw")
+    store = edk2.read(vm.nvram())
+    end = 72 + 28 + store.room - store.free
+    vm.write(b"\xaa\x55\xff", end)
+    vms.prepare(firmware="50-raw")
+    assert vm.get("Health") == "torn"
+    assert f"VM vm of uid 0 has a variable store that is torn: byte {end}" in (
+        service.daemon.stderr())
+
+
+def test_store_of_unknown_format_starts(vms, service):
+    service.vendor.write("90-other", descriptors.flash(
+        service.raw("other.fd"), service.raw("other-vars.fd", images.OVMF_4M_VARS, b"other")))
+    vms.client.reload()
+    vm = vms.make(firmware="90-other")
+    vm.write(b"thing")
+    vms.prepare(firmware="90-other")
+    assert vm.get("Health") == "damaged"
+
+
+# -- the requirement ----------------------------------------------------------------------------
+
+UEFI_2011 = "48e99b991f57fc52f76149599bff0a58c47154229b9f8d603ac40d3500248507"
+
+
+def test_requirement(vms, service):
+    client = vms.client
+    assert client.select_name("x86_64", "q35", certificates=["microsoft-uefi-2011"]) == "50-raw"
+    for words in ([UEFI_2011], [UEFI_2011.upper()], ["microsoft-uefi-2011", "microsoft-kek-2011"]):
+        answer = client.select("x86_64", "q35", certificates=words)
+        assert (answer["name"], answer["secure-boot"]) == ("50-raw", "enforced")
+    assert answer["certificates"]["third-party"].startswith("2011")
+    assert client.verdict_of("70-store", "x86_64", "q35", 
+                             certificates=["microsoft-uefi-2011", "x"])[1][:2] == [
+        "certificate-missing:microsoft-uefi-2011", "certificate-missing:x"]
+    assert "certificates" not in client.select("x86_64", "q35", firmware="80-none")
+
+
+def test_requirement_is_asked_of_the_vms_own_store(vms):
+    vm = vms.make(firmware="50-raw", certificates=["microsoft-uefi-2011"])
+    assert vm.get_resolution()["requirements"]["certificates"] == ["microsoft-uefi-2011"]
+    answer = vms.prepare(certificates=["microsoft-uefi-2011"])
+    assert answer["secure-boot"] == "enforced"
+    with open("/usr/share/OVMF/OVMF_VARS_4M.fd", "rb") as file:
+        vm.import_nvram(file.read())
+    raises("org.vmfirmware1.VMConflict",
+           lambda: vms.prepare(certificates=["microsoft-uefi-2011"]), "microsoft-uefi-2011")
+    answer = vms.prepare()
+    assert answer["secure-boot"] == "setup"
+    assert vm.get_resolution()["certificates"]["kek"] == "none"

@@ -62,11 +62,22 @@ static void check(const Store *store) {
     g_assert_cmpuint(data_size, <=, store->live);
 }
 
+/* Completing a write needs no more than the store, and ends. */
+static void complete_write(GBytes *bytes) {
+    g_autoptr(GBytes) completed = store_complete_write(bytes);
+    g_autoptr(GBytes) again = completed ? store_complete_write(completed) : NULL;
+
+    if (completed)
+        g_assert_cmpuint(g_bytes_get_size(completed), ==, g_bytes_get_size(bytes));
+    g_assert_null(again);
+}
+
 static void read_store(const TestStore *test) {
     g_autoptr(GBytes) bytes = g_bytes_new_static(test->bytes, test->layout->length);
     g_autoptr(Store) store = store_read_flash(bytes, test->layout->length);
 
     check(store);
+    complete_write(store->bytes);
 }
 
 /* PLACE_RECORDS: behind one large dead record, near the end of the store. */

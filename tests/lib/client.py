@@ -22,7 +22,7 @@ NO_SUCH_FIRMWARE = "org.vmfirmware1.NoSuchFirmware"
 
 REQUIREMENT_TYPES = {
     "interface": "s", "features": "as", "without-features": "as", "devices": "as",
-    "modes": "as", "formats": "as", "firmware": "s", "executable": "s", "host-supported": "b",
+    "modes": "as", "formats": "as", "certificates": "as", "firmware": "s", "executable": "s", "host-supported": "b",
     "nvram-size": "t", "nvram-format": "s", "qemu-version": "s",
     "render": "as", "nvram-filename": "s",
 }

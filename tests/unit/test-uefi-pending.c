@@ -20,6 +20,24 @@ static TestStore *make_write(guint32 length) {
     return store;
 }
 
+/* PrepareVM writes these bytes. */
+static void assert_completed(const TestStore *test, const char *expected) {
+    g_autoptr(GBytes) bytes = g_bytes_new_static(test->bytes, test->layout->length);
+    g_autoptr(GBytes) completed = store_complete_write(bytes);
+    g_autoptr(GBytes) again = NULL;
+    g_autoptr(Store) store = NULL;
+    g_autofree char *value = NULL;
+
+    g_assert_nonnull(completed);
+    g_assert_cmpuint(g_bytes_get_size(completed), ==, test->layout->length);
+    again = store_complete_write(completed);
+    g_assert_null(again);
+    store = store_read_flash(completed, test->layout->length);
+    value = test_store_lookup(store, TEST_GLOBAL, "Lang");
+    g_assert_cmpint(store->health, ==, STORE_HEALTH_OK);
+    g_assert_cmpstr(value, ==, expected);
+}
+
 static void queue(TestStore *store, guint8 header_bits, guint8 record_bits) {
     /* what the driver's reclaim writes: all of the store, which begins behind the volume header */
     (void)test_store_queue_write(
@@ -32,6 +50,8 @@ static void assert_read(const TestStore *test, StoreHealth health, const char *e
 
     g_assert_cmpint(store->health, ==, health);
     g_assert_cmpstr(value, ==, expected);
+    if (health == STORE_HEALTH_PENDING)
+        assert_completed(test, expected);
 }
 
 static void each_step(void) {

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "vm/vm-start.h"
+
+#include "base/error.h"
+#include "core/store-file.h"
+#include "vm/vm-lock.h"
+#include "vm/vm-ops.h"
+
+/* OVMF formats no store, unlike ArmVirtQemu and QEMU: a guest never boots from an empty one. Its
+ * stores are the smaller ones. */
+static gboolean is_empty_usable(const Pin *pin) {
+    return pin->nvram_format == IMAGE_FORMAT_JSON || pin->nvram_size >= STORE_MAX_LENGTH;
+}
+
+static gboolean is_usable(const Pin *pin, StoreHealth health) {
+    switch (health) {
+    case STORE_HEALTH_OK:
+    case STORE_HEALTH_TORN:
+    case STORE_HEALTH_PENDING:
+        return TRUE;
+    case STORE_HEALTH_EMPTY:
+        return is_empty_usable(pin);
+    case STORE_HEALTH_DAMAGED:
+    case STORE_HEALTH_TRUNCATED:
+    case STORE_HEALTH_UNREADABLE:
+        return FALSE;
+    }
+    g_assert_not_reached();
+}
+
+/* Returns FALSE if the firmware's own template is not usable either: then the firmware keeps its
+ * variables in a format that the service does not know. */
+static gboolean knows_format(const VMOp *op) {
+    const Descriptor *descriptor = op->pin->resolution->descriptor;
+    const DescriptorImage *image = descriptor->mode == FIRMWARE_MODE_COMBINED
+            ? &descriptor->executable
+            : &descriptor->nvram_template;
+    g_auto(FileFd) fd = FILE_FD_NONE;
+    g_autoptr(Store) store = NULL;
+    ImageFormat format;
+
+    return !image->filename || !image_format_from_string(image->format, &format) ||
+            vm_op_open_image(op, image->filename, &fd) < 0 ||
+            store_file_read(fd, format, &store) < 0 || is_usable(op->pin, store->health);
+}
+
+static gboolean check_health(const VMOp *op, const StoreSummary *summary, GError **error) {
+    if (is_usable(op->pin, summary->health) || !knows_format(op))
+        return TRUE;
+    g_set_error(
+            error, FIRMWARE_ERROR, FIRMWARE_ERROR_IMAGE_UNUSABLE,
+            "VM %s: its variable store is %s, so a guest would not start (%s); Import replaces it "
+            "by a copy, Reset by a fresh one",
+            op->id, store_health_to_string(summary->health), summary->detail);
+    return FALSE;
+}
+
+static gboolean check_certificates(const VMOp *op, const StoreSummary *summary, GError **error) {
+    for (char **c = op->request->certificates; c && *c; c++)
+        if (!store_summary_has_certificate(summary, op->catalog->known, *c)) {
+            g_set_error(
+                    error, FIRMWARE_ERROR, FIRMWARE_ERROR_VM_CONFLICT,
+                    "VM %s: the certificate %s is neither in KEK nor in db of its variables, and "
+                    "PrepareVM does not add it",
+                    op->id, *c);
+            return FALSE;
+        }
+    return TRUE;
+}
+
+gboolean vm_check_start(const VMOp *op, gboolean *ret_is_pending, GError **error) {
+    const Pin *pin = op->pin;
+    g_auto(FileFd) fd = FILE_FD_NONE;
+    g_autoptr(VMLook) look = NULL;
+    const StoreSummary *summary;
+
+    *ret_is_pending = FALSE;
+    if (!pin->has_nvram)
+        return check_certificates(op, NULL, error);
+    if (!vm_op_open_nvram_to_read(op->store, op->owner, op->id, pin, &fd, error))
+        return FALSE;
+    look = vm_look_new(fd, pin->nvram_format, op->catalog->known, op->look);
+    summary = vm_look_get_summary(look);
+    if (!check_certificates(op, summary, error))
+        return FALSE;
+    /* the service cannot read the format, or not now */
+    if (!summary || vm_is_in_use(op->store, op->owner, op->id))
+        return TRUE;
+    *ret_is_pending = summary->health == STORE_HEALTH_PENDING;
+    return check_health(op, summary, error);
+}
