@@ -313,6 +313,7 @@ static GVariant *call_get_all(Call *call, GError **error) {
     vm_read_condition(op->store, op->owner, op->id, pin, op->catalog->known, NULL, condition);
     summary = pin->has_nvram ? vm_look_get_summary(condition->look) : NULL;
     expires = store_summary_get_expires(summary);
+    vm_op_measure(op, &call->result);
     changed = vm_differences_to_words(call->result.differences);
 
     variant_sink = variant_sink_new();
@@ -331,10 +332,11 @@ static GVariant *call_get_all(Call *call, GError **error) {
     vm_answer_nvram_names(sink, op->store, op->owner, op->id, pin);
     sink_close_entry(sink);
     sink_entry_string(sink, "State", vm_get_state(call->result.differences, condition));
-    sink_entry_words(sink, "Changed", changed);
     sink_entry_boolean(sink, "InUse", condition->is_in_use);
     sink_entry_string(sink, "ExecutableDigest", pin->executable_digest);
     sink_entry_string(sink, "TemplateDigest", pin->template_digest);
+    sink_entry_words(sink, "Changed", changed);
+    sink_entry_uint64(sink, "LastPrepared", call->result.last_prepared);
     sink_entry_string(sink, "SecureBoot", vm_property_get_secure_boot(pin, condition->look));
     sink_open_entry(sink, "Certificates", "a{ss}");
     store_report_write_generations(store_summary_get_generations(summary), sink);

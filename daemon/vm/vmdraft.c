@@ -234,6 +234,10 @@ static gboolean publish_lone(VMDraft *draft, gboolean is_new, GError **error) {
     if (!vmdir_publish(draft->store, draft->fd, draft->name, draft->moves->str, is_new, error))
         return FALSE;
     g_clear_pointer(&draft->name, g_free);
+    /* the staging directory is gone */
+    file_fd_close(draft->fd);
+    draft->fd = FILE_FD_NONE;
+    (void)vmstore_open_directory(draft->store->lone, ".", &draft->fd);
     return TRUE;
 }
 
