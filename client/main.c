@@ -28,6 +28,7 @@ typedef enum VerbFlags {
     VERB_NO_OUTPUT = 1 << 3,  /* the program that it starts owns the output */
     VERB_NAMELESS = 1 << 4,   /* failures are not about its first argument */
     VERB_TAKES_FILE = 1 << 5, /* its last argument is not sent on the bus */
+    VERB_ID_OR_FILE = 1 << 6, /* offline if its argument is a file of this host */
 } VerbFlags;
 
 typedef struct Verb {
@@ -94,10 +95,16 @@ static const Verb verbs[] = {
          "Check descriptors, and directories of them (needs no service)"},
         {"record", 1, 1, 0, OPTIONS_MACHINES | OPTIONS_OFFLINE, VERB_OFFLINE, verb_record,
          "record FILE", "Print a descriptor with its flash geometry recorded (needs no service)"},
-        {"variables", 1, 1, 0, OPTIONS_LIST | OPTIONS_SOURCE_FORMAT | OPTIONS_OFFLINE, VERB_OFFLINE,
-         verb_variables, "variables FILE", "Tell what a variable store holds (needs no service)"},
-        {"boot", 1, 1, 0, OPTIONS_SOURCE_FORMAT | OPTIONS_OFFLINE, VERB_OFFLINE, verb_boot,
-         "boot FILE", "Show the boot entries of a variable store (needs no service)"},
+        {"variables", 1, 1, 0,
+         OPTIONS_LIST | OPTIONS_SOURCE_FORMAT | OPTIONS_OWNER | OPTIONS_LIVE | OPTIONS_OFFLINE,
+         VERB_ID_OR_FILE, verb_variables, "variables ID|FILE",
+         "Show the contents of its variable store, or of one in a file"},
+        {"boot", 1, 1, 0, OPTIONS_SOURCE_FORMAT | OPTIONS_OWNER | OPTIONS_LIVE | OPTIONS_OFFLINE,
+         VERB_ID_OR_FILE, verb_boot, "boot ID|FILE", "Show the boot entries of a variable store"},
+        {"certificates", 0, 0, 0, 0, VERB_PLAIN, verb_certificates, "certificates",
+         "List virtual machines and firmware by the expiry of their certificates"},
+        {"metrics", 0, 0, 0, 0, VERB_UNPAGED, verb_metrics, "metrics",
+         "Print the state of all virtual machines and firmware for Prometheus"},
         {"check-domain", 1, ANY, 0, OPTIONS_PINNED | OFFLINE, VERB_NAMELESS, verb_check_domain,
          "check-domain FILE…", "Tell what is wrong with the firmware of libvirt domains"},
         {"host", 0, 0, 0, OFFLINE, VERB_PLAIN, verb_host, "host", "Show the service and this host"},
@@ -155,11 +162,18 @@ static gboolean check_arguments(const Verb *verb, char **arguments, GError **err
     return TRUE;
 }
 
+static gboolean is_offline(const Options *options, const Verb *verb, char **arguments) {
+    if (verb->flags & VERB_ID_OR_FILE)
+        return options_are_offline(options) || store_is_file(arguments[0]);
+    return (verb->flags & VERB_OFFLINE) != 0;
+}
+
 /* Checked before a password is asked for in vain. */
-static gboolean check_transport(const Options *options, const Verb *verb, GError **error) {
+static gboolean check_transport(
+        const Options *options, const Verb *verb, char **arguments, GError **error) {
     gboolean is_template = g_hash_table_contains(options->given, "nvram-template");
 
-    if (((verb->flags & VERB_OFFLINE) || options_are_offline(options) ||
+    if ((is_offline(options, verb, arguments) || options_are_offline(options) ||
          options_get(options, "orphans")) &&
         (options->host || options->container)) {
         g_set_error(
@@ -195,9 +209,10 @@ static gboolean run_verb(
     context.what = first && !(verb->flags & VERB_NAMELESS)
             ? g_strdup_printf("%s %s", verb->name, first)
             : g_strdup(verb->name);
-    if (!(verb->flags & VERB_OFFLINE)) {
-        context.connection =
-                connection_open(options, (verb->options & OPTIONS_OFFLINE) != 0, error);
+    if (!is_offline(options, verb, arguments)) {
+        gboolean is_read = (verb->options & OPTIONS_OFFLINE) && !(verb->flags & VERB_ID_OR_FILE);
+
+        context.connection = connection_open(options, is_read, error);
         if (!context.connection || !firmware_find_executable(&context, error))
             return FALSE;
     }
@@ -263,10 +278,12 @@ static gboolean run(const Options *options, char **words, GError **error) {
         return FALSE;
     }
     if (!options_check(options, verb->options, verb->name, error) ||
-        !check_transport(options, verb, error) || !check_directory(options, verb, error))
+        !check_directory(options, verb, error))
         return FALSE;
     arguments = add_directory(options, words + 1);
-    return check_arguments(verb, arguments, error) && run_verb(options, verb, arguments, error);
+    return check_arguments(verb, arguments, error) &&
+            check_transport(options, verb, arguments, error) &&
+            run_verb(options, verb, arguments, error);
 }
 
 int main(int argc, char **argv) {

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "firmware.h"
+#include "fleet.h"
 #include "value.h"
 #include "verbs.h"
 
@@ -104,7 +105,7 @@ static void print_object(Context *context, GVariant *properties, const char *con
 
 gboolean verb_show(Context *context, char **arguments, GError **error) {
     g_auto(Reply) reply = {};
-    g_autoptr(GVariant) properties = NULL;
+    g_autoptr(GVariant) properties = NULL, words = NULL;
     const char *path;
 
     if (!connection_call_manager(
@@ -116,7 +117,12 @@ gboolean verb_show(Context *context, char **arguments, GError **error) {
             context->connection, context->what, path, BUS_FIRMWARE_INTERFACE, error);
     if (!properties)
         return FALSE;
-    print_object(context, properties, firmware_order);
+    if (context->options->json == JSON_OFF) {
+        words = fleet_say_secure_boot(properties);
+        output_properties(context->output, words, firmware_order);
+    } else {
+        output_json(context->output, properties);
+    }
     return TRUE;
 }
 

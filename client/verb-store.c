@@ -5,16 +5,18 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "core/store-file.h"
 #include "error.h"
+#include "keys.h"
 #include "nvram-file.h"
+#include "sources.h"
 #include "uefi/report.h"
 #include "verbs.h"
+#include "vm.h"
 
-/* Verbs about a variable store in a file of this host: variables, boot. They need no service. */
-
-static const char *const certificate_directories[] = {
-        DATADIR "/certificates", "/etc/vmfirmwared/certificates", NULL};
+/* Verbs about one variable store, of a VM or in a file of this host: variables, boot. A file needs
+ * no service. */
 
 static gboolean failed(const char *path, const char *reason, GError **error) {
     g_set_error(error, CLIENT_ERROR, CLIENT_ERROR_FAILURE, "%s: %s", path, reason);
@@ -49,21 +51,21 @@ static Store *read_store(
 }
 
 static KnownCertificates *load_known(const Context *context, GError **error) {
-    g_autoptr(GPtrArray) problems =
-            g_ptr_array_new_with_free_func((GDestroyNotify)conf_problem_free);
+    g_autoptr(Config) config = sources_load_config(context->options, NULL, error);
     g_autoptr(GError) failure = NULL;
-    KnownCertificates *known =
-            known_certificates_load(certificate_directories, NULL, problems, &failure);
+    KnownCertificates *known = config ? sources_load_known(config, &failure) : NULL;
 
-    if (!known)
+    if (config && !known)
         (void)failed(context->what, failure->message, error);
-    for (guint i = 0; i < problems->len; i++)
-        output_problem(problems->pdata[i]);
     return known;
 }
 
-/* The report on the store in the file PATH; an a{sv}. */
-static GVariant *make_report(
+gboolean store_is_file(const char *argument) {
+    return strchr(argument, '/') || g_file_test(argument, G_FILE_TEST_EXISTS);
+}
+
+/* An a{sv}. */
+static GVariant *report_file(
         const Context *context, const char *path, gboolean with_list, GError **error) {
     g_autoptr(KnownCertificates) known = load_known(context, error);
     ImageFormat format;
@@ -78,6 +80,33 @@ static GVariant *make_report(
     store_report_write(
             report, image_format_to_string(format), with_list, variant_sink_get_sink(sink));
     return variant_sink_end(sink);
+}
+
+static GVariant *report_vm(Context *context, const char *id, gboolean with_list, GError **error) {
+    GVariantDict keys = G_VARIANT_DICT_INIT(NULL);
+    g_auto(Reply) reply = {};
+    GVariant *options;
+
+    if (!text_is_valid(id)) {
+        (void)failed(context->what, "neither a file nor an id in UTF-8", error);
+        return NULL;
+    }
+    if (with_list)
+        g_variant_dict_insert(&keys, "list", "b", TRUE);
+    options = keys_from_options(context->options, OPTIONS_LIVE, &keys, error);
+    if (!options ||
+        !vm_call(
+                context, id, "ReadVariables", g_variant_new("(@a{sv})", options), "(a{sv})", &reply,
+                error))
+        return NULL;
+    return g_variant_get_child_value(reply.body, 0);
+}
+
+/* Without a connection ARGUMENT is a file. */
+static GVariant *make_report(
+        Context *context, const char *argument, gboolean with_list, GError **error) {
+    return context->connection ? report_vm(context, argument, with_list, error)
+                               : report_file(context, argument, with_list, error);
 }
 
 /* -- variables ------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "error.h"
+#include "fleet.h"
 #include "keys.h"
 #include "render.h"
 #include "unused.h"
@@ -178,12 +179,17 @@ static void print_vm(const Context *context, GVariant *properties, GVariant *res
             "executable",
             "nvram-template",
             "nvram",
+            "health",
+            "secure-boot",
+            "certificates",
+            "expires",
             "executable-digest",
             "template-digest",
             NULL};
     static const char *const keys[] = {
             "requirements", "features", "executable", "nvram-template", NULL};
-    g_auto(GVariantDict) dict = G_VARIANT_DICT_INIT(properties);
+    g_autoptr(GVariant) words = fleet_say_secure_boot(properties);
+    g_auto(GVariantDict) dict = G_VARIANT_DICT_INIT(words);
     g_autoptr(GVariant) all = NULL;
 
     for (const char *const *key = keys; resolution && *key; key++) {

@@ -47,6 +47,12 @@ gboolean verb_record(Context *context, char **arguments, GError **error);
 
 gboolean verb_variables(Context *context, char **arguments, GError **error);
 gboolean verb_boot(Context *context, char **arguments, GError **error);
+/* Returns TRUE if ARGUMENT is a file of this host, not an id: it has a slash, or such a file
+ * exists. */
+gboolean store_is_file(const char *argument);
+
+gboolean verb_certificates(Context *context, char **arguments, GError **error);
+gboolean verb_metrics(Context *context, char **arguments, GError **error);
 
 gboolean verb_check_domain(Context *context, char **arguments, GError **error);
 

@@ -246,6 +246,7 @@ static void write_report(const VMRead *read, const VM *vm, Sink *sink) {
             .pin = vm->pin,
             .state = vm_get_state(vm->differences, &vm->condition),
             .last_prepared = vm->last_prepared,
+            .look = vm->condition.look,
             .shows_reference = read->caller == 0 || read->caller == vm->owner,
     };
 

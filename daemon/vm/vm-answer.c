@@ -76,6 +76,25 @@ void vm_answer_row(
     sink_close(sink);
 }
 
+static void write_look(Sink *sink, const VMReport *report) {
+    const Pin *pin = report->pin;
+    const StoreSummary *store = pin->has_nvram ? vm_look_get_summary(report->look) : NULL;
+    const gint64 expires = store_summary_get_expires(store);
+
+    sink_entry_string(
+            sink, "secure-boot",
+            store_summary_get_secure_boot(
+                    store,
+                    descriptor_has_feature(pin->resolution->descriptor, FEATURE_SECURE_BOOT)));
+    sink_open_entry(sink, "certificates", "a{ss}");
+    store_report_write_generations(store_summary_get_generations(store), sink);
+    sink_close_entry(sink);
+    sink_open_entry(sink, "expires", "x");
+    sink_basic(sink, 'x', &expires);
+    sink_close_entry(sink);
+    sink_entry_string(sink, "health", store_summary_get_health(store));
+}
+
 void vm_answer_report(Sink *sink, const VMReport *report) {
     const char *reference = report->shows_reference ? report->pin->reference : NULL;
 
@@ -92,6 +111,7 @@ void vm_answer_report(Sink *sink, const VMReport *report) {
     sink_entry_string(sink, "reference", reference ? reference : "");
     sink_entry_uint64(sink, "created", report->pin->created);
     sink_entry_uint64(sink, "last-prepared", report->last_prepared);
+    write_look(sink, report);
     sink_close(sink);
 }
 

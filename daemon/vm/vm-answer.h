@@ -27,6 +27,7 @@ typedef struct VMReport {
     const Pin *pin;
     const char *state;
     guint64 last_prepared;
+    const VMLook *look;       /* at its variables; or NULL */
     gboolean shows_reference; /* to the caller */
 } VMReport;
 

@@ -41,11 +41,11 @@ _vmfirmwarectl() {
     _init_completion -s -n : || return
 
     local verbs='list show select explain capabilities prepare run lease vms vm reset rebind clone rename
-        export import remove verify record variables boot check-domain host
+        export import remove verify record variables boot certificates metrics check-domain host
         monitor reload'
     local options='--help --version --system --user --host= --machine= --json= --no-legend --no-pager
         --no-ask-password --interface= --feature= --without-feature= --secure-boot --device= --mode=
-        --format= --firmware= --executable= --qemu-version= --host-supported --nvram= --render= --owner= --all
+        --format= --certificate= --firmware= --executable= --qemu-version= --host-supported --nvram= --render= --owner= --all
         --new-owner= --create= --reference= --unused= --orphans --nvram-size= --nvram-format=
         --nvram-template= --source-format= --reset --live
         --backup --names --list --pid= --pid-file= --libvirt= --pinned --machines= --offline --search-path= --descriptor=

@@ -175,7 +175,9 @@ def test_last_prepared(service, vms):
     assert service.signals.sync() == [] and vm.get("LastPrepared") == second
     report = vms.report()[0, "vm"]
     assert report == {"object": vm.path, "firmware": "50-ovmf", "state": "ready", "reference": "x",
-                      "created": vm.get("Created"), "last-prepared": second}
+                      "created": vm.get("Created"), "last-prepared": second,
+                      "secure-boot": "none", "certificates": {}, "expires": 0,
+                      "health": "damaged"}
     assert VMs(service.restart()).at("vm").get("LastPrepared") == second
     again = VMs(service.client)
     renamed = again.at("vm").rename("other")

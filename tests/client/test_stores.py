@@ -186,7 +186,7 @@ def test_qcow2_that_cannot_be_read(cli, service):
 
 
 def test_what_cannot_be_read(cli, service):
-    for path, text in (("nonesuch", "No such file"), (str(service.directory), "no regular file"),
+    for path, text in (("./nonesuch", "No such file"), (str(service.directory), "no regular file"),
                        ("/dev/zero", "no regular file")):
         for verb in ("variables", "boot"):
             line = cli.fails(FAILURE, verb, path)

@@ -98,6 +98,7 @@ def test_vm(service, vms, vm, cli):
         "nvram": {"filename": vm.nvram(), "format": "raw"},
         "executable-digest": properties["ExecutableDigest"],
         "template-digest": properties["TemplateDigest"],
+        "health": "damaged", "secure-boot": "", "certificates": {}, "expires": 0,
         "resolution": json.loads(json.dumps(vm.get_resolution()))}
     shown = properties_of(cli("vm", ID))
     assert shown["in-use"] == ["no"] and shown["state"] == ["ready"]

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Variable stores that real firmware has written: the report says what the firmware says."""
+
+import os
+import random
+import signal
+from pathlib import Path
+
+import pytest
+
+from lib import descriptors
+from lib.shell import Shell
+from lib.vms import VMs, memfd
+
+DEBIAN = "/usr/share/qemu/firmware"
+# of the killed QEMUs; more by hand
+KILLS = int(os.environ.get("VMFIRMWARE_KILLS", "8"))
+BOOTS = int(os.environ.get("VMFIRMWARE_BOOTS", "1"))
+OURS = "11111111-2222-3333-4444-555555555555"
+# nvram-size names the build: 2 MiB, 4 MiB; QEMU's own machine types
+BUILDS = {
+    "4M": ("x86_64", "q35", {"firmware": "60-edk2-x86_64"}),
+    "secboot": ("x86_64", "q35", {"firmware": "40-edk2-x86_64-secure-enrolled"}),
+    "aavmf": ("aarch64", "virt", {"firmware": "60-edk2-aarch64"}),
+}
+MACHINE_ARGUMENTS = {"aarch64": ["-cpu", "cortex-a57"], "x86_64": []}
+
+
+@pytest.fixture
+def vms(service):
+    return VMs(service.start_with_qemu(search_path=[DEBIAN]))
+
+
+def boot(service, vms, name, script, **given):
+    """A Shell of the VM, prepared with a lease."""
+    resolution = vms.prepare(name, lease=True, render=["qemu"], **given)
+    try:
+        return Shell(service.directory, resolution["architecture"],
+                     [*resolution["qemu-arguments"],
+                      *MACHINE_ARGUMENTS[resolution["architecture"]], "-m", "512"],
+                     script, pass_fds=[resolution["lease"]])
+    finally:
+        os.close(resolution["lease"])
+
+
+def listed(report):
+    return {(one["guid"], one["name"]): one["size"] for one in report["list"]}
+
+
+@pytest.mark.parametrize("build", ["4M"])
+def test_report_is_what_dmpstore_says(service, vms, build):
+    architecture, machine, given = BUILDS[build]
+    script = [f"setvar Ours -guid {OURS} -bs -rt -nv =S\"value\"", "dmpstore -all"]
+    with boot(service, vms, "vm", script, architecture=architecture, machine=machine,
+              **given) as shell:
+        shell.finish()
+        told = shell.dumped()
+    report = vms.at("vm").read_variables(list=True)
+    assert report["health"] == "ok" and (OURS, "Ours") in told
+    assert listed(report) == told
+
+
+# What the guest writes for ever. Its store is full after some rounds: then the firmware reclaims it,
+# by a fault-tolerant write.
+def writing(n=40):
+    pad = "x" * 900
+    return [":again",
+            *(f"setvar V{i} -guid {OURS} -bs -rt -nv =S\"{i}{pad}\"" for i in range(n)),
+            *(f"setvar V{i} -guid {OURS} -bs -rt -nv =S\"{i}-{pad}\"" for i in range(n)),
+            "echo round-is-done", "goto again"]
+
+
+def stopped_copies(process, path, n):
+    """What a QEMU that is killed leaves: copies of its file, while it is stopped."""
+    chance = random.Random(os.environ.get("VMFIRMWARE_SEED"))
+    for _ in range(n):
+        signal.sigtimedwait([], chance.uniform(0.01, 0.4))
+        process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)
+        yield Path(path).read_bytes()
+        process.send_signal(signal.SIGCONT)
+
+
+def check(report):
+    """No variable is missing or half written."""
+    assert report["health"] in ("ok", "pending", "torn"), report["health-detail"]
+    ours = {name: size for (guid, name), size in listed(report).items() if guid == OURS}
+    assert set(ours) == {f"V{i}" for i in range(40)}
+    for name, size in ours.items():
+        assert size - len(name[1:]) in (900, 901), name
+
+
+def test_killed_while_it_writes(service, vms):
+    """Each state is read whole, and the firmware boots from it with the variables of the report."""
+    code, template = "/usr/share/OVMF/OVMF_CODE.fd", "/usr/share/OVMF/OVMF_VARS.fd"
+    if not os.path.exists(code):
+        code, template = "/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"
+    service.vendor.write("50-ovmf", descriptors.flash(code, template))
+    vms = VMs(service.restart(path=os.environ["PATH"]))
+    with boot(service, vms, "vm", writing()) as shell:
+        shell.until("round-is-done")
+        states = list(stopped_copies(shell.qemu.process, vms.at("vm").nvram(), KILLS))
+        shell.qemu.process.kill()
+        shell.qemu.process.wait(60)
+    reports = [vms.read_variables(memfd(state), list=True) for state in states]
+    found = {}
+    for report in reports:
+        check(report)
+        found[report["health"]] = found.get(report["health"], 0) + 1
+    print(f"{len(states)} states: {found}")
+    # those that are not sound first
+    order = sorted(range(len(states)), key=lambda i: reports[i]["health"] == "ok")
+    for i in order[:BOOTS]:
+        vm = vms.at("vm")
+        vm.import_nvram(memfd(states[i]), format="raw")
+        with boot(service, vms, "vm", ["dmpstore -all"]) as shell:
+            shell.finish()
+            told = shell.dumped()
+        expected = listed(reports[i])
+        assert {key: size for key, size in told.items() if key[0] == OURS} == {
+            key: size for key, size in expected.items() if key[0] == OURS}

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A guest in its firmware's own shell, which runs a script; its console is a file."""
+
+import re
+
+from . import wait
+from .qemu import Qemu
+
+PATIENCE = 600
+DONE = "script-is-done"
+DUMPED = re.compile(r"Variable ([A-Z+]+) '([\w-]+):([^']+)' DataSize = 0x([0-9A-Fa-f]+)")
+# dmpstore has names for these
+GUIDS = {"efiglobalvariable": "8be4df61-93ca-11d2-aa0d-00e098032b8c",
+         "efiimagesecuritydatabase": "d719b2cb-3d3a-4596-a3bc-dad00e67656f",
+         "iscsiinitiatorname": "59324945-ec44-4c0d-b1cd-9db139df070c"}
+
+
+class Shell:
+    """Boots with QEMU's ARGUMENTS; the script is ended by a line that prints DONE."""
+
+    def __init__(self, directory, architecture, arguments, script, pass_fds=()):
+        disk = directory / "script"
+        disk.mkdir(exist_ok=True)
+        (disk / "startup.nsh").write_text("\r\n".join([*script, f"echo {DONE}", ""]))
+        self.console = directory / "console"
+        self.console.write_bytes(b"")
+        self.qemu = Qemu(architecture, arguments, run=True, pass_fds=pass_fds, extra=[
+            "-serial", f"file:{self.console}",
+            "-drive", f"file=fat:{disk},format=raw,if=none,id=script,readonly=on",
+            "-device", "virtio-blk-pci,drive=script"])
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.qemu.close()
+
+    def text(self):
+        # without the terminal's control sequences
+        return re.sub(rb"\x1b\[[0-9;?]*[A-Za-z]", b"", self.console.read_bytes()).decode(
+            "ascii", "replace").replace("\r", "")
+
+    def until(self, text):
+        def seen():
+            assert self.qemu.process.poll() is None, self.qemu.error_text()
+            # the script's own line is echoed, too
+            return re.search(rf"^{text}$", self.text(), re.MULTILINE)
+
+        wait.until(seen, f"the guest prints {text}", PATIENCE, interval=0.2)
+
+    def finish(self):
+        self.until(DONE)
+        self.qemu.execute("quit")
+        self.qemu.process.wait(120)
+
+    def dumped(self):
+        """What dmpstore has told of non-volatile variables: {(guid, name): size}."""
+        return {(GUIDS.get(guid.lower(), guid.lower()), name): int(size, 16)
+                for attributes, guid, name, size in DUMPED.findall(self.text())
+                if "NV" in attributes.split("+")}
