@@ -6,8 +6,8 @@
 /*
  * Faults of a descriptor, and their positions.
  *
- * Error: the service never answers with this firmware, or no guest boots with it, for example
- * because an image is missing. Warning: the service answers with it, but this is probably not
+ * Error: the service never answers with this firmware, no guest boots with it, or a guest gets
+ * another Secure Boot than it says. Warning: the service answers with it, but this is probably not
  * intended.
  */
 
@@ -25,7 +25,8 @@ typedef struct LintFinding {
     /* A stable keyword. If the service has a reason for it, that reason's code: parse-error,
      * schema-error, file-missing, file-unreadable, bad-format, bad-size, bad-pair,
      * confidential-flash, geometry-unknown, geometry-mismatch, machine. Otherwise file, file-name,
-     * unknown-word, unknown-member, mode, pair, secure-boot, claim, mask, duplicate, limit. Static.
+     * unknown-word, unknown-member, mode, pair, secure-boot, enrolled-keys,
+     * claim, mask, duplicate, limit. Static.
      */
     const char *code;
     char *path;    /* of the file or directory at fault, as the caller named it; escaped where it is

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "core/catalog-file.h"
+#include "core/catalog-store.h"
 #include "core/pair.h"
 #include "lint/lint-features.h"
 #include "lint/targets.h"
@@ -269,6 +270,38 @@ static gboolean check_contents(const Firmware *firmware) {
     return is_sound;
 }
 
+/* Returns FALSE with FIRMWARE_ERROR_IO if the system failed. */
+static gboolean check_keys(const Firmware *firmware, GError **error) {
+    const Descriptor *descriptor = firmware->descriptor;
+    const gboolean is_claimed = descriptor_has_feature(descriptor, "enrolled-keys");
+    g_autoptr(KnownCertificates) known = known_certificates_new();
+    g_autoptr(GHashTable) stores = catalog_stores_new();
+    const CatalogStoreReading reading = {.known = known, .stores = stores};
+    g_autoptr(StoreSummary) store = NULL;
+    gboolean is_enrolled;
+    int r;
+
+    r = catalog_store_read(&reading, descriptor, &firmware->images, &store);
+    if (r < 0)
+        return firmware_error_set_unreadable(error, descriptor->nvram_template.filename, r);
+    if (!store || !store->is_readable)
+        return TRUE;
+    is_enrolled = store->secure_boot != SECURE_BOOT_SETUP;
+    if (is_claimed && !is_enrolled)
+        lint_add(
+                firmware->findings, LINT_SEVERITY_ERROR, "enrolled-keys", firmware->path,
+                "/features",
+                "enrolled-keys, but the variables of a new VM have no platform key: Secure Boot is "
+                "off");
+    else if (is_enrolled && !is_claimed)
+        lint_add(
+                firmware->findings, LINT_SEVERITY_ERROR, "enrolled-keys", firmware->path,
+                "/features",
+                "no enrolled-keys, but the variables of a new VM have a platform key: the guest "
+                "starts signed boot loaders only");
+    return TRUE;
+}
+
 gboolean lint_images(
         GPtrArray *findings, const MachineTable *machines, GHashTable *known_images,
         const char *path, const Descriptor *descriptor, LintSpelling spelling, GError **error) {
@@ -297,5 +330,6 @@ gboolean lint_images(
     board = check_machines(&firmware);
     if (check_contents(&firmware))
         check_pair(&firmware, board);
-    return lint_feature_claims(findings, path, descriptor, &firmware.images.executable, error);
+    return check_keys(&firmware, error) &&
+            lint_feature_claims(findings, path, descriptor, &firmware.images.executable, error);
 }
