@@ -126,6 +126,7 @@ static gboolean build_part(
         return TRUE;
     if (!read_tables(offline, request->architecture, error))
         return FALSE;
+    input.known = offline->known;
     input.host_features = (const char *const *)offline->host_features;
     input.machine = machine_table_resolve_for(
             offline->machines, request->architecture, request->machine, request->qemu_version);

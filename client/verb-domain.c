@@ -72,11 +72,8 @@ static GVariant *ask(const Check *check, GVariantDict *requirements, GError **er
     return g_variant_get_child_value(reply.body, 1);
 }
 
-static void require_secure_boot(const Domain *domain, GVariantDict *requirements) {
-    static const char *const secure[] = {"secure-boot"};
-
-    if (domain->loader_secure)
-        g_variant_dict_insert_value(requirements, "features", g_variant_new_strv(secure, 1));
+static void add_words(GVariantDict *dict, const char *key, const char *word) {
+    g_variant_dict_insert_value(dict, key, g_variant_new_strv(&word, 1));
 }
 
 /* What the domain would get if it were new: for one whose own firmware cannot be used. */
@@ -85,7 +82,10 @@ static void suggest_another(Check *check) {
     g_autoptr(GVariant) resolution = NULL;
 
     add_string(&requirements, "interface", "uefi");
-    require_secure_boot(check->domain, &requirements);
+    if (check->domain->loader_secure)
+        add_words(&requirements, "features", "secure-boot");
+    else
+        add_words(&requirements, "without-features", "requires-smm");
     if (check->nvram_size > 0)
         g_variant_dict_insert_value(
                 &requirements, "nvram-size", g_variant_new_uint64(check->nvram_size));
@@ -108,7 +108,8 @@ static void find_firmware(Check *check) {
         return;
     }
     add_string(&requirements, "executable", domain->loader);
-    require_secure_boot(domain, &requirements);
+    if (domain->loader_secure)
+        add_words(&requirements, "features", "secure-boot");
     check->resolution = ask(check, &requirements, &failure);
     if (check->resolution) {
         (void)g_variant_lookup(check->resolution, "libvirt-xml", "s", &check->elements);

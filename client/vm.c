@@ -15,7 +15,7 @@ static void name_owners(Context *context, const char *id, GError **error) {
     const char *row_id;
     guint32 owner;
 
-    if (options_get(context->options, "owner") ||
+    if (options_get(context->options, "owner") || options_get(context->options, "directory") ||
         !connection_call_manager(
                 context->connection, CALL_READ, context->what, "ListVMs",
                 g_variant_new_parsed("({'all': <true>},)"), "(a(susso))", &reply, NULL))

@@ -126,7 +126,7 @@ void selection_check_requirements(
 static void check_certificates(
         const SelectionInput *input, const CatalogFile *file, GPtrArray *reasons) {
     for (char **c = input->request->certificates; c && *c; c++)
-        if (!store_summary_has_certificate(file->store, input->catalog->known, *c))
+        if (!store_summary_has_certificate(file->store, input->known, *c))
             add_detailed_reason(reasons, "certificate-missing", *c);
 }
 
@@ -371,6 +371,7 @@ SelectionInput selection_input(
         const Catalog *catalog, const char *const *host_features, const Request *request) {
     return (SelectionInput){
             .catalog = catalog,
+            .known = catalog->known,
             .request = request,
             .machine = machine_table_resolve_for(
                     catalog->machines, request->architecture, request->machine,

@@ -83,7 +83,7 @@ def test_bash(service, environment):
 
     assert complete("sel") == ["select"]
     assert complete("re") == ["reset", "rebind", "rename", "remove", "record", "reload"]
-    assert complete("--no-l") == ["--no-legend"]
+    assert complete("--no-leg") == ["--no-legend"]
     assert complete("show ") == ["50-ovmf", "60-bios", "a:b"]
     assert complete("show 5") == ["50-ovmf"]
     assert complete("select ") == ["x86_64"]

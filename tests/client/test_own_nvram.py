@@ -42,7 +42,6 @@ def test_firmware_that_does_not(service, files, cli):
     images.raw(files / "vars.fd", images.OVMF_2M_VARS)
     text = cli.fails(NO_MATCH, "select", *ASK, "--nvram=vars.fd")
     assert "10-ovmf (nvram-size: 540672, not 131072 bytes)" in text
-    assert "'vmfirmwarectl explain' with --nvram-size= and --nvram-format=" in text
     assert "its NVRAM has another size" in cli("explain", *ASK, "--nvram-size=131072")
     (files / "vars.json").write_bytes(images.EMPTY_STORE)
     text = cli.fails(NO_MATCH, "select", *ASK, "--nvram=vars.json", "--firmware=10-ovmf")
@@ -65,8 +64,9 @@ def test_what_is_no_copy(service, files, cli):
     template = service.images / "10-ovmf-vars.fd"
     (files / "link").symlink_to(template)
     os.link(template, files / "hard")
-    for path in (template, "link", "hard", f"{service.images}/../images/10-ovmf-vars.fd"):
-        text = cli.fails(USAGE if path == template else FAILURE, "select", *ASK, f"--nvram={path}")
+    for path in (template, "link", "hard"):
+        status = USAGE if os.path.normpath(path) == str(template) else FAILURE
+        text = cli.fails(status, "select", *ASK, f"--nvram={path}")
         assert str(template) in text and "copy" in text
     code = service.images / "10-ovmf-code.fd"
     os.link(code, files / "code")

@@ -31,6 +31,8 @@ REQUIREMENTS = [
     ["--firmware=50-ovmf-x64-microvm"], ["--firmware=ovmf"], ["--executable=/nonexistent/code.fd"],
     ["--qemu-version=3.1"], ["--qemu-version=9.2.1"], ["--host-supported"],
     ["--host-supported", "--feature=amd-sev"], ["--feature=secure-bot"],
+    ["--nvram-size=540672"], ["--nvram-size=0"], ["--nvram-format=qcow2"], ["--nvram-format=json"],
+    ["--certificate=microsoft-uefi-2023"], ["--certificate=" + "0" * 64], ["--certificate=x"],
     # what no request may hold
     ["--interface=efi"], ["--mode=splitt"], ["--qemu-version=new"], ["--format=vmdk"],
     ["--firmware=" + "x" * 300], ["--executable=/" + "x" * 4096],
