@@ -45,24 +45,36 @@ static int read_store(
     return r == -EOPNOTSUPP ? 0 : r;
 }
 
+static gboolean is_as_before(const FileRoot *root, const char *path, const KnownStore *previous) {
+    FileStamp stamp;
+    struct stat st;
+
+    if (!previous || !previous->is_trusted || root_stat(root, path, &st) < 0 ||
+        !S_ISREG(st.st_mode))
+        return FALSE;
+    stamp = file_stamp(&st);
+    return file_stamp_equal(&stamp, &previous->stamp);
+}
+
 static int look_at_store(
         const CatalogStoreReading *reading, const DescriptorImage *image,
         const KnownStore *previous, KnownStore **ret) {
+    const FileRoot *root = root_of(reading->visitor);
     g_auto(FileFd) fd = FILE_FD_NONE;
     KnownStore looked_at = {};
     struct stat st;
-    int r = root_open_regular(root_of(reading->visitor), image->filename, &fd, &st);
+    int r;
 
+    if (is_as_before(root, image->filename, previous)) {
+        *ret = copy_known(previous);
+        return 0;
+    }
+    r = root_open_regular(root, image->filename, &fd, &st);
     if (r < 0 && !file_is_at_fault(r))
         return r;
     if (r >= 0) {
         looked_at.stamp = file_stamp(&st);
         looked_at.is_trusted = file_stamp_is_trusted(&looked_at.stamp, reading->now);
-        if (previous && previous->is_trusted &&
-            file_stamp_equal(&looked_at.stamp, &previous->stamp)) {
-            *ret = copy_known(previous);
-            return 0;
-        }
         r = read_store(reading, fd, image->format, &looked_at.summary);
         if (r < 0)
             return r;
