@@ -18,7 +18,8 @@ PLATFORM_KEY = {"guid": "8be4df61-93ca-11d2-aa0d-00e098032b8c", "name": "PK", "a
 
 
 def json_store(variables):
-    return json.dumps({"version": 2, "variables": variables}).encode()
+    # as long as any, so that one can be written over another
+    return json.dumps({"version": 2, "variables": variables}).encode().ljust(512)
 
 
 def test_split_gets_a_copy_of_the_template(service):
