@@ -19,7 +19,7 @@ PATIENCE = 300
 class Script:
     """One of the page's scripts, for a QEMU that nobody looks at."""
 
-    def __init__(self, service, environment, name, vm):
+    def __init__(self, service, environment, name, vm, before=()):
         self.console = service.directory / f"console-{name}"
         self.console.touch()
         path = service.directory / name
@@ -28,7 +28,7 @@ class Script:
         self.errors = service.directory / f"errors-{name}"
         with open(self.errors, "wb") as errors:
             self.process = subprocess.Popen(
-                [path, vm, "-display", "none", "-nodefaults", "-no-user-config", "-serial",
+                [*before, path, vm, "-display", "none", "-nodefaults", "-no-user-config", "-serial",
                  f"file:{self.console}"], env=environment, stdin=subprocess.DEVNULL,
                 stdout=errors, stderr=errors)
 
@@ -60,8 +60,7 @@ def test_script_before_and_after(service, environment, cli):
     old = service.directory / "vms" / "web" / "OVMF_VARS.fd"
     written = old.read_bytes()
 
-    example, = manpage.examples(PAGE)
-    assert example.needs == {"old-vm"}
+    example, = [each for each in manpage.examples(PAGE) if each.needs == {"old-vm"}]
     manpage.run(example, environment, service.directory)
     vm = VMs(service.client).at("start-vm:web")
     assert vm.read() == written
@@ -78,3 +77,33 @@ def test_script_before_and_after(service, environment, cli):
         after.end()
     wait.until(lambda: not vm.get("InUse"), "the lease is given back")
     assert cli("vms", "--names") == "start-vm:web\n"
+
+
+@pytest.fixture
+def alone(service, environment):
+    """As a job of cron or CI has it: no bus, and no session."""
+    home = service.directory / "home"
+    home.mkdir()
+    kept = {key: value for key, value in environment.items()
+            if not key.startswith(("DBUS_", "XDG_")) and key != "HOME"}
+    return {**kept, "HOME": str(home),
+            "XDG_DATA_DIRS": f"{paths.daemon_prefix() / 'share'}:/usr/share"}
+
+
+def test_an_ordinary_user_without_a_session(service, alone):
+    """In a user namespace, where the owner of these files is no root; all end with its first
+    process."""
+    user = ["unshare", "--user", "--map-user=1000", "--map-group=1000", "--pid", "--fork",
+            "--kill-child", "dbus-run-session", "--"]
+    after = Script(service, alone, "after.sh", "job", before=user)
+    try:
+        after.boots()
+        state = service.directory / "home" / ".local" / "state" / "vmfirmwared"
+        assert [path.name for path in state.glob("vms/*/*")] == ["start-vm:job"]
+    finally:
+        after.end()
+
+
+def test_example_of_ci(service, alone):
+    example, = [each for each in manpage.examples(PAGE) if each.needs == {"session"}]
+    manpage.run(example, alone, service.directory)
