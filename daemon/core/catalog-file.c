@@ -94,7 +94,8 @@ static int classify_failure(const FileRoot *root, int r, CatalogFile *file, gboo
     if (!file_is_at_fault(r))
         return r;
 
-    if (r != -EFBIG && root_is_null_device(root, file->path)) {
+    /* -EIO: its file system may not answer, so it must not be looked at again */
+    if (r != -EFBIG && r != -EIO && root_is_null_device(root, file->path)) {
         file->is_mask = TRUE;
     } else if (r == -ENOTSUP) {
         *ret_is_none = TRUE;
