@@ -9,7 +9,7 @@
 #include "bus/manager.h"
 #include "bus/reload.h"
 #include "bus/state.h"
-#include "bus/vm.h"
+#include "bus/vm-object.h"
 #include "bus/vm-call.h"
 
 static void log_failure(int r) {

@@ -6,6 +6,7 @@
 
 #include "bus/error.h"
 #include "bus/names.h"
+#include "bus/vm-object.h"
 #include "bus/vm.h"
 #include "bus/vm-call.h"
 #include "bus/vm-read.h"

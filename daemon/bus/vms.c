@@ -9,7 +9,7 @@
 #include "bus/request.h"
 #include "bus/resolution.h"
 #include "bus/state.h"
-#include "bus/vm.h"
+#include "bus/vm-object.h"
 #include "bus/vm-call.h"
 #include "bus/vm-read.h"
 #include "base/error.h"

@@ -43,3 +43,18 @@ guint vm_property_compare_looks(const Pin *pin, const VMLook *a, const VMLook *b
         properties |= VM_PROPERTY_HEALTH;
     return properties;
 }
+
+static const char *get_pin_state(guint differences) {
+    return vm_get_state(differences, &(const VMCondition){});
+}
+
+guint vm_property_compare_differences(guint a, guint b) {
+    guint properties = 0;
+
+    if (!g_str_equal(get_pin_state(a), get_pin_state(b)))
+        properties |= VM_PROPERTY_STATE;
+    /* Changed has no word for it */
+    if ((a ^ b) & ~(guint)VM_DIFFERENCE_GONE)
+        properties |= VM_PROPERTY_CHANGED;
+    return properties;
+}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "vm/pin.h"
+#include "vm/vm-condition.h"
 #include "vm/vm-look.h"
 
 /* Properties that can change with the pin, or for VM_CHANGE_STATE. */
@@ -25,5 +25,8 @@ typedef enum VMProperty {
 guint vm_property_compare(const Pin *a, const Pin *b);
 /* The same for two looks at the store of a VM with PIN; A may be NULL. */
 guint vm_property_compare_looks(const Pin *pin, const VMLook *a, const VMLook *b);
+/* The same for two sets of VMDifference, without the part of State that is computed when it is
+ * read. */
+guint vm_property_compare_differences(guint a, guint b);
 /* The value of SecureBoot. */
 const char *vm_property_get_secure_boot(const Pin *pin, const VMLook *look);

@@ -47,7 +47,6 @@ static char *make_key(uid_t owner, const char *id) {
 
 static VM *find_vm(const VMs *vms, uid_t owner, const char *id) {
     g_autofree char *key = make_key(owner, id);
-
     return g_hash_table_lookup(vms->table, key);
 }
 
@@ -73,25 +72,12 @@ static VM *add_vm(const VMs *vms, GHashTable *table, uid_t owner, const char *id
     return vm;
 }
 
-/* Returns State without the NVRAM's part in it. */
-static const char *get_pin_state(guint differences) {
-    return vm_get_state(differences, &(const VMCondition){});
-}
-
-/* Returns the properties that change, without the part of State that is computed when it is
- * read. */
 static guint set_differences(VM *vm, guint differences) {
     guint before = vm->differences;
-    guint properties = 0;
 
     vm->differences = differences;
     vm->n_assessed++;
-    if (!g_str_equal(get_pin_state(before), get_pin_state(differences)))
-        properties |= VM_PROPERTY_STATE;
-    /* Changed has no word for it */
-    if ((before ^ differences) & ~(guint)VM_DIFFERENCE_GONE)
-        properties |= VM_PROPERTY_CHANGED;
-    return properties;
+    return vm_property_compare_differences(before, differences);
 }
 
 /* Sets the condition, except a look that there was none of, and returns the properties that
@@ -214,11 +200,6 @@ static void assess_all(VMs *vms) {
 
 /* -- the table as a whole ------------------------------------------------------------------ */
 
-static void list_image(GPtrArray *paths, GHashTable *seen, const char *path) {
-    if (path && g_hash_table_add(seen, (gpointer)path))
-        g_ptr_array_add(paths, g_strdup(path));
-}
-
 /* Adds the images of all pins, which the catalog may no longer name. */
 static void list_images(GPtrArray *paths, gpointer userdata) {
     const VMs *vms = userdata;
@@ -230,9 +211,12 @@ static void list_images(GPtrArray *paths, gpointer userdata) {
     while (g_hash_table_iter_next(&iter, NULL, &value)) {
         const VM *vm = value;
         const Descriptor *descriptor = vm->pin->resolution->descriptor;
+        const char *images[] = {
+                descriptor->executable.filename, descriptor->nvram_template.filename};
 
-        list_image(paths, seen, descriptor->executable.filename);
-        list_image(paths, seen, descriptor->nvram_template.filename);
+        for (guint i = 0; i < G_N_ELEMENTS(images); i++)
+            if (images[i] && g_hash_table_add(seen, (gpointer)images[i]))
+                g_ptr_array_add(paths, g_strdup(images[i]));
     }
 }
 
@@ -325,27 +309,23 @@ GPtrArray *vms_list(const VMs *vms) {
     return list;
 }
 
-static void add_usage(GHashTable *table, uid_t owner, guint *n, guint64 *size) {
+void vms_get_usage(const VMs *vms, uid_t owner, guint *ret_n, guint64 *ret_size) {
+    GHashTable *const tables[] = {vms->table, vms->faulty};
     GHashTableIter iter;
     gpointer value;
 
-    g_hash_table_iter_init(&iter, table);
-    while (g_hash_table_iter_next(&iter, NULL, &value)) {
-        const VM *vm = value;
-
-        if (vm->owner == owner) {
-            *n += 1;
-            if (!g_uint64_checked_add(size, *size, vm->size))
-                *size = G_MAXUINT64;
-        }
-    }
-}
-
-void vms_get_usage(const VMs *vms, uid_t owner, guint *ret_n, guint64 *ret_size) {
     *ret_n = 0;
     *ret_size = 0;
-    add_usage(vms->table, owner, ret_n, ret_size);
-    add_usage(vms->faulty, owner, ret_n, ret_size);
+    for (guint i = 0; i < G_N_ELEMENTS(tables); i++) {
+        g_hash_table_iter_init(&iter, tables[i]);
+        while (g_hash_table_iter_next(&iter, NULL, &value)) {
+            const VM *vm = value;
+
+            *ret_n += vm->owner == owner;
+            if (vm->owner == owner && !g_uint64_checked_add(ret_size, *ret_size, vm->size))
+                *ret_size = G_MAXUINT64;
+        }
+    }
 }
 
 /* -- loading ----------------------------------------------------------------------------- */

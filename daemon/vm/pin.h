@@ -3,6 +3,9 @@
 
 #include "core/resolution.h"
 
+/* The member version of a record. A record of another one is refused, never rewritten. */
+#define PIN_VERSION 1
+
 /*
  * A pin records which firmware a VM got when it was first prepared, with every value that an answer
  * needs: later answers do not depend on the descriptors that are installed then. An immutable,

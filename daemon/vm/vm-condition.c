@@ -4,13 +4,13 @@
 
 #include "base/error.h"
 #include "vm/vm-lock.h"
-#include "vm/vm-ops.h"
+#include "vm/vm-nvram.h"
 
 static const char *get_nvram_fault(
         const VMStore *store, uid_t owner, const char *id, const Pin *pin, FileFd *ret_fd) {
     g_autoptr(GError) error = NULL;
 
-    if (!pin->has_nvram || vm_op_open_nvram_to_read(store, owner, id, pin, ret_fd, &error))
+    if (!pin->has_nvram || vm_nvram_open_to_read(store, owner, id, pin, ret_fd, &error))
         return NULL;
     if (g_error_matches(error, FIRMWARE_ERROR, FIRMWARE_ERROR_NVRAM_MISMATCH) ||
         g_error_matches(error, FIRMWARE_ERROR, FIRMWARE_ERROR_IMAGE_UNUSABLE))

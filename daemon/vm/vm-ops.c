@@ -13,6 +13,7 @@
 #include "vm/policy.h"
 #include "vm/vm-assess.h"
 #include "vm/vm-lock.h"
+#include "vm/vm-nvram.h"
 #include "vm/vm-start.h"
 #include "vm/vmdraft.h"
 
@@ -30,99 +31,6 @@ static gboolean open_vm(const VMOp *op, FileFd *ret, GError **error) {
     int r = vmstore_open_vm(op->store, op->owner, op->id, ret);
 
     return r >= 0 || io_failed(error, op->id, r);
-}
-
-/* -- the NVRAM as its owner left it ------------------------------------------------------ */
-
-static gboolean nvram_open_failed(GError **error, const char *id, int r) {
-    switch (r) {
-    case -ENOENT:
-    case -ELOOP:
-    case -ENOTSUP:
-    case -EISDIR:
-    case -ENXIO:
-        return fail(error, FIRMWARE_ERROR_NVRAM_MISSING, id, "its NVRAM file is gone");
-    case -EWOULDBLOCK:
-        return fail(error, FIRMWARE_ERROR_NVRAM_IN_USE, id, "somebody leases its NVRAM file");
-    default:
-        return io_failed(error, id, r);
-    }
-}
-
-static gboolean bad_size(
-        GError **error, const char *id, const char *limit, guint64 size, guint64 expected) {
-    g_set_error(
-            error, FIRMWARE_ERROR, FIRMWARE_ERROR_NVRAM_MISMATCH,
-            "VM %s: its NVRAM file has %" G_GUINT64_FORMAT " bytes, %s %" G_GUINT64_FORMAT, id,
-            size, limit, expected);
-    return FALSE;
-}
-
-/* Opens the NVRAM and validates its format and size against the pin. */
-static gboolean open_nvram(
-        int dir_fd, const char *id, const Pin *pin, int flags, FileFd *ret, GError **error) {
-    g_autofree char *name = vmstore_nvram_name(pin->nvram_format);
-    g_auto(FileFd) fd = FILE_FD_NONE;
-    const guint64 max_size = pin->nvram_size + NVRAM_MAX_METADATA_SIZE;
-    ImageInfo info;
-    struct stat st;
-    int r;
-
-    r = vmstore_open_owned(dir_fd, name, flags, &fd);
-    if (r < 0)
-        return nvram_open_failed(error, id, r);
-    if (fstat(fd, &st) < 0)
-        return io_failed(error, id, -errno);
-    r = image_probe_fd(fd, pin->nvram_format, &info);
-    if (r < 0)
-        return io_failed(error, id, r);
-
-    if (info.is_foreign)
-        return fail(
-                error, FIRMWARE_ERROR_IMAGE_UNUSABLE, id,
-                "its NVRAM file names another file, or has unknown features");
-    if (info.status == IMAGE_STATUS_TOO_LARGE)
-        return bad_size(error, id, "and at most", info.size, IMAGE_JSON_MAX_SIZE);
-    if (info.status != IMAGE_STATUS_OK)
-        return fail(
-                error, FIRMWARE_ERROR_NVRAM_MISMATCH, id,
-                "its NVRAM file is not of the format it was made in");
-    if (pin->nvram_format != IMAGE_FORMAT_JSON && flash_backend_size(info.size) != pin->nvram_size)
-        return bad_size(
-                error, id, "and was made with", flash_backend_size(info.size), pin->nvram_size);
-    if (pin->nvram_format != IMAGE_FORMAT_JSON && (guint64)st.st_size > max_size)
-        return bad_size(
-                error, id, "with those of its format, and at most", (guint64)st.st_size, max_size);
-
-    *ret = fd;
-    fd = FILE_FD_NONE;
-    return TRUE;
-}
-
-gboolean vm_op_check_nvram(
-        const VMStore *store, uid_t owner, const char *id, const Pin *pin, GError **error) {
-    g_auto(FileFd) fd = FILE_FD_NONE;
-
-    return !pin->has_nvram || vm_op_open_nvram_to_read(store, owner, id, pin, &fd, error);
-}
-
-static gboolean needs_nvram(const char *id, const Pin *pin, GError **error) {
-    return pin->has_nvram ||
-            fail(error, FIRMWARE_ERROR_NOT_SUPPORTED, id, "its firmware keeps no variables");
-}
-
-gboolean vm_op_open_nvram_to_read(
-        const VMStore *store, uid_t owner, const char *id, const Pin *pin, FileFd *ret,
-        GError **error) {
-    g_auto(FileFd) dir = FILE_FD_NONE;
-    int r;
-
-    if (!needs_nvram(id, pin, error))
-        return FALSE;
-    r = vmstore_open_vm(store, owner, id, &dir);
-    if (r < 0)
-        return nvram_open_failed(error, id, r);
-    return open_nvram(dir, id, pin, O_RDONLY, ret, error);
 }
 
 /* -- building and publishing ------------------------------------------------------------- */
@@ -192,7 +100,7 @@ static void find_platform_key(const VMOp *op, const Pin *pin, VMResult *result) 
     if (!pin->has_nvram || pin->nvram_format != IMAGE_FORMAT_JSON)
         return;
     result->resolution->has_platform_key =
-            vm_op_open_nvram_to_read(op->store, op->owner, op->id, pin, &fd, NULL) &&
+            vm_nvram_open_to_read(op->store, op->owner, op->id, pin, &fd, NULL) &&
             store_file_read(fd, pin->nvram_format, &store) >= 0 &&
             store_find(store, &efi_global_guid, "PK");
 }
@@ -316,7 +224,7 @@ static gboolean complete_write(const VMOp *op, GError **error) {
     int r;
 
     if (!vm_lock(op, &lock, error) || !vm_check_record(op, lock.dir, error) ||
-        !open_nvram(lock.dir, op->id, op->pin, O_RDONLY, &fd, error))
+        !vm_nvram_open(lock.dir, op->id, op->pin, O_RDONLY, &fd, error))
         return FALSE;
     r = store_file_read(fd, op->pin->nvram_format, &store);
     if (r < 0)
@@ -377,9 +285,9 @@ gboolean vm_op_acquire(const VMOp *op, VMResult *result, GError **error) {
 gboolean vm_op_open_nvram(const VMOp *op, VMResult *result, GError **error) {
     g_auto(FileFd) dir = FILE_FD_NONE;
 
-    return needs_nvram(op->id, op->pin, error) && take_lease(op, result, error) &&
+    return vm_nvram_check_exists(op->id, op->pin, error) && take_lease(op, result, error) &&
             open_vm(op, &dir, error) &&
-            open_nvram(dir, op->id, op->pin, O_RDWR, &result->nvram, error);
+            vm_nvram_open(dir, op->id, op->pin, O_RDWR, &result->nvram, error);
 }
 
 /* Publishes the VM with PIN and a fresh NVRAM. */
@@ -394,7 +302,7 @@ static gboolean replace_nvram(const VMOp *op, int dir_fd, const Pin *pin, GError
 gboolean vm_op_replace_nvram(const VMOp *op, VMResult *result, GError **error) {
     g_auto(VMLock) lock = VM_LOCK_INIT;
 
-    return needs_nvram(op->id, op->pin, error) && vm_lock(op, &lock, error) &&
+    return vm_nvram_check_exists(op->id, op->pin, error) && vm_lock(op, &lock, error) &&
             vm_check_record(op, lock.dir, error) && replace_nvram(op, lock.dir, op->pin, error);
 }
 
@@ -428,7 +336,7 @@ gboolean vm_op_rebind(const VMOp *op, VMResult *result, GError **error) {
     if (op->pin->has_nvram && !fits && !op->request->reset)
         return does_not_fit(op, pin, error);
     if (fits && !op->request->reset &&
-        !vm_op_check_nvram(op->store, op->owner, op->id, op->pin, error))
+        !vm_nvram_check(op->store, op->owner, op->id, op->pin, error))
         return FALSE;
 
     if (fits && !op->request->reset && op->pin->has_own_template) {
@@ -481,7 +389,7 @@ gboolean vm_op_clone(const VMOp *op, VMResult *result, GError **error) {
     if (pin->has_nvram) {
         NVRAMSource source = {.format = pin->nvram_format, .what = op->id};
 
-        if (!open_nvram(lock.dir, op->id, op->pin, O_RDONLY, &nvram, error))
+        if (!vm_nvram_open(lock.dir, op->id, op->pin, O_RDONLY, &nvram, error))
             return FALSE;
         source.fd = nvram;
         if (!nvram_make(draft, pin, &source, op->max_size, error))
@@ -511,7 +419,7 @@ gboolean vm_op_export(const VMOp *op, VMResult *result, GError **error) {
     FileFd locked;
     struct stat st;
 
-    if ((!op->request->backup && !needs_nvram(op->id, op->pin, error)) ||
+    if ((!op->request->backup && !vm_nvram_check_exists(op->id, op->pin, error)) ||
         !lock_unless_live(op, &lock, error))
         return FALSE;
 
@@ -521,8 +429,8 @@ gboolean vm_op_export(const VMOp *op, VMResult *result, GError **error) {
         if (r == -ENOENT)
             return fail(error, FIRMWARE_ERROR_NVRAM_MISSING, op->id, "it has no backup");
         if (r < 0)
-            return nvram_open_failed(error, op->id, r);
-    } else if (!open_nvram(lock.dir, op->id, op->pin, O_RDONLY, &fd, error)) {
+            return vm_nvram_open_failed(error, op->id, r);
+    } else if (!vm_nvram_open(lock.dir, op->id, op->pin, O_RDONLY, &fd, error)) {
         return FALSE;
     }
 

@@ -11,19 +11,6 @@
 /* Sets RESULT's size and last_prepared after an operation. */
 void vm_op_measure(const VMOp *op, VMResult *result);
 
-/* Validates the NVRAM file, which its owner can change at any time. Errors:
- * FIRMWARE_ERROR_NVRAM_MISSING, _NVRAM_MISMATCH, _IMAGE_UNUSABLE, _NVRAM_IN_USE (somebody has a
- * lease of fcntl(2) on it). */
-gboolean vm_op_check_nvram(
-        const VMStore *store, uid_t owner, const char *id, const Pin *pin, GError **error)
-        G_GNUC_WARN_UNUSED_RESULT;
-
-/* Opens the NVRAM file, after the same checks. Also: FIRMWARE_ERROR_NOT_SUPPORTED, the firmware
- * keeps no variables. */
-gboolean vm_op_open_nvram_to_read(
-        const VMStore *store, uid_t owner, const char *id, const Pin *pin, FileFd *ret,
-        GError **error) G_GNUC_WARN_UNUSED_RESULT;
-
 /* One function for each method of the contract; Reset and Import share one. RESULT is
  * VM_RESULT_INIT. Takes the VM's lease where the contract has NVRAMInUse. A failure that leaves
  * RESULT->pin set has published that pin. */

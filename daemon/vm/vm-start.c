@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "core/store-file.h"
 #include "vm/vm-lock.h"
-#include "vm/vm-ops.h"
+#include "vm/vm-nvram.h"
 
 /* OVMF formats no store, unlike ArmVirtQemu and QEMU: a guest never boots from an empty one. Its
  * stores are the smaller ones. */
@@ -29,9 +29,9 @@ static gboolean is_usable(const Pin *pin, StoreHealth health) {
     g_assert_not_reached();
 }
 
-/* Returns FALSE if the firmware's own template is not usable either: then the firmware keeps its
- * variables in a format that the service does not know. */
-static gboolean knows_format(const VMOp *op) {
+/* Returns FALSE if nothing shows that the firmware keeps its variables in a format that the service
+ * knows: neither the store nor its template is of a known kind. */
+static gboolean knows_format(const VMOp *op, const StoreSummary *summary) {
     const Descriptor *descriptor = op->pin->resolution->descriptor;
     const DescriptorImage *image = descriptor->mode == FIRMWARE_MODE_COMBINED
             ? &descriptor->executable
@@ -39,14 +39,18 @@ static gboolean knows_format(const VMOp *op) {
     g_auto(FileFd) fd = FILE_FD_NONE;
     g_autoptr(Store) store = NULL;
     ImageFormat format;
+    ImageInfo info;
 
-    return !image->filename || !image_format_from_string(image->format, &format) ||
-            vm_op_open_image(op, image->filename, &fd) < 0 ||
-            store_file_read(fd, format, &store) < 0 || is_usable(op->pin, store->health);
+    if (summary->kind != STORE_KIND_UNKNOWN && summary->kind != STORE_KIND_BLANK)
+        return TRUE;
+    return image->filename && image_format_from_string(image->format, &format) &&
+            vm_op_open_image(op, image->filename, &fd) >= 0 &&
+            image_probe_fd(fd, format, &info) >= 0 && info.size <= op->pin->nvram_size &&
+            store_file_read(fd, format, &store) >= 0 && is_usable(op->pin, store->health);
 }
 
 static gboolean check_health(const VMOp *op, const StoreSummary *summary, GError **error) {
-    if (is_usable(op->pin, summary->health) || !knows_format(op))
+    if (is_usable(op->pin, summary->health) || !knows_format(op, summary))
         return TRUE;
     g_set_error(
             error, FIRMWARE_ERROR, FIRMWARE_ERROR_IMAGE_UNUSABLE,
@@ -78,7 +82,7 @@ gboolean vm_check_start(const VMOp *op, gboolean *ret_is_pending, GError **error
     *ret_is_pending = FALSE;
     if (!pin->has_nvram)
         return check_certificates(op, NULL, error);
-    if (!vm_op_open_nvram_to_read(op->store, op->owner, op->id, pin, &fd, error))
+    if (!vm_nvram_open_to_read(op->store, op->owner, op->id, pin, &fd, error))
         return FALSE;
     look = vm_look_new(fd, pin->nvram_format, op->catalog->known, op->look);
     summary = vm_look_get_summary(look);

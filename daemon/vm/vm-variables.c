@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "core/store-file.h"
 #include "vm/vm-lock.h"
-#include "vm/vm-ops.h"
+#include "vm/vm-nvram.h"
 
 static gboolean read_store(
         int fd, ImageFormat format, const char *what, const VMOp *op, VMResult *result,
@@ -48,7 +48,7 @@ gboolean vm_op_read_variables(const VMOp *op, VMResult *result, GError **error) 
     gboolean is_in_use;
 
     if (!check_not_in_use(op, was_in_use, error) ||
-        !vm_op_open_nvram_to_read(op->store, op->owner, op->id, op->pin, &fd, error) ||
+        !vm_nvram_open_to_read(op->store, op->owner, op->id, op->pin, &fd, error) ||
         !read_store(fd, op->pin->nvram_format, op->id, op, result, error))
         return FALSE;
     is_in_use = vm_is_in_use(op->store, op->owner, op->id);

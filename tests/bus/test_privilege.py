@@ -13,7 +13,8 @@ from lib.vms import GONE, IO_ERROR, NO_MATCH, NOBODY, OTHER, VMs
 
 SERVICE_UID = 1
 # whose functions open what is the service's own, or an owner's
-STORE = {f"daemon/vm/{name}.c" for name in ("vmstore", "vmdraft", "vmfiles", "vm-owner")}
+STORE = {f"daemon/vm/{name}.c" for name in (
+    "vmstore", "vmstore-lease", "vmdraft", "vmfiles", "vm-owner")}
 # whose program drops it, but may be where nobody may not go
 STARTS = "daemon/vm/confine.c"
 TABLE = "[test-*]\narchitectures=x86_64\naliases=test\n"

@@ -211,7 +211,8 @@ def test_json_store_that_grows(service):
     service.uefi_vars("a")
     vms = VMs(service.start())
     vm = vms.make("vm", owner=OWNER)
-    run_as(OWNER, f"os.truncate({vm.nvram()!r}, {images.MIB})")
+    run_as(OWNER, f"open({vm.nvram()!r}, 'ab').write(b' ' * ({images.MIB} - "
+                  f"os.path.getsize({vm.nvram()!r})))")
     vms.prepare("vm", owner=OWNER)
     for damage in (f"os.truncate({vm.nvram()!r}, {images.MIB + 1})",
                    f"open({vm.nvram()!r}, 'wb').write(b'[]')"):

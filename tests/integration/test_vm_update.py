@@ -31,6 +31,12 @@ def put(name, path):
         shutil.copyfile(OVMF / name, path)
 
 
+def spare_end(size):
+    """Where the variables of an image of this size end, or of the whole firmware that it is."""
+    return images.OVMF_4M_VARS if size in (images.OVMF_4M_VARS, 4 * images.MIB) \
+        else images.OVMF_2M_VARS
+
+
 class Distribution:
     """Installed firmware, and the VM "guest" that was made when it was 2M."""
 
@@ -63,7 +69,8 @@ class Distribution:
         self.first = self.vms.prepare("guest", machine="q35", render=["qemu"], **given)
         self.nvram = Path(self.first["nvram"]["filename"])
         with open(self.nvram, "r+b") as file:
-            file.seek(1000)
+            # in the spare area, which holds no variables
+            file.seek(spare_end(os.fstat(file.fileno()).st_size) - 64)
             file.write(b"what the guest wrote")
         self.state = self.shot()
 

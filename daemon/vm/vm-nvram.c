@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "vm/vm-nvram.h"
+
+#include <fcntl.h>
+
+#include "base/error.h"
+#include "core/flash.h"
+#include "vm/nvram.h"
+
+static gboolean fail(GError **error, FirmwareError code, const char *id, const char *text) {
+    g_set_error(error, FIRMWARE_ERROR, code, "VM %s: %s", id, text);
+    return FALSE;
+}
+
+static gboolean io_failed(GError **error, const char *what, int r) {
+    g_set_error(error, FIRMWARE_ERROR, FIRMWARE_ERROR_IO, "%s: %s", what, g_strerror(-r));
+    return FALSE;
+}
+
+gboolean vm_nvram_open_failed(GError **error, const char *id, int r) {
+    switch (r) {
+    case -ENOENT:
+    case -ELOOP:
+    case -ENOTSUP:
+    case -EISDIR:
+    case -ENXIO:
+        return fail(error, FIRMWARE_ERROR_NVRAM_MISSING, id, "its NVRAM file is gone");
+    case -EWOULDBLOCK:
+        return fail(error, FIRMWARE_ERROR_NVRAM_IN_USE, id, "somebody leases its NVRAM file");
+    default:
+        return io_failed(error, id, r);
+    }
+}
+
+static gboolean bad_size(
+        GError **error, const char *id, const char *limit, guint64 size, guint64 expected) {
+    g_set_error(
+            error, FIRMWARE_ERROR, FIRMWARE_ERROR_NVRAM_MISMATCH,
+            "VM %s: its NVRAM file has %" G_GUINT64_FORMAT " bytes, %s %" G_GUINT64_FORMAT, id,
+            size, limit, expected);
+    return FALSE;
+}
+
+gboolean vm_nvram_open(
+        int dir_fd, const char *id, const Pin *pin, int flags, FileFd *ret, GError **error) {
+    g_autofree char *name = vmstore_nvram_name(pin->nvram_format);
+    g_auto(FileFd) fd = FILE_FD_NONE;
+    const guint64 max_size = pin->nvram_size + NVRAM_MAX_METADATA_SIZE;
+    ImageInfo info;
+    struct stat st;
+    int r;
+
+    r = vmstore_open_owned(dir_fd, name, flags, &fd);
+    if (r < 0)
+        return vm_nvram_open_failed(error, id, r);
+    if (fstat(fd, &st) < 0)
+        return io_failed(error, id, -errno);
+    r = image_probe_fd(fd, pin->nvram_format, &info);
+    if (r < 0)
+        return io_failed(error, id, r);
+
+    if (info.is_foreign)
+        return fail(
+                error, FIRMWARE_ERROR_IMAGE_UNUSABLE, id,
+                "its NVRAM file names another file, or has unknown features");
+    if (info.status == IMAGE_STATUS_TOO_LARGE)
+        return bad_size(error, id, "and at most", info.size, IMAGE_JSON_MAX_SIZE);
+    if (info.status != IMAGE_STATUS_OK)
+        return fail(
+                error, FIRMWARE_ERROR_NVRAM_MISMATCH, id,
+                "its NVRAM file is not of the format it was made in");
+    if (pin->nvram_format != IMAGE_FORMAT_JSON && flash_backend_size(info.size) != pin->nvram_size)
+        return bad_size(
+                error, id, "and was made with", flash_backend_size(info.size), pin->nvram_size);
+    if (pin->nvram_format != IMAGE_FORMAT_JSON && (guint64)st.st_size > max_size)
+        return bad_size(
+                error, id, "with those of its format, and at most", (guint64)st.st_size, max_size);
+
+    *ret = fd;
+    fd = FILE_FD_NONE;
+    return TRUE;
+}
+
+gboolean vm_nvram_check_exists(const char *id, const Pin *pin, GError **error) {
+    return pin->has_nvram ||
+            fail(error, FIRMWARE_ERROR_NOT_SUPPORTED, id, "its firmware keeps no variables");
+}
+
+gboolean vm_nvram_open_to_read(
+        const VMStore *store, uid_t owner, const char *id, const Pin *pin, FileFd *ret,
+        GError **error) {
+    g_auto(FileFd) dir = FILE_FD_NONE;
+    int r;
+
+    if (!vm_nvram_check_exists(id, pin, error))
+        return FALSE;
+    r = vmstore_open_vm(store, owner, id, &dir);
+    if (r < 0)
+        return vm_nvram_open_failed(error, id, r);
+    return vm_nvram_open(dir, id, pin, O_RDONLY, ret, error);
+}
+
+gboolean vm_nvram_check(
+        const VMStore *store, uid_t owner, const char *id, const Pin *pin, GError **error) {
+    g_auto(FileFd) fd = FILE_FD_NONE;
+
+    return !pin->has_nvram || vm_nvram_open_to_read(store, owner, id, pin, &fd, error);
+}
