@@ -12,11 +12,11 @@ import shutil
 import threading
 from dataclasses import dataclass, replace
 
-from . import descriptors, images, vmstate
+from . import descriptors, images, vmstate, wait
 from .client import Client, DBusError
 from .service import Service
-from .vms import (CONFLICT, IN_USE, MISMATCH, NO_SUCH_VM, NOT_SUPPORTED, VM_EXISTS, VMObject, VMs,
-                  memfd)
+from .vms import (CONFLICT, IN_USE, IO_ERROR, MISMATCH, NO_SUCH_VM, NOT_SUPPORTED, VM_EXISTS,
+                  VMObject, VMs, memfd)
 
 SERVICE_UID, FORMER_UID = 3, 4
 OWNERS = (1, 2)
@@ -28,6 +28,11 @@ FOREIGN_NAME = "copy_VARS.fd"
 # what a caller hears of a service that was killed
 GONE = tuple(f"org.freedesktop.DBus.Error.{name}" for name in (
     "NoReply", "ServiceUnknown", "NameHasNoOwner", "Disconnected"))
+
+
+def is_late(error):
+    """A disk that is slow for seconds counts as one that does not answer; nothing has changed then."""
+    return error.name == IO_ERROR and "does not answer" in error.text
 
 
 @dataclass(frozen=True)
@@ -96,6 +101,8 @@ class ClientThread:
             if error.name in GONE:
                 self.pending = before, after
                 raise
+            if is_late(error):
+                return
             if error.name not in errors:
                 raise Broken(f"{error.name}: {error.text}") from None
             return
@@ -369,9 +376,18 @@ class VMSoak:
         return replace(found, backup=None) == replace(model, backup=None) and (
             model.backup is None or model.backup in found.backup)
 
+    def list(self):
+        try:
+            self.listed = self.vms.listed(all=True)
+        except DBusError as error:
+            if is_late(error):
+                return False
+            raise
+        return True
+
     def check(self):
         """A call without an answer is done or not, as a whole; all others are as their answers said."""
-        self.listed = self.vms.listed(all=True)
+        wait.until(self.list, "the state directory is read")
         for thread in self.threads:
             if thread.pending:
                 before, after = thread.pending
