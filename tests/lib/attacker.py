@@ -34,6 +34,7 @@ WORDS = {
 LISTS = {
     "features": ["secure-boot", "requires-smm"], "without-features": ["secure-boot", "amd-sev"],
     "devices": ["flash", "memory"], "modes": ["split", "stateless"], "formats": ["raw", "qcow2"],
+    "certificates": ["microsoft-uefi-2023", "0" * 64],
     "render": ["qemu", "qemu-legacy", "libvirt", "libvirt-fields"]}
 STANDARD = """<node><interface name="org.freedesktop.DBus.Properties">
 <method name="Get"><arg type="s" name="interface_name" direction="in"/>
@@ -51,7 +52,7 @@ STANDARD = """<node><interface name="org.freedesktop.DBus.Properties">
 # what the contract and libsystemd have words for
 ERRORS = {"org.vmfirmware1." + name for name in (
     "NoMatchingFirmware", "NoSuchFirmware", "NoSuchVM", "VMExists", "VMConflict", "FirmwareGone",
-    "NVRAMMissing", "NVRAMMismatch", "NVRAMInUse", "ImageUnusable")}
+    "NVRAMMissing", "NVRAMMismatch", "NVRAMInUse", "ImageUnusable", "NoSuchVariable")}
 ERRORS |= {"org.freedesktop.DBus.Error." + name for name in (
     "InvalidArgs", "AccessDenied", "InteractiveAuthorizationRequired", "LimitsExceeded",
     "NotSupported", "UnknownMethod", "UnknownInterface", "UnknownObject", "UnknownProperty",

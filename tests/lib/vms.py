@@ -199,6 +199,7 @@ class VMObject:
 
     def get_resolution(self, **options):
         return self.call("GetResolution", options=options)[0][0]
+
     def read_variables(self, **options):
         return self.call("ReadVariables", options=options)[0][0]
 
