@@ -98,7 +98,6 @@ static void suggest_another(Check *check) {
 static void find_firmware(Check *check) {
     GVariantDict requirements = G_VARIANT_DICT_INIT(NULL);
     g_autoptr(GError) failure = NULL;
-    g_autoptr(GVariant) executable = NULL;
     const Domain *domain = check->domain;
     struct stat st;
 
