@@ -89,8 +89,11 @@ def test_reload_that_fails_while_another_waits_for_a_file_is_answered_alone(serv
 
     def is_idle():
         tasks = f"/proc/{service.daemon.process.pid}/task"
-        return not any(Path(tasks, task, "comm").read_text() == "task\n"
-                       for task in os.listdir(tasks))
+        try:
+            return not any(Path(tasks, task, "comm").read_text() == "task\n"
+                           for task in os.listdir(tasks))
+        except FileNotFoundError:
+            return False
 
     service.vendor.write("10-a", "{")
     client.connection.call(

@@ -259,8 +259,11 @@ def test_call_that_waits_for_a_caller_that_has_gone_holds_no_place(bus, service)
 client.connection.call(NAME, vms.at('mine', 1).path, VM, 'Reset', GLib.Variant('(a{sv})', ({},)),
                        None, Gio.DBusCallFlags.NONE, 60000, None, None)
 client.connection.flush_sync(None)
+print('sent', flush=True)
 sys.stdin.readline()
 """, bus)
+        # a reading at that moment would have the place
+        assert child.stdout.readline() == "sent\n"
         wait.until(lambda: read() == LIMITS, "the call waits")
         child.kill()
         child.wait()
