@@ -74,7 +74,7 @@ def test_lease_from_start_to_end(host, make):
     domain.start()
     assert in_use(host) and domain.has_unit()
     refused = ctl(host, "reset", f"libvirt:{UUIDS[0]}", check=False)
-    assert refused.returncode == 1 and "in use" in refused.stderr
+    assert refused.returncode == 1 and "its lease is held" in refused.stderr
     # another domain on the same NVRAM
     other = make("two", UUIDS[1], vm=f"libvirt:{UUIDS[0]}")
     assert "in use" in other.refused()
