@@ -55,6 +55,7 @@ OPERATIONS = {
     "clone": lambda vms: subject(vms).clone("made"),
     "rename": lambda vms: subject(vms).rename("made"),
     "remove": lambda vms: subject(vms).remove(),
+    "set-reference": lambda vms: subject(vms).set_reference("qemu:///system?another"),
     "rebind": lambda vms: subject(vms).rebind(firmware="split-too"),
     "other-machine": lambda vms: prepare(vms, "subject", "pc-i440fx-6.0", owner=OWNER),
     "clone-to-newcomer": lambda vms: subject(vms).clone("made", owner=NEWCOMER),
