@@ -268,7 +268,7 @@ def test_each_system_call_can_be_the_last(home, operation, fault):
         done = subprocess.run(
             ["strace", "-o", home.path.parent / "trace", "-e", f"trace={CHANGES}", "-e",
              f"inject={CHANGES}:{fault}:when={number}", *command],
-            env=TRACED | home.cli.environment, cwd=home.cli.directory, check=False,
+            env=home.cli.environment | TRACED, cwd=home.cli.directory, check=False,
             capture_output=True)
         if "INJECTED" not in (home.path.parent / "trace").read_text() and \
                 "KILL" not in (home.path.parent / "trace").read_text():

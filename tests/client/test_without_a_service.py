@@ -244,7 +244,7 @@ def test_no_image_of_another_architecture_is_opened(service, cli):
     log = service.directory / "log"
     words = cli.command("--offline", "select", "x86_64", "q35")
     subprocess.run(["strace", "-f", "-o", log, "-e", "trace=file", *words],
-                   env=TRACED | cli.environment,
+                   env=cli.environment | TRACED,
                    check=True, stdout=subprocess.PIPE)
     assert "OVMF_CODE" in log.read_text() and "AAVMF" not in log.read_text()
 
@@ -341,7 +341,7 @@ def test_another_root_without_openat2(cli, tree):
     words = ["select", "x86_64", "q35", f"--root={tree}", "--json=short"]
     done = subprocess.run(
         ["strace", "-f", "-o", "/dev/null", "-e", "inject=openat2:error=ENOSYS",
-         *cli.command(*words)], env=TRACED | cli.environment, check=True, capture_output=True,
+         *cli.command(*words)], env=cli.environment | TRACED, check=True, capture_output=True,
         text=True)
     assert done.stdout == cli(*words)
     assert "50-tree" in done.stdout
