@@ -108,28 +108,34 @@ static gboolean build_whole(Offline *offline, const char *architecture, GError *
     return offline->is_whole;
 }
 
-static gboolean is_accepted(const CatalogFile *file, gpointer input) {
-    return selection_accepts(input, file);
+/* What a catalog is built for. */
+typedef struct Question {
+    const Offline *offline;
+    const Request *request;
+} Question;
+
+static gboolean is_accepted(const Catalog *catalog, const CatalogFile *file, gpointer userdata) {
+    const Question *question = userdata;
+    SelectionInput input = selection_input(
+            catalog, (const char *const *)question->offline->host_features, question->request);
+
+    return selection_accepts(&input, file);
 }
 
 /* What REQUEST can choose from. IS_ONE: only as far as the firmware that it chooses. */
 static gboolean build_part(
         Offline *offline, const Request *request, gboolean is_one, GError **error) {
-    SelectionInput input = {.request = request};
+    Question question = {.offline = offline, .request = request};
     CatalogSources sources = {
             .architecture = request->architecture,
             .is_enough = is_one ? is_accepted : NULL,
-            .userdata = &input,
+            .userdata = &question,
     };
 
     if (offline->is_whole)
         return TRUE;
     if (!read_tables(offline, request->architecture, error))
         return FALSE;
-    input.known = offline->known;
-    input.host_features = (const char *const *)offline->host_features;
-    input.machine = machine_table_resolve_for(
-            offline->machines, request->architecture, request->machine, request->qemu_version);
     return build(offline, &sources, error);
 }
 

@@ -41,6 +41,7 @@ typedef struct CatalogFile {
 
     /* set where an effective file has a descriptor: */
     FirmwareImages images;
+    GStrv pair_faults;   /* why its images cannot belong together: see pair.h; or NULL */
     StoreSummary *store; /* the variables of a new VM; NULL: none, or not readable */
 
     /* The file of a more specific layer that overrides this one, or NULL. Each catalog with this

@@ -103,6 +103,17 @@ static void add_confidential_flash(const Descriptor *descriptor, GPtrArray *reas
             g_ptr_array_add(reasons, g_strconcat("confidential-flash:", *feature, NULL));
 }
 
+static void judge_pair(CatalogFile *file, GPtrArray *reasons) {
+    g_autoptr(GPtrArray) faults = g_ptr_array_new_with_free_func(g_free);
+
+    if (pair_check(file->descriptor, &file->images, faults))
+        return;
+    g_ptr_array_add(faults, NULL);
+    file->pair_faults = (GStrv)g_ptr_array_free(g_steal_pointer(&faults), FALSE);
+    for (char **fault = file->pair_faults; *fault; fault++)
+        g_ptr_array_add(reasons, g_strdup(*fault));
+}
+
 static void judge(CatalogFile *file, const MachineTable *machines) {
     g_autoptr(GPtrArray) reasons = g_ptr_array_new_with_free_func(g_free);
 
@@ -110,7 +121,7 @@ static void judge(CatalogFile *file, const MachineTable *machines) {
         g_ptr_array_add(reasons, g_strdup(file->fault));
     else if (catalog_file_check_images(file->descriptor, &file->images, reasons)) {
         find_fitting_machine(file, machines, reasons);
-        (void)pair_check(file->descriptor, &file->images, reasons);
+        judge_pair(file, reasons);
     }
 
     file->state = file->fault ? FIRMWARE_STATE_INVALID
@@ -281,7 +292,7 @@ static gboolean settle_files(const Build *build, GError **error) {
             return FALSE;
         if (!group.files[0]->is_mask)
             publish_file(catalog, group.files[0]);
-        if (sources->is_enough && sources->is_enough(group.files[0], sources->userdata))
+        if (sources->is_enough && sources->is_enough(catalog, group.files[0], sources->userdata))
             break;
     }
     return TRUE;

@@ -41,8 +41,10 @@ typedef struct CatalogSources {
     /* leave out firmware that is not for this architecture, and look at none of its images; NULL:
      * leave out none */
     const char *architecture;
-    /* end with the first firmware for which this returns TRUE; NULL: go on to the last */
-    gboolean (*is_enough)(const CatalogFile *file, gpointer userdata);
+    /* end with the first firmware for which this returns TRUE; NULL: go on to the last. CATALOG is
+     * being built, with its tables and the firmware up to FILE. */
+    gboolean (*is_enough)(
+            const struct Catalog *catalog, const CatalogFile *file, gpointer userdata);
     gpointer userdata;
 } CatalogSources;
 

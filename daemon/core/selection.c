@@ -5,7 +5,6 @@
 #include "base/error.h"
 #include "core/flash.h"
 #include "core/needs.h"
-#include "core/pair.h"
 #include "core/unknown.h"
 
 /* Limits of an error message: candidates, and reasons for each. */
@@ -126,7 +125,7 @@ void selection_check_requirements(
 static void check_certificates(
         const SelectionInput *input, const CatalogFile *file, GPtrArray *reasons) {
     for (char **c = input->request->certificates; c && *c; c++)
-        if (!store_summary_has_certificate(file->store, input->known, *c))
+        if (!store_summary_has_certificate(file->store, input->catalog->known, *c))
             add_detailed_reason(reasons, "certificate-missing", *c);
 }
 
@@ -153,8 +152,8 @@ static gboolean passes(const SelectionInput *input, const CatalogFile *file, GPt
     has_images = catalog_file_check_images(d, &file->images, reasons);
     /* sizes only matter on a machine that it targets */
     fits = is_target && has_images && flash_fit(d, &file->images, machine, reasons, NULL);
-    if (has_images)
-        (void)pair_check(d, &file->images, reasons);
+    for (char **fault = file->pair_faults; fault && *fault; fault++)
+        add_reason(reasons, *fault);
     check_confidential_flash(request, d, reasons);
     if (fits)
         check_nvram_size(input, file, reasons);
@@ -371,7 +370,6 @@ SelectionInput selection_input(
         const Catalog *catalog, const char *const *host_features, const Request *request) {
     return (SelectionInput){
             .catalog = catalog,
-            .known = catalog->known,
             .request = request,
             .machine = machine_table_resolve_for(
                     catalog->machines, request->architecture, request->machine,

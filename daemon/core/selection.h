@@ -12,7 +12,6 @@
 /* The input of a request. Borrowed. */
 typedef struct SelectionInput {
     const Catalog *catalog;
-    const KnownCertificates *known; /* names of certificates; of CATALOG */
     const Request *request;
     Machine machine;
     const char *const *host_features; /* confidential-computing features of the host */
