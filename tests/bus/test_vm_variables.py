@@ -13,6 +13,11 @@ from lib.client import INVALID_ARGS
 from lib.vms import (IN_USE, MISSING, NO_SUCH_VARIABLE, NOT_SUPPORTED, OWNER, UNUSABLE, VMs, memfd,
                      run_as)
 
+def refused(name, call, *words):
+    with raises(name, *words):
+        call()
+
+
 ENROLLED = "/usr/share/OVMF/OVMF_VARS_4M.ms.fd"
 SHIM = "605dab50-e046-4300-abb6-3dd810dd8b23"
 
@@ -60,9 +65,9 @@ def test_of_a_vm(vms):
 def test_of_a_json_store(vms):
     vm = vms.make(firmware="70-store")
     assert vm.read_variables()["kind"] == "qemu-json"
-    raises(NO_SUCH_VARIABLE, lambda: vm.get_variable(edk2.GLOBAL, "PK"), edk2.GLOBAL)
+    refused(NO_SUCH_VARIABLE, lambda: vm.get_variable(edk2.GLOBAL, "PK"), edk2.GLOBAL)
     vm.write(b"x")
-    raises(UNUSABLE if vm.get("State") == "ready" else "org.vmfirmware1.NVRAMMismatch",
+    refused(UNUSABLE if vm.get("State") == "ready" else "org.vmfirmware1.NVRAMMismatch",
            lambda: vm.get_variable(edk2.GLOBAL, "PK"))
 
 
@@ -82,25 +87,25 @@ def test_of_a_caller(vms):
 def test_what_is_not_read(vms):
     vm = vms.make(firmware="50-raw")
     with open(ENROLLED, "rb") as file:
-        raises(INVALID_ARGS, lambda: vms.read_variables(file.fileno()), "store: not a memfd")
+        refused(INVALID_ARGS, lambda: vms.read_variables(file.fileno()), "store: not a memfd")
     fd = memfd(content(), seals=0)
-    raises(INVALID_ARGS, lambda: vms.read_variables(fd), "store: not sealed")
+    refused(INVALID_ARGS, lambda: vms.read_variables(fd), "store: not sealed")
     os.close(fd)
-    raises(INVALID_ARGS, lambda: vms.read_variables(b"", format="vmdk"), "format")
-    raises(INVALID_ARGS, lambda: vms.read_variables(b"", live=True), "live: unknown key")
-    raises(INVALID_ARGS, lambda: vm.read_variables(format="raw"), "format: unknown key")
-    raises(INVALID_ARGS, lambda: vm.get_variable(edk2.GLOBAL, "PK", list=True), "list")
-    raises(INVALID_ARGS, lambda: vm.get_variable("8be4df61", "PK"), "guid: ")
-    raises(NO_SUCH_VARIABLE, lambda: vm.get_variable(SHIM, "PK"), f"{SHIM}-PK")
-    raises(NO_SUCH_VARIABLE, lambda: vm.get_variable(edk2.GLOBAL, "pk"))
-    raises(NOT_SUPPORTED, vms.make("none", firmware="80-none").read_variables, "no variables")
+    refused(INVALID_ARGS, lambda: vms.read_variables(b"", format="vmdk"), "format")
+    refused(INVALID_ARGS, lambda: vms.read_variables(b"", live=True), "live: unknown key")
+    refused(INVALID_ARGS, lambda: vm.read_variables(format="raw"), "format: unknown key")
+    refused(INVALID_ARGS, lambda: vm.get_variable(edk2.GLOBAL, "PK", list=True), "list")
+    refused(INVALID_ARGS, lambda: vm.get_variable("8be4df61", "PK"), "guid: ")
+    refused(NO_SUCH_VARIABLE, lambda: vm.get_variable(SHIM, "PK"), f"{SHIM}-PK")
+    refused(NO_SUCH_VARIABLE, lambda: vm.get_variable(edk2.GLOBAL, "pk"))
+    refused(NOT_SUPPORTED, vms.make("none", firmware="80-none").read_variables, "no variables")
     path = vms.client.manager_property("StateDirectory") + "/zstd"
     subprocess.run(["qemu-img", "convert", "-c", "-f", "raw", "-O", "qcow2",
                     "-ocompression_type=zstd", ENROLLED, path], check=True)
     with open(path, "rb") as file:
-        raises(NOT_SUPPORTED, lambda: vms.read_variables(file.read()), "zstd")
+        refused(NOT_SUPPORTED, lambda: vms.read_variables(file.read()), "zstd")
     os.unlink(vm.nvram())
-    raises(MISSING, vm.read_variables)
+    refused(MISSING, vm.read_variables)
 
 
 def test_damaged(vms):
@@ -108,15 +113,15 @@ def test_damaged(vms):
     vm.write(b"x", 40)
     report = vm.read_variables(list=True)
     assert report["health"] == "damaged" and "secure-boot" not in report
-    raises(UNUSABLE, lambda: vm.get_variable(edk2.GLOBAL, "PK"), "damaged: byte 40")
+    refused(UNUSABLE, lambda: vm.get_variable(edk2.GLOBAL, "PK"), "damaged: byte 40")
 
 
 def test_in_use(vms):
     vm = vms.make(firmware="50-raw")
     report = vm.read_variables()
     lease = vm.acquire()
-    raises(IN_USE, vm.read_variables, "live")
-    raises(IN_USE, lambda: vm.get_variable(edk2.GLOBAL, "PK"))
+    refused(IN_USE, vm.read_variables, "live")
+    refused(IN_USE, lambda: vm.get_variable(edk2.GLOBAL, "PK"))
     assert vm.read_variables(live=True) == {**report, "health": "", "health-detail": ""}
     assert vm.get_variable(edk2.GLOBAL, "PK", live=True)[0] == 0x27
     os.close(lease)
@@ -267,7 +272,7 @@ def test_faulty_store_does_not_start(vms, how, health):
     vm = vms.make(firmware="50-raw")
     vm.write(b"x" * 16 if how == "volume" else b"\xff" * images.OVMF_4M_VARS, 40 * (how == "volume"))
     for call in (lambda: vms.prepare(firmware="50-raw"), lambda: vm.get_resolution(check=True)):
-        raises(UNUSABLE, call, f"VM vm: its variable store is {health}")
+        refused(UNUSABLE, call, f"VM vm: its variable store is {health}")
     assert vm.get("Health") == health
     lease = vm.acquire()
     vms.prepare(firmware="50-raw")
@@ -315,6 +320,13 @@ def test_requirement(vms, service):
     assert "certificates" not in client.select("x86_64", "q35", firmware="80-none")
 
 
+def test_requirement_beside_nvram_that_does_not_fit(vms):
+    """The firmware that would take it is named under the same requirements."""
+    refused("org.vmfirmware1.NVRAMMismatch", lambda: vms.import_vm(
+        "x", "x86_64", "q35", memfd(b"", 131072), format="raw",
+        certificates=["microsoft-uefi-2011"]), "no firmware has that size")
+
+
 def test_requirement_is_asked_of_the_vms_own_store(vms):
     vm = vms.make(firmware="50-raw", certificates=["microsoft-uefi-2011"])
     assert vm.get_resolution()["requirements"]["certificates"] == ["microsoft-uefi-2011"]
@@ -322,7 +334,7 @@ def test_requirement_is_asked_of_the_vms_own_store(vms):
     assert answer["secure-boot"] == "enforced"
     with open("/usr/share/OVMF/OVMF_VARS_4M.fd", "rb") as file:
         vm.import_nvram(file.read())
-    raises("org.vmfirmware1.VMConflict",
+    refused("org.vmfirmware1.VMConflict",
            lambda: vms.prepare(certificates=["microsoft-uefi-2011"]), "microsoft-uefi-2011")
     answer = vms.prepare()
     assert answer["secure-boot"] == "setup"

@@ -49,6 +49,7 @@ def assert_invalid(client, name, path, pattern=None):
 
 def raises(name, *words):
     """A context in which one D-Bus error of this name is raised; the text holds each word."""
+    assert all(isinstance(word, str) for word in words), "it is no call, but a context"
     return _Raises(name, words)
 
 
