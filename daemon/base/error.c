@@ -14,6 +14,11 @@ gboolean firmware_error_set_unreadable(GError **error, const char *path, int r) 
     return FALSE;
 }
 
+gboolean firmware_error_set_io(GError **error, const char *what, int r) {
+    g_set_error(error, FIRMWARE_ERROR, FIRMWARE_ERROR_IO, "%s: %s", what, g_strerror(-r));
+    return FALSE;
+}
+
 const char *firmware_error_name(FirmwareError code) {
     switch (code) {
     case FIRMWARE_ERROR_INVALID_ARGS:

@@ -52,5 +52,8 @@ typedef enum FirmwareError {
 /* Sets FIRMWARE_ERROR_IO: PATH could not be read; R is a negative errno. Returns FALSE. */
 gboolean firmware_error_set_unreadable(GError **error, const char *path, int r);
 
+/* Sets FIRMWARE_ERROR_IO: "WHAT: " and the text of R, a negative errno. Returns FALSE. */
+gboolean firmware_error_set_io(GError **error, const char *what, int r);
+
 /* The D-Bus name of an error: a static string. */
 const char *firmware_error_name(FirmwareError code);

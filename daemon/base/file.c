@@ -60,19 +60,26 @@ void file_fd_close(FileFd fd) {
     errno = saved_errno;
 }
 
-int file_open(int dir_fd, const char *path, int flags, FileFd *ret_fd, struct stat *ret_stat) {
-    g_auto(FileFd) fd = openat(dir_fd, path, flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+int file_check_regular(int fd, struct stat *ret_stat) {
     struct stat st;
 
-    if (fd < 0 || fstat(fd, &st) < 0)
+    if (fstat(fd, &st) < 0)
         return -errno;
     if (!S_ISREG(st.st_mode))
         return -ENOTSUP;
-
-    *ret_fd = fd;
-    fd = FILE_FD_NONE;
     if (ret_stat)
         *ret_stat = st;
+    return 0;
+}
+
+int file_open(int dir_fd, const char *path, int flags, FileFd *ret_fd, struct stat *ret_stat) {
+    g_auto(FileFd) fd = openat(dir_fd, path, flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    int r = fd < 0 ? -errno : file_check_regular(fd, ret_stat);
+
+    if (r < 0)
+        return r;
+    *ret_fd = fd;
+    fd = FILE_FD_NONE;
     return 0;
 }
 

@@ -53,6 +53,10 @@ typedef int FileFd;
 void file_fd_close(FileFd fd);
 G_DEFINE_AUTO_CLEANUP_FREE_FUNC(FileFd, file_fd_close, FILE_FD_NONE)
 
+/* Returns 0 if FD is a regular file, with RET_STAT (may be NULL), -ENOTSUP if it is of another
+ * type, or another negative errno. */
+int file_check_regular(int fd, struct stat *ret_stat) G_GNUC_WARN_UNUSED_RESULT;
+
 /* Opens PATH, which must be a regular file, with FLAGS and those that keep it from blocking. DIR_FD
  * may be AT_FDCWD, RET_STAT may be NULL. -ENOTSUP: it is of another type. */
 int file_open(int dir_fd, const char *path, int flags, FileFd *ret_fd, struct stat *ret_stat)

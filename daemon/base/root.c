@@ -217,17 +217,13 @@ int root_open_regular(
         r = -ENOTSUP;
     if (r >= 0)
         r = root_open(root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, &fd);
+    if (r >= 0)
+        r = file_check_regular(fd, ret_stat);
     if (r < 0)
         return r;
-    if (fstat(fd, &st) < 0)
-        return -errno;
-    if (!S_ISREG(st.st_mode))
-        return -ENOTSUP;
 
     *ret_fd = fd;
     fd = FILE_FD_NONE;
-    if (ret_stat)
-        *ret_stat = st;
     return 0;
 }
 

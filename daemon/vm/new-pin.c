@@ -5,11 +5,6 @@
 #include "base/error.h"
 #include "vm/nvram.h"
 
-static gboolean io_failed(GError **error, const char *what, int r) {
-    g_set_error(error, FIRMWARE_ERROR, FIRMWARE_ERROR_IO, "%s: %s", what, g_strerror(-r));
-    return FALSE;
-}
-
 static char *find_nvram_format(const VMOp *op) {
     const Descriptor *descriptor = op->file->descriptor;
 
@@ -41,7 +36,7 @@ static gboolean read_digest(
     if (r >= 0)
         r = image_probe_fd(fd, format, &now);
     if (r < 0)
-        return io_failed(error, image->filename, r);
+        return firmware_error_set_io(error, image->filename, r);
     if (now.status != IMAGE_STATUS_OK || now.size != info->size) {
         g_set_error(
                 error, FIRMWARE_ERROR, FIRMWARE_ERROR_IO,
@@ -58,7 +53,7 @@ static gboolean read_digest(
     g_free(*ret);
     *ret = NULL;
     r = digest_cache_get(op->digests, image->filename, fd, ret);
-    return r >= 0 || io_failed(error, image->filename, r);
+    return r >= 0 || firmware_error_set_io(error, image->filename, r);
 }
 
 static gboolean read_own_template(const VMOp *op, Pin *values, GError **error) {
@@ -66,15 +61,15 @@ static gboolean read_own_template(const VMOp *op, Pin *values, GError **error) {
     int r;
 
     if (fstat(op->source, &st) < 0)
-        return io_failed(error, "nvram-template", -errno);
+        return firmware_error_set_io(error, "nvram-template", -errno);
     if (st.st_size > NVRAM_MAX_FILE_SIZE) /* it may have grown since it was checked */
-        return io_failed(error, "nvram-template", -EFBIG);
+        return firmware_error_set_io(error, "nvram-template", -EFBIG);
 
     g_free(values->template_digest);
     values->template_digest = NULL;
     values->has_own_template = TRUE;
     r = file_digest(op->source, (guint64)st.st_size, &values->template_digest);
-    return r >= 0 || io_failed(error, "nvram-template", r);
+    return r >= 0 || firmware_error_set_io(error, "nvram-template", r);
 }
 
 Pin *new_pin(const VMOp *op, guint64 created, gboolean has_own_template, GError **error) {

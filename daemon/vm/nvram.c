@@ -30,11 +30,6 @@ gboolean nvram_check_memfd(const char *key, int fd, GError **error) {
     return FALSE;
 }
 
-static gboolean io_failed(GError **error, const char *what, int r) {
-    g_set_error(error, FIRMWARE_ERROR, FIRMWARE_ERROR_IO, "%s: %s", what, g_strerror(-r));
-    return FALSE;
-}
-
 static gboolean mismatch(GError **error, const char *what, const char *why) {
     g_set_error(error, FIRMWARE_ERROR, FIRMWARE_ERROR_NVRAM_MISMATCH, "%s: %s", what, why);
     return FALSE;
@@ -59,7 +54,7 @@ static gboolean check_source(
 
     r = image_probe_fd(source->fd, source->format, ret_info);
     if (r < 0)
-        return io_failed(error, source->what, r);
+        return firmware_error_set_io(error, source->what, r);
     if (ret_info->is_foreign) {
         g_set_error(
                 error, FIRMWARE_ERROR, FIRMWARE_ERROR_IMAGE_UNUSABLE,
@@ -93,7 +88,7 @@ static gboolean copy_to_draft(
     if (!vmdraft_create(draft, name, &fd, error))
         return FALSE;
     r = copy_file(from, fd, size, total_size);
-    return r >= 0 || io_failed(error, name, r);
+    return r >= 0 || firmware_error_set_io(error, name, r);
 }
 
 static gboolean extend(VMDraft *draft, const char *name, guint64 size, GError **error) {
@@ -103,7 +98,7 @@ static gboolean extend(VMDraft *draft, const char *name, guint64 size, GError **
     r = vmstore_open_owned(vmdraft_get_fd(draft), name, O_RDWR, &fd);
     if (r >= 0 && ftruncate(fd, (off_t)size) < 0)
         r = -errno;
-    return r >= 0 || io_failed(error, name, r);
+    return r >= 0 || firmware_error_set_io(error, name, r);
 }
 
 static gboolean write_head(VMDraft *draft, const char *name, GBytes *head, GError **error) {
@@ -118,7 +113,7 @@ static gboolean write_head(VMDraft *draft, const char *name, GBytes *head, GErro
     r = vmstore_open_owned(vmdraft_get_fd(draft), name, O_RDWR, &fd);
     if (r >= 0)
         r = file_write_all(fd, data, size);
-    return r >= 0 || io_failed(error, name, r);
+    return r >= 0 || firmware_error_set_io(error, name, r);
 }
 
 /* A program that a caller's file has taken over can write what it likes. */
@@ -127,7 +122,7 @@ static gboolean check_converted(int fd, const char *name, ImageFormat format, GE
     int r = image_probe_fd(fd, format, &info);
 
     if (r < 0)
-        return io_failed(error, name, r);
+        return firmware_error_set_io(error, name, r);
     if (info.status == IMAGE_STATUS_OK && !info.is_foreign)
         return TRUE;
     g_set_error(
@@ -145,7 +140,7 @@ static gboolean convert(
 
     r = vmstore_open_owned(vmdraft_get_fd(draft), from, O_RDONLY, &input);
     if (r < 0)
-        return io_failed(error, from, r);
+        return firmware_error_set_io(error, from, r);
     if (!vmdraft_create(draft, to, &output, error) ||
         !convert_image(input, from_format, output, to_format, error) ||
         !check_converted(output, to, to_format, error))
@@ -214,7 +209,7 @@ gboolean nvram_make(
     if (!check_source(pin, source, &info, error))
         return FALSE;
     if (fstat(source->fd, &st) < 0)
-        return io_failed(error, source->what, -errno);
+        return firmware_error_set_io(error, source->what, -errno);
     /* The file may still grow: read no further than the size that was checked. */
     file_size = source->format == IMAGE_FORMAT_RAW ? info.size : (guint64)st.st_size;
     if (file_size > MIN(NVRAM_MAX_FILE_SIZE, max_file_size(pin)))

@@ -8,11 +8,6 @@
 /* How many candidates an error names. */
 #define MAX_NEAREST 3
 
-static gboolean io_failed(GError **error, const char *what, int r) {
-    g_set_error(error, FIRMWARE_ERROR, FIRMWARE_ERROR_IO, "%s: %s", what, g_strerror(-r));
-    return FALSE;
-}
-
 /* An assessment by itself has no request. */
 static Machine resolve_machine(const VMOp *op, const Pin *pin) {
     return machine_table_resolve_for(
@@ -60,7 +55,7 @@ static gboolean find_fate(
     if (r >= 0)
         r = digest_cache_get(op->digests, image->filename, fd, &now);
     if (r < 0)
-        return file_is_at_fault(r) || io_failed(error, image->filename, r);
+        return file_is_at_fault(r) || firmware_error_set_io(error, image->filename, r);
 
     *ret = g_str_equal(now, digest) ? IMAGE_SAME : IMAGE_CHANGED;
     return TRUE;

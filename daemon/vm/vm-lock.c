@@ -14,19 +14,13 @@
 static const ImageFormat locked_formats[] = {IMAGE_FORMAT_RAW, IMAGE_FORMAT_QCOW2};
 G_STATIC_ASSERT(G_N_ELEMENTS(locked_formats) == G_N_ELEMENTS(((VMLock *)NULL)->nvram));
 
-static gboolean fail(GError **error, FirmwareError code, const char *id, const char *text) {
-    g_set_error(error, FIRMWARE_ERROR, code, "VM %s: %s", id, text);
-    return FALSE;
-}
-
 /* -- QEMU's locks on one file -------------------------------------------------------------- */
 
 static struct flock make_lock(short type, off_t byte) {
     return (struct flock){.l_type = type, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1};
 }
 
-/* FD's own locks do not count. */
-static gboolean is_written_by_another(int fd) {
+gboolean vm_lock_is_written_by_another(int fd) {
     struct flock lock = make_lock(F_WRLCK, BYTE_WRITES);
 
     return fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
@@ -42,17 +36,17 @@ static int take_locks(int fd) {
             return errno == EACCES ? -EAGAIN : -errno;
     }
     /* After the locks: a QEMU that starts between check and locks would be missed. */
-    return is_written_by_another(fd) ? -EAGAIN : 0;
+    return vm_lock_is_written_by_another(fd) ? -EAGAIN : 0;
 }
 
 static gboolean lock_file(const char *id, int fd, GError **error) {
     int r = take_locks(fd);
 
     if (r == -EAGAIN)
-        return fail(
+        return vm_op_fail(
                 error, FIRMWARE_ERROR_NVRAM_IN_USE, id,
                 "a QEMU has its NVRAM file open for writing");
-    return r >= 0 || fail(error, FIRMWARE_ERROR_IO, id, g_strerror(-r));
+    return r >= 0 || vm_op_fail(error, FIRMWARE_ERROR_IO, id, g_strerror(-r));
 }
 
 /* -- foreign files ------------------------------------------------------------------------- */
@@ -61,7 +55,8 @@ static gboolean is_running_from(int dir_fd, const VMFile *file) {
     g_auto(FileFd) fd = FILE_FD_NONE;
 
     return S_ISREG(file->st.st_mode) &&
-            vmstore_open_owned(dir_fd, file->name, O_RDONLY, &fd) >= 0 && is_written_by_another(fd);
+            vmstore_open_owned(dir_fd, file->name, O_RDONLY, &fd) >= 0 &&
+            vm_lock_is_written_by_another(fd);
 }
 
 static int take_locked_name(int dir_fd, const VMFile *file, gpointer userdata) {
@@ -79,12 +74,12 @@ static gboolean check_foreign_files(const char *id, int dir_fd, GError **error) 
     int r = vmfiles_visit(dir_fd, NULL, take_locked_name, &name);
 
     if (r < 0)
-        return fail(error, FIRMWARE_ERROR_IO, id, g_strerror(-r));
+        return vm_op_fail(error, FIRMWARE_ERROR_IO, id, g_strerror(-r));
     if (!name)
         return TRUE;
     text = g_strdup_printf(
             "a QEMU has %s in its directory open for writing, which is another VM's file", name);
-    return fail(error, FIRMWARE_ERROR_NVRAM_IN_USE, id, text);
+    return vm_op_fail(error, FIRMWARE_ERROR_NVRAM_IN_USE, id, text);
 }
 
 /* -- a VM -------------------------------------------------------------------------------- */
@@ -94,11 +89,12 @@ static gboolean check_name(const char *id, int dir_fd, const char *name, int fd,
     struct stat named;
 
     if (fstat(fd, &opened) < 0)
-        return fail(error, FIRMWARE_ERROR_IO, id, g_strerror(errno));
+        return vm_op_fail(error, FIRMWARE_ERROR_IO, id, g_strerror(errno));
     return (fstatat(dir_fd, name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
             named.st_dev == opened.st_dev && named.st_ino == opened.st_ino) ||
-            fail(error, FIRMWARE_ERROR_VM_CONFLICT, id,
-                 "another process has replaced its NVRAM file");
+            vm_op_fail(
+                    error, FIRMWARE_ERROR_VM_CONFLICT, id,
+                    "another process has replaced its NVRAM file");
 }
 
 static gboolean lock_format(
@@ -117,9 +113,10 @@ static gboolean lock_format(
     case -EACCES:
         return TRUE; /* Nobody runs from it; whether it is missing is for the operation to say. */
     case -EWOULDBLOCK:
-        return fail(error, FIRMWARE_ERROR_NVRAM_IN_USE, op->id, "somebody leases its NVRAM file");
+        return vm_op_fail(
+                error, FIRMWARE_ERROR_NVRAM_IN_USE, op->id, "somebody leases its NVRAM file");
     default:
-        return fail(error, FIRMWARE_ERROR_IO, op->id, g_strerror(-r));
+        return vm_op_fail(error, FIRMWARE_ERROR_IO, op->id, g_strerror(-r));
     }
 }
 
@@ -134,7 +131,7 @@ gboolean vm_lock(const VMOp *op, VMLock *lock, GError **error) {
     int r = vmstore_open_vm(op->store, op->owner, op->id, &lock->dir);
 
     if (r < 0)
-        return fail(error, FIRMWARE_ERROR_IO, op->id, g_strerror(-r));
+        return vm_op_fail(error, FIRMWARE_ERROR_IO, op->id, g_strerror(-r));
     if (!vmstore_lease(op->store, op->id, lock->dir, &lock->lease, error))
         return FALSE;
     for (gsize i = 0; i < G_N_ELEMENTS(locked_formats); i++)
@@ -159,8 +156,9 @@ gboolean vm_check_record(const VMOp *op, int dir_fd, GError **error) {
 
     return pin &&
             (pin_equal(pin, op->pin) ||
-             fail(error, FIRMWARE_ERROR_VM_CONFLICT, op->id,
-                  "another process has changed its record"));
+             vm_op_fail(
+                     error, FIRMWARE_ERROR_VM_CONFLICT, op->id,
+                     "another process has changed its record"));
 }
 
 static int is_image_in_use(int dir_fd, const VMFile *file, gpointer userdata) {

@@ -44,3 +44,6 @@ gboolean vm_check_record(const VMOp *op, int dir_fd, GError **error) G_GNUC_WARN
 /* TRUE: somebody has the lease, or a QEMU has the NVRAM or a foreign file in the VM's directory
  * open for writing. */
 gboolean vm_is_in_use(VMStore *store, uid_t owner, const char *id);
+
+/* TRUE: another open file description, of a QEMU, has the image FD open for writing. */
+gboolean vm_lock_is_written_by_another(int fd);

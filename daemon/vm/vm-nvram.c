@@ -8,16 +8,6 @@
 #include "core/flash.h"
 #include "vm/nvram.h"
 
-static gboolean fail(GError **error, FirmwareError code, const char *id, const char *text) {
-    g_set_error(error, FIRMWARE_ERROR, code, "VM %s: %s", id, text);
-    return FALSE;
-}
-
-static gboolean io_failed(GError **error, const char *what, int r) {
-    g_set_error(error, FIRMWARE_ERROR, FIRMWARE_ERROR_IO, "%s: %s", what, g_strerror(-r));
-    return FALSE;
-}
-
 gboolean vm_nvram_open_failed(GError **error, const char *id, int r) {
     switch (r) {
     case -ENOENT:
@@ -25,11 +15,11 @@ gboolean vm_nvram_open_failed(GError **error, const char *id, int r) {
     case -ENOTSUP:
     case -EISDIR:
     case -ENXIO:
-        return fail(error, FIRMWARE_ERROR_NVRAM_MISSING, id, "its NVRAM file is gone");
+        return vm_op_fail(error, FIRMWARE_ERROR_NVRAM_MISSING, id, "its NVRAM file is gone");
     case -EWOULDBLOCK:
-        return fail(error, FIRMWARE_ERROR_NVRAM_IN_USE, id, "somebody leases its NVRAM file");
+        return vm_op_fail(error, FIRMWARE_ERROR_NVRAM_IN_USE, id, "somebody leases its NVRAM file");
     default:
-        return io_failed(error, id, r);
+        return firmware_error_set_io(error, id, r);
     }
 }
 
@@ -55,19 +45,19 @@ gboolean vm_nvram_open(
     if (r < 0)
         return vm_nvram_open_failed(error, id, r);
     if (fstat(fd, &st) < 0)
-        return io_failed(error, id, -errno);
+        return firmware_error_set_io(error, id, -errno);
     r = image_probe_fd(fd, pin->nvram_format, &info);
     if (r < 0)
-        return io_failed(error, id, r);
+        return firmware_error_set_io(error, id, r);
 
     if (info.is_foreign)
-        return fail(
+        return vm_op_fail(
                 error, FIRMWARE_ERROR_IMAGE_UNUSABLE, id,
                 "its NVRAM file names another file, or has unknown features");
     if (info.status == IMAGE_STATUS_TOO_LARGE)
         return bad_size(error, id, "and at most", info.size, IMAGE_JSON_MAX_SIZE);
     if (info.status != IMAGE_STATUS_OK)
-        return fail(
+        return vm_op_fail(
                 error, FIRMWARE_ERROR_NVRAM_MISMATCH, id,
                 "its NVRAM file is not of the format it was made in");
     if (pin->nvram_format != IMAGE_FORMAT_JSON && flash_backend_size(info.size) != pin->nvram_size)
@@ -84,7 +74,7 @@ gboolean vm_nvram_open(
 
 gboolean vm_nvram_check_exists(const char *id, const Pin *pin, GError **error) {
     return pin->has_nvram ||
-            fail(error, FIRMWARE_ERROR_NOT_SUPPORTED, id, "its firmware keeps no variables");
+            vm_op_fail(error, FIRMWARE_ERROR_NOT_SUPPORTED, id, "its firmware keeps no variables");
 }
 
 gboolean vm_nvram_open_to_read(

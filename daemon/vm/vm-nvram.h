@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "vm/vmstore.h"
+#include "vm/vm-op.h"
 
 /*
  * The NVRAM of a VM as its owner left it, who can change the file at any time. Errors of a function

@@ -70,3 +70,8 @@ void vm_result_clear(VMResult *result) {
     store_free(result->store);
     vm_condition_clear(&result->condition);
 }
+
+gboolean vm_op_fail(GError **error, FirmwareError code, const char *id, const char *text) {
+    g_set_error(error, FIRMWARE_ERROR, code, "VM %s: %s", id, text);
+    return FALSE;
+}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "base/error.h"
 #include "core/selection.h"
 #include "uefi/report.h"
 #include "vm/digest-cache.h"
@@ -103,3 +104,6 @@ typedef struct VMResult {
 
 void vm_result_clear(VMResult *result);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(VMResult, vm_result_clear)
+
+/* Sets the error "VM ID: TEXT". Returns FALSE. */
+gboolean vm_op_fail(GError **error, FirmwareError code, const char *id, const char *text);

@@ -17,20 +17,10 @@
 #include "vm/vm-start.h"
 #include "vm/vmdraft.h"
 
-static gboolean fail(GError **error, FirmwareError code, const char *id, const char *text) {
-    g_set_error(error, FIRMWARE_ERROR, code, "VM %s: %s", id, text);
-    return FALSE;
-}
-
-static gboolean io_failed(GError **error, const char *what, int r) {
-    g_set_error(error, FIRMWARE_ERROR, FIRMWARE_ERROR_IO, "%s: %s", what, g_strerror(-r));
-    return FALSE;
-}
-
 static gboolean open_vm(const VMOp *op, FileFd *ret, GError **error) {
     int r = vmstore_open_vm(op->store, op->owner, op->id, ret);
 
-    return r >= 0 || io_failed(error, op->id, r);
+    return r >= 0 || firmware_error_set_io(error, op->id, r);
 }
 
 /* -- building and publishing ------------------------------------------------------------- */
@@ -55,7 +45,7 @@ static gboolean open_source(
         return TRUE;
     }
     if (pin->has_own_template)
-        return fail(
+        return vm_op_fail(
                 error, FIRMWARE_ERROR_INVALID_ARGS, op->id,
                 "it was made from the caller's own template: nvram-template is needed again");
 
@@ -70,7 +60,7 @@ static gboolean open_source(
     ret->what = image->filename;
     /* The catalog accepts known formats only. */
     return image_format_from_string(image->format, &ret->format) ||
-            io_failed(error, image->filename, -EINVAL);
+            firmware_error_set_io(error, image->filename, -EINVAL);
 }
 
 static gboolean make_fresh_nvram(const VMOp *op, VMDraft *draft, const Pin *pin, GError **error) {
@@ -228,7 +218,7 @@ static gboolean complete_write(const VMOp *op, GError **error) {
         return FALSE;
     r = store_file_read(fd, op->pin->nvram_format, &store);
     if (r < 0)
-        return io_failed(error, op->id, r);
+        return firmware_error_set_io(error, op->id, r);
     head = store_complete_write(store->bytes);
     if (!head)
         return TRUE;
@@ -427,7 +417,7 @@ gboolean vm_op_export(const VMOp *op, VMResult *result, GError **error) {
         int r = vmstore_open_owned(lock.dir, VMSTORE_BACKUP_NAME, O_RDONLY, &fd);
 
         if (r == -ENOENT)
-            return fail(error, FIRMWARE_ERROR_NVRAM_MISSING, op->id, "it has no backup");
+            return vm_op_fail(error, FIRMWARE_ERROR_NVRAM_MISSING, op->id, "it has no backup");
         if (r < 0)
             return vm_nvram_open_failed(error, op->id, r);
     } else if (!vm_nvram_open(lock.dir, op->id, op->pin, O_RDONLY, &fd, error)) {
@@ -435,7 +425,7 @@ gboolean vm_op_export(const VMOp *op, VMResult *result, GError **error) {
     }
 
     if (fstat(fd, &st) < 0)
-        return io_failed(error, op->id, -errno);
+        return firmware_error_set_io(error, op->id, -errno);
     /* The file is read after this has returned: keep QEMU's locks on it. */
     locked = op->request->backup ? FILE_FD_NONE : vm_lock_steal_nvram(&lock, op->pin->nvram_format);
     if (locked >= 0) {

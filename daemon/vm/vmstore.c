@@ -23,8 +23,7 @@ gboolean vmstore_failed(GError **error, int r, const char *format, ...) {
     va_start(args, format);
     what = g_strdup_vprintf(format, args);
     va_end(args);
-    g_set_error(error, FIRMWARE_ERROR, FIRMWARE_ERROR_IO, "%s: %s", what, g_strerror(-r));
-    return FALSE;
+    return firmware_error_set_io(error, what, r);
 }
 
 int vmstore_open_directory(int dir_fd, const char *name, FileFd *ret) {
