@@ -21,18 +21,6 @@ static char *find_vm(Context *context, const char *nvram, GError **error) {
     return path;
 }
 
-static gboolean refuse(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
-
-static gboolean refuse(GError **error, const char *format, ...) {
-    va_list arguments;
-
-    va_start(arguments, format);
-    if (error)
-        *error = g_error_new_valist(CLIENT_ERROR, CLIENT_ERROR_MUST_NOT_START, format, arguments);
-    va_end(arguments);
-    return FALSE;
-}
-
 /* PART of the resolution, an image: the same file and format as the domain's. */
 static gboolean compare(
         GVariant *resolution, const char *part, const char *id, const char *element,
@@ -48,8 +36,8 @@ static gboolean compare(
     if (g_strcmp0(filename, own_filename) == 0 &&
         g_strcmp0(format ? format : "raw", own_format) == 0)
         return TRUE;
-    return refuse(
-            error,
+    return client_error_set(
+            error, CLIENT_ERROR_MUST_NOT_START,
             "the domain's <%s> is %s (%s), and virtual machine %s has %s (%s); 'vmfirmwarectl vm %s "
             "--render=libvirt' prints the elements to put in with 'virsh edit'",
             element, filename ? filename : "absent", format ? format : "raw", id, own_filename,
@@ -110,9 +98,9 @@ gboolean domain_check_pin(Context *context, const Domain *domain, GError **error
     (void)g_variant_lookup(properties, "owner", "u", &owner);
     (void)g_variant_lookup(properties, "in-use", "b", &in_use);
     if (in_use)
-        return refuse(
-                error, "%s: virtual machine %s is in use: another domain or program has it", nvram,
-                id);
+        return client_error_set(
+                error, CLIENT_ERROR_MUST_NOT_START,
+                "%s: virtual machine %s is in use: another domain or program has it", nvram, id);
 
     resolution = get_resolution(context, path, error);
     if (!resolution || !check(domain, resolution, id, error))

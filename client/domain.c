@@ -6,6 +6,7 @@
 
 #include "core/architecture.h"
 #include "error.h"
+#include "keys.h"
 
 /* Where a text or an attribute of the XML goes. */
 typedef struct Field {
@@ -152,6 +153,27 @@ Domain *domain_new_from_xml(const char *name, const char *text, gsize length, GE
         domain->architecture = g_strdup(architecture);
     }
     return g_steal_pointer(&domain);
+}
+
+Domain *domain_new_from_file(const char *file, GError **error) {
+    const char *name = g_str_equal(file, "-") ? "standard input" : file;
+    g_auto(FileFd) fd = FILE_FD_NONE;
+    g_autoptr(GBytes) bytes = NULL;
+    const char *text;
+    gsize size;
+    int r;
+
+    if (!keys_open_content(file, &fd, error))
+        return NULL;
+    r = file_read_all(fd, DOMAIN_MAX_SIZE, &bytes);
+    if (r < 0) {
+        (void)client_error_set(
+                error, CLIENT_ERROR_FAILURE, "%s: %s", name,
+                r == -EFBIG ? "too large to be the XML of a domain" : g_strerror(-r));
+        return NULL;
+    }
+    text = g_bytes_get_data(bytes, &size);
+    return domain_new_from_xml(name, text ? text : "", size, error);
 }
 
 void domain_free(Domain *domain) {

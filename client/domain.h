@@ -37,5 +37,7 @@ typedef struct Domain {
  * lacks the architecture or the machine type. NAME is the file, for the message. */
 Domain *domain_new_from_xml(const char *name, const char *text, gsize length, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
+/* The same of a file of at most DOMAIN_MAX_SIZE bytes; "-" is standard input. */
+Domain *domain_new_from_file(const char *file, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 void domain_free(Domain *domain);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Domain, domain_free)

@@ -18,3 +18,7 @@ typedef enum ClientError {
     /* the service's word that a virtual machine cannot start with its pin, or is in use */
     CLIENT_ERROR_MUST_NOT_START = 0x300 | CLIENT_ERROR_FAILURE,
 } ClientError;
+
+/* Sets the error, and returns FALSE. */
+gboolean client_error_set(GError **error, ClientError code, const char *format, ...)
+        G_GNUC_PRINTF(3, 4);

@@ -11,88 +11,45 @@
 #include "error.h"
 #include "keys.h"
 #include "render.h"
-
-static gboolean set_failure(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
-
-static gboolean set_failure(GError **error, const char *format, ...) {
-    va_list arguments;
-
-    va_start(arguments, format);
-    if (error)
-        *error = g_error_new_valist(CLIENT_ERROR, CLIENT_ERROR_FAILURE, format, arguments);
-    va_end(arguments);
-    return FALSE;
-}
-
-/* The persistent XML of a domain, by virsh, which knows how to reach libvirt. */
-static char *run_virsh(const char *domain, GError **error) {
-    char *const words[] = {(char *)"virsh",    (char *)"dumpxml", (char *)"--inactive",
-                           (char *)"--domain", (char *)domain,    NULL};
-    g_autofree char *output = NULL;
-    g_autofree char *errors = NULL;
-    g_autoptr(GError) failure = NULL;
-    int status;
-
-    if (!g_spawn_sync(
-                NULL, (char **)words, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, &output, &errors,
-                &status, &failure)) {
-        (void)set_failure(error, "--libvirt=%s: virsh: %s", domain, failure->message);
-        return NULL;
-    }
-    if (!g_spawn_check_wait_status(status, NULL)) {
-        (void)set_failure(error, "--libvirt=%s: %s", domain, g_strstrip(errors));
-        return NULL;
-    }
-    return g_steal_pointer(&output);
-}
+#include "virsh.h"
+#include "vm/vm-lock.h"
 
 static Domain *read_domain(const char *name, GError **error) {
-    g_autoptr(GBytes) bytes = NULL;
-    g_auto(FileFd) fd = FILE_FD_NONE;
+    const char *const words[] = {"dumpxml", "--inactive", "--domain", name, NULL};
     g_autofree char *text = NULL;
-    const char *data;
-    gsize size;
-    int r;
 
-    if (!g_str_equal(name, "-")) {
-        text = run_virsh(name, error);
-        return text ? domain_new_from_xml(name, text, strlen(text), error) : NULL;
-    }
-    if (!keys_open_content(name, &fd, error))
-        return NULL;
-    r = file_read_all(fd, DOMAIN_MAX_SIZE, &bytes);
-    if (r < 0) {
-        (void)set_failure(error, "standard input: %s", g_strerror(-r));
-        return NULL;
-    }
-    data = g_bytes_get_data(bytes, &size);
-    return domain_new_from_xml("standard input", data ? data : "", size, error);
+    if (g_str_equal(name, "-"))
+        return domain_new_from_file(name, error);
+    text = virsh_run(words, error);
+    return text ? domain_new_from_xml(name, text, strlen(text), error) : NULL;
 }
 
 static gboolean check(const Domain *domain, const char *name, GError **error) {
     if (!domain->loader)
-        return set_failure(
-                error, "%s: the domain has no <loader>: libvirt chooses its firmware", name);
+        return client_error_set(
+                error, CLIENT_ERROR_FAILURE,
+                "%s: the domain has no <loader>: libvirt chooses its firmware", name);
     if (!domain->nvram || access(domain->nvram, F_OK) < 0)
-        return set_failure(
-                error, "%s: the domain has no NVRAM yet%s%s; 'vmfirmwarectl prepare' makes one",
-                name, domain->nvram ? ": " : "", domain->nvram ? domain->nvram : "");
+        return client_error_set(
+                error, CLIENT_ERROR_FAILURE,
+                "%s: the domain has no NVRAM yet%s%s; 'vmfirmwarectl prepare' makes one", name,
+                domain->nvram ? ": " : "", domain->nvram ? domain->nvram : "");
     if (!domain->uuid)
-        return set_failure(error, "%s: the domain has no <uuid>", name);
+        return client_error_set(error, CLIENT_ERROR_FAILURE, "%s: the domain has no <uuid>", name);
     return TRUE;
 }
 
-/* A QEMU that writes has an OFD read lock on byte 101 of the image (QEMU's block/file-posix.c). */
 static gboolean check_is_shut_off(const Domain *domain, GError **error) {
     g_auto(FileFd) fd = FILE_FD_NONE;
-    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 101, .l_len = 1};
     int r = file_open_regular(AT_FDCWD, domain->nvram, &fd, NULL);
 
     if (r < 0)
-        return set_failure(error, "%s: %s", domain->nvram, g_strerror(-r));
-    if (fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK)
-        return set_failure(
-                error, "%s: a QEMU writes to it; shut the domain off first", domain->nvram);
+        return client_error_set(
+                error, CLIENT_ERROR_FAILURE, "%s: %s", domain->nvram, g_strerror(-r));
+    if (vm_lock_is_written_by_another(fd))
+        return client_error_set(
+                error, CLIENT_ERROR_FAILURE, "%s: a QEMU writes to it; shut the domain off first",
+                domain->nvram);
     return TRUE;
 }
 

@@ -9,8 +9,6 @@
 #include "error.h"
 #include "base/text.h"
 
-G_DEFINE_QUARK(vmfirmwarectl - error, client_error)
-
 typedef enum ValueKind {
     VALUE_FLAG,   /* no argument; b */
     VALUE_WORD,   /* s */

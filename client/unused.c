@@ -8,6 +8,7 @@
 
 #include "error.h"
 #include "keys.h"
+#include "virsh.h"
 
 /* A reference is its owner's text. No other URI is given to virsh: one can name a command. */
 #define LIBVIRT_URI "qemu:///system"
@@ -51,22 +52,15 @@ static gboolean read_options(const Options *options, Search *search, GError **er
 /* -- orphans ------------------------------------------------------------------------------- */
 
 static GHashTable *list_domains(void) {
-    static const char *const command[] = {"virsh", "--quiet", "--connect", LIBVIRT_URI,
-                                          "list",  "--all",   "--uuid",    NULL};
+    static const char *const words[] = {"--connect", LIBVIRT_URI, "list", "--all", "--uuid", NULL};
     g_autoptr(GHashTable) domains = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     g_auto(GStrv) lines = NULL;
-    g_autofree char *output = NULL;
-    g_autofree char *problems = NULL;
     g_autoptr(GError) error = NULL;
-    int status;
+    g_autofree char *output = virsh_run(words, &error);
 
-    if (!g_spawn_sync(
-                NULL, (char **)command, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, &output, &problems,
-                &status, &error) ||
-        !g_spawn_check_wait_status(status, &error)) {
+    if (!output) {
         g_autofree char *text = g_strdup_printf(
-                "cannot ask libvirt for its domains, so none counts as gone: %s",
-                problems && *g_strstrip(problems) ? problems : error->message);
+                "cannot ask libvirt for its domains, so none counts as gone: %s", error->message);
 
         output_warning(text);
         return NULL;

@@ -340,26 +340,11 @@ static void print_all(Context *context, GPtrArray *checks) {
 
 static Check *check_new(Context *context, const char *file, GError **error) {
     g_autoptr(Check) check = g_new0(Check, 1);
-    g_auto(FileFd) fd = FILE_FD_NONE;
-    g_autoptr(GBytes) bytes = NULL;
-    const char *text;
-    gsize size;
-    int r;
 
     check->context = context;
     check->file = g_str_equal(file, "-") ? "standard input" : file;
     check->faults = g_ptr_array_new_with_free_func(g_free);
-    if (!keys_open_content(file, &fd, error))
-        return NULL;
-    r = file_read_all(fd, DOMAIN_MAX_SIZE, &bytes);
-    if (r < 0) {
-        g_set_error(
-                error, CLIENT_ERROR, CLIENT_ERROR_FAILURE, "%s: %s", check->file,
-                r == -EFBIG ? "too large to be the XML of a domain" : g_strerror(-r));
-        return NULL;
-    }
-    text = g_bytes_get_data(bytes, &size);
-    check->domain = domain_new_from_xml(check->file, text ? text : "", size, error);
+    check->domain = domain_new_from_file(file, error);
     return check->domain ? g_steal_pointer(&check) : NULL;
 }
 

@@ -21,19 +21,6 @@
 #define PID_FILE_TIMEOUT_SEC 120
 #define PID_FILE_INTERVAL_USEC (G_USEC_PER_SEC / 5)
 
-static gboolean failed(GError **error, ClientError code, const char *format, ...)
-        G_GNUC_PRINTF(3, 4);
-
-static gboolean failed(GError **error, ClientError code, const char *format, ...) {
-    va_list arguments;
-
-    va_start(arguments, format);
-    if (error)
-        *error = g_error_new_valist(CLIENT_ERROR, code, format, arguments);
-    va_end(arguments);
-    return FALSE;
-}
-
 /* Returns a pidfd, or a negative errno; -EINVAL: TEXT is no PID. */
 static int open_process(const char *text) {
     guint64 pid;
@@ -49,9 +36,11 @@ static gboolean open_given_process(const char *text, FileFd *ret_fd, GError **er
     int r = open_process(text);
 
     if (r == -EINVAL)
-        return failed(error, CLIENT_ERROR_USAGE, "lease: --pid=%s: it is no process ID", text);
+        return client_error_set(
+                error, CLIENT_ERROR_USAGE, "lease: --pid=%s: it is no process ID", text);
     if (r < 0)
-        return failed(error, CLIENT_ERROR_FAILURE, "lease: --pid=%s: %s", text, g_strerror(-r));
+        return client_error_set(
+                error, CLIENT_ERROR_FAILURE, "lease: --pid=%s: %s", text, g_strerror(-r));
     *ret_fd = r;
     return TRUE;
 }
@@ -78,7 +67,7 @@ static gboolean wait_for_pid_file(
 
     while ((r = read_pid_file(path)) < 0) {
         if (g_get_monotonic_time() > deadline)
-            return failed(
+            return client_error_set(
                     error, CLIENT_ERROR_FAILURE,
                     "%s: %s has named no process within %d s (%s); the lease is given back",
                     context->what, path, PID_FILE_TIMEOUT_SEC, g_strerror(-r));
@@ -117,8 +106,9 @@ static gboolean check_end(const Options *options, const char *command, GError **
             (options_get(options, "pid-file") != NULL);
 
     return n <= 1 ||
-            failed(error, CLIENT_ERROR_USAGE,
-                   "lease: COMMAND, --pid and --pid-file exclude each other");
+            client_error_set(
+                    error, CLIENT_ERROR_USAGE,
+                    "lease: COMMAND, --pid and --pid-file exclude each other");
 }
 
 gboolean verb_lease(Context *context, char **arguments, GError **error) {
@@ -142,7 +132,8 @@ gboolean verb_lease(Context *context, char **arguments, GError **error) {
         return FALSE;
     g_variant_get(reply.body, "(h)", &lease);
     if (command && command_inherit(lease) < 0)
-        return failed(error, CLIENT_ERROR_FAILURE, "%s: %s", context->what, g_strerror(errno));
+        return client_error_set(
+                error, CLIENT_ERROR_FAILURE, "%s: %s", context->what, g_strerror(errno));
 
     (void)sd_notify(0, "READY=1\nSTATUS=The lease is held.");
     if (!command)
