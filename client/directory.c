@@ -101,12 +101,16 @@ static void call_clear(Call *call) {
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Call, call_clear)
 
-/* A descriptor of the reply: the caller borrows it. */
-static GVariant *keep_fd(Directory *directory, FileFd *fd) {
-    GVariant *handle = g_variant_new_handle(*fd);
-
+static void keep_fd(Directory *directory, FileFd *fd) {
     g_array_append_val(directory->fds, *fd);
     *fd = FILE_FD_NONE;
+}
+
+/* A descriptor of the reply: the caller borrows it. */
+static GVariant *make_handle(Directory *directory, FileFd *fd) {
+    GVariant *handle = g_variant_new_handle(*fd);
+
+    keep_fd(directory, fd);
     return handle;
 }
 
@@ -134,7 +138,8 @@ static GVariant *write_resolution(Call *call, GError **error) {
     entries = variant_sink_end(sink);
     g_variant_dict_init(&dict, entries);
     if (call->result.lease >= 0)
-        g_variant_dict_insert_value(&dict, "lease", keep_fd(call->directory, &call->result.lease));
+        g_variant_dict_insert_value(
+                &dict, "lease", make_handle(call->directory, &call->result.lease));
     return g_variant_dict_end(&dict);
 }
 
@@ -156,13 +161,13 @@ static GVariant *finish_plain(Call *call, GError **error) {
 }
 
 static GVariant *finish_acquire(Call *call, GError **error) {
-    return g_variant_new("(@h)", keep_fd(call->directory, &call->result.lease));
+    return g_variant_new("(@h)", make_handle(call->directory, &call->result.lease));
 }
 
 static GVariant *finish_export(Call *call, GError **error) {
-    (void)keep_fd(call->directory, &call->result.lease);
+    keep_fd(call->directory, &call->result.lease);
     return g_variant_new(
-            "(@ht)", keep_fd(call->directory, &call->result.nvram), call->result.nvram_size);
+            "(@ht)", make_handle(call->directory, &call->result.nvram), call->result.nvram_size);
 }
 
 static gboolean run_prepare(const VMOp *op, VMResult *result, GError **error) {
