@@ -215,7 +215,7 @@ def test_as_another_user_with_a_parent_that_is_read_only(home):
     home.path.mkdir()
     os.chown(home.path, 12345, 12345)
     command = ["setpriv", "--reuid", "12345", "--regid", "12345", "--clear-groups", "env", "-i",
-               "PATH=/usr/bin", *home.cli.command(*home.words(*PREPARE))]
+               "PATH=/usr/bin", *home.cli.for_any_uid().command(*home.words(*PREPARE))]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     assert {(home.path / name).stat().st_uid for name in OWN} == {12345}

@@ -15,7 +15,7 @@ import pytest
 
 from lib import paths, wait
 from lib.bus import PrivateBus, has_owner
-from lib.cli import FAILURE, Cli, binary
+from lib.cli import FAILURE, Cli
 from lib.vms import OWNER, VMs
 
 
@@ -177,10 +177,7 @@ def test_polkit_asks_at_the_terminal(service, polkitd):
     """Nobody here is root's friend, so it ends with a wrong password: what matters is the question."""
     service.ovmf("50-ovmf")
     service.start()
-    cli = Cli(polkitd, service.directory)
-    # what the other uid cannot read it cannot execute: a copy that it can
-    program = shutil.copy(binary(), service.directory)
-    cli.program = program
+    cli = Cli(polkitd, service.directory).for_any_uid()
     words = ["prepare", "a", "x86_64", "q35"]
     terminal = Terminal(cli, *words, user=OWNER, group=OWNER, extra_groups=[])
     terminal.until("Password: ")

@@ -272,11 +272,13 @@ def test_in_a_sandbox(cli, sandbox):
     assert done.returncode == 3 and "nonesuch" in done.stderr
 
 
-def test_as_any_uid(cli):
-    words = ["--offline", "select", "x86_64", "q35", "--json=short"]
+def test_as_any_uid(service, cli):
+    service.ovmf()
+    words = ["--offline", "select", "x86_64", "q35", "--json=short",
+             f"--search-path={service.vendor}", f"--machines={paths.machines_directory()}"]
     done = subprocess.run(
         ["setpriv", "--reuid", "12345", "--regid", "12345", "--clear-groups", "env", "-i",
-         "PATH=/usr/bin", *cli.command(*words)], check=False, capture_output=True, text=True)
+         "PATH=/usr/bin", *cli.for_any_uid().command(*words)], check=False, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == cli(*words)
 

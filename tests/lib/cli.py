@@ -3,6 +3,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -29,6 +30,13 @@ class Cli:
                             if not key.startswith(("DBUS_", "XDG_", "SYSTEMD_", "PAGER"))}
         self.environment.update({ADDRESS_VARIABLES[kind]: private_bus.address,
                                  "LC_ALL": "C.UTF-8", "TZ": "UTC"})
+
+    def for_any_uid(self):
+        """A copy of the program and its helper: a uid that may not read this checkout cannot execute
+        what is in it."""
+        shutil.copy(Path(paths.daemon_binary()).with_name("vmfirmware-confine"), self.directory)
+        self.program = shutil.copy(self.program, self.directory)
+        return self
 
     def command(self, *words):
         return [self.program, *(str(word) for word in words)]

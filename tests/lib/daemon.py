@@ -32,6 +32,9 @@ class Daemon:
             os.chown(f"{directory}/state", uid, uid)
         if search_path is not None:
             command.append("--search-path=" + ":".join(str(layer) for layer in search_path))
+            # who wants the default layers wants the default configuration as well
+            if kind == "system" and not any(word.startswith("--config=") for word in arguments):
+                command.append(f"--config={paths.system_configuration()}")
         command = [*wrapper, *command, *arguments]
         variables = {key: value for key, value in os.environ.items()
                      if not key.startswith(("DBUS_", "XDG_", "NOTIFY_", "LISTEN_"))}

@@ -56,6 +56,16 @@ def data_directory():
     return copy
 
 
+@functools.cache
+def system_configuration():
+    """Names what the service reads as nobody, who may not enter a checkout in a home."""
+    path = data_directory() / "vmfirmwared.conf"
+    path.write_text(f"[Catalog]\nCertificateDirectories={data_directory()}/certificates\n",
+                    encoding="utf-8")
+    path.chmod(0o644)
+    return path
+
+
 def machines_directory():
     return data_directory() / "machines"
 
