@@ -18,6 +18,7 @@ static void catalog_clear(gpointer data) {
 
     machine_table_unref(catalog->machines);
     known_certificates_unref(catalog->known);
+    candidates_free(catalog->candidates);
     g_ptr_array_unref(catalog->firmware);
     g_clear_pointer(&catalog->files, g_ptr_array_unref);
     g_ptr_array_unref(catalog->problems);
@@ -345,6 +346,7 @@ static gboolean fill(const Build *build, GError **error) {
 
     catalog_add_conf_problems(catalog, machine_problems);
     collect_architectures(catalog);
+    catalog->candidates = candidates_new(catalog->firmware);
     return TRUE;
 }
 

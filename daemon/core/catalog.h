@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "core/candidates.h"
 #include "core/catalog-layers.h"
 #include "core/catalog-store.h"
 #include "core/machine.h"
@@ -23,12 +24,13 @@ typedef struct Catalog {
     GPtrArray *files;    /* of CatalogFile: every file, in priority order; of one name the effective
                           * one first, then less and less specific layers */
     GPtrArray *firmware; /* the effective ones of FILES that are no mask; index is the rank */
-    GPtrArray *problems; /* of CatalogProblem */
-    GStrv architectures; /* that some usable firmware targets; sorted */
-    gboolean is_held;    /* the change of a half-written file is deferred: build again later */
-    GHashTable *images;  /* for the next build: see catalog_images_new() */
-    GHashTable *stores;  /* for the next build: see catalog_stores_new() */
-    GHashTable *silent;  /* set of paths: VMs' files that must not be opened */
+    Candidates *candidates; /* FIRMWARE by machine; NULL while the catalog is built */
+    GPtrArray *problems;    /* of CatalogProblem */
+    GStrv architectures;    /* that some usable firmware targets; sorted */
+    gboolean is_held;       /* the change of a half-written file is deferred: build again later */
+    GHashTable *images;     /* for the next build: see catalog_images_new() */
+    GHashTable *stores;     /* for the next build: see catalog_stores_new() */
+    GHashTable *silent;     /* set of paths: VMs' files that must not be opened */
 } Catalog;
 
 typedef struct CatalogSources {

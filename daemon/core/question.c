@@ -3,6 +3,7 @@
 #include "core/question.h"
 
 #include "base/error.h"
+#include "core/choice.h"
 #include "core/unknown.h"
 
 /* The guest would write to the file that all VMs share. Paths are compared as text. */
@@ -21,7 +22,7 @@ static gboolean check_own_nvram(const CatalogFile *file, const Request *request,
 }
 
 Resolution *question_select(const SelectionInput *input, GError **error) {
-    const CatalogFile *file = selection_choose(input, error);
+    const CatalogFile *file = choice_find(input, error);
 
     return file && check_own_nvram(file, input->request, error)
             ? resolution_new(file, &input->machine, input->request)

@@ -2,14 +2,8 @@
 
 #include "core/selection.h"
 
-#include "base/error.h"
 #include "core/flash.h"
 #include "core/needs.h"
-#include "core/unknown.h"
-
-/* Limits of an error message: candidates, and reasons for each. */
-#define MAX_NEAREST 3
-#define MAX_NEAREST_REASONS 8
 
 static void add_reason(GPtrArray *reasons, const char *code) {
     g_ptr_array_add(reasons, g_strdup(code));
@@ -60,17 +54,16 @@ static void check_mapping(
         add_reason(reasons, "executable");
 }
 
-/* The size of the NVRAM of a VM that gets the firmware, whose images fit the machine. Returns FALSE
- * if it keeps no variables. */
-static gboolean find_nvram_size(
-        const Descriptor *d, const FirmwareImages *images, const Machine *machine, guint64 *ret) {
+gboolean selection_find_nvram_size(
+        const SelectionInput *input, const CatalogFile *file, guint64 *ret) {
+    const Descriptor *d = file->descriptor;
     g_autoptr(GPtrArray) reasons = g_ptr_array_new_with_free_func(g_free);
     g_autoptr(GPtrArray) units = NULL;
 
     if (!descriptor_keeps_variables(d))
         return FALSE;
     *ret = 0; /* a JSON store */
-    if (!flash_fit(d, images, machine, reasons, &units))
+    if (!flash_fit(d, &file->images, &input->machine, reasons, &units))
         return FALSE;
     for (guint i = 0; units && i < units->len; i++) {
         const FlashUnit *unit = units->pdata[i];
@@ -87,8 +80,7 @@ static void check_nvram_size(
     guint64 size;
 
     if (request->has_nvram_size &&
-        (!find_nvram_size(file->descriptor, &file->images, &input->machine, &size) ||
-         size != request->nvram_size))
+        (!selection_find_nvram_size(input, file, &size) || size != request->nvram_size))
         add_reason(reasons, "nvram-size");
 }
 
@@ -121,6 +113,16 @@ void selection_check_requirements(
     check_host(request, d, host_features, reasons);
 }
 
+static gboolean check_target(const Machine *machine, const Descriptor *d, GPtrArray *reasons) {
+    if (!descriptor_has_architecture(d, machine->architecture))
+        add_reason(reasons, "architecture");
+    else if (!descriptor_matches_machine(d, machine->architecture, machine->canonical))
+        add_reason(reasons, "machine");
+    else
+        return TRUE;
+    return FALSE;
+}
+
 /* Of a new VM: the store of an existing one is checked by vm/vm-start. */
 static void check_certificates(
         const SelectionInput *input, const CatalogFile *file, GPtrArray *reasons) {
@@ -129,25 +131,26 @@ static void check_certificates(
             add_detailed_reason(reasons, "certificate-missing", *c);
 }
 
-/* Checks an effective file with a descriptor. FALSE: REASONS holds all reasons. */
-static gboolean passes(const SelectionInput *input, const CatalogFile *file, GPtrArray *reasons) {
+/* Checks an effective file with a descriptor. FALSE: REASONS holds all reasons, of a candidate,
+ * which has a target for the machine, at least one. */
+static gboolean passes(
+        const SelectionInput *input, const CatalogFile *file, gboolean is_candidate,
+        GPtrArray *reasons) {
     const Request *request = input->request;
     const Machine *machine = &input->machine;
     const Descriptor *d = file->descriptor;
-    gboolean is_target = FALSE;
+    gboolean is_target = is_candidate;
     gboolean has_images;
     gboolean fits;
 
     /* in the contract's order of reasons */
     check_interface(request, d, reasons);
-    if (!descriptor_has_architecture(d, machine->architecture))
-        add_reason(reasons, "architecture");
-    else if (!descriptor_matches_machine(d, machine->architecture, machine->canonical))
-        add_reason(reasons, "machine");
-    else
-        is_target = TRUE;
+    if (!is_target)
+        is_target = check_target(machine, d, reasons);
     check_features(request, d, reasons);
     check_mapping(request, file->name, d, reasons);
+    if (is_candidate && reasons->len > 0)
+        return FALSE;
 
     has_images = catalog_file_check_images(d, &file->images, reasons);
     /* sizes only matter on a machine that it targets */
@@ -175,7 +178,7 @@ static Verdict judge(const SelectionInput *input, const CatalogFile *file, GPtrA
         add_reason(reasons, file->fault);
         return VERDICT_INVALID;
     }
-    return passes(input, file, reasons) ? VERDICT_ACCEPTED : VERDICT_REJECTED;
+    return passes(input, file, FALSE, reasons) ? VERDICT_ACCEPTED : VERDICT_REJECTED;
 }
 
 static void file_verdict_free(FileVerdict *verdict) {
@@ -219,152 +222,29 @@ GPtrArray *selection_explain(const SelectionInput *input) {
     return verdicts;
 }
 
-/* Calls VISIT with each firmware that passes, in order, until it returns FALSE. */
-typedef gboolean (*PassVisit)(const CatalogFile *file, gpointer userdata);
-static void visit_passing(const SelectionInput *input, PassVisit visit, gpointer userdata) {
+typedef struct Passing {
+    const SelectionInput *input;
+    GPtrArray *reasons; /* of one candidate; of no further use */
+    CandidateVisit visit;
+    gpointer userdata;
+} Passing;
+
+static gboolean visit_candidate(const CatalogFile *file, gpointer userdata) {
+    const Passing *passing = userdata;
+
+    g_ptr_array_set_size(passing->reasons, 0);
+    return !passes(passing->input, file, TRUE, passing->reasons) ||
+            passing->visit(file, passing->userdata);
+}
+
+void selection_visit(const SelectionInput *input, CandidateVisit visit, gpointer userdata) {
     g_autoptr(GPtrArray) reasons = g_ptr_array_new_with_free_func(g_free);
-    const GPtrArray *firmware = input->catalog->firmware;
+    Passing passing = {.input = input, .reasons = reasons, .visit = visit, .userdata = userdata};
 
-    for (guint i = 0; i < firmware->len; i++) {
-        const CatalogFile *file = firmware->pdata[i];
-
-        g_ptr_array_set_size(reasons, 0);
-        if (judge(input, file, reasons) == VERDICT_ACCEPTED && !visit(file, userdata))
-            return;
-    }
+    candidates_visit(
+            input->catalog->candidates, input->machine.architecture, input->machine.canonical,
+            visit_candidate, &passing);
 }
-
-static gboolean take_first(const CatalogFile *file, gpointer userdata) {
-    *(const CatalogFile **)userdata = file;
-    return FALSE;
-}
-
-/* -- why none passes ---------------------------------------------------------------------- */
-
-/* The fewer reasons the nearer. A firmware for another architecture or machine is farther than any
- * other. */
-static guint distance(const FileVerdict *verdict) {
-    guint n = g_strv_length(verdict->reasons);
-
-    if (contains(verdict->reasons, "architecture"))
-        n += 20000;
-    if (contains(verdict->reasons, "machine"))
-        n += 10000;
-    return n;
-}
-
-static int compare_distances(gconstpointer a, gconstpointer b) {
-    guint distance_a = distance(*(const FileVerdict *const *)a);
-    guint distance_b = distance(*(const FileVerdict *const *)b);
-
-    return distance_a < distance_b ? -1 : distance_a > distance_b;
-}
-
-/* "nvram-size: 540672, not 131072" */
-static void append_size(GString *text, const SelectionInput *input, const CatalogFile *file) {
-    guint64 size;
-
-    if (find_nvram_size(file->descriptor, &file->images, &input->machine, &size))
-        g_string_append_printf(text, ": %" G_GUINT64_FORMAT, size);
-    else
-        g_string_append(text, ": none");
-    g_string_append_printf(text, ", not %" G_GUINT64_FORMAT " bytes", input->request->nvram_size);
-}
-
-/* REASON, and behind "machine" what the firmware is for, behind "nvram-size" both sizes. */
-static void append_reason(
-        GString *text, const SelectionInput *input, const FileVerdict *verdict,
-        const char *reason) {
-    const Descriptor *descriptor = verdict->file->descriptor;
-
-    g_string_append(text, reason);
-    if (g_str_equal(reason, "nvram-size"))
-        append_size(text, input, verdict->file);
-    if (g_str_equal(reason, "machine"))
-        for (guint i = 0, n = 0; i < descriptor->targets->len; i++) {
-            const DescriptorTarget *target = descriptor->targets->pdata[i];
-
-            if (!g_str_equal(target->architecture, input->machine.architecture))
-                continue;
-            for (char **glob = target->machines; *glob && n < MAX_NEAREST_REASONS; glob++, n++)
-                g_string_append_printf(text, "%s%s", n > 0 ? " " : ": for ", *glob);
-        }
-}
-
-static void append_candidate(
-        GString *text, const SelectionInput *input, const FileVerdict *verdict) {
-    g_string_append_printf(text, " %s (", verdict->file->name);
-    for (guint i = 0; verdict->reasons[i]; i++) {
-        if (i == MAX_NEAREST_REASONS) {
-            g_string_append(text, ", …");
-            break;
-        }
-        g_string_append(text, i > 0 ? ", " : "");
-        append_reason(text, input, verdict, verdict->reasons[i]);
-    }
-    g_string_append_c(text, ')');
-}
-
-static void append_candidates(GString *text, const SelectionInput *input) {
-    g_autoptr(GPtrArray) verdicts = selection_explain(input);
-    g_autoptr(GPtrArray) candidates = g_ptr_array_new();
-
-    for (guint i = 0; i < verdicts->len; i++) {
-        FileVerdict *verdict = verdicts->pdata[i];
-
-        if (verdict->verdict == VERDICT_REJECTED)
-            g_ptr_array_add(candidates, verdict);
-    }
-    g_ptr_array_sort(candidates, compare_distances);
-
-    g_string_append(text, candidates->len > 0 ? "; nearest:" : ": there is no valid descriptor");
-    for (guint i = 0; i < MIN(candidates->len, MAX_NEAREST); i++) {
-        g_string_append(text, i > 0 ? ";" : "");
-        append_candidate(text, input, candidates->pdata[i]);
-    }
-}
-
-/* "; machine type q35 gets NAME": the same question with each alias of another board. */
-static void append_other_machines(GString *text, const SelectionInput *input) {
-    const MachineTable *machines = input->catalog->machines;
-    const char *architecture = input->machine.architecture;
-    g_autoptr(GPtrArray) names = machine_table_list_names(machines, architecture);
-
-    for (guint i = 0; names->pdata[i]; i++) {
-        SelectionInput other = *input;
-        const CatalogFile *found = NULL;
-
-        other.machine = machine_table_resolve_for(
-                machines, architecture, names->pdata[i], input->request->qemu_version);
-        if (g_str_equal(other.machine.canonical, names->pdata[i]) ||
-            other.machine.board == input->machine.board)
-            continue;
-        visit_passing(&other, take_first, &found);
-        if (found)
-            g_string_append_printf(
-                    text, "; machine type %s gets %s", (const char *)names->pdata[i], found->name);
-    }
-}
-
-static char *describe_failure(const SelectionInput *input) {
-    const Request *request = input->request;
-    gboolean is_alias = !g_str_equal(input->machine.canonical, request->machine);
-    g_autofree char *unknown = unknown_describe(input->catalog, request);
-    g_autoptr(GString) text = g_string_new(unknown);
-
-    if (unknown)
-        g_string_append(text, g_str_has_suffix(unknown, "?") ? " " : "; ");
-    g_string_append_printf(
-            text, "no usable firmware for %s %s%s%s%s passes", request->architecture,
-            request->machine, is_alias ? " (" : "", is_alias ? input->machine.canonical : "",
-            is_alias ? ")" : "");
-    append_candidates(text, input);
-    if (!unknown)
-        append_other_machines(text, input);
-    return g_string_free(g_steal_pointer(&text), FALSE);
-}
-
-/* -- questions ---------------------------------------------------------------------------- */
 
 SelectionInput selection_input(
         const Catalog *catalog, const char *const *host_features, const Request *request) {
@@ -382,17 +262,6 @@ gboolean selection_accepts(const SelectionInput *input, const CatalogFile *file)
     g_autoptr(GPtrArray) reasons = g_ptr_array_new_with_free_func(g_free);
 
     return judge(input, file, reasons) == VERDICT_ACCEPTED;
-}
-
-const CatalogFile *selection_choose(const SelectionInput *input, GError **error) {
-    const CatalogFile *chosen = NULL;
-
-    visit_passing(input, take_first, &chosen);
-    if (!chosen) {
-        g_autofree char *text = describe_failure(input);
-        g_set_error_literal(error, FIRMWARE_ERROR, FIRMWARE_ERROR_NO_MATCHING_FIRMWARE, text);
-    }
-    return chosen;
 }
 
 static void add_once(GPtrArray *words, const char *word) {
@@ -433,7 +302,7 @@ Capabilities *selection_capabilities(const SelectionInput *input) {
     capabilities->formats = g_ptr_array_new();
     capabilities->features = g_ptr_array_new();
     capabilities->features_always = g_ptr_array_new();
-    visit_passing(input, add_capabilities, capabilities);
+    selection_visit(input, add_capabilities, capabilities);
     return capabilities;
 }
 

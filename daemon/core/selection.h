@@ -30,10 +30,13 @@ typedef struct FileVerdict {
 /* Returns an array of FileVerdict: one for each file of each layer, in the catalog's order. */
 GPtrArray *selection_explain(const SelectionInput *input) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Returns the first usable firmware that passes; owned by the catalog. Error:
- * FIRMWARE_ERROR_NO_MATCHING_FIRMWARE. */
-const CatalogFile *selection_choose(const SelectionInput *input, GError **error)
-        G_GNUC_WARN_UNUSED_RESULT;
+/* Calls VISIT with each usable firmware that passes, in order, until it returns FALSE. */
+void selection_visit(const SelectionInput *input, CandidateVisit visit, gpointer userdata);
+
+/* Sets *RET to the size in bytes of the NVRAM of a VM that gets FILE: 0 for a JSON store. Returns
+ * FALSE if the firmware keeps no variables, or does not fit the machine. */
+gboolean selection_find_nvram_size(
+        const SelectionInput *input, const CatalogFile *file, guint64 *ret);
 
 /* Adds to REASONS the requirements that a firmware does not satisfy, apart from machine and
  * images. */

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "core/choice.h"
 #include "core/render.h"
 
 /* How many firmware an error names. */
@@ -82,7 +83,7 @@ static gboolean choose(VMOp *op, GError **error) {
 
     input = selection_input(op->catalog, (const char *const *)op->host_features, request);
     op->machine = input.machine;
-    op->file = selection_choose(&input, error);
+    op->file = choice_find(&input, error);
     if (!op->file)
         return FALSE;
     resolution = resolution_new(op->file, &op->machine, request);

@@ -106,6 +106,27 @@ static const char *find_difference(
     return NULL;
 }
 
+typedef struct EquivalentSearch {
+    const VMOp *op;
+    const Machine *machine;
+    const Request *anything;
+    Resolution *found;
+    GString *nearest;
+    guint n_nearest;
+} EquivalentSearch;
+
+static gboolean try_firmware(const CatalogFile *file, gpointer userdata) {
+    EquivalentSearch *search = userdata;
+    const char *difference =
+            find_difference(search->op, file, search->machine, search->anything, &search->found);
+
+    if (difference && search->n_nearest++ < MAX_NEAREST)
+        g_string_append_printf(
+                search->nearest, "%s %s (%s)", search->nearest->len > 0 ? "," : "", file->name,
+                difference);
+    return difference != NULL;
+}
+
 /* The first usable firmware that a guest cannot tell from the pinned one. NULL: there is none;
  * *RET_NEAREST names the nearest candidates with their differences. */
 static Resolution *find_equivalent(const VMOp *op, const Machine *machine, char **ret_nearest) {
@@ -116,26 +137,15 @@ static Resolution *find_equivalent(const VMOp *op, const Machine *machine, char 
             .request = anything,
             .machine = *machine,
             .host_features = (const char *const *)op->host_features};
-    guint n_nearest = 0;
+    EquivalentSearch search = {
+            .op = op, .machine = machine, .anything = anything, .nearest = nearest};
 
-    for (guint i = 0; i < op->catalog->firmware->len; i++) {
-        const CatalogFile *file = op->catalog->firmware->pdata[i];
-        Resolution *candidate = NULL;
-        const char *difference;
-
-        if (!selection_accepts(&input, file))
-            continue;
-        difference = find_difference(op, file, machine, anything, &candidate);
-        if (!difference)
-            return candidate;
-        if (n_nearest++ < MAX_NEAREST)
-            g_string_append_printf(
-                    nearest, "%s %s (%s)", nearest->len > 0 ? "," : "", file->name, difference);
-    }
-
-    *ret_nearest = n_nearest > 0 ? g_strdup_printf("nearest:%s", nearest->str)
-                                 : g_strdup("no other firmware is usable for its machine");
-    return NULL;
+    selection_visit(&input, try_firmware, &search);
+    if (!search.found)
+        *ret_nearest = search.n_nearest > 0
+                ? g_strdup_printf("nearest:%s", nearest->str)
+                : g_strdup("no other firmware is usable for its machine");
+    return search.found;
 }
 
 static gboolean has_descriptor(const VMOp *op) {

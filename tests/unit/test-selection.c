@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "core/selection.h"
+#include "core/choice.h"
 
 #include <string.h>
 
@@ -90,7 +90,7 @@ static void assert_verdicts(const Fixture *f, const char *expected) {
     g_string_replace(text, f->root, "@", 0);
     g_assert_cmpstr(text->str, ==, expected);
 
-    g_assert_true(selection_choose(&input, &error) == selected);
+    g_assert_true(choice_find(&input, &error) == selected);
     if (!selected)
         g_assert_error(error, FIRMWARE_ERROR, FIRMWARE_ERROR_NO_MATCHING_FIRMWARE);
     else
@@ -102,7 +102,7 @@ static void assert_failure(const Fixture *f, const char *expected) {
     g_autoptr(GError) error = NULL;
     g_autoptr(GString) text = NULL;
 
-    g_assert_null(selection_choose(&input, &error));
+    g_assert_null(choice_find(&input, &error));
     g_assert_error(error, FIRMWARE_ERROR, FIRMWARE_ERROR_NO_MATCHING_FIRMWARE);
     text = g_string_new(error->message);
     g_string_replace(text, f->root, "@", 0);
@@ -180,6 +180,41 @@ static void architecture_and_machine_must_be_of_one_target(void) {
     assert_asked(&f, "x86_64", "no-such-machine", "vendor/a rejected (machine)");
     assert_asked(&f, "aarch64", "virt", "vendor/a rejected (architecture)");
     assert_asked(&f, "X86_64", "q35", "vendor/a rejected (architecture)");
+}
+
+/* The catalog groups firmware by globs: the order is that of the names, and each firmware is asked
+ * once. */
+static void order_is_kept_across_lists_of_globs(void) {
+    static const char *const q35 = "[{'architecture': 'x86_64', 'machines': ['pc-q35-*']}]";
+    static const char *const split = "[{'architecture': 'x86_64', 'machines': ['pc-i440fx-*']},"
+                                     " {'architecture': 'x86_64', 'machines': ['pc-q35-*']}]";
+    /* as one text the two globs of "split" */
+    static const char *const joined =
+            "[{'architecture': 'x86_64', 'machines': ['pc-i440fx-*\\n8:pc-q35-*']}]";
+    g_auto(Fixture) f = {.root = test_layers_new()};
+    g_autoptr(Capabilities) capabilities = NULL;
+    g_autofree char *names = NULL;
+    SelectionInput input;
+
+    test_describe(f.root, "vendor/1.json", "targets", joined, NULL);
+    test_describe(f.root, "vendor/2.json", "targets", split, NULL);
+    test_describe(f.root, "vendor/3.json", "targets", q35, NULL);
+    test_describe(f.root, "vendor/4.json", "targets", split, NULL);
+    test_describe(f.root, "vendor/5.json", "targets", q35, NULL);
+    ask(&f, "x86_64", "q35");
+    assert_verdicts(
+            &f,
+            "vendor/1 rejected (machine)\n"
+            "vendor/2 selected\n"
+            "vendor/3 accepted\n"
+            "vendor/4 accepted\n"
+            "vendor/5 accepted");
+
+    input = input_of(&f);
+    capabilities = selection_capabilities(&input);
+    g_ptr_array_add(capabilities->firmware, NULL);
+    names = g_strjoinv(" ", (char **)capabilities->firmware->pdata);
+    g_assert_cmpstr(names, ==, "2 3 4 5");
 }
 
 static void globs_match_as_in_fnmatch(void) {
@@ -348,6 +383,7 @@ int main(int argc, char **argv) {
             TEST_CASE(the_first_that_passes_is_selected),
             TEST_CASE(files_without_effect_are_explained),
             TEST_CASE(architecture_and_machine_must_be_of_one_target),
+            TEST_CASE(order_is_kept_across_lists_of_globs),
             TEST_CASE(globs_match_as_in_fnmatch),
             TEST_CASE(sizes_are_held_against_the_machine_asked_for),
             TEST_CASE(each_requirement_has_its_reason),
