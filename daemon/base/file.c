@@ -152,29 +152,6 @@ int file_write_all(int fd, const void *data, gsize size) {
     return 0;
 }
 
-int file_digest(int fd, guint64 size, char **ret) {
-    g_autoptr(GChecksum) checksum = g_checksum_new(G_CHECKSUM_SHA256);
-    g_autofree guint8 *chunk = g_malloc(FILE_CHUNK_SIZE);
-    guint64 offset = 0;
-
-    while (offset < size) {
-        gsize wanted = MIN(FILE_CHUNK_SIZE, size - offset);
-        gsize n;
-        int r;
-
-        r = file_read_at(fd, offset, chunk, wanted, &n);
-        if (r < 0)
-            return r;
-        if (n < wanted)
-            return -ENODATA;
-        g_checksum_update(checksum, chunk, (gssize)n);
-        offset += n;
-    }
-
-    *ret = g_strdup(g_checksum_get_string(checksum));
-    return 0;
-}
-
 gboolean file_is_at_fault(int error) {
     switch (error) {
     case -EMFILE:

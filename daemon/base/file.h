@@ -87,9 +87,6 @@ int file_read(int dir_fd, const char *path, gsize limit, GBytes **ret_bytes)
 /* Writes all of DATA at FD's position. */
 int file_write_all(int fd, const void *data, gsize size) G_GNUC_WARN_UNUSED_RESULT;
 
-/* SHA-256 of the first SIZE bytes, in hexadecimal. -ENODATA: the file is shorter. */
-int file_digest(int fd, guint64 size, char **ret) G_GNUC_WARN_UNUSED_RESULT;
-
 /* TRUE: the error concerns this file alone (missing, unreadable, of another type, on a bad block).
  * FALSE: it would hit any file (no file descriptors, no memory). */
 gboolean file_is_at_fault(int error);

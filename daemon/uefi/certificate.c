@@ -5,6 +5,7 @@
 #include <gnutls/x509.h>
 
 #include "base/text.h"
+#include "uefi/digest.h"
 
 typedef struct gnutls_x509_crt_int X509;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(X509, gnutls_x509_crt_deinit)
@@ -37,7 +38,7 @@ Certificate *certificate_new(const guint8 *der, gsize size) {
     Certificate *certificate = g_new0(Certificate, 1);
     g_autoptr(X509) x509 = import(der, size);
 
-    certificate->sha256 = g_compute_checksum_for_data(G_CHECKSUM_SHA256, der, size);
+    certificate->sha256 = digest_bytes(der, size);
     certificate->subject = x509 ? get_name(x509, gnutls_x509_crt_get_dn3) : g_strdup("");
     certificate->issuer = x509 ? get_name(x509, gnutls_x509_crt_get_issuer_dn3) : g_strdup("");
     if (x509) {

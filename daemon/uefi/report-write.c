@@ -2,6 +2,8 @@
 
 #include "uefi/report.h"
 
+#include "uefi/digest.h"
+
 /* The keys of a report and their types: the answer of ReadVariables. */
 
 static void write_number(Sink *sink, const char *key, char type, gconstpointer value) {
@@ -127,7 +129,8 @@ static void write_list(Sink *sink, const Store *store) {
 void store_report_write(
         const StoreReport *report, const char *format, gboolean with_list, Sink *sink) {
     const Store *store = report->store;
-    g_autofree char *sha256 = g_compute_checksum_for_bytes(G_CHECKSUM_SHA256, store->bytes);
+    g_autofree char *sha256 =
+            digest_bytes(g_bytes_get_data(store->bytes, NULL), g_bytes_get_size(store->bytes));
 
     sink_open_array(sink, "{sv}");
     sink_entry_string(sink, "kind", store_kind_to_string(store->kind));

@@ -3,6 +3,7 @@
 #include "vm/digest-cache.h"
 
 #include "base/file.h"
+#include "uefi/digest.h"
 
 typedef struct Entry {
     FileStamp stamp;
@@ -70,7 +71,7 @@ int digest_cache_get(DigestCache *cache, const char *path, int fd, char **ret) {
     stamp = file_stamp(&st);
     digest = find_digest(cache, path, &stamp);
     if (!digest) {
-        r = file_digest(fd, (guint64)st.st_size, &digest);
+        r = digest_file(fd, (guint64)st.st_size, &digest);
         if (r < 0)
             return r;
         if (file_stamp_is_trusted(&stamp, now))

@@ -3,6 +3,7 @@
 #include "vm/new-pin.h"
 
 #include "base/error.h"
+#include "uefi/digest.h"
 #include "vm/nvram.h"
 
 static char *find_nvram_format(const VMOp *op) {
@@ -68,7 +69,7 @@ static gboolean read_own_template(const VMOp *op, Pin *values, GError **error) {
     g_free(values->template_digest);
     values->template_digest = NULL;
     values->has_own_template = TRUE;
-    r = file_digest(op->source, (guint64)st.st_size, &values->template_digest);
+    r = digest_file(op->source, (guint64)st.st_size, &values->template_digest);
     return r >= 0 || firmware_error_set_io(error, "nvram-template", r);
 }
 
