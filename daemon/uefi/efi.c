@@ -37,6 +37,21 @@ guint64 efi_u64(const guint8 *bytes) {
     return GUINT64_FROM_LE(value);
 }
 
+void efi_put_u16(guint8 *bytes, guint16 value) {
+    value = GUINT16_TO_LE(value);
+    memcpy(bytes, &value, sizeof value);
+}
+
+void efi_put_u32(guint8 *bytes, guint32 value) {
+    value = GUINT32_TO_LE(value);
+    memcpy(bytes, &value, sizeof value);
+}
+
+void efi_put_u64(guint8 *bytes, guint64 value) {
+    value = GUINT64_TO_LE(value);
+    memcpy(bytes, &value, sizeof value);
+}
+
 EfiGuid efi_guid(const guint8 *bytes) {
     EfiGuid guid;
 

@@ -11,6 +11,9 @@
 guint16 efi_u16(const guint8 *bytes);
 guint32 efi_u32(const guint8 *bytes);
 guint64 efi_u64(const guint8 *bytes);
+void efi_put_u16(guint8 *bytes, guint16 value);
+void efi_put_u32(guint8 *bytes, guint32 value);
+void efi_put_u64(guint8 *bytes, guint64 value);
 
 /* In the stored form: the first three fields are little-endian. */
 typedef struct EfiGuid {

@@ -20,7 +20,8 @@
 
 typedef struct Reader {
     Store *store;
-    const guint8 *volume;
+    GBytes *bytes;
+    const guint8 *volume; /* the data of BYTES */
     VolumeStore area;
     GHashTable *live; /* GUID and name as stored (GBytes) -> offset of the effective record */
 } Reader;
@@ -161,7 +162,8 @@ static StoreVariable *make_variable(const Reader *reader, const Record *record) 
     variable->guid = efi_guid(reader->volume + record->guid);
     variable->name = efi_text(reader->volume + record->name, record->name_size / 2 - 1);
     variable->attributes = record->attributes;
-    variable->data = g_bytes_new(reader->volume + record->data, record->data_size);
+    variable->data = g_bytes_new_from_bytes(reader->bytes, record->data, record->data_size);
+    variable->origin = g_bytes_new_from_bytes(reader->bytes, record->offset, record->size);
     if (reader->area.is_authenticated)
         memcpy(variable->time, reader->volume + record->offset + 16, EFI_TIME_SIZE);
     return variable;
@@ -195,9 +197,10 @@ static void collect_variables(const Reader *reader) {
     }
 }
 
-/* VOLUME has all bytes of the layout's variables, with a pending write applied. */
-static void read_volume(Store *store, const guint8 *volume, const VolumeLayout *layout) {
-    Reader reader = {.store = store, .volume = volume};
+/* BYTES has all bytes of the layout's variables, with a pending write applied. */
+static void read_volume(Store *store, GBytes *bytes, const VolumeLayout *layout) {
+    const guint8 *volume = g_bytes_get_data(bytes, NULL);
+    Reader reader = {.store = store, .bytes = bytes, .volume = volume};
     g_autoptr(GHashTable) live = NULL;
     g_autofree char *fault = volume_check_header(volume, layout->variables);
     guint32 end;
@@ -216,6 +219,7 @@ static void read_volume(Store *store, const guint8 *volume, const VolumeLayout *
     store->record_header = header_size(&reader);
     store->largest =
             reader.area.is_authenticated ? layout->largest_authenticated : layout->largest_plain;
+    store->largest_plain = layout->largest_plain;
 
     end = read_records(&reader);
     if (store->health != STORE_HEALTH_DAMAGED)
@@ -246,7 +250,8 @@ static const VolumeLayout *find_layout(
 
 static void read_pending(
         Store *store, const guint8 *volume, const VolumeLayout *layout, const VolumeWrite *write) {
-    g_autofree guint8 *whole = g_memdup2(volume, layout->variables);
+    guint8 *whole = g_memdup2(volume, layout->variables);
+    g_autoptr(GBytes) bytes = g_bytes_new_take(whole, layout->variables);
 
     store_set_health(
             store, STORE_HEALTH_PENDING,
@@ -254,7 +259,7 @@ static void read_pending(
     if (write->target < layout->variables)
         memcpy(whole + write->target, volume + layout->spare,
                MIN(write->size, layout->variables - write->target));
-    read_volume(store, whole, layout);
+    read_volume(store, bytes, layout);
 }
 
 static gboolean is_blank(const guint8 *bytes, gsize size) {
@@ -278,7 +283,7 @@ static void read_formatted(Store *store, const guint8 *volume, gsize size) {
     else if (is_pending)
         read_pending(store, volume, layout, &write);
     else
-        read_volume(store, volume, layout);
+        read_volume(store, store->bytes, layout);
 }
 
 static gsize store_length(const guint8 *volume, gsize size) {

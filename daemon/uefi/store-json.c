@@ -74,6 +74,12 @@ static gsize count_bytes(JsonObject *object, const StoreVariable *variable) {
             g_bytes_get_size(variable->data) + (digest ? strlen(digest) / 2 : 0);
 }
 
+static GBytes *make_origin(JsonNode *node) {
+    char *text = json_to_string(node, FALSE);
+
+    return g_bytes_new_take(text, strlen(text));
+}
+
 /* Returns NULL and sets the store's health if NODE is not a variable. */
 static StoreVariable *read_variable(Store *store, guint index, JsonNode *node) {
     g_autoptr(StoreVariable) variable = g_new0(StoreVariable, 1);
@@ -101,6 +107,7 @@ static StoreVariable *read_variable(Store *store, guint index, JsonNode *node) {
 
     variable->name = text_make_valid(name);
     read_time(object, variable->time);
+    variable->origin = make_origin(node);
     return g_steal_pointer(&variable);
 }
 
@@ -144,6 +151,7 @@ static void set_limits(Store *store) {
 
     store->is_readable = TRUE;
     store->largest = LARGEST;
+    store->largest_plain = LARGEST;
     store->record_header = RECORD_HEADER;
     store->free = used < DEFAULT_SIZE ? DEFAULT_SIZE - used : 0;
 }

@@ -66,6 +66,7 @@ void store_variable_free(StoreVariable *variable) {
         return;
     g_free(variable->name);
     g_bytes_unref(variable->data);
+    g_bytes_unref(variable->origin);
     g_free(variable);
 }
 

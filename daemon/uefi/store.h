@@ -35,6 +35,8 @@ typedef struct StoreVariable {
     guint32 attributes;
     guint8 time[EFI_TIME_SIZE]; /* zeros where the format has none */
     GBytes *data;
+    GBytes *origin;      /* as it was read: its record, or its object as JSON; NULL: it is new */
+    gboolean is_changed; /* since it was read */
 } StoreVariable;
 
 typedef struct Store {
@@ -47,7 +49,8 @@ typedef struct Store {
     GBytes *bytes;        /* the store itself, without the flash image's bytes behind it */
     /* Bytes of records: live, dead, and not yet used. All 0 if not readable. */
     gsize live, dead, free;
-    gsize largest;       /* limit of one authenticated variable, with header and name */
+    /* Limits of one variable, with header and name: authenticated, and other. */
+    gsize largest, largest_plain;
     gsize record_header; /* bytes of a record without name and data */
 } Store;
 

@@ -77,12 +77,12 @@ const VolumeLayout *volume_get_layout(const guint8 *volume, gsize size) {
 }
 
 /* All 16-bit words of the header add up to 0. */
-static gboolean has_checksum(const guint8 *volume) {
+static guint16 add_words(const guint8 *volume) {
     guint16 sum = 0;
 
     for (gsize i = 0; i < VOLUME_HEADER_SIZE; i += 2)
         sum = (guint16)(sum + efi_u16(volume + i));
-    return sum == 0;
+    return sum;
 }
 
 char *volume_check_header(const guint8 *volume, gsize size) {
@@ -101,7 +101,7 @@ char *volume_check_header(const guint8 *volume, gsize size) {
     if (volume[OFFSET_REVISION] != REVISION)
         return g_strdup_printf(
                 "byte %u: volume header of revision %u", OFFSET_REVISION, volume[OFFSET_REVISION]);
-    if (!has_checksum(volume))
+    if (add_words(volume) != 0)
         return g_strdup_printf(
                 "byte %u: the checksum of the volume header is wrong", OFFSET_CHECKSUM);
     return NULL;
@@ -252,4 +252,53 @@ void volume_complete_write(guint8 *volume, const VolumeLayout *layout, const Vol
     volume[write->record] &= (guint8)~RECORD_DESTINATION_COMPLETE;
     if (write->is_last)
         volume[write->header] &= (guint8)~HEADER_COMPLETE;
+}
+
+void volume_erase_writes(guint8 *volume, const VolumeLayout *layout) {
+    memset(volume + layout->working + WORKING_HEADER_SIZE, 0xff,
+           layout->working_size - WORKING_HEADER_SIZE);
+    memset(volume + layout->spare, 0xff, layout->spare_size);
+}
+
+/* -- formatting ---------------------------------------------------------------------------------
+ */
+
+#define OFFSET_ATTRIBUTES 44
+#define OFFSET_BLOCK_MAP 56
+/* EFI_FVB_ATTRIBUTES_2 of both OVMF and ArmVirtQemu */
+#define ATTRIBUTES 0x4feff
+
+static void format_header(guint8 *volume, const VolumeLayout *layout) {
+    memset(volume, 0, VOLUME_HEADER_SIZE);
+    memcpy(volume + OFFSET_GUID, volume_guid.bytes, sizeof volume_guid.bytes);
+    efi_put_u64(volume + OFFSET_LENGTH, layout->length);
+    memcpy(volume + OFFSET_SIGNATURE, SIGNATURE, strlen(SIGNATURE));
+    efi_put_u32(volume + OFFSET_ATTRIBUTES, ATTRIBUTES);
+    efi_put_u16(volume + OFFSET_HEADER_LENGTH, VOLUME_HEADER_SIZE);
+    volume[OFFSET_REVISION] = REVISION;
+    efi_put_u32(volume + OFFSET_BLOCK_MAP, layout->length / layout->block);
+    efi_put_u32(volume + OFFSET_BLOCK_MAP + 4, layout->block);
+    efi_put_u16(volume + OFFSET_CHECKSUM, (guint16)-add_words(volume));
+}
+
+static void format_store(guint8 *header, const VolumeLayout *layout) {
+    memset(header, 0, STORE_HEADER_SIZE);
+    memcpy(header, authenticated_guid.bytes, sizeof authenticated_guid.bytes);
+    efi_put_u32(header + 16, layout->variables - VOLUME_HEADER_SIZE);
+    header[20] = STORE_FORMATTED;
+    header[21] = STORE_HEALTHY;
+}
+
+static void format_working(guint8 *working, const VolumeLayout *layout) {
+    memcpy(working, working_guid.bytes, sizeof working_guid.bytes);
+    efi_put_u64(working + 24, layout->working_size - WORKING_HEADER_SIZE);
+    efi_put_u32(working + WORKING_OFFSET_CRC, crc32(working, WORKING_HEADER_SIZE));
+    working[WORKING_OFFSET_STATE] &= (guint8)~1;
+}
+
+void volume_format(guint8 *volume, const VolumeLayout *layout) {
+    memset(volume, 0xff, layout->length);
+    format_header(volume, layout);
+    format_store(volume + VOLUME_HEADER_SIZE, layout);
+    format_working(volume + layout->working, layout);
 }

@@ -55,6 +55,13 @@ typedef struct VolumeStore {
 char *volume_check_store(const guint8 *volume, const VolumeLayout *layout, VolumeStore *ret)
         G_GNUC_WARN_UNUSED_RESULT;
 
+/* Writes an empty store with authenticated records, as Debian's templates have it, into VOLUME,
+ * which has all bytes of LAYOUT. */
+void volume_format(guint8 *volume, const VolumeLayout *layout);
+
+/* Erases the queue of writes and the spare area, and leaves the header of the working area. */
+void volume_erase_writes(guint8 *volume, const VolumeLayout *layout);
+
 /* A write of blocks that the firmware has prepared in the spare area and not yet finished. */
 typedef struct VolumeWrite {
     guint32 target; /* destination of the blocks */

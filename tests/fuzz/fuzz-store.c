@@ -8,6 +8,7 @@
 #include "../unit/util-uefi.h"
 #include "base/text.h"
 #include "fuzz.h"
+#include "uefi/store-write.h"
 
 typedef enum Place {
     PLACE_ALL,
@@ -72,12 +73,35 @@ static void complete_write(GBytes *bytes) {
     g_assert_null(again);
 }
 
+/* A store that can be changed is as it was after it was written, and sound. */
+static void write_store(const Store *store) {
+    g_autoptr(Store) copy = store_new_writable(store, NULL);
+    g_autoptr(GBytes) bytes = copy ? store_write(copy, NULL) : NULL;
+    g_autoptr(Store) again = bytes ? store_read_flash(bytes, g_bytes_get_size(bytes)) : NULL;
+
+    if (!copy)
+        return;
+    g_assert_nonnull(again);
+    g_assert_cmpint(again->health, ==, STORE_HEALTH_OK);
+    g_assert_cmpuint(again->dead, ==, 0);
+    g_assert_cmpuint(again->variables->len, ==, copy->variables->len);
+    for (guint i = 0; i < again->variables->len; i++) {
+        const StoreVariable *before = copy->variables->pdata[i],
+                            *after = again->variables->pdata[i];
+
+        g_assert_cmpstr(before->name, ==, after->name);
+        g_assert_true(g_bytes_equal(before->data, after->data));
+        g_assert_cmpuint(before->attributes, ==, after->attributes);
+    }
+}
+
 static void read_store(const TestStore *test) {
     g_autoptr(GBytes) bytes = g_bytes_new_static(test->bytes, test->layout->length);
     g_autoptr(Store) store = store_read_flash(bytes, test->layout->length);
 
     check(store);
     complete_write(store->bytes);
+    write_store(store);
 }
 
 /* PLACE_RECORDS: behind one large dead record, near the end of the store. */
