@@ -28,6 +28,7 @@ static void known_certificate_free(KnownCertificate *certificate) {
         return;
     g_free(certificate->name);
     g_free(certificate->sha256);
+    g_free(certificate->authority);
     g_free(certificate->generation);
     g_free(certificate);
 }
@@ -66,13 +67,17 @@ static gboolean read_purpose(
 }
 
 /* An unknown key is an error, because it may be misspelt. */
-static gboolean check_keys(GKeyFile *file, const char *section, char **ret_fault) {
-    static const char *const known[] = {"sha256", "purpose", "generation", "updates-kek", NULL};
+static gboolean check_keys(
+        GKeyFile *file, const char *section, CertificatePurpose purpose, char **ret_fault) {
+    const char *const known[] = {
+            "sha256", "purpose", "authority",
+            purpose == CERTIFICATE_PURPOSE_PLATFORM ? "updates-kek" : "generation", NULL};
     g_auto(GStrv) keys = g_key_file_get_keys(file, section, NULL, NULL);
 
     for (char **key = keys; *key; key++)
         if (!g_strv_contains(known, *key)) {
-            *ret_fault = g_strdup_printf("[%s]: %s is not known", section, *key);
+            *ret_fault = g_strdup_printf(
+                    "[%s]: %s is no key of purpose=%s", section, *key, purposes[purpose]);
             return FALSE;
         }
     return TRUE;
@@ -105,9 +110,11 @@ static KnownCertificate *read_section(GKeyFile *file, const char *section, char 
         *ret_fault = g_strdup_printf("[%s]: sha256 has not 64 lower-case digits", section);
         return NULL;
     }
-    if (!check_keys(file, section, ret_fault) ||
-        !read_purpose(file, section, &certificate->purpose, ret_fault) ||
-        !read_rest(file, section, certificate, ret_fault))
+    if (!read_purpose(file, section, &certificate->purpose, ret_fault) ||
+        !check_keys(file, section, certificate->purpose, ret_fault))
+        return NULL;
+    certificate->authority = read_word(file, section, "authority", ret_fault);
+    if (!certificate->authority || !read_rest(file, section, certificate, ret_fault))
         return NULL;
     return g_steal_pointer(&certificate);
 }
@@ -164,8 +171,8 @@ void known_certificates_unref(KnownCertificates *known) {
 
 static gboolean is_equal(const KnownCertificate *a, const KnownCertificate *b) {
     return g_str_equal(a->name, b->name) && g_str_equal(a->sha256, b->sha256) &&
-            a->purpose == b->purpose && g_strcmp0(a->generation, b->generation) == 0 &&
-            a->updates_kek == b->updates_kek;
+            a->purpose == b->purpose && g_str_equal(a->authority, b->authority) &&
+            g_strcmp0(a->generation, b->generation) == 0 && a->updates_kek == b->updates_kek;
 }
 
 gboolean known_certificates_equal(const KnownCertificates *a, const KnownCertificates *b) {

@@ -22,6 +22,7 @@ typedef struct KnownCertificate {
     char *name; /* name of the section, such as "microsoft-kek-2023" */
     char *sha256;
     CertificatePurpose purpose;
+    char *authority;      /* its issuer in one word, such as "microsoft" */
     char *generation;     /* such as "2023"; NULL for a platform's certificate */
     gboolean updates_kek; /* for a platform's: its owner has signed an update of KEK */
 } KnownCertificate;

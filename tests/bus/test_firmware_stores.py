@@ -83,7 +83,7 @@ def test_change_is_told(service, how):
     else:
         (table / "a.conf").write_text(
             "[x]\nsha256=48e99b991f57fc52f76149599bff0a58c47154229b9f8d603ac40d3500248507\n"
-            "purpose=third-party\ngeneration=old\n")
+            "purpose=third-party\nauthority=x\ngeneration=old\n")
         client.reload()
         expected = {"Certificates": {**none, "third-party": "old"}}
     assert client.generation() == generation + 1

@@ -131,6 +131,7 @@ static void shipped_certificates(void) {
     g_assert_cmpuint(problems->len, ==, 0);
     g_assert_cmpstr(kek->name, ==, "microsoft-kek-2023");
     g_assert_cmpint(kek->purpose, ==, CERTIFICATE_PURPOSE_KEK);
+    g_assert_cmpstr(kek->authority, ==, "microsoft");
     g_assert_cmpstr(kek->generation, ==, "2023");
     g_assert_cmpint(debian->purpose, ==, CERTIFICATE_PURPOSE_PLATFORM);
     g_assert_false(debian->updates_kek);
@@ -146,12 +147,18 @@ static void an_administrators_file_overrides(void) {
     g_autoptr(GPtrArray) problems = make_problems();
     g_autoptr(KnownCertificates) known = NULL;
 
-    test_write_text(low, "a.conf", "[a]\nsha256=" DIGEST "01\npurpose=kek\ngeneration=1\n");
-    test_write_text(low, "b.conf", "[b]\nsha256=" DIGEST "02\npurpose=windows\ngeneration=1\n");
-    test_write_text(low, "c.conf", "[c]\nsha256=" DIGEST "01\npurpose=windows\ngeneration=1\n");
+    test_write_text(
+            low, "a.conf", "[a]\nsha256=" DIGEST "01\npurpose=kek\nauthority=x\ngeneration=1\n");
+    test_write_text(
+            low, "b.conf",
+            "[b]\nsha256=" DIGEST "02\npurpose=windows\nauthority=x\ngeneration=1\n");
+    test_write_text(
+            low, "c.conf",
+            "[c]\nsha256=" DIGEST "01\npurpose=windows\nauthority=x\ngeneration=1\n");
     test_write_text(high, "b.conf", "");
     test_write_text(
-            high, "d.conf", "[d]\nsha256=" DIGEST "03\npurpose=platform\nupdates-kek=true\n");
+            high, "d.conf",
+            "[d]\nsha256=" DIGEST "03\npurpose=platform\nauthority=x\nupdates-kek=true\n");
     known = load(directories, problems);
     g_assert_cmpuint(problems->len, ==, 0);
     g_assert_cmpstr(known_certificates_find(known, DIGEST "01")->name, ==, "a");
@@ -170,9 +177,15 @@ static void a_file_with_a_mistake_is_ignored(void) {
             {"[a]\nsha256=" DIGEST "001\n", "[a]: sha256 has not 64 lower-case digits"},
             {"[a]\nsha256=" DIGEST "00\n", "[a]: purpose is missing"},
             {"[a]\nsha256=" DIGEST "00\npurpose=x\n", "[a]: purpose=x is not known"},
-            {"[a]\nsha256=" DIGEST "00\npurpose=kek\n", "[a]: generation is missing"},
-            {"[a]\nsha256=" DIGEST "00\npurpose=kek\ngeneration=1\nx=1\n", "[a]: x is not known"},
-            {"[a]\nsha256=" DIGEST "00\npurpose=platform\n",
+            {"[a]\nsha256=" DIGEST "00\npurpose=kek\n", "[a]: authority is missing"},
+            {"[a]\nsha256=" DIGEST "00\npurpose=kek\nauthority=x\n", "[a]: generation is missing"},
+            {"[a]\nsha256=" DIGEST "00\npurpose=kek\nupdates-kek=true\n",
+             "[a]: updates-kek is no key of purpose=kek"},
+            {"[a]\nsha256=" DIGEST "00\npurpose=platform\ngeneration=1\n",
+             "[a]: generation is no key of purpose=platform"},
+            {"[a]\nsha256=" DIGEST "00\npurpose=kek\nauthority=x\ngeneration=1\nx=1\n",
+             "[a]: x is no key of purpose=kek"},
+            {"[a]\nsha256=" DIGEST "00\npurpose=platform\nauthority=x\n",
              "[a]: updates-kek is neither true nor false"},
     };
 
@@ -181,7 +194,8 @@ static void a_file_with_a_mistake_is_ignored(void) {
         const char *const directories[] = {root, NULL};
         g_autoptr(GPtrArray) problems = make_problems();
         g_autofree char *text = g_strconcat(
-                "[good]\nsha256=" DIGEST "00\npurpose=kek\ngeneration=1\n", files[i].text, NULL);
+                "[good]\nsha256=" DIGEST "00\npurpose=kek\nauthority=x\ngeneration=1\n",
+                files[i].text, NULL);
         g_autoptr(KnownCertificates) known = NULL;
 
         test_write_text(root, "a.conf", text);

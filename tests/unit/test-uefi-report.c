@@ -44,7 +44,7 @@ static GBytes *add_known(Case *self, const char *name, const char *rest, gint64 
     GBytes *der = test_certificate(name, 0, not_after);
     g_autofree char *sha256 = g_compute_checksum_for_bytes(G_CHECKSUM_SHA256, der);
 
-    g_string_append_printf(self->table, "[%s]\nsha256=%s\n%s\n", name, sha256, rest);
+    g_string_append_printf(self->table, "[%s]\nsha256=%s\nauthority=x\n%s\n", name, sha256, rest);
     return der;
 }
 
