@@ -80,6 +80,7 @@ gboolean verb_verify(Context *context, char **arguments, GError **error) {
     g_autoptr(Config) config = sources_load_config(context->options, NULL, error);
     g_autoptr(MachineTable) machines = config ? load_machines(context, config, error) : NULL;
     g_autoptr(GPtrArray) layers = NULL;
+    g_autoptr(KnownCertificates) known = NULL;
     g_autoptr(GPtrArray) findings = NULL;
     g_autoptr(GError) failure = NULL;
     g_autofree char *sum = NULL;
@@ -90,7 +91,16 @@ gboolean verb_verify(Context *context, char **arguments, GError **error) {
     layers = sources_list_layers(context->options, config, error);
     if (!layers)
         return FALSE;
-    findings = lint_paths((const char *const *)arguments, layers, machines, &n_files, &failure);
+    known = sources_load_known(config, &failure);
+    if (known) {
+        const LintFacts facts = {
+                .layers = layers,
+                .machines = machines,
+                .known = known,
+                .now = g_get_real_time() / G_USEC_PER_SEC};
+
+        findings = lint_paths((const char *const *)arguments, &facts, &n_files, &failure);
+    }
     if (!findings) {
         g_set_error(
                 error, CLIENT_ERROR, CLIENT_ERROR_FAILURE, "%s: %s", context->what,

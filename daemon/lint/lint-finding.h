@@ -26,7 +26,7 @@ typedef struct LintFinding {
      * schema-error, file-missing, file-unreadable, bad-format, bad-size, bad-pair,
      * confidential-flash, geometry-unknown, geometry-mismatch, machine. Otherwise file, file-name,
      * unknown-word, unknown-member, mode, pair, secure-boot, enrolled-keys,
-     * claim, mask, duplicate, limit. Static.
+     * certificates, claim, mask, duplicate, limit. Static.
      */
     const char *code;
     char *path;    /* of the file or directory at fault, as the caller named it; escaped where it is

@@ -14,7 +14,7 @@
 /* The descriptor whose images are checked. */
 typedef struct Firmware {
     GPtrArray *findings;
-    const MachineTable *machines;
+    const LintFacts *facts;
     const char *path;
     LintSpelling spelling;
     const Descriptor *descriptor;
@@ -177,7 +177,7 @@ static GPtrArray *try_globs(const Firmware *firmware) {
             fit->pointer = g_strdup_printf("/targets/%u/machines/%u", i, j);
             fit->reasons = g_ptr_array_new_with_free_func(g_free);
             targets_visit(
-                    firmware->descriptor, &firmware->images, firmware->machines,
+                    firmware->descriptor, &firmware->images, firmware->facts->machines,
                     target->architecture, fit->glob, try_machine, fit);
             g_ptr_array_add(fits, fit);
         }
@@ -270,13 +270,26 @@ static gboolean check_contents(const Firmware *firmware) {
     return is_sound;
 }
 
+/* Nothing stops booting: only boot loaders that were signed later do not start. */
+static void check_expiry(const Firmware *firmware, gint64 expires) {
+    g_autoptr(GDateTime) time = g_date_time_new_from_unix_utc(expires);
+    g_autofree char *date = time ? g_date_time_format(time, "%Y-%m-%d") : NULL;
+
+    if (date && expires > 0 && expires < firmware->facts->now)
+        lint_add(
+                firmware->findings, LINT_SEVERITY_WARNING, "certificates", firmware->path,
+                "/mapping",
+                "the certificates in the variables of a new VM expired on %s: boot loaders signed "
+                "since then do not start",
+                date);
+}
+
 /* Returns FALSE with FIRMWARE_ERROR_IO if the system failed. */
 static gboolean check_keys(const Firmware *firmware, GError **error) {
     const Descriptor *descriptor = firmware->descriptor;
     const gboolean is_claimed = descriptor_has_feature(descriptor, "enrolled-keys");
-    g_autoptr(KnownCertificates) known = known_certificates_new();
     g_autoptr(GHashTable) stores = catalog_stores_new();
-    const CatalogStoreReading reading = {.known = known, .stores = stores};
+    const CatalogStoreReading reading = {.known = firmware->facts->known, .stores = stores};
     g_autoptr(StoreSummary) store = NULL;
     gboolean is_enrolled;
     int r;
@@ -299,17 +312,19 @@ static gboolean check_keys(const Firmware *firmware, GError **error) {
                 "/features",
                 "no enrolled-keys, but the variables of a new VM have a platform key: the guest "
                 "starts signed boot loaders only");
+    else if (is_enrolled)
+        check_expiry(firmware, store->expires);
     return TRUE;
 }
 
 gboolean lint_images(
-        GPtrArray *findings, const MachineTable *machines, GHashTable *known_images,
-        const char *path, const Descriptor *descriptor, LintSpelling spelling, GError **error) {
+        GPtrArray *findings, const LintFacts *facts, GHashTable *known_images, const char *path,
+        const Descriptor *descriptor, LintSpelling spelling, GError **error) {
     g_autoptr(GHashTable) mismatches = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     g_autoptr(GPtrArray) reasons = g_ptr_array_new_with_free_func(g_free);
     Firmware firmware = {
             .findings = findings,
-            .machines = machines,
+            .facts = facts,
             .path = path,
             .spelling = spelling,
             .descriptor = descriptor,

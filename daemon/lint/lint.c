@@ -15,8 +15,7 @@
 
 typedef struct Lint {
     GPtrArray *findings;
-    const GPtrArray *layers; /* of CatalogLayer; NULL: unknown */
-    const MachineTable *machines;
+    const LintFacts *facts;
     GHashTable *images; /* see catalog_images_new() */
     /* key of a firmware -> name of the first file with it; both char* */
     GHashTable *firmware;
@@ -84,8 +83,7 @@ static gboolean check_document(Lint *lint, const char *path, GBytes *document, G
     }
     spelling = lint_members(lint->findings, path, descriptor);
     lint_features(lint->findings, path, descriptor);
-    if (!lint_images(
-                lint->findings, lint->machines, lint->images, path, descriptor, spelling, error))
+    if (!lint_images(lint->findings, lint->facts, lint->images, path, descriptor, spelling, error))
         return FALSE;
     check_duplicate(lint, path, descriptor);
     return TRUE;
@@ -103,11 +101,12 @@ static gboolean is_same_directory(const char *a, const char *b) {
 
 /* In a layer, a mask can mask files of lower layers; elsewhere, of any that it may be meant for. */
 static void check_mask(Lint *lint, const char *path) {
+    const GPtrArray *layers = lint->facts->layers;
     g_autofree char *directory = g_path_get_dirname(path);
     g_autofree char *name = g_path_get_basename(path);
 
-    for (guint i = 0; lint->layers && i < lint->layers->len; i++) {
-        const CatalogLayer *layer = lint->layers->pdata[i];
+    for (guint i = 0; layers && i < layers->len; i++) {
+        const CatalogLayer *layer = layers->pdata[i];
         g_autofree char *masked = g_build_filename(layer->directory, name, NULL);
         struct stat st;
 
@@ -116,7 +115,7 @@ static void check_mask(Lint *lint, const char *path) {
         if (lstat(masked, &st) == 0)
             return;
     }
-    if (lint->layers)
+    if (layers)
         lint_add(
                 lint->findings, LINT_SEVERITY_WARNING, "mask", path, NULL,
                 "it masks nothing: no lower layer has a file %s", name);
@@ -224,20 +223,18 @@ static void lint_clear(Lint *lint) {
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Lint, lint_clear)
 
-static Lint lint_new(const GPtrArray *layers, const MachineTable *machines) {
+static Lint lint_new(const LintFacts *facts) {
     return (Lint){
-            .layers = layers,
+            .facts = facts,
             .findings = lint_findings_new(),
-            .machines = machines,
             .images = catalog_images_new(),
             .firmware = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free),
     };
 }
 
 GPtrArray *lint_paths(
-        const char *const *paths, const GPtrArray *layers, const MachineTable *machines,
-        guint *ret_n_files, GError **error) {
-    g_auto(Lint) lint = lint_new(layers, machines);
+        const char *const *paths, const LintFacts *facts, guint *ret_n_files, GError **error) {
+    g_auto(Lint) lint = lint_new(facts);
 
     for (; *paths; paths++) {
         /* check_file() reports a path that cannot be read */
@@ -255,8 +252,8 @@ GPtrArray *lint_paths(
 }
 
 GPtrArray *lint_document(
-        GBytes *document, const char *path, const MachineTable *machines, GError **error) {
-    g_auto(Lint) lint = lint_new(NULL, machines);
+        GBytes *document, const char *path, const LintFacts *facts, GError **error) {
+    g_auto(Lint) lint = lint_new(facts);
 
     if (!check_document(&lint, path, document, error))
         return NULL;

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "lint/lint-finding.h"
-#include "core/machine.h"
+#include "lint/lint-images.h"
 
 /*
  * Checks descriptor files offline, for those who write and package them. The service's own modules
@@ -12,14 +12,12 @@
 /* Returns an array of LintFinding in the order of PATHS (NULL-terminated, may be relative), and of
  * file names in a directory. A directory stands for all its descriptors, as one layer; other files
  * (hidden, another suffix, masked) are skipped. A path that cannot be read is a finding.
- * LAYERS (of CatalogLayer, lowest first; or NULL) are what the service would read: a mask that
- * masks nothing in them is a finding. *RET_N_FILES: the number of descriptor files that were read.
+ * *RET_N_FILES: the number of descriptor files that were read.
  * Error: FIRMWARE_ERROR_IO if the system failed. */
 GPtrArray *lint_paths(
-        const char *const *paths, const GPtrArray *layers, const MachineTable *machines,
-        guint *ret_n_files, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+        const char *const *paths, const LintFacts *facts, guint *ret_n_files, GError **error)
+        G_GNUC_WARN_UNUSED_RESULT;
 
 /* The same for the content of one descriptor PATH. */
-GPtrArray *lint_document(
-        GBytes *document, const char *path, const MachineTable *machines, GError **error)
+GPtrArray *lint_document(GBytes *document, const char *path, const LintFacts *facts, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;

@@ -4,6 +4,7 @@
 import json
 import os
 import re
+import time
 
 import pytest
 
@@ -12,6 +13,8 @@ from lib.cli import FAILURE, USAGE
 
 DEBIAN = "/usr/share/qemu/firmware"
 SECBOOT = "/usr/share/AAVMF/AAVMF_CODE.secboot.fd"
+ENROLLED = [("aarch64", "/usr/share/AAVMF/AAVMF_VARS.ms.fd"),
+            ("x86_64", "/usr/share/OVMF/OVMF_VARS_4M.ms.fd")]
 
 
 @pytest.fixture(autouse=True)
@@ -30,17 +33,26 @@ def test_debians_packages(cli):
     """The image that Debian 12 does not ship, and nothing that is not so."""
     path, pointer = f"{DEBIAN}/50-edk2-aarch64-secure.json", "/mapping/executable/filename"
     text = f"{SECBOOT} is not there"
+    expired = [f"{DEBIAN}/40-edk2-{name}-secure-enrolled.json" for name, template in ENROLLED
+               if cli.json("variables", template)["expires"] < time.time()]
+    said = [f"{one}:/mapping: warning: the certificates in the variables of a new VM expired on "
+            for one in expired]
     if os.path.exists(SECBOOT):
-        assert cli("verify", DEBIAN) == "7 descriptors checked, 0 errors, 0 warnings.\n"
-        assert cli.json("verify", DEBIAN) == []
+        *lines, last = cli("verify", DEBIAN).splitlines()
+        assert last.endswith(f"7 descriptors checked, 0 errors, {len(expired)} warnings.")
+        assert [line.rpartition(" on ")[0] + " on " for line in lines if line] == said
         return
     lines, errors = verify(cli, DEBIAN)
-    assert lines == [f"{path}:{pointer}: error: {text}"]
-    assert errors == "vmfirmwarectl: verify: 7 descriptors checked, 1 error, 0 warnings"
+    assert [line.partition(" on 20")[0] + " on " for line in lines[:-1]] == said
+    assert lines[-1] == f"{path}:{pointer}: error: {text}"
+    assert errors == f"vmfirmwarectl: verify: 7 descriptors checked, 1 error, {len(expired)} warnings"
     status, output, _ = cli.raw("verify", DEBIAN, "--json=short")
     assert status == FAILURE
-    assert json.loads(output) == [{"severity": "error", "code": "file-missing", "path": path,
-                                   "pointer": pointer, "text": text}]
+    found = json.loads(output)
+    assert found.pop() == {"severity": "error", "code": "file-missing", "path": path,
+                           "pointer": pointer, "text": text}
+    assert [(one["severity"], one["code"], one["path"]) for one in found] == [
+        ("warning", "certificates", one) for one in expired]
 
 
 def test_a_descriptor_without_a_fault(service, cli):

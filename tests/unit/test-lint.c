@@ -99,9 +99,11 @@ static void one_firmware_twice_in_a_directory(void) {
 static void assert_mask(const char *root, const char *file, gboolean is_told) {
     g_autoptr(GPtrArray) layers = test_layers(root);
     g_autoptr(MachineTable) machines = test_shipped_machines();
+    g_autoptr(KnownCertificates) known = known_certificates_new();
+    const LintFacts facts = {.layers = layers, .machines = machines, .known = known};
     g_autofree char *path = g_build_filename(root, file, NULL);
     const char *paths[] = {path, NULL};
-    g_autoptr(GPtrArray) findings = lint_paths(paths, layers, machines, &(guint){0}, NULL);
+    g_autoptr(GPtrArray) findings = lint_paths(paths, &facts, &(guint){0}, NULL);
 
     g_assert_cmpuint(findings->len, ==, is_told);
     if (is_told) {
@@ -144,6 +146,8 @@ static void a_mask_masks_something(void) {
 static void paths_are_told_in_their_order(void) {
     g_autoptr(TestDir) root = test_lint_new();
     g_autoptr(MachineTable) machines = test_shipped_machines();
+    g_autoptr(KnownCertificates) known = known_certificates_new();
+    const LintFacts facts = {.machines = machines, .known = known};
     g_autofree char *directory = g_build_filename(root, "vendor", NULL);
     g_autofree char *file = g_build_filename(root, "admin/z.json", NULL);
     const char *paths[] = {file, directory, file, NULL};
@@ -154,14 +158,14 @@ static void paths_are_told_in_their_order(void) {
 
     test_describe(root, "admin/z.json", "tags", "1", NULL);
     test_describe(root, "vendor/a.json", "tags", "2", NULL);
-    findings = lint_paths(paths, NULL, machines, &n_files, NULL);
+    findings = lint_paths(paths, &facts, &n_files, NULL);
     g_assert_cmpuint(findings->len, ==, 3);
     g_assert_cmpuint(n_files, ==, 3);
     g_assert_cmpstr(((LintFinding *)findings->pdata[0])->path, ==, file);
     g_assert_cmpstr(((LintFinding *)findings->pdata[0])->code, ==, "schema-error");
     g_assert_true(g_str_has_prefix(((LintFinding *)findings->pdata[1])->path, directory));
 
-    no_findings = lint_paths(none, NULL, machines, &n_files, NULL);
+    no_findings = lint_paths(none, &facts, &n_files, NULL);
     g_assert_cmpuint(no_findings->len, ==, 0);
     g_assert_cmpuint(n_files, ==, 0);
 }
@@ -169,6 +173,8 @@ static void paths_are_told_in_their_order(void) {
 static void findings_have_an_end(void) {
     g_autoptr(TestDir) root = test_lint_new();
     g_autoptr(MachineTable) machines = test_shipped_machines();
+    g_autoptr(KnownCertificates) known = known_certificates_new();
+    const LintFacts facts = {.machines = machines, .known = known};
     g_autofree char *directory = g_build_filename(root, "vendor", NULL);
     const char *paths[] = {directory, NULL};
     g_autoptr(GString) features = g_string_new("['x'");
@@ -180,7 +186,7 @@ static void findings_have_an_end(void) {
     g_string_append_c(features, ']');
     test_describe(root, "vendor/a.json", "features", features->str, NULL);
     test_describe(root, "vendor/b.json", "features", features->str, NULL);
-    findings = lint_paths(paths, NULL, machines, &(guint){0}, NULL);
+    findings = lint_paths(paths, &facts, &(guint){0}, NULL);
     g_assert_cmpuint(findings->len, ==, LINT_MAX_FINDINGS + 1);
     last = findings->pdata[LINT_MAX_FINDINGS];
     g_assert_cmpstr(last->code, ==, "limit");
@@ -189,9 +195,10 @@ static void findings_have_an_end(void) {
 
 static void a_document_has_the_name_it_is_given(void) {
     g_autoptr(MachineTable) machines = test_shipped_machines();
+    const LintFacts facts = {.machines = machines};
     g_autoptr(GBytes) document = g_bytes_new_static("{", 1);
     g_autoptr(GError) error = NULL;
-    g_autoptr(GPtrArray) findings = lint_document(document, "-", machines, &error);
+    g_autoptr(GPtrArray) findings = lint_document(document, "-", &facts, &error);
     const LintFinding *finding;
 
     g_assert_no_error(error);

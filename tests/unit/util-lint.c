@@ -14,11 +14,13 @@ TestDir *test_lint_new(void) {
 
 void test_assert_findings(const char *root, const char *path, const char *expected) {
     g_autoptr(MachineTable) machines = test_shipped_machines();
+    g_autoptr(KnownCertificates) known = known_certificates_new();
+    const LintFacts facts = {.machines = machines, .known = known};
     g_autofree char *full_path = test_below(root, path);
     g_autofree char *full_expected = test_below(root, expected);
     const char *paths[] = {full_path, NULL};
     g_autoptr(GError) error = NULL;
-    g_autoptr(GPtrArray) findings = lint_paths(paths, NULL, machines, &(guint){0}, &error);
+    g_autoptr(GPtrArray) findings = lint_paths(paths, &facts, &(guint){0}, &error);
     g_autoptr(GString) told = g_string_new(NULL);
 
     g_assert_no_error(error);
