@@ -127,7 +127,8 @@ _vmfirmwarectl() {
     prepare:0 | run:0 | lease:0 | vm:0 | reset:0 | rebind:0 | clone:0 | rename:0 | export:0 | import:0 | remove:0)
         kind=vm
         ;;
-    export:1 | import:3 | verify:* | record:0 | variables:0 | boot:0 | check-domain:*) kind=file ;;
+    export:1 | import:3 | verify:* | record:0 | check-domain:*) kind=file ;;
+    variables:0 | boot:0) kind=store ;;
     esac
     [[ $prev == --firmware ]] && kind=firmware
     case $kind in
@@ -143,6 +144,11 @@ _vmfirmwarectl() {
             _vmfirmwarectl_machines "${arguments[-1]}" | _vmfirmwarectl_names)
         ;;
     file) _filedir ;;
+    store)
+        # none with --offline, which the question has, too
+        mapfile -t COMPREPLY < <(_vmfirmwarectl_ask --names vms | _vmfirmwarectl_names)
+        _filedir
+        ;;
     esac
 
     # readline takes these for the end of a word, and has what stands before

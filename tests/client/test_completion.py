@@ -104,6 +104,9 @@ def test_bash(service, environment):
     assert complete("select x86_64 q35 --interface u") == ["uefi", "uboot"]
     assert complete("select x86_64 q35 --firmware=6") == ["60-bios"]
     assert complete("export manager:first nvram-f") == ["nvram-file"]
+    assert complete("variables manager:") == ["first", "second"]
+    assert complete("boot nvram-f") == ["nvram-file"]
+    assert complete("--offline variables ") == complete("verify ")
     assert complete("run vm x86_64 q35 -- vmfirmwarec") == ["vmfirmwarectl"]
     assert complete("lease manager:f") == ["first"]
     assert complete("lease manager:first -- vmfirmwarec") == ["vmfirmwarectl"]
@@ -181,6 +184,8 @@ def test_zsh(service, environment):
         zsh.complete("export with\\ space nvram-f", "nvram-file")
         zsh.complete("run vm x86_64 q3", "q35")
         zsh.complete("run vm x86_64 q35 -- vmfirmwarec", "-- vmfirmwarectl")
+        zsh.complete("variables manager:f", "irst ")
+        zsh.complete("boot nvram-f", "nvram-file")
         zsh.complete("vm evil", "touch")
     finally:
         zsh.close()
