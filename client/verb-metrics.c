@@ -102,13 +102,50 @@ static gboolean print_manager(Context *context, GError **error) {
     return TRUE;
 }
 
+/* Of GetStats. All are gauges: a counter's name differs between OpenMetrics and the text format
+ * that node_exporter reads. */
+static const struct {
+    const char *key;
+    const char *name;
+    const char *help;
+} statistics[] = {
+        {"calls", "vmfirmware_calls", "Calls since the service started."},
+        {"refused", "vmfirmware_refused_calls",
+         "Calls beyond a limit, which were refused, since the service started."},
+        {"unfinished", "vmfirmware_unfinished_calls", "Calls that wait or work."},
+        {"jobs", "vmfirmware_jobs",
+         "Operations on files of virtual machines since the service started."},
+        {"jobs-running", "vmfirmware_running_jobs", "Operations that work."},
+        {"jobs-stalled", "vmfirmware_stalled_jobs",
+         "Operations that wait for a file system that does not answer."},
+};
+
+static gboolean print_statistics(Context *context, GError **error) {
+    g_autoptr(GVariant) dict = NULL;
+    g_auto(Reply) reply = {};
+
+    if (!connection_call(
+                context->connection, CALL_READ, context->what, BUS_MANAGER_PATH,
+                BUS_STATS_INTERFACE, "GetStats", NULL, "(a{sv})", &reply, error))
+        return FALSE;
+    dict = g_variant_get_child_value(reply.body, 0);
+    for (gsize i = 0; i < G_N_ELEMENTS(statistics); i++) {
+        guint64 value = 0;
+
+        (void)g_variant_lookup(dict, statistics[i].key, "t", &value);
+        print_head(statistics[i].name, statistics[i].help);
+        (void)printf("%s %" G_GUINT64_FORMAT "\n", statistics[i].name, value);
+    }
+    return TRUE;
+}
+
 gboolean verb_metrics(Context *context, char **arguments, GError **error) {
     g_autoptr(GPtrArray) stores = fleet_read(context, error);
 
     if (!stores)
         return FALSE;
     print_fleet(stores);
-    if (!print_manager(context, error))
+    if (!print_manager(context, error) || !print_statistics(context, error))
         return FALSE;
     (void)printf("# EOF\n");
     return TRUE;

@@ -180,6 +180,7 @@ static void refuse(
     const sd_bus_error error = SD_BUS_ERROR_MAKE_CONST(name, text);
     uint64_t n;
 
+    admission->bus->n_refused++;
     g_debug("%s: %s", sd_bus_message_get_sender(message), text);
     if (sd_bus_get_n_queued_write(admission->connection, &n) >= 0 && n < MAX_QUEUED_REFUSALS)
         (void)sd_bus_reply_method_error(message, &error);
@@ -373,6 +374,7 @@ static int serve(Admission *admission, sd_bus_message *message, uid_t uid) {
         g_debug("%s calls %s.%s of %s", sd_bus_message_get_sender(message),
                 interface ? interface : "*", sd_bus_message_get_member(message),
                 sd_bus_message_get_path(message));
+    admission->bus->n_calls++;
     admission->bus->caller = uid;
     return 0;
 }

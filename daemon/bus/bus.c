@@ -9,6 +9,7 @@
 #include "bus/manager.h"
 #include "bus/reload.h"
 #include "bus/state.h"
+#include "bus/stats.h"
 #include "bus/vm-object.h"
 #include "bus/vm-call.h"
 
@@ -66,6 +67,9 @@ int bus_new(sd_bus *connection, LiveCatalog *live, VMs *vms, Bus **ret) {
     if (r < 0)
         return r;
     r = bus_log_control_add(bus);
+    if (r < 0)
+        return r;
+    r = bus_stats_add(bus);
     if (r < 0)
         return r;
     /* after all other filters, because libsystemd calls the last added filter first */

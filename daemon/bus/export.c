@@ -121,12 +121,13 @@ static void finish_export(gpointer data) {
     stop_export(data);
 }
 
-gboolean bus_export_admit(const Bus *bus, uid_t uid, GError **error) {
+gboolean bus_export_admit(Bus *bus, uid_t uid, GError **error) {
     guint n = count_exports(bus, uid);
 
     if (n < live_catalog_get_config(bus->live)->limits.exports_per_user)
         return TRUE;
 
+    bus->n_refused++;
     g_set_error(
             error, FIRMWARE_ERROR, FIRMWARE_ERROR_LIMITS_EXCEEDED,
             "Export: uid %u has %u pipes already that are being filled or not closed yet",

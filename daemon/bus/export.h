@@ -8,4 +8,4 @@
 int bus_export_begin(Bus *bus, uid_t uid, int file, guint64 size, int lease, int *ret_pipe);
 GPtrArray *bus_exports_new(void) G_GNUC_WARN_UNUSED_RESULT;
 /* Returns FALSE with FIRMWARE_ERROR_LIMITS_EXCEEDED if UID has too many open pipes. */
-gboolean bus_export_admit(const Bus *bus, uid_t uid, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean bus_export_admit(Bus *bus, uid_t uid, GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -34,6 +34,7 @@ Place *bus_admit(
     for (guint i = 0; i < bus->places->len; i++)
         n += ((const Place *)bus->places->pdata[i])->uid == uid;
     if (bus->places->len >= max || (n >= limits->calls_per_user && uid != 0)) {
+        bus->n_refused++;
         g_set_error(
                 error, FIRMWARE_ERROR, FIRMWARE_ERROR_LIMITS_EXCEEDED,
                 "%u calls are not finished yet, %u of them of uid %u", bus->places->len, n,

@@ -174,6 +174,7 @@ static void queue_call(VMCall *call) {
             .free = free_call,
     };
 
+    call->bus->n_operations++;
     jobs_add(vms_get_jobs(call->bus->vms), call->op.owner, call->op.new_owner, &functions, call);
 }
 

@@ -29,8 +29,7 @@ struct Jobs {
     sd_event_source *kick; /* starts jobs from the event loop */
     GHashTable *owners;    /* uid -> OwnerQueue */
     GQueue turns;          /* of OwnerQueue */
-    guint n_running;       /* without stalled jobs */
-    guint n_stalled;
+    JobsStats stats;
     GPtrArray *abandoned; /* of Job: RUN has not returned */
 };
 
@@ -80,9 +79,9 @@ static void leave_queues(Job *job) {
 
 static void finish_job(Job *job) {
     if (job->is_stalled)
-        job->jobs->n_stalled--;
+        job->jobs->stats.n_stalled--;
     else
-        job->jobs->n_running--;
+        job->jobs->stats.n_running--;
     leave_queues(job);
 }
 
@@ -101,7 +100,7 @@ static void on_done(gpointer data) {
         finish_job(job);
         return;
     }
-    jobs->n_stalled--;
+    jobs->stats.n_stalled--;
     (void)g_ptr_array_remove_fast(jobs->abandoned, job);
     kick(jobs);
 }
@@ -111,11 +110,11 @@ static gboolean on_stalled(gpointer data) {
     Jobs *jobs = job->jobs;
 
     if (!job->is_stalled) {
-        if (jobs->n_stalled >= JOBS_MAX_STALLED)
+        if (jobs->stats.n_stalled >= JOBS_MAX_STALLED)
             return FALSE;
         job->is_stalled = TRUE;
-        jobs->n_stalled++;
-        jobs->n_running--;
+        jobs->stats.n_stalled++;
+        jobs->stats.n_running--;
         kick(jobs);
     }
     if (!job->functions.stalled || !job->functions.stalled(job->data))
@@ -146,7 +145,7 @@ static void start_job(Job *job) {
             job->queues[i]->running = g_queue_pop_head(&job->queues[i]->waiting);
             (void)g_queue_remove(&jobs->turns, job->queues[i]);
         }
-    jobs->n_running++;
+    jobs->stats.n_running++;
     if (!job->functions.start(job->data)) {
         finish_job(job);
         return;
@@ -162,7 +161,7 @@ static int on_kick(sd_event_source *source, void *userdata) {
     Jobs *jobs = userdata;
     guint n = g_queue_get_length(&jobs->turns);
 
-    for (; n > 0 && jobs->n_running < JOBS_MAX_RUNNING; n--) {
+    for (; n > 0 && jobs->stats.n_running < JOBS_MAX_RUNNING; n--) {
         OwnerQueue *queue = g_queue_pop_head(&jobs->turns);
         Job *job;
 
@@ -258,4 +257,8 @@ void jobs_remove(Jobs *jobs, uid_t owner, gconstpointer data) {
         drop_waiting(jobs, other, job);
     /* another job may have waited for the removed one */
     kick(jobs);
+}
+
+JobsStats jobs_get_stats(const Jobs *jobs) {
+    return jobs->stats;
 }

@@ -40,5 +40,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Jobs, jobs_free)
  * jobs of both owners, and later jobs of both wait for it. START is not called before this function
  * returns. */
 void jobs_add(Jobs *jobs, uid_t owner, uid_t other, const JobFunctions *functions, gpointer data);
+typedef struct JobsStats {
+    guint n_running; /* without stalled jobs */
+    guint n_stalled;
+} JobsStats;
+JobsStats jobs_get_stats(const Jobs *jobs);
+
 /* Frees the job of OWNER with DATA if it has not started. */
 void jobs_remove(Jobs *jobs, uid_t owner, gconstpointer data);

@@ -7,7 +7,7 @@ import pytest
 
 from lib import paths
 from lib.client import (FIRMWARE, FIRMWARE_PATH, LOG_CONTROL, LOG_CONTROL_PATH, MANAGER,
-                        MANAGER_PATH, OBJECT_MANAGER, firmware_path)
+                        MANAGER_PATH, OBJECT_MANAGER, STATS, firmware_path)
 from lib.introspection import VM_CONTRACT, children, interfaces, introspect
 from lib.vms import VM, VMs
 
@@ -66,7 +66,9 @@ LOG_CONTROL_CONTRACT = {
         "SyslogIdentifier": ("s", "read", "const"),
     },
 }
-CONTRACT = {MANAGER: MANAGER_CONTRACT, FIRMWARE: FIRMWARE_CONTRACT, VM: VM_CONTRACT,
+STATS_CONTRACT = {"methods": {"GetStats": [("out", "statistics", "a{sv}")]}, "signals": {},
+                  "properties": {}}
+CONTRACT = {MANAGER: MANAGER_CONTRACT, STATS: STATS_CONTRACT, FIRMWARE: FIRMWARE_CONTRACT, VM: VM_CONTRACT,
             LOG_CONTROL: LOG_CONTROL_CONTRACT}
 
 
@@ -88,7 +90,7 @@ def live(service):
     for path in (MANAGER_PATH, FIRMWARE_PATH, firmware_path("x"), vm_path, LOG_CONTROL_PATH):
         found.update(interfaces(introspect(client, path)))
     return {name: value for name, value in found.items()
-            if not name.startswith("org.freedesktop.DBus.")}
+            if name == STATS or not name.startswith("org.freedesktop.DBus.")}
 
 
 def test_described_xml_equals_the_live_introspection(live):

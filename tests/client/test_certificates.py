@@ -2,7 +2,9 @@
 """variables and boot of a VM; certificates and metrics of all; Secure Boot in words."""
 
 import os
+import re
 import subprocess
+from unittest.mock import ANY
 
 import pytest
 
@@ -12,6 +14,7 @@ from lib.vms import VMs, memfd
 
 ENROLLED = "/usr/share/OVMF/OVMF_VARS_4M.ms.fd"
 PLAIN = "/usr/share/OVMF/OVMF_VARS_4M.fd"
+NUMBERS = re.compile("vmfirmware_.*(calls|jobs)")
 
 
 @pytest.fixture
@@ -80,6 +83,7 @@ def test_metrics(vms, cli):
     vms.make("b", firmware="50-secure")
     vms.make("c", firmware="60-plain").import_nvram(memfd(b"", images.OVMF_4M_VARS))
     found = metrics(cli)
+    found_numbers = {name: value for name, value in found.items() if NUMBERS.match(name)}
     report = cli.json("variables", ENROLLED)
     generation = report["certificates"]["kek"]
     assert found == {
@@ -89,7 +93,11 @@ def test_metrics(vms, cli):
         'health="empty"}': "1",
         "vmfirmware_certificates_expire_timestamp_seconds": str(report["expires"]),
         'vmfirmware_firmware{state="usable"}': "3",
-        "vmfirmware_catalog_generation": "1", "vmfirmware_problems": "0"}
+        "vmfirmware_catalog_generation": "1", "vmfirmware_problems": "0", **found_numbers}
+    assert {name: int(value) for name, value in found_numbers.items()} == {
+        "vmfirmware_calls": ANY, "vmfirmware_refused_calls": 0,
+        "vmfirmware_unfinished_calls": 0, "vmfirmware_jobs": 4, "vmfirmware_running_jobs": 0,
+        "vmfirmware_stalled_jobs": 0}
     assert cli("metrics").endswith("# EOF\n")
 
 
@@ -102,4 +110,7 @@ def test_promtool_accepts_them(vms, cli):
 
 def test_metrics_of_nothing(service, cli):
     service.start()
-    assert metrics(cli) == {"vmfirmware_catalog_generation": "1", "vmfirmware_problems": "0"}
+    found = metrics(cli)
+    assert {name for name in found if not NUMBERS.match(name)} == {
+        "vmfirmware_catalog_generation", "vmfirmware_problems"}
+    assert (found["vmfirmware_catalog_generation"], found["vmfirmware_jobs"]) == ("1", "0")
