@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Variable stores that real firmware has written: the report says what the firmware says."""
+"""Variable stores of guests that were killed while their firmware wrote."""
 
 import os
 import random
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lib import descriptors
-from lib.shell import Shell
+from lib.shell import boot
 from lib.vms import VMs, memfd
 
 DEBIAN = "/usr/share/qemu/firmware"
@@ -17,13 +17,6 @@ DEBIAN = "/usr/share/qemu/firmware"
 KILLS = int(os.environ.get("VMFIRMWARE_KILLS", "8"))
 BOOTS = int(os.environ.get("VMFIRMWARE_BOOTS", "1"))
 OURS = "11111111-2222-3333-4444-555555555555"
-# nvram-size names the build: 2 MiB, 4 MiB; QEMU's own machine types
-BUILDS = {
-    "4M": ("x86_64", "q35", {"firmware": "60-edk2-x86_64"}),
-    "secboot": ("x86_64", "q35", {"firmware": "40-edk2-x86_64-secure-enrolled"}),
-    "aavmf": ("aarch64", "virt", {"firmware": "60-edk2-aarch64"}),
-}
-MACHINE_ARGUMENTS = {"aarch64": ["-cpu", "cortex-a57"], "x86_64": []}
 
 
 @pytest.fixture
@@ -31,33 +24,8 @@ def vms(service):
     return VMs(service.start_with_qemu(search_path=[DEBIAN]))
 
 
-def boot(service, vms, name, script, **given):
-    """A Shell of the VM, prepared with a lease."""
-    resolution = vms.prepare(name, lease=True, render=["qemu"], **given)
-    try:
-        return Shell(service.directory, resolution["architecture"],
-                     [*resolution["qemu-arguments"],
-                      *MACHINE_ARGUMENTS[resolution["architecture"]], "-m", "512"],
-                     script, pass_fds=[resolution["lease"]])
-    finally:
-        os.close(resolution["lease"])
-
-
 def listed(report):
     return {(one["guid"], one["name"]): one["size"] for one in report["list"]}
-
-
-@pytest.mark.parametrize("build", ["4M"])
-def test_report_is_what_dmpstore_says(service, vms, build):
-    architecture, machine, given = BUILDS[build]
-    script = [f"setvar Ours -guid {OURS} -bs -rt -nv =S\"value\"", "dmpstore -all"]
-    with boot(service, vms, "vm", script, architecture=architecture, machine=machine,
-              **given) as shell:
-        shell.finish()
-        told = shell.dumped()
-    report = vms.at("vm").read_variables(list=True)
-    assert report["health"] == "ok" and (OURS, "Ours") in told
-    assert listed(report) == told
 
 
 # What the guest writes for ever. Its store is full after some rounds: then the firmware reclaims it,
@@ -117,5 +85,5 @@ def test_killed_while_it_writes(service, vms):
             shell.finish()
             told = shell.dumped()
         expected = listed(reports[i])
-        assert {key: size for key, size in told.items() if key[0] == OURS} == {
+        assert {key: len(data) for key, (_, data) in told.items() if key[0] == OURS} == {
             key: size for key, size in expected.items() if key[0] == OURS}

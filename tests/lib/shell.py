@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A guest in its firmware's own shell, which runs a script; its console is a file."""
 
+import os
 import re
 
 from . import wait
@@ -8,7 +9,11 @@ from .qemu import Qemu
 
 PATIENCE = 600
 DONE = "script-is-done"
-DUMPED = re.compile(r"Variable ([A-Z+]+) '([\w-]+):([^']+)' DataSize = 0x([0-9A-Fa-f]+)")
+DUMPED = re.compile(r"Variable ([A-Z+]+) '([\w-]+):([^']+)' DataSize = 0x([0-9A-Fa-f]+)\n"
+                    r"((?:  [0-9A-Fa-f]{8}: .*\n)*)")
+BYTES = re.compile(r"^  [0-9A-Fa-f]{8}: ((?:[0-9A-Fa-f]{2}[ -])+)", re.MULTILINE)
+ATTRIBUTES = {"NV": 1, "BS": 2, "RT": 4, "HR": 8, "AW": 16, "AT": 32}
+MACHINE_ARGUMENTS = {"aarch64": ["-cpu", "cortex-a57"], "x86_64": []}
 # dmpstore has names for these
 GUIDS = {"efiglobalvariable": "8be4df61-93ca-11d2-aa0d-00e098032b8c",
          "efiimagesecuritydatabase": "d719b2cb-3d3a-4596-a3bc-dad00e67656f",
@@ -54,7 +59,24 @@ class Shell:
         self.qemu.process.wait(120)
 
     def dumped(self):
-        """What dmpstore has told of non-volatile variables: {(guid, name): size}."""
-        return {(GUIDS.get(guid.lower(), guid.lower()), name): int(size, 16)
-                for attributes, guid, name, size in DUMPED.findall(self.text())
-                if "NV" in attributes.split("+")}
+        """What dmpstore has told of non-volatile variables: {(guid, name): (attributes, data)}."""
+        found = {}
+        for words, guid, name, size, lines in DUMPED.findall(self.text()):
+            attributes = sum(ATTRIBUTES[word] for word in words.split("+"))
+            data = bytes.fromhex(re.sub("[ -]", "", "".join(BYTES.findall(lines))))
+            assert len(data) == int(size, 16), name
+            if attributes & ATTRIBUTES["NV"]:
+                found[GUIDS.get(guid.lower(), guid.lower()), name] = (attributes, data)
+        return found
+
+
+def boot(service, vms, name, script, extra=(), **given):
+    """A Shell of the VM, prepared with a lease."""
+    resolution = vms.prepare(name, lease=True, render=["qemu"], **given)
+    try:
+        return Shell(service.directory, resolution["architecture"],
+                     [*resolution["qemu-arguments"],
+                      *MACHINE_ARGUMENTS[resolution["architecture"]], "-m", "512", *extra],
+                     script, pass_fds=[resolution["lease"]])
+    finally:
+        os.close(resolution["lease"])
