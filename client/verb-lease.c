@@ -117,6 +117,7 @@ gboolean verb_lease(Context *context, char **arguments, GError **error) {
     g_autofree char *path = NULL;
     g_auto(FileFd) process = FILE_FD_NONE;
     g_auto(Reply) reply = {};
+    GVariantDict options = G_VARIANT_DICT_INIT(NULL);
     gint32 lease;
 
     if (!check_end(context->options, command ? *command : NULL, error) ||
@@ -126,9 +127,12 @@ gboolean verb_lease(Context *context, char **arguments, GError **error) {
     if (command && !path)
         return FALSE;
 
+    /* a process that runs already may be the QEMU that has the NVRAM open */
+    if (pid)
+        g_variant_dict_insert(&options, "live", "b", TRUE);
     if (!vm_call(
-                context, arguments[0], "Acquire", g_variant_new_parsed("(@a{sv} {},)"), "(h)",
-                &reply, error))
+                context, arguments[0], "Acquire",
+                g_variant_new("(@a{sv})", g_variant_dict_end(&options)), "(h)", &reply, error))
         return FALSE;
     g_variant_get(reply.body, "(h)", &lease);
     if (command && command_inherit(lease) < 0)

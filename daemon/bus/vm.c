@@ -320,7 +320,7 @@ static int method_set_reference(sd_bus_message *message, void *userdata, sd_bus_
         return begin(message, userdata, method, kind, has_id, has_fd, ret_error);       \
     }
 
-METHOD(method_acquire, &acquire, REQUEST_CALL_BARE, FALSE, FALSE)
+METHOD(method_acquire, &acquire, REQUEST_CALL_ACQUIRE, FALSE, FALSE)
 METHOD(method_open_nvram, &open_nvram, REQUEST_CALL_BARE, FALSE, FALSE)
 METHOD(method_reset, &replace_nvram, REQUEST_CALL_RESET, FALSE, FALSE)
 METHOD(method_rebind, &rebind, REQUEST_CALL_REBIND, FALSE, FALSE)

@@ -81,8 +81,8 @@ static const RequestKey request_keys[] = {
         KEY("machine", KEY_MACHINE, machine, REQUEST_CALL_REBIND, NULL),
         KEY("reset", KEY_BOOLEAN, reset, REQUEST_CALL_REBIND, NULL),
         KEY("live", KEY_BOOLEAN, live,
-            REQUEST_CALL_CLONE | REQUEST_CALL_EXPORT | REQUEST_CALL_READ_VARIABLES |
-                    REQUEST_CALL_GET_VARIABLE,
+            REQUEST_CALL_ACQUIRE | REQUEST_CALL_CLONE | REQUEST_CALL_EXPORT |
+                    REQUEST_CALL_READ_VARIABLES | REQUEST_CALL_GET_VARIABLE,
             NULL),
         KEY("list", KEY_BOOLEAN, list, REQUEST_CALL_READ_STORE | REQUEST_CALL_READ_VARIABLES, NULL),
         KEY("backup", KEY_BOOLEAN, backup, REQUEST_CALL_EXPORT, NULL),

@@ -34,6 +34,7 @@ typedef enum RequestCall {
     REQUEST_CALL_READ_VARIABLES = 1 << 16, /* of a VM */
     REQUEST_CALL_GET_VARIABLE = 1 << 17,
     REQUEST_CALL_SET_REFERENCE = 1 << 18, /* its argument is a key as well */
+    REQUEST_CALL_ACQUIRE = 1 << 19,
 } RequestCall;
 
 typedef enum RequestRender {

@@ -269,7 +269,12 @@ gboolean vm_op_get_resolution(const VMOp *op, VMResult *result, GError **error) 
 }
 
 gboolean vm_op_acquire(const VMOp *op, VMResult *result, GError **error) {
-    return take_lease(op, result, error);
+    g_auto(FileFd) dir = FILE_FD_NONE;
+
+    if (!op->request->live)
+        return take_lease(op, result, error);
+    /* The caller's QEMU has the NVRAM open already. */
+    return open_vm(op, &dir, error) && vmstore_lease(op->store, op->id, dir, &result->lease, error);
 }
 
 gboolean vm_op_open_nvram(const VMOp *op, VMResult *result, GError **error) {

@@ -10,6 +10,7 @@ import pytest
 
 from lib import wait
 from lib.checks import raises
+from lib.locks import locked_as_by_qemu
 from lib.vms import IN_USE, MISSING, OWNER, VMs, memfd, start_as
 
 VARS = 540672
@@ -78,6 +79,18 @@ def test_lease_outlives_the_service(service, vm):
                 USES[use](vm)
     os.close(lease)
     vm.acquire()
+
+
+def test_lease_of_a_qemu_that_runs(vm):
+    with locked_as_by_qemu(vm.nvram()):
+        with raises(IN_USE, "a QEMU has its NVRAM file open"):
+            vm.acquire()
+        lease = vm.acquire(live=True)
+        with raises(IN_USE, "its lease is held"):
+            vm.acquire(live=True)
+    assert vm.get("InUse")
+    os.close(lease)
+    vm.reset()
 
 
 def test_lease_lasts_while_any_copy_is_open_and_not_longer(vm):

@@ -11,6 +11,7 @@ import pytest
 
 from lib import wait
 from lib.cli import FAILURE, USAGE
+from lib.locks import locked_as_by_qemu
 from lib.vms import VMs
 
 
@@ -32,6 +33,17 @@ def start(cli):
     for process in started:
         process.kill()
         process.wait()
+
+
+@pytest.fixture
+def ready(service, cli):
+    """Waits until a lease says that it is held."""
+    path = service.directory / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+        notify.bind(str(path))
+        notify.settimeout(60)
+        cli.environment["NOTIFY_SOCKET"] = str(path)
+        yield lambda: notify.recv(4096).split(b"\n").index(b"READY=1") + 1
 
 
 @pytest.fixture
@@ -76,6 +88,16 @@ def test_while_a_process_lives(vm, start, sleeper):
     given_back(vm)
 
 
+def test_of_a_qemu_that_runs(vm, start, sleeper, ready):
+    with locked_as_by_qemu(vm.nvram()):
+        process = start(f"--pid={sleeper.pid}")
+        assert ready()
+    assert vm.get("InUse")
+    sleeper.kill()
+    assert process.wait(30) == 0
+    given_back(vm)
+
+
 def test_of_a_pid_file(service, vm, start, sleeper):
     """It holds the lease before there is a process, takes no half of a number, and ends with it."""
     pid_file = service.directory / "qemu.pid"
@@ -88,15 +110,9 @@ def test_of_a_pid_file(service, vm, start, sleeper):
     given_back(vm)
 
 
-def test_tells_systemd_when_it_is_held(service, vm, cli, start):
-    path = service.directory / "notify"
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
-        notify.bind(str(path))
-        notify.settimeout(60)
-        cli.environment["NOTIFY_SOCKET"] = str(path)
-        start()
-        assert b"READY=1" in notify.recv(4096).split(b"\n")
-        assert vm.get("InUse")
+def test_tells_systemd_when_it_is_held(vm, start, ready):
+    start()
+    assert ready() and vm.get("InUse")
 
 
 @pytest.mark.parametrize("words, status, text", [

@@ -35,6 +35,7 @@ static const Call calls[] = {
         {REQUEST_CALL_EXPORT, "live backup"},
         {REQUEST_CALL_IMPORT, "format"},
         {REQUEST_CALL_BARE, ""},
+        {REQUEST_CALL_ACQUIRE, "live"},
         {REQUEST_CALL_PIN, REQUIREMENTS},
         {REQUEST_CALL_GET_RESOLUTION, "render check"},
         {REQUEST_CALL_SET_REFERENCE, "reference"},
