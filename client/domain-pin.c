@@ -85,11 +85,12 @@ gboolean domain_check_pin(Context *context, const Domain *domain, GError **error
     gboolean in_use = FALSE;
     guint32 owner = 0;
 
-    if (!path) {
-        if (failure)
-            g_propagate_error(error, g_steal_pointer(&failure));
-        return failure == NULL;
+    if (failure) {
+        g_propagate_error(error, g_steal_pointer(&failure));
+        return FALSE;
     }
+    if (!path)
+        return TRUE;
     properties = connection_get_properties(
             context->connection, context->what, path, BUS_VM_INTERFACE, error);
     if (!properties)
@@ -97,15 +98,18 @@ gboolean domain_check_pin(Context *context, const Domain *domain, GError **error
     (void)g_variant_lookup(properties, "id", "&s", &id);
     (void)g_variant_lookup(properties, "owner", "u", &owner);
     (void)g_variant_lookup(properties, "in-use", "b", &in_use);
+    (void)printf("%u\n", owner);
+    output_line("%s", id);
+    /* before an error, for a caller that reads both from one pipe */
+    (void)fflush(stdout);
+
     if (in_use)
         return client_error_set(
                 error, CLIENT_ERROR_MUST_NOT_START,
-                "%s: virtual machine %s is in use: another domain or program has it", nvram, id);
+                "%s: virtual machine %s is in use: another domain or program has it, or another "
+                "file in its directory, such as a copy by virt-clone",
+                nvram, id);
 
     resolution = get_resolution(context, path, error);
-    if (!resolution || !check(domain, resolution, id, error))
-        return FALSE;
-    (void)printf("%u\n", owner);
-    output_line("%s", id);
-    return TRUE;
+    return resolution && check(domain, resolution, id, error);
 }

@@ -210,7 +210,9 @@ static gboolean run_verb(
             ? g_strdup_printf("%s %s", verb->name, first)
             : g_strdup(verb->name);
     if (!is_offline(options, verb, arguments)) {
-        gboolean is_read = (verb->options & OPTIONS_OFFLINE) && !(verb->flags & VERB_ID_OR_FILE);
+        /* only the service knows virtual machines */
+        gboolean is_read = (verb->options & OPTIONS_OFFLINE) && !(verb->flags & VERB_ID_OR_FILE) &&
+                !options_get(options, "pinned");
 
         context.connection = connection_open(options, is_read, error);
         if (!context.connection || !firmware_find_executable(&context, error))

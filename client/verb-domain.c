@@ -353,11 +353,12 @@ static gboolean check_pin(Context *context, char **arguments, GError **error) {
     g_autoptr(Check) check = NULL;
     g_autoptr(GError) failure = NULL;
 
-    if (arguments[1]) {
-        g_set_error(
-                error, CLIENT_ERROR, CLIENT_ERROR_USAGE, "check-domain: --pinned takes one file");
-        return FALSE;
-    }
+    if (arguments[1])
+        return client_error_set(error, CLIENT_ERROR_USAGE, "check-domain: --pinned takes one file");
+    if (options_are_offline(context->options))
+        return client_error_set(
+                error, CLIENT_ERROR_USAGE,
+                "check-domain: --pinned asks the service; leave --offline and its options out");
     check = check_new(context, arguments[0], error);
     if (!check)
         return FALSE;
