@@ -24,6 +24,7 @@ typedef struct Domain {
     gboolean loader_secure;
     gboolean loader_stateless;
     char *nvram;
+    char *nvram_type;
     char *nvram_format;
     char *nvram_template;
     char *template_format;

@@ -189,6 +189,8 @@ static void compare_variables(Check *check, GVariant *unit) {
     const Domain *domain = check->domain;
     guint64 size = 0;
 
+    if (!domain->nvram && g_strcmp0(domain->nvram_type, "network") == 0)
+        return;
     if (!domain->nvram) {
         add_fault(check, "there is no <nvram>, and the loader keeps variables in flash");
         return;
@@ -284,7 +286,8 @@ static void check_sharing(GPtrArray *checks) {
             Check *a = checks->pdata[i], *b = checks->pdata[j];
             gboolean is_same = a->domain->nvram && b->domain->nvram &&
                     (g_str_equal(a->domain->nvram, b->domain->nvram) ||
-                     is_same_file(&a->nvram, b->domain->nvram));
+                     (a->nvram.st_ino != 0 && a->nvram.st_dev == b->nvram.st_dev &&
+                      a->nvram.st_ino == b->nvram.st_ino));
 
             if (i != j && is_same && g_strcmp0(a->domain->uuid, b->domain->uuid) != 0)
                 add_fault(

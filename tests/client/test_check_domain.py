@@ -34,10 +34,12 @@ class Host:
 
     def domain(self, loader, nvram=None, name="vm", loader_attributes="readonly='yes' type='pflash'",
                nvram_attributes="", features="<acpi/>", uuid="c7a5fdbd-edaf-9455-926a-d65c16db1809",
-               os_attributes=""):
+               os_attributes="", nvram_source=None):
         elements = f"<loader {loader_attributes}>{escape(loader)}</loader>" if loader else ""
         if nvram:
             elements += f"<nvram {nvram_attributes}>{escape(nvram)}</nvram>"
+        if nvram_source:
+            elements += f"<nvram {nvram_attributes}><source {nvram_source}/></nvram>"
         path = self.directory / f"{name}.xml"
         path.write_text(
             f"<?xml version='1.0'?>\n<!-- edited by hand -->\n<domain type='kvm' id='1'>"
@@ -83,6 +85,8 @@ def test_sound_domains_pass_in_silence(host, cli):
         host.domain(host.secure[0], host.nvram("secure.fd"), name="secure", features=SMM,
                     loader_attributes=SECURE_LOADER),
         host.domain(host.small[0], store, name="small"),
+        host.domain(host.plain[0], name="network", nvram_attributes="type='network'",
+                    nvram_source="protocol='iscsi' name='iqn.2026-11.example:nvram/0'"),
         host.domain(host.stateless, name="stateless",
                     loader_attributes="readonly='yes' type='pflash' stateless='yes'"),
         host.domain(host.bios, name="bios", loader_attributes="type='rom'"),
@@ -125,7 +129,8 @@ def test_shared_nvram(host, cli):
     link = str(host.directory / "link.fd")
     os.symlink(nvram, link)
     paths = [host.domain(host.plain[0], nvram, name="first"),
-             host.domain(host.plain[0], link, name="second", uuid="other"),
+             host.domain(host.plain[0], name="second", uuid="other", nvram_attributes="type='file'",
+                         nvram_source=f"file='{link}'"),
              host.domain(host.plain[0], host.nvram("third.fd"), name="third", uuid="third")]
     first, second, third = faults(cli, *paths)
     assert first == [f"nvram {nvram} is that of domain second, too"]
