@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A machine with a systemd of its own: this one's root below an overlay, booted in a container."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -13,15 +14,25 @@ from pathlib import Path
 from . import paths
 
 # In a mount namespace of its own, so that all of it is gone with the container. It looks at nothing
-# of this machine that could change: no timers, no network.
+# of this machine that could change: no timers, no network. $3: the files of another such machine that
+# differ from this machine's, for a twin of it. After $3: cgroups.
 BOOT = """
 set -eu
-mount -t tmpfs -o mode=755 tmpfs "$1"
-mkdir "$1/upper" "$1/work" "$1/root"
-mount -t overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" overlay "$1/root"
-rm -f "$1/root/usr/sbin/policy-rc.d" "$1/root/etc/machine-id"
-exec systemd-nspawn --quiet --directory="$1/root" --register=no --keep-unit --private-network \
-    --machine=vmfirmware-test --console=pipe --boot \
+directory=$1 name=$2 files=$3
+shift 3
+for cgroup; do echo $$ >"$cgroup/cgroup.procs"; done
+mount -t tmpfs -o mode=755 tmpfs "$directory"
+cd "$directory"
+mkdir work root
+if [ "$files" ]; then
+    cp -a "$files" upper
+else
+    mkdir upper
+fi
+mount -t overlay -o lowerdir=/,upperdir=upper,workdir=work overlay root
+[ "$files" ] || rm -f root/usr/sbin/policy-rc.d root/etc/machine-id
+exec systemd-nspawn --quiet --directory="$directory/root" --register=no --keep-unit \
+    --private-network --machine="$name" --console=pipe --boot \
     systemd.unit=multi-user.target systemd.mask=timers.target systemd.mask=getty.target \
     systemd.mask=postgresql.service systemd.mask=systemd-timesyncd.service
 """
@@ -33,22 +44,41 @@ SECONDS = 120
 PASSWORD = "secret"
 
 
+def make_cgroups(name):
+    """For one machine: systemd would end the processes of another that has units of the same names."""
+    made = []
+    for line in Path("/proc/self/cgroup").read_text(encoding="ascii").splitlines():
+        _, kind, path = line.split(":", 2)
+        for mount in {"": ("unified", ""), "name=systemd": ("systemd",)}.get(kind, ()):
+            parent = Path("/sys/fs/cgroup", mount, path.lstrip("/"))
+            if (parent / "cgroup.procs").exists():
+                made.append(parent / name)
+                made[-1].mkdir()
+                break
+    return made
+
+
 class Machine:
-    def __init__(self):
+    """TWIN: another machine, whose files this one has, too."""
+
+    def __init__(self, name="vmfirmware-test", twin=None):
         self.directory = tempfile.mkdtemp(prefix="vmfirmware-machine-")
+        self.cgroups = make_cgroups(os.path.basename(self.directory))
         self.agents = []
         self.leader = None
         self.console = open(f"{self.directory}.log", "wb")
         self.container = subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--propagation", "private",
-             "sh", "-c", BOOT, "boot", self.directory],
+             "sh", "-c", BOOT, "boot", self.directory, name, twin.files if twin else "",
+             *self.cgroups],
             stdin=subprocess.DEVNULL, stdout=self.console, stderr=self.console)
         try:
             self.leader = self.wait_for(self.find_leader, "the container runs")
             self.wait_for(lambda: self.run("systemctl", "is-system-running", "--wait",
                                            check=False).stdout.strip() in ("running", "degraded"),
                           "systemd has booted")
-            self.install_library()
+            if not twin:
+                self.install_library()
         except BaseException:
             self.close()
             raise
@@ -74,6 +104,11 @@ class Machine:
         except (FileNotFoundError, ProcessLookupError):
             pass
         return None
+
+    @property
+    def files(self):
+        """Those that differ from this machine's."""
+        return f"/proc/{self.container.pid}/root{self.directory}/upper"
 
     @staticmethod
     def is_up(leader):
@@ -148,6 +183,11 @@ class Machine:
         self.console.close()
         os.unlink(self.console.name)
         os.rmdir(self.directory)
+        # a process that is not quite gone keeps an empty one, which does no harm
+        for cgroup in self.cgroups:
+            for directory, _, _ in os.walk(cgroup, topdown=False):
+                with contextlib.suppress(OSError):
+                    os.rmdir(directory)
 
 
 class Agent:
