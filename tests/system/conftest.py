@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from lib import package
+from lib import libvirtd, package
 from lib.machine import PASSWORD, STATE, UNIT, Machine
 
 # alice and bob are nobody in particular; carol may become root; dave keeps VMs by the example rule
@@ -71,3 +71,25 @@ def agents(machine):
     assert states == {made.inactive.session: "Seat=seat0\nActive=no",
                       made.active.session: "Seat=seat0\nActive=yes"}
     return made
+
+
+@pytest.fixture(scope="session")
+def host(machine):
+    """One with libvirtd."""
+    libvirtd.install(machine)
+    return machine
+
+
+@pytest.fixture
+def make(host, started):
+    """Defines a domain of a VM of the service."""
+    made = []
+
+    def define(name="one", uuid="5a1cbb06-6d1f-4b5e-8b8e-1d5f5d7f0001", *words, elements=None):
+        elements = elements or libvirtd.prepare(host, uuid, *words)
+        made.append(libvirtd.Domain(host, name, uuid, elements))
+        return made[-1]
+    yield define
+    for domain in made:
+        domain.remove()
+    host.run("systemctl", "start", "libvirtd")
