@@ -41,10 +41,13 @@ static gboolean has_vm(const VMStore *store, FileFd *ret) {
     return vmstore_open_vm(store, geteuid(), NULL, ret) >= 0;
 }
 
+/* At the beginning, and after a call that may have written another. */
 static void read_pin(Directory *directory) {
     g_autoptr(GError) error = NULL;
     g_auto(FileFd) fd = FILE_FD_NONE;
 
+    g_clear_pointer(&directory->pin, pin_unref);
+    g_clear_pointer(&directory->fault, g_free);
     if (!has_vm(directory->store, &fd))
         return;
     directory->pin = vmstore_read_pin(fd, &error);
@@ -259,6 +262,7 @@ static GVariant *call_method(
     if (!read_arguments(call, method, arguments, error) ||
         !method->decide(&call->op, &facts, error) || !method->run(&call->op, &call->result, error))
         return NULL;
+    read_pin(call->directory);
     return method->finish(call, error);
 }
 

@@ -88,6 +88,14 @@ static const Verb verbs[] = {
          VERB_NEEDS_FDS | VERB_UNPAGED | VERB_TAKES_FILE, verb_import,
          "import ID [ARCH MACHINE] FILE",
          "Make one with NVRAM from a file, or give it to one that is there"},
+        {"pack", 2, 2, 2, OPTIONS_OWNER | IN_DIRECTORY | OPTIONS_LIVE,
+         VERB_NEEDS_FDS | VERB_UNPAGED | VERB_TAKES_FILE, verb_pack, "pack ID FILE",
+         "Put its pin and its NVRAM into an archive (- for standard output)"},
+        {"unpack", 1, 2, 2,
+         REQUIREMENTS | OPTIONS_RENDER | OPTIONS_OWNER | IN_DIRECTORY | OPTIONS_REFERENCE |
+                 OPTIONS_CHECK | OPTIONS_OFFLINE,
+         VERB_NEEDS_FDS | VERB_UNPAGED | VERB_TAKES_FILE, verb_unpack, "unpack ID FILE",
+         "Make one from an archive of pack"},
         {"remove", 1, 1, 1, OPTIONS_OWNER | IN_DIRECTORY, VERB_UNPAGED, verb_remove, "remove ID",
          "Remove it with its NVRAM"},
         {"verify", 1, ANY, 0, OPTIONS_MACHINES | OPTIONS_OFFLINE, VERB_OFFLINE | VERB_NAMELESS,
@@ -212,7 +220,8 @@ static gboolean run_verb(
     if (!is_offline(options, verb, arguments)) {
         /* only the service knows virtual machines */
         gboolean is_read = (verb->options & OPTIONS_OFFLINE) && !(verb->flags & VERB_ID_OR_FILE) &&
-                !options_get(options, "pinned");
+                !options_get(options, "pinned") &&
+                (!(verb->options & OPTIONS_CHECK) || options_get(options, "check"));
 
         context.connection = connection_open(options, is_read, error);
         if (!context.connection || !firmware_find_executable(&context, error))
@@ -242,7 +251,7 @@ static gboolean check_directory(const Options *options, const Verb *verb, GError
                 "--directory and --owner exclude each other");
         return FALSE;
     }
-    if (!directory && (verb->options & OPTIONS_DIRECTORY) &&
+    if (!directory && (verb->options & OPTIONS_DIRECTORY) && !options_get(options, "check") &&
         (options_are_offline(options) || options_get(options, "no-lease"))) {
         g_set_error(
                 error, CLIENT_ERROR, CLIENT_ERROR_USAGE,

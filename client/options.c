@@ -104,6 +104,8 @@ static const KeyOption key_options[] = {
          "With import: the firmware and NVRAM of a libvirt domain"},
         {"pinned", NULL, VALUE_FLAG, OPTIONS_PINNED, NULL,
          "With check-domain: against the virtual machine whose NVRAM it has"},
+        {"check", NULL, VALUE_FLAG, OPTIONS_CHECK, NULL,
+         "With unpack: only tell whether this host has the firmware"},
         {"machines", NULL, VALUE_CLIENT, OPTIONS_MACHINES, "DIR:DIR…",
          "Without a service: directories of the machine table"},
 };

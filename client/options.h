@@ -40,6 +40,7 @@ typedef enum OptionGroup {
     OPTIONS_DIRECTORY = 1 << 21,
     OPTIONS_LIBVIRT = 1 << 22,
     OPTIONS_PINNED = 1 << 23,
+    OPTIONS_CHECK = 1 << 24,
 } OptionGroup;
 
 typedef struct Options {

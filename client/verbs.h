@@ -42,6 +42,9 @@ gboolean verb_remove(Context *context, char **arguments, GError **error);
 gboolean verb_export(Context *context, char **arguments, GError **error);
 gboolean verb_import(Context *context, char **arguments, GError **error);
 
+gboolean verb_pack(Context *context, char **arguments, GError **error);
+gboolean verb_unpack(Context *context, char **arguments, GError **error);
+
 gboolean verb_verify(Context *context, char **arguments, GError **error);
 gboolean verb_record(Context *context, char **arguments, GError **error);
 

@@ -94,3 +94,9 @@ DEFINE_TO_STRING(verdict, Verdict, verdict_words)
 gboolean feature_is_confidential(const char *feature) {
     return g_strv_contains(confidential_features, feature);
 }
+
+gboolean feature_is_identity(const char *feature) {
+    return g_str_equal(feature, FEATURE_SECURE_BOOT) ||
+            g_str_equal(feature, FEATURE_ENROLLED_KEYS) ||
+            g_str_equal(feature, FEATURE_REQUIRES_SMM) || feature_is_confidential(feature);
+}

@@ -88,5 +88,7 @@ extern const char *const known_features[];
 
 /* TRUE: the feature names a confidential-computing technology, which the host must support. */
 gboolean feature_is_confidential(const char *feature);
+/* TRUE: firmware with it and firmware without it are never equivalent. */
+gboolean feature_is_identity(const char *feature);
 /* The confidential-computing features, NULL-terminated. */
 extern const char *const confidential_features[];

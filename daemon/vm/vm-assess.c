@@ -61,14 +61,9 @@ static gboolean find_fate(
     return TRUE;
 }
 
-static gboolean is_identity_feature(const char *feature) {
-    return g_str_equal(feature, FEATURE_SECURE_BOOT) || g_str_equal(feature, "enrolled-keys") ||
-            g_str_equal(feature, FEATURE_REQUIRES_SMM) || feature_is_confidential(feature);
-}
-
 static gboolean has_identity_of(const Descriptor *a, const Descriptor *b) {
     for (char **feature = a->features; *feature; feature++)
-        if (is_identity_feature(*feature) && !descriptor_has_feature(b, *feature))
+        if (feature_is_identity(*feature) && !descriptor_has_feature(b, *feature))
             return FALSE;
     return TRUE;
 }
