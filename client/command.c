@@ -19,7 +19,9 @@ char *command_find(const char *verb, const char *name, GError **error) {
 }
 
 int command_inherit(int fd) {
-    return fcntl(fd, F_DUPFD, STDERR_FILENO + 1) < 0 ? -errno : 0;
+    int copy = fcntl(fd, F_DUPFD, STDERR_FILENO + 1);
+
+    return copy < 0 ? -errno : copy;
 }
 
 void command_execute(

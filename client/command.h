@@ -9,7 +9,7 @@
  * before anything is created: a misspelt command must leave no virtual machine behind. */
 char *command_find(const char *verb, const char *name, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Makes a copy of FD that survives exec. Returns a negative errno. */
+/* Returns a copy of FD that survives exec, or a negative errno. */
 int command_inherit(int fd) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Closes the connection and executes PATH with WORDS. Returns on failure only. */

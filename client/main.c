@@ -2,8 +2,11 @@
 
 #include <locale.h>
 #include <stdio.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 
+#include "ephemeral.h"
 #include "error.h"
 #include "firmware.h"
 #include "base/text.h"
@@ -54,13 +57,13 @@ static const Verb verbs[] = {
         {"capabilities", 2, 2, 2, REQUIREMENTS | OFFLINE, VERB_NAMELESS, verb_capabilities,
          "capabilities ARCH MACHINE", "Tell what can be asked for"},
         {"prepare", 3, 3, 3,
-         REQUIREMENTS | OPTIONS_RENDER | OPTIONS_OWNER | IN_DIRECTORY | OPTIONS_CREATE |
-                 OPTIONS_REFERENCE | OPTIONS_TEMPLATE,
+         REQUIREMENTS | OPTIONS_RENDER | OPTIONS_OWNER | IN_DIRECTORY | OPTIONS_EPHEMERAL |
+                 OPTIONS_CREATE | OPTIONS_REFERENCE | OPTIONS_TEMPLATE,
          VERB_UNPAGED, verb_prepare, "prepare ID ARCH MACHINE",
          "Choose firmware for a virtual machine, keep the choice and its NVRAM"},
         {"run", 4, ANY, 3,
-         REQUIREMENTS | OPTIONS_RENDER | OPTIONS_OWNER | IN_DIRECTORY | OPTIONS_CREATE |
-                 OPTIONS_REFERENCE | OPTIONS_TEMPLATE,
+         REQUIREMENTS | OPTIONS_RENDER | OPTIONS_OWNER | IN_DIRECTORY | OPTIONS_EPHEMERAL |
+                 OPTIONS_CREATE | OPTIONS_REFERENCE | OPTIONS_TEMPLATE,
          VERB_NEEDS_FDS | VERB_NO_OUTPUT, verb_run, "run ID ARCH MACHINE -- COMMAND…",
          "Prepare it, and execute COMMAND with QEMU's arguments appended"},
         {"lease", 1, ANY, 1, OPTIONS_OWNER | IN_DIRECTORY | OPTIONS_PROCESS,
@@ -208,7 +211,8 @@ static void context_clear(Context *context) {
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Context, context_clear)
 
 static gboolean run_verb(
-        const Options *options, const Verb *verb, char **arguments, GError **error) {
+        const Options *options, const Verb *verb, char **arguments, int *ret_status,
+        GError **error) {
     g_auto(Context) context = {.options = options};
     Options unpaged = *options;
     g_autofree char *first = arguments[0] ? text_make_printable(arguments[0]) : NULL;
@@ -232,6 +236,7 @@ static gboolean run_verb(
         context.output = output_new(&unpaged);
 
     is_done = verb->func(&context, arguments, error);
+    *ret_status = context.wait_status;
 
     if (!output_free(context.output) && is_done) {
         g_set_error(
@@ -244,14 +249,17 @@ static gboolean run_verb(
 
 static gboolean check_directory(const Options *options, const Verb *verb, GError **error) {
     const char *directory = options_get(options, "directory");
+    const char *ephemeral = options_get(options, "ephemeral");
 
-    if (directory && options_get(options, "owner")) {
-        g_set_error(
-                error, CLIENT_ERROR, CLIENT_ERROR_USAGE,
-                "--directory and --owner exclude each other");
-        return FALSE;
-    }
-    if (!directory && (verb->options & OPTIONS_DIRECTORY) && !options_get(options, "check") &&
+    if ((directory || ephemeral) && options_get(options, "owner"))
+        return client_error_set(
+                error, CLIENT_ERROR_USAGE, "--%s and --owner exclude each other",
+                directory ? "directory" : "ephemeral");
+    if (directory && ephemeral)
+        return client_error_set(
+                error, CLIENT_ERROR_USAGE, "--directory and --ephemeral exclude each other");
+    if (!directory && !ephemeral && (verb->options & OPTIONS_DIRECTORY) &&
+        !options_get(options, "check") &&
         (options_are_offline(options) || options_get(options, "no-lease"))) {
         g_set_error(
                 error, CLIENT_ERROR, CLIENT_ERROR_USAGE,
@@ -274,7 +282,8 @@ static GStrv add_directory(const Options *options, char **words) {
     return g_strv_builder_end(builder);
 }
 
-static gboolean run(const Options *options, char **words, GError **error) {
+static gboolean run(const Options *options, char **words, int *ret_status, GError **error) {
+    g_autoptr(Ephemeral) ephemeral = NULL;
     g_auto(GStrv) arguments = NULL;
     static char *no_words[] = {(char *)"list", NULL};
     const Verb *verb;
@@ -291,10 +300,25 @@ static gboolean run(const Options *options, char **words, GError **error) {
     if (!options_check(options, verb->options, verb->name, error) ||
         !check_directory(options, verb, error))
         return FALSE;
+    if (options_get(options, "ephemeral")) {
+        ephemeral = ephemeral_new(error);
+        if (!ephemeral)
+            return FALSE;
+        options_add(options, "directory", ephemeral_get_path(ephemeral));
+    }
     arguments = add_directory(options, words + 1);
     return check_arguments(verb, arguments, error) &&
             check_transport(options, verb, arguments, error) &&
-            run_verb(options, verb, arguments, error);
+            run_verb(options, verb, arguments, ret_status, error);
+}
+
+/* Ends as the command did whose STATUS it is. */
+static int end(int status) {
+    if (!WIFSIGNALED(status))
+        return WEXITSTATUS(status);
+    (void)signal(WTERMSIG(status), SIG_DFL);
+    (void)raise(WTERMSIG(status));
+    return EXIT_FAILURE;
 }
 
 int main(int argc, char **argv) {
@@ -303,6 +327,7 @@ int main(int argc, char **argv) {
     g_autofree char *description = describe_verbs();
     g_autofree char *message = NULL;
     g_auto(GStrv) words = NULL;
+    int status = 0;
 
     (void)setlocale(LC_ALL, "");
     if (options_parse(&options, description, argv, &words, &error)) {
@@ -310,8 +335,8 @@ int main(int argc, char **argv) {
             (void)printf("vmfirmwarectl %s\n", VERSION);
             return EXIT_SUCCESS;
         }
-        if (run(&options, words, &error))
-            return EXIT_SUCCESS;
+        if (run(&options, words, &status, &error))
+            return end(status);
     }
 
     /* one line, whatever text it quotes */

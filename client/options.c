@@ -91,6 +91,8 @@ static const KeyOption key_options[] = {
          "With lease: until the process ends that this file will name"},
         {"directory", NULL, VALUE_CLIENT, OPTIONS_DIRECTORY, "DIR",
          "In the place of ID: the virtual machine that lives in DIR"},
+        {"ephemeral", NULL, VALUE_FLAG, OPTIONS_EPHEMERAL, NULL,
+         "With prepare, run: in the place of ID, one that is removed in the end"},
         {"no-lease", NULL, VALUE_FLAG, OPTIONS_DIRECTORY, NULL,
          "With --directory: go on where the file system has no locks"},
         {"offline", NULL, VALUE_FLAG, OPTIONS_OFFLINE, NULL, "Answer here, without a service"},
@@ -110,17 +112,19 @@ static const KeyOption key_options[] = {
          "Without a service: directories of the machine table"},
 };
 
-static gboolean on_key_option(
-        const char *option, const char *value, gpointer userdata, GError **error) {
-    Options *options = userdata;
-    const char *name = option + strlen("--");
+void options_add(const Options *options, const char *name, const char *value) {
     GPtrArray *values = g_hash_table_lookup(options->given, name);
 
     if (!values) {
         values = g_ptr_array_new_with_free_func(g_free);
         (void)g_hash_table_insert(options->given, g_strdup(name), values);
     }
-    g_ptr_array_add(values, g_strdup(value ? value : ""));
+    g_ptr_array_add(values, g_strdup(value));
+}
+
+static gboolean on_key_option(
+        const char *option, const char *value, gpointer userdata, GError **error) {
+    options_add(userdata, option + strlen("--"), value ? value : "");
     return TRUE;
 }
 
@@ -303,8 +307,8 @@ gboolean options_check(const Options *options, unsigned allowed, const char *ver
 }
 
 gboolean options_are_offline(const Options *options) {
-    static const char *const names[] = {"offline", "search-path", "descriptor",
-                                        "root",    "machines",    "directory"};
+    static const char *const names[] = {"offline",  "search-path", "descriptor", "root",
+                                        "machines", "directory",   "ephemeral"};
 
     for (guint i = 0; i < G_N_ELEMENTS(names); i++)
         if (options_get(options, names[i]))

@@ -41,6 +41,7 @@ typedef enum OptionGroup {
     OPTIONS_LIBVIRT = 1 << 22,
     OPTIONS_PINNED = 1 << 23,
     OPTIONS_CHECK = 1 << 24,
+    OPTIONS_EPHEMERAL = 1 << 25,
 } OptionGroup;
 
 typedef struct Options {
@@ -78,6 +79,9 @@ char *options_get_directory(const Options *options) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Returns the last value of an option as typed, "" for a flag; NULL: not given. */
 const char *options_get(const Options *options, const char *name);
+
+/* Adds a value, as if it had been typed. */
+void options_add(const Options *options, const char *name, const char *value);
 
 /* Adds the D-Bus keys of the options in GROUPS, except for --render=shell, which the client
  * renders, and --nvram-template, a file. */

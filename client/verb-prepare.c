@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include <errno.h>
+#include <unistd.h>
 
 #include "command-qemu.h"
 #include "command.h"
 #include "core/architecture.h"
+#include "ephemeral.h"
 #include "error.h"
 #include "keys.h"
 #include "render.h"
@@ -109,6 +111,18 @@ static gboolean check_qemu(
     return FALSE;
 }
 
+/* LEASE is the command's, too, which may be the first of several processes. */
+static gboolean run_and_wait(
+        Context *context, const char *path, char **words, int lease, GError **error) {
+    g_clear_pointer(&context->connection, connection_close);
+    context->wait_status = ephemeral_run(path, words);
+    (void)close(lease);
+    return context->wait_status >= 0 ||
+            client_error_set(
+                    error, CLIENT_ERROR_FAILURE, "run: cannot execute %s: %s", path,
+                    g_strerror(-context->wait_status));
+}
+
 gboolean verb_run(Context *context, char **arguments, GError **error) {
     static const char *const qemu[] = {"qemu"};
     char *question[] = {arguments[0], arguments[1], arguments[2], NULL};
@@ -151,6 +165,8 @@ gboolean verb_run(Context *context, char **arguments, GError **error) {
         return FALSE;
     tell_changes(arguments[0], resolution);
     words = append_words(command, rendered);
+    if (options_get(context->options, "ephemeral"))
+        return run_and_wait(context, path, words, r, error);
     command_execute(context, "run", path, words, error);
     return FALSE;
 }

@@ -13,6 +13,7 @@ typedef struct Context {
     Connection *connection; /* NULL: an offline verb */
     Output *output;         /* NULL: the verb prints nothing itself */
     char *what;             /* the verb with its first argument, for messages */
+    int wait_status;        /* of a command that the verb has waited for: see wait(2) */
 } Context;
 
 /* ARGUMENTS follow the verb, NULL-terminated; their number is in the table of verbs. */

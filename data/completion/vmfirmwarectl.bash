@@ -49,7 +49,7 @@ _vmfirmwarectl() {
         --new-owner= --create= --reference= --unused= --orphans --nvram-size= --nvram-format=
         --nvram-template= --source-format= --reset --live
         --backup --names --list --pid= --pid-file= --libvirt= --pinned --check --machines= --offline --search-path= --descriptor=
-        --root= --directory= --no-lease'
+        --root= --directory= --ephemeral --no-lease'
     local features='acpi-s3 acpi-s4 amd-sev amd-sev-es amd-sev-snp enrolled-keys host-uefi-vars
         intel-tdx requires-smm secure-boot verbose-dynamic verbose-static'
     local values
