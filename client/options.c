@@ -393,12 +393,14 @@ static GVariant *make_file(const char *name, const char *value, GError **error) 
     return make_string(name, absolute, error);
 }
 
-/* The client renders "shell" itself, from keys that every answer has. */
+/* The client renders "shell" itself, from keys that every answer has, and QEMU's arguments. */
 static GVariant *make_client_value(const char *name, const char *value, GError **error) {
     static const char *const forms[] = {"qemu", "qemu-legacy", "libvirt", "libvirt-fields", NULL};
 
-    if (!g_str_equal(name, "render") || g_str_equal(value, "shell"))
+    if (!g_str_equal(name, "render"))
         return NULL;
+    if (g_str_equal(value, "shell"))
+        return g_variant_new_strv(forms, 1);
     if (g_strv_contains(forms, value))
         return g_variant_new_strv(&value, 1);
     g_set_error(

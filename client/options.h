@@ -83,8 +83,7 @@ const char *options_get(const Options *options, const char *name);
 /* Adds a value, as if it had been typed. */
 void options_add(const Options *options, const char *name, const char *value);
 
-/* Adds the D-Bus keys of the options in GROUPS, except for --render=shell, which the client
- * renders, and --nvram-template, a file. */
+/* Adds the D-Bus keys of the options in GROUPS, except for --nvram-template, a file. */
 gboolean options_add_keys(
         const Options *options, unsigned groups, GVariantDict *dict, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;

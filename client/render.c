@@ -116,9 +116,50 @@ static char *join_pairs(GVariant *dict) {
     return g_string_free(g_steal_pointer(&text), FALSE);
 }
 
+/* Only a shell that has arrays may see one: for another it would be an error of syntax in the whole
+ * text. */
+static void print_array(const Output *output, const char *name, char *const *words) {
+    g_autoptr(GString) text = g_string_new(name);
+    g_autofree char *quoted = NULL;
+
+    g_string_append(text, "=(");
+    for (char *const *word = words; *word; word++) {
+        g_autofree char *part = quote(output, *word);
+
+        g_string_append_printf(text, "%s%s", word == words ? "" : " ", part);
+    }
+    g_string_append_c(text, ')');
+    quoted = g_shell_quote(text->str);
+    (void)printf("[ -z \"${BASH_VERSION-}${ZSH_VERSION-}${KSH_VERSION-}\" ] || eval %s\n", quoted);
+}
+
+/* Of select, which makes no NVRAM: the caller's copy, and its size in flash. */
+static void print_own_nvram(const Output *output, GVariant *resolution) {
+    static const char *const members[] = {"filename", "format", "size"};
+    g_autoptr(GVariant) flash =
+            g_variant_lookup_value(resolution, "flash", G_VARIANT_TYPE("aa{sv}"));
+    g_autoptr(GVariant) nvram = g_variant_lookup_value(resolution, "nvram", NULL);
+
+    for (gsize i = 0; flash && !nvram && i < g_variant_n_children(flash); i++) {
+        g_autoptr(GVariant) unit = g_variant_get_child_value(flash, i);
+        gboolean is_read_only = TRUE;
+        const char *filename = "";
+
+        (void)g_variant_lookup(unit, "read-only", "b", &is_read_only);
+        (void)g_variant_lookup(unit, "filename", "&s", &filename);
+        for (guint j = *filename ? 0 : 1; !is_read_only && j < G_N_ELEMENTS(members); j++) {
+            g_autoptr(GVariant) value = g_variant_lookup_value(unit, members[j], NULL);
+
+            if (value)
+                print_basic(output, "nvram", j == 0 ? NULL : members[j], value);
+        }
+    }
+}
+
 /* Prints each known key that fits into a variable; lists of structures do not. An unknown key may
  * come from another host's service, and PATH is a variable. */
-static void print_shell(const Output *output, GVariant *resolution) {
+static void print_shell(const Output *output, const Options *options, GVariant *resolution) {
+    g_auto(GStrv) arguments = render_get_arguments(options, resolution);
     GVariantIter iter;
     const char *key;
     GVariant *value;
@@ -143,6 +184,9 @@ static void print_shell(const Output *output, GVariant *resolution) {
             print_basic(output, key, NULL, owned);
         }
     }
+    print_own_nvram(output, resolution);
+    if (arguments)
+        print_array(output, "QEMU_ARGUMENTS", arguments);
 }
 
 /* Keeps line breaks. On a terminal no program reads it. */
@@ -167,7 +211,7 @@ void render_resolution(const Output *output, const Options *options, GVariant *r
     else if (!form)
         output_properties(output, resolution, resolution_keys);
     else if (g_str_equal(form, "shell"))
-        print_shell(output, resolution);
+        print_shell(output, options, resolution);
     else if (g_str_has_prefix(form, "qemu"))
         print_arguments(output, options, resolution);
     else if (g_str_equal(form, "libvirt-fields") && fields)

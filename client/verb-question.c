@@ -34,12 +34,28 @@ static gboolean ask(
             error);
 }
 
+/* For --render=shell, firmware that needs a copy of the NVRAM has an answer without it, too, but no
+ * arguments. */
+static gboolean ask_select(Context *context, char **arguments, Reply *ret_reply, GError **error) {
+    const unsigned groups = OPTIONS_REQUIREMENTS | OPTIONS_NVRAM;
+    const Options *options = context->options;
+    gboolean may_lack = g_strcmp0(options_get(options, "render"), "shell") == 0 &&
+            !options_get(options, "nvram");
+    g_autoptr(GError) failure = NULL;
+
+    if (ask(context, "Select", arguments, groups | OPTIONS_RENDER, "(oa{sv})", ret_reply, &failure))
+        return TRUE;
+    if (may_lack && g_error_matches(failure, CLIENT_ERROR, CLIENT_ERROR_USAGE))
+        return ask(context, "Select", arguments, groups, "(oa{sv})", ret_reply, error);
+    g_propagate_error(error, g_steal_pointer(&failure));
+    return FALSE;
+}
+
 gboolean verb_select(Context *context, char **arguments, GError **error) {
     g_auto(Reply) reply = {};
     g_autoptr(GVariant) resolution = NULL;
 
-    if (!ask(context, "Select", arguments, OPTIONS_REQUIREMENTS | OPTIONS_NVRAM | OPTIONS_RENDER,
-             "(oa{sv})", &reply, error))
+    if (!ask_select(context, arguments, &reply, error))
         return FALSE;
     resolution = g_variant_get_child_value(reply.body, 1);
     if (!nvram_file_check(context, resolution, error))

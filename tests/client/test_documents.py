@@ -63,7 +63,7 @@ def test_every_shell_variable_has_its_name_there(service, environment, cli):
     described = PAGE.read_text(encoding="utf-8")
     described = set(re.findall(r"[A-Z_]{4,}", described[described.index("\nVariables\n"):
                                                        described.index("\nJSON\n")]))
-    assert {line.partition("=")[0] for line in output.splitlines()} == described
+    assert set(re.findall(r"(?:^|eval ')([A-Z_]+)=", output, re.MULTILINE)) == described
 
 
 # -- the shape of the code --

@@ -2,6 +2,7 @@
 """select, explain, capabilities: which firmware, and why not another."""
 
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -75,6 +76,38 @@ printf '%s\n' "$NAME" "$EXECUTABLE" "$EXECUTABLE_FORMAT" "$EXECUTABLE_SIZE" "$NV
         answer["name"], answer["executable"]["filename"], "raw",
         str(answer["executable"]["size"]), answer["nvram-template"]["filename"], "split",
         " ".join(SECURE), "smm=on", answer["description"]]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_shell_arguments(service, client, cli, shell):
+    """One answer for a script: arguments, template and sizes, whatever the file is called."""
+    odd = str(service.directory / "a b'c\"d$HOME`touch pwned`\\e,f*~{g,h}!\n&;|<>#)(\t\u00e9")
+    answer = client.select("x86_64", "q35", nvram_filename=odd, render=["qemu"])
+    script = 'set -eu; eval "$("$@" --render=shell)"; printf "%s\\0" "$NVRAM" "$NVRAM_SIZE" '\
+             '"$NVRAM_TEMPLATE" "$NVRAM_TEMPLATE_SIZE" "${QEMU_ARGUMENTS[@]}"'
+    done = subprocess.run(
+        [shell, "-c", script, "-", *cli.command("select", "x86_64", "q35", f"--nvram={odd}")],
+        env=cli.environment, cwd=cli.directory, check=True, stdout=subprocess.PIPE)
+    template = answer["nvram-template"]
+    assert done.stdout.decode().split("\0")[:-1] == [
+        odd, str(answer["flash"][1]["size"]), template["filename"], str(template["size"]),
+        *answer["qemu-arguments"]]
+    assert "pwned" not in os.listdir(cli.directory)
+
+
+def test_shell_arguments_for_whom(client, cli):
+    """Not where a copy is needed and none was named; a shell without arrays skips them."""
+    words = ["select", "x86_64", "q35", "--render=shell"]
+    output = cli(*words)
+    assert "QEMU_ARGUMENTS" not in output and "\nNVRAM_SIZE=" in output
+    assert "\nNVRAM=" not in output
+    bios = cli(*words, "--firmware=70-bios")
+    assert "QEMU_ARGUMENTS=(-machine " in bios and "NVRAM" not in bios
+    done = subprocess.run(["sh", "-euc", bios + 'echo "$NAME ${QEMU_ARGUMENTS-}"'], check=True,
+                          stdout=subprocess.PIPE, text=True)
+    assert done.stdout == "70-bios \n"
+    assert "QEMU_ARGUMENTS=(-machine " in cli("prepare", "vm", "x86_64", "q35", "--render=shell")
+    assert "QEMU_ARGUMENTS=(-machine " in cli("vm", "vm", "--render=shell")
 
 
 @pytest.mark.parametrize("options,name", [
