@@ -76,8 +76,29 @@ void output_json_text(const char *text) {
     (void)puts(escaped);
 }
 
+/* Adds the number of the format. host has a member of that name already. */
+static GVariant *add_version(GVariant *dict) {
+    g_auto(GVariantBuilder) builder = G_VARIANT_BUILDER_INIT(G_VARIANT_TYPE_VARDICT);
+    g_autoptr(GVariant) taken = g_variant_lookup_value(dict, "version", NULL);
+    GVariantIter iter;
+    GVariant *entry;
+
+    g_variant_builder_add_parsed(
+            &builder, "{%s, <%u>}", taken ? "json-version" : "version", OUTPUT_JSON_VERSION);
+    g_variant_iter_init(&iter, dict);
+    while ((entry = g_variant_iter_next_value(&iter))) {
+        g_autoptr(GVariant) owned = entry;
+
+        g_variant_builder_add_value(&builder, owned);
+    }
+    return g_variant_ref_sink(g_variant_builder_end(&builder));
+}
+
 void output_json(const Output *output, GVariant *value) {
-    g_autoptr(GVariant) owned = g_variant_ref_sink(value);
+    g_autoptr(GVariant) given = g_variant_ref_sink(value);
+    g_autoptr(GVariant) owned = g_variant_is_of_type(given, G_VARIANT_TYPE_VARDICT)
+            ? add_version(given)
+            : g_variant_ref(given);
     g_autoptr(JsonNode) root = json_gvariant_serialize(owned);
     g_autofree char *text = json_to_string(root, output->options->json == JSON_PRETTY);
 

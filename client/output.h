@@ -29,7 +29,10 @@ gboolean output_free(Output *output);
 /* Standard output was a terminal before the pager took it. */
 gboolean output_is_terminal(const Output *output);
 
-/* Consumes VALUE only if it is floating. */
+/* The number of vmfirmwarectl-json(5): another one breaks its readers. */
+#define OUTPUT_JSON_VERSION 1
+
+/* An a{sv} gets the member version. Consumes VALUE only if it is floating. */
 void output_json(const Output *output, GVariant *value);
 
 /* TEXT is json-glib's output, without a final line feed. */
