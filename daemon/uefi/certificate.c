@@ -3,6 +3,7 @@
 #include "uefi/certificate.h"
 
 #include <gnutls/x509.h>
+#include <string.h>
 
 #include "base/text.h"
 #include "uefi/digest.h"
@@ -56,4 +57,40 @@ void certificate_free(Certificate *certificate) {
     g_free(certificate->subject);
     g_free(certificate->issuer);
     g_free(certificate);
+}
+
+/* GnuTLS ignores bytes behind the certificate, and the firmware does not. */
+gboolean certificate_is_whole(const guint8 *der, gsize size) {
+    g_autoptr(X509) x509 = import(der, size);
+    gnutls_datum_t again = {0};
+    gboolean is_same;
+
+    if (!x509 || gnutls_x509_crt_export2(x509, GNUTLS_X509_FMT_DER, &again) < 0)
+        return FALSE;
+    is_same = again.size == size && memcmp(again.data, der, size) == 0;
+    gnutls_free(again.data);
+    return is_same;
+}
+
+#define PEM_BEGIN "-----BEGIN CERTIFICATE-----"
+
+GPtrArray *certificate_read_pem(GBytes *pem) {
+    g_autoptr(GPtrArray) list = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
+    gsize size;
+    const char *text = g_bytes_get_data(pem, &size);
+    const char *const end = text + size;
+
+    for (;;) {
+        gnutls_datum_t source, der = {0};
+
+        text = size > 0 ? g_strstr_len(text, end - text, PEM_BEGIN) : NULL;
+        if (!text)
+            return g_steal_pointer(&list);
+        source = (gnutls_datum_t){.data = (guint8 *)text, .size = (unsigned)(end - text)};
+        if (gnutls_pem_base64_decode2("CERTIFICATE", &source, &der) < 0)
+            return NULL;
+        g_ptr_array_add(list, g_bytes_new(der.data, der.size));
+        gnutls_free(der.data);
+        text += strlen(PEM_BEGIN);
+    }
 }

@@ -20,3 +20,10 @@ typedef struct Certificate {
 Certificate *certificate_new(const guint8 *der, gsize size) G_GNUC_WARN_UNUSED_RESULT;
 void certificate_free(Certificate *certificate);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Certificate, certificate_free)
+
+/* Returns TRUE if the bytes are one certificate and nothing else. */
+gboolean certificate_is_whole(const guint8 *der, gsize size);
+
+/* Returns the certificates of PEM text as DER (of GBytes), none if there is none. NULL: one of them
+ * is malformed. */
+GPtrArray *certificate_read_pem(GBytes *pem) G_GNUC_WARN_UNUSED_RESULT;

@@ -5,9 +5,17 @@
 #include <string.h>
 
 #include "base/conf-files.h"
+#include "base/error.h"
+#include "base/root.h"
+#include "uefi/certificate.h"
+
+/* Files in one directory that are read for certificates; the largest of Debian has 3 KiB. */
+#define MAX_FILES 256
 
 struct KnownCertificates {
-    GPtrArray *list; /* of KnownCertificate, in order of precedence */
+    GPtrArray *list;      /* of KnownCertificate, in order of precedence */
+    GHashTable *files;    /* SHA-256 in digits -> DER (GBytes): the certificates themselves */
+    GString *directories; /* for people */
 };
 
 static const char *const purposes[] = {
@@ -141,8 +149,81 @@ KnownCertificates *known_certificates_new(void) {
     KnownCertificates *known = g_atomic_rc_box_new0(KnownCertificates);
 
     known->list = g_ptr_array_new_with_free_func((GDestroyNotify)known_certificate_free);
+    known->files =
+            g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_bytes_unref);
+    known->directories = g_string_new(NULL);
     return known;
 }
+
+/* -- the certificates themselves -------------------------------------------------------------- */
+
+static void add_der(KnownCertificates *known, GBytes *der) {
+    gsize size;
+    const guint8 *bytes = g_bytes_get_data(der, &size);
+
+    if (certificate_is_whole(bytes, size))
+        (void)g_hash_table_replace(
+                known->files, g_compute_checksum_for_bytes(G_CHECKSUM_SHA256, der),
+                g_bytes_ref(der));
+}
+
+/* Whatever the name of a file is, its content shows whether it is a certificate. */
+static gboolean read_certificate(
+        KnownCertificates *known, const FileVisitor *visitor, const char *path, GError **error) {
+    g_autoptr(GBytes) bytes = NULL;
+    g_autoptr(GPtrArray) pem = NULL;
+    int r;
+
+    if (!file_visit(visitor, path))
+        return TRUE;
+    r = root_read(root_of(visitor), path, CERTIFICATE_MAX_SIZE, &bytes);
+    if (r < 0)
+        return file_is_at_fault(r) || firmware_error_set_unreadable(error, path, r);
+    pem = certificate_read_pem(bytes);
+    for (guint i = 0; pem && i < pem->len; i++)
+        add_der(known, pem->pdata[i]);
+    if (pem && pem->len == 0)
+        add_der(known, bytes);
+    return TRUE;
+}
+
+/* The directory has been visited with its tables. */
+static gboolean read_certificates(
+        KnownCertificates *known, const FileVisitor *visitor, const char *directory,
+        GError **error) {
+    g_autoptr(RootDirectory) dir = NULL;
+    const struct dirent *entry;
+    guint n = 0;
+    int r = file_visit_directory(visitor, directory)
+            ? root_open_directory(root_of(visitor), directory, &dir)
+            : -ENOENT;
+
+    g_string_prepend(known->directories, known->directories->len > 0 ? ", " : "");
+    g_string_prepend(known->directories, directory);
+    if (r < 0)
+        return file_is_at_fault(r) || firmware_error_set_unreadable(error, directory, r);
+    while ((entry = readdir(dir)) && n < MAX_FILES) {
+        g_autofree char *path = g_build_filename(directory, entry->d_name, NULL);
+
+        if (entry->d_name[0] == '.' || g_str_has_suffix(entry->d_name, ".conf"))
+            continue;
+        n++;
+        if (!read_certificate(known, visitor, path, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+GBytes *known_certificates_get_der(const KnownCertificates *known, const char *sha256) {
+    return g_hash_table_lookup(known->files, sha256);
+}
+
+const char *known_certificates_get_directories(const KnownCertificates *known) {
+    return known->directories->str;
+}
+
+/* -- all ----------------------------------------------------------------------------------------
+ */
 
 KnownCertificates *known_certificates_load(
         const char *const *directories, const FileVisitor *visitor, GPtrArray *problems,
@@ -151,6 +232,9 @@ KnownCertificates *known_certificates_load(
 
     if (!conf_files_load(directories, visitor, read_file, known, problems, error))
         return NULL;
+    for (; *directories; directories++)
+        if (!read_certificates(known, visitor, *directories, error))
+            return NULL;
     return g_steal_pointer(&known);
 }
 
@@ -158,6 +242,8 @@ static void clear_known(gpointer data) {
     KnownCertificates *known = data;
 
     g_ptr_array_unref(known->list);
+    g_hash_table_unref(known->files);
+    g_string_free(known->directories, TRUE);
 }
 
 KnownCertificates *known_certificates_ref(KnownCertificates *known) {
@@ -175,8 +261,20 @@ static gboolean is_equal(const KnownCertificate *a, const KnownCertificate *b) {
             g_strcmp0(a->generation, b->generation) == 0 && a->updates_kek == b->updates_kek;
 }
 
+static gboolean has_same_files(const KnownCertificates *a, const KnownCertificates *b) {
+    GHashTableIter iter;
+    gpointer sha256;
+
+    g_hash_table_iter_init(&iter, a->files);
+    while (g_hash_table_iter_next(&iter, &sha256, NULL))
+        if (!g_hash_table_contains(b->files, sha256))
+            return FALSE;
+    return g_hash_table_size(a->files) == g_hash_table_size(b->files) &&
+            g_str_equal(a->directories->str, b->directories->str);
+}
+
 gboolean known_certificates_equal(const KnownCertificates *a, const KnownCertificates *b) {
-    if (a->list->len != b->list->len)
+    if (a->list->len != b->list->len || !has_same_files(a, b))
         return FALSE;
     for (guint i = 0; i < a->list->len; i++)
         if (!is_equal(a->list->pdata[i], b->list->pdata[i]))
@@ -204,4 +302,8 @@ const KnownCertificate *known_certificates_find_name(
             return certificate;
     }
     return NULL;
+}
+
+const KnownCertificate *known_certificates_get(const KnownCertificates *known, guint index) {
+    return index < known->list->len ? known->list->pdata[index] : NULL;
 }

@@ -32,7 +32,8 @@ typedef struct KnownCertificates KnownCertificates;
 
 /* Reads *.conf of DIRECTORIES, lowest layer first; a file overrides files of the same name in
  * earlier directories. Adds the faults of a file to PROBLEMS (of ConfProblem), and ignores all its
- * sections. Returns NULL if the system failed: FIRMWARE_ERROR_IO. */
+ * sections. Reads the certificates (DER, PEM) among the other files as well, whatever their names.
+ * Returns NULL if the system failed: FIRMWARE_ERROR_IO. */
 KnownCertificates *known_certificates_load(
         const char *const *directories, const FileVisitor *visitor, GPtrArray *problems,
         GError **error) G_GNUC_WARN_UNUSED_RESULT;
@@ -49,3 +50,11 @@ const KnownCertificate *known_certificates_find(const KnownCertificates *known, 
 /* Returns the first certificate of this name, or NULL. */
 const KnownCertificate *known_certificates_find_name(
         const KnownCertificates *known, const char *name);
+
+/* Returns the certificate of this index, or NULL behind the last one. */
+const KnownCertificate *known_certificates_get(const KnownCertificates *known, guint index);
+
+/* Returns the DER of the certificate with this digest, or NULL if it is not in the directories. */
+GBytes *known_certificates_get_der(const KnownCertificates *known, const char *sha256);
+/* Returns the directories, highest layer first, for the text of an error. */
+const char *known_certificates_get_directories(const KnownCertificates *known);

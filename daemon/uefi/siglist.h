@@ -19,6 +19,10 @@ typedef enum SiglistType {
     SIGLIST_EXTERNAL_MANAGEMENT, /* a PK without a certificate: Secure Boot is managed externally */
 } SiglistType;
 
+/* Returns the type of a list with this GUID. */
+SiglistType siglist_find_type(const EfiGuid *guid);
+extern const EfiGuid siglist_x509_guid;
+
 /* One entry; DATA has SIZE bytes, without the owner in front. */
 typedef void (*SiglistFunc)(
         SiglistType type, const EfiGuid *owner, const guint8 *data, gsize size, gpointer userdata);
@@ -26,3 +30,27 @@ typedef void (*SiglistFunc)(
 /* Calls FUNC for each entry of BYTES, up to the first malformed list. Returns the offset of that
  * list, or SIZE if there is none. */
 gsize siglist_visit(const guint8 *bytes, gsize size, SiglistFunc func, gpointer userdata);
+
+/* An entry with its list's type. */
+typedef struct SiglistEntry {
+    EfiGuid type;
+    EfiGuid owner;
+    GBytes *data; /* without the owner */
+} SiglistEntry;
+
+SiglistEntry *siglist_entry_new(const EfiGuid *type, const EfiGuid *owner, GBytes *data)
+        G_GNUC_WARN_UNUSED_RESULT;
+void siglist_entry_free(SiglistEntry *entry);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(SiglistEntry, siglist_entry_free)
+
+/* Returns all entries (of SiglistEntry) of BYTES, or NULL with the offset of a list in
+ * *RET_OFFSET that is malformed, or that no firmware accepts. */
+GPtrArray *siglist_read(GBytes *bytes, gsize *ret_offset) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Returns the lists of ENTRIES: a list for each certificate, and one for adjacent entries of
+ * another type and size. NULL if there are none. */
+GBytes *siglist_write(const GPtrArray *entries) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Returns why the firmware would reject ENTRY (AuthVariableLib's CheckSignatureListFormat()): a
+ * static text, or NULL. */
+const char *siglist_entry_get_fault(const SiglistEntry *entry);

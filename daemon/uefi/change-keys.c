@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include <string.h>
+
+#include "base/error.h"
+#include "uefi/certificate.h"
+#include "uefi/change-edit.h"
+#include "uefi/key-data.h"
+#include "uefi/store-write.h"
+
+/* PK, KEK, db and dbx, and SecureBootEnable. */
+
+/* non-volatile, boot services, runtime, time-based authentication */
+#define KEY_ATTRIBUTES 0x27
+/* non-volatile, boot services */
+#define ENABLE_ATTRIBUTES 3
+#define ENABLE "SecureBootEnable"
+#define AUTHORITY_MICROSOFT "microsoft"
+
+/* -- the entries of one variable ----------------------------------------------------------------
+ */
+
+/* Returns no entries if there is no such variable, and NULL if it is malformed. */
+static GPtrArray *read_entries(const Store *store, const char *name, GError **error) {
+    const StoreVariable *variable = store_find(store, change_find_key_variable(name), name);
+    GPtrArray *entries;
+    gsize offset;
+
+    if (!variable)
+        return g_ptr_array_new_with_free_func((GDestroyNotify)siglist_entry_free);
+    entries = siglist_read(variable->data, &offset);
+    if (!entries)
+        g_set_error(
+                error, FIRMWARE_ERROR, FIRMWARE_ERROR_IMAGE_UNUSABLE,
+                "byte %" G_GSIZE_FORMAT " of %s: a signature list is malformed", offset, name);
+    return entries;
+}
+
+static void write_entries(ChangeEdit *edit, const char *name, const GPtrArray *entries) {
+    const EfiGuid *guid = change_find_key_variable(name);
+    const StoreVariable *variable = store_find(edit->store, guid, name);
+    g_autoptr(GBytes) data = siglist_write(entries);
+
+    if (data)
+        store_set(edit->store, guid, name, variable ? variable->attributes : KEY_ATTRIBUTES, data);
+    else
+        (void)store_remove(edit->store, guid, name);
+}
+
+static gboolean is_same_entry(const SiglistEntry *a, const SiglistEntry *b) {
+    return efi_guid_equal(&a->type, &b->type) && g_bytes_equal(a->data, b->data);
+}
+
+/* The name of a known certificate, or the subject. */
+static char *describe(const ChangeEdit *edit, const SiglistEntry *entry) {
+    gsize size;
+    const guint8 *data = g_bytes_get_data(entry->data, &size);
+    g_autoptr(Certificate) certificate = NULL;
+    const KnownCertificate *known;
+
+    if (siglist_find_type(&entry->type) != SIGLIST_X509)
+        return g_strdup("a hash");
+    certificate = certificate_new(data, size);
+    known = known_certificates_find(edit->sources->known, certificate->sha256);
+    return g_strdup(
+            known                           ? known->name
+                    : *certificate->subject ? certificate->subject
+                                            : certificate->sha256);
+}
+
+/* Notes what is done to ENTRIES: certificates by name, hashes by number. */
+static void note_entries(
+        ChangeEdit *edit, const char *name, const char *verb, const GPtrArray *entries) {
+    const EfiGuid *guid = change_find_key_variable(name);
+    guint n_hashes = 0;
+
+    for (guint i = 0; i < entries->len; i++) {
+        const SiglistEntry *entry = entries->pdata[i];
+        g_autofree char *text = NULL;
+
+        if (siglist_find_type(&entry->type) != SIGLIST_X509) {
+            n_hashes++;
+            continue;
+        }
+        text = describe(edit, entry);
+        change_edit_note(edit, guid, name, "%s %s", verb, text);
+    }
+    if (n_hashes > 0)
+        change_edit_note(
+                edit, guid, name, "%s %u hash%s", verb, n_hashes, n_hashes == 1 ? "" : "es");
+}
+
+static SiglistEntry *copy_entry(const SiglistEntry *entry) {
+    return siglist_entry_new(&entry->type, &entry->owner, entry->data);
+}
+
+/* -- adding -------------------------------------------------------------------------------------
+ */
+
+static guint hash_entry(gconstpointer key) {
+    return g_bytes_hash(((const SiglistEntry *)key)->data);
+}
+
+static gboolean equal_entries(gconstpointer a, gconstpointer b) {
+    return is_same_entry(a, b);
+}
+
+/* Adds the entries that are not there yet. Hashes go to the list that has some already. */
+static gboolean add_entries(
+        ChangeEdit *edit, const char *name, const GPtrArray *entries, GError **error) {
+    g_autoptr(GPtrArray) present = read_entries(edit->store, name, error);
+    g_autoptr(GPtrArray) added = g_ptr_array_new();
+    g_autoptr(GHashTable) seen = g_hash_table_new(hash_entry, equal_entries);
+    guint end;
+
+    if (!present)
+        return FALSE;
+    for (guint i = 0; i < present->len; i++)
+        (void)g_hash_table_add(seen, present->pdata[i]);
+    for (guint i = 0; i < entries->len; i++)
+        if (g_hash_table_add(seen, entries->pdata[i]))
+            g_ptr_array_add(added, entries->pdata[i]);
+    if (added->len == 0)
+        return TRUE;
+
+    for (guint i = 0; i < added->len; i++) {
+        const SiglistEntry *entry = added->pdata[i];
+
+        for (end = present->len; end > 0; end--)
+            if (efi_guid_equal(&((SiglistEntry *)present->pdata[end - 1])->type, &entry->type))
+                break;
+        g_ptr_array_insert(present, end > 0 ? (gint)end : -1, copy_entry(entry));
+    }
+    note_entries(edit, name, "adds", added);
+    write_entries(edit, name, present);
+    return TRUE;
+}
+
+static void replace_platform_key(ChangeEdit *edit, const GPtrArray *entries) {
+    const StoreVariable *variable = store_find(edit->store, &efi_global_guid, "PK");
+    g_autoptr(GBytes) data = siglist_write(entries);
+
+    if (variable && g_bytes_equal(variable->data, data))
+        return;
+    note_entries(edit, "PK", variable ? "replaces the platform key by" : "adds", entries);
+    write_entries(edit, "PK", entries);
+}
+
+gboolean change_enroll(ChangeEdit *edit, const Change *change, GError **error) {
+    if (!g_str_equal(change->variable, "PK"))
+        return add_entries(edit, change->variable, change->entries, error);
+    replace_platform_key(edit, change->entries);
+    return TRUE;
+}
+
+/* -- known certificates -------------------------------------------------------------------------
+ */
+
+static gboolean is_required(const KnownCertificate *known) {
+    return known->purpose != CERTIFICATE_PURPOSE_OPTION_ROM;
+}
+
+static gboolean add_known(ChangeEdit *edit, const KnownCertificate *known, GError **error) {
+    GBytes *der = known_certificates_get_der(edit->sources->known, known->sha256);
+    const gboolean is_microsoft = g_str_equal(known->authority, AUTHORITY_MICROSOFT);
+    g_autoptr(GPtrArray) entries =
+            g_ptr_array_new_with_free_func((GDestroyNotify)siglist_entry_free);
+
+    if (!der) {
+        g_set_error(
+                error, FIRMWARE_ERROR, FIRMWARE_ERROR_NOT_SUPPORTED,
+                "the certificate %s (SHA-256 %s) is not on this host: put it, as DER or PEM, into "
+                "one of %s",
+                known->name, known->sha256,
+                known_certificates_get_directories(edit->sources->known));
+        return FALSE;
+    }
+    g_ptr_array_add(
+            entries,
+            siglist_entry_new(
+                    &siglist_x509_guid,
+                    is_microsoft ? &key_data_microsoft_guid : &key_data_default_guid, der));
+    return add_entries(
+            edit, known->purpose == CERTIFICATE_PURPOSE_KEK ? "KEK" : "db", entries, error);
+}
+
+static gboolean is_enrolled(const ChangeEdit *edit, const KnownCertificate *known) {
+    g_autoptr(GPtrArray) entries = read_entries(
+            edit->store, known->purpose == CERTIFICATE_PURPOSE_KEK ? "KEK" : "db", NULL);
+
+    for (guint i = 0; entries && i < entries->len; i++) {
+        const SiglistEntry *entry = entries->pdata[i];
+        g_autofree char *sha256 = g_compute_checksum_for_bytes(G_CHECKSUM_SHA256, entry->data);
+
+        if (g_str_equal(sha256, known->sha256))
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* Adds all certificates of a name such as "microsoft-2023": of an authority and a generation. */
+static gboolean add_generation(ChangeEdit *edit, const char *name, GError **error) {
+    guint n = 0;
+
+    for (guint i = 0;; i++) {
+        const KnownCertificate *known = known_certificates_get(edit->sources->known, i);
+        g_autoptr(GError) reason = NULL;
+        g_autofree char *group = NULL;
+
+        if (!known)
+            break;
+        if (known->purpose == CERTIFICATE_PURPOSE_PLATFORM)
+            continue;
+        group = g_strdup_printf("%s-%s", known->authority, known->generation);
+        if (!g_str_equal(group, name))
+            continue;
+        n++;
+        if (is_enrolled(edit, known) || add_known(edit, known, &reason))
+            continue;
+        if (is_required(known) ||
+            !g_error_matches(reason, FIRMWARE_ERROR, FIRMWARE_ERROR_NOT_SUPPORTED)) {
+            g_propagate_error(error, g_steal_pointer(&reason));
+            return FALSE;
+        }
+        g_ptr_array_add(edit->result->missing, g_strdup(known->name));
+    }
+    if (n > 0)
+        return TRUE;
+    g_set_error(
+            error, FIRMWARE_ERROR, FIRMWARE_ERROR_INVALID_ARGS,
+            "names: no known certificate has the name, or the authority and generation, \"%s\"",
+            strlen(name) <= 80 ? name : "\xe2\x80\xa6");
+    return FALSE;
+}
+
+gboolean change_enroll_known(ChangeEdit *edit, const Change *change, GError **error) {
+    for (char **name = change->names; *name; name++) {
+        const KnownCertificate *known = known_certificates_find_name(edit->sources->known, *name);
+
+        if (known && known->purpose == CERTIFICATE_PURPOSE_PLATFORM) {
+            g_set_error(
+                    error, FIRMWARE_ERROR, FIRMWARE_ERROR_INVALID_ARGS,
+                    "names: %s is a platform key, which enroll replaces", *name);
+            return FALSE;
+        }
+        if (known ? !is_enrolled(edit, known) && !add_known(edit, known, error)
+                  : !add_generation(edit, *name, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
+/* -- from a template ----------------------------------------------------------------------------
+ */
+
+gboolean change_enroll_from(ChangeEdit *edit, const Change *change, GError **error) {
+    static const char *const names[] = {"KEK", "db", "dbx", NULL};
+    const Store *source = edit->sources->templates
+            ? g_hash_table_lookup(edit->sources->templates, change->firmware)
+            : NULL;
+    g_autoptr(GPtrArray) platform = NULL;
+
+    g_assert(source);
+    for (const char *const *name = names; *name; name++) {
+        g_autoptr(GPtrArray) entries = read_entries(source, *name, error);
+
+        if (!entries || !add_entries(edit, *name, entries, error))
+            return FALSE;
+    }
+    if (store_find(edit->store, &efi_global_guid, "PK"))
+        return TRUE;
+    platform = read_entries(source, "PK", error);
+    if (!platform)
+        return FALSE;
+    if (platform->len > 0)
+        replace_platform_key(edit, platform);
+    return TRUE;
+}
+
+/* -- removing -----------------------------------------------------------------------------------
+ */
+
+/* Returns the digits that name ENTRY: a hash itself, or the SHA-256 of a certificate. */
+static char *get_digest(const SiglistEntry *entry) {
+    gsize size;
+    const guint8 *data = g_bytes_get_data(entry->data, &size);
+    g_autoptr(GString) digits = NULL;
+
+    if (siglist_find_type(&entry->type) != SIGLIST_SHA256)
+        return g_compute_checksum_for_data(G_CHECKSUM_SHA256, data, size);
+    digits = g_string_new(NULL);
+    for (gsize i = 0; i < size; i++)
+        g_string_append_printf(digits, "%02x", data[i]);
+    return g_strdup(digits->str);
+}
+
+/* Without a platform key the firmware is in setup mode, where SecureBootEnable does not exist. */
+static void leave_secure_boot(ChangeEdit *edit) {
+    if (store_find(edit->store, &efi_global_guid, "PK") ||
+        !store_remove(edit->store, &efi_secure_boot_enable_guid, ENABLE))
+        return;
+    change_edit_note(edit, &efi_secure_boot_enable_guid, ENABLE, "deletes it: setup mode");
+}
+
+/* Moves the entries of PRESENT with a digest of DIGESTS (NULL: all) to the result. */
+static GPtrArray *take_entries(GPtrArray *present, GHashTable *digests) {
+    GPtrArray *taken = g_ptr_array_new_with_free_func((GDestroyNotify)siglist_entry_free);
+
+    for (guint i = 0; i < present->len;) {
+        g_autofree char *digest = get_digest(present->pdata[i]);
+
+        if (!digests || g_hash_table_contains(digests, digest)) {
+            if (digests)
+                (void)g_hash_table_replace(digests, g_strdup(digest), GINT_TO_POINTER(TRUE));
+            g_ptr_array_add(taken, g_ptr_array_steal_index(present, i));
+        } else
+            i++;
+    }
+    return taken;
+}
+
+gboolean change_unenroll(ChangeEdit *edit, const Change *change, GError **error) {
+    g_autoptr(GPtrArray) present = read_entries(edit->store, change->variable, error);
+    g_autoptr(GHashTable) digests = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    g_autoptr(GPtrArray) taken = NULL;
+
+    if (!present)
+        return FALSE;
+    for (char **digest = change->digests; digest && *digest; digest++)
+        (void)g_hash_table_insert(digests, g_strdup(*digest), NULL);
+    taken = take_entries(present, change->all ? NULL : digests);
+    for (char **digest = change->digests; digest && *digest; digest++)
+        if (!g_hash_table_lookup(digests, *digest)) {
+            g_set_error(
+                    error, FIRMWARE_ERROR, FIRMWARE_ERROR_INVALID_ARGS,
+                    "sha256: %s has no entry %s", change->variable, *digest);
+            return FALSE;
+        }
+    if (taken->len == 0)
+        return TRUE;
+    note_entries(edit, change->variable, "removes", taken);
+    write_entries(edit, change->variable, present);
+    leave_secure_boot(edit);
+    return TRUE;
+}
+
+/* -- Secure Boot --------------------------------------------------------------------------------
+ */
+
+gboolean change_secure_boot(ChangeEdit *edit, const Change *change, GError **error) {
+    const StoreVariable *variable = store_find(edit->store, &efi_secure_boot_enable_guid, ENABLE);
+    const guint8 value = change->on ? 1 : 0;
+    g_autoptr(GBytes) data = g_bytes_new(&value, sizeof value);
+
+    if (!store_find(edit->store, &efi_global_guid, "PK")) {
+        if (!change->on)
+            return TRUE;
+        g_set_error_literal(
+                error, FIRMWARE_ERROR, FIRMWARE_ERROR_INVALID_ARGS,
+                "on: there is no platform key; enroll one first");
+        return FALSE;
+    }
+    change_edit_note(
+            edit, &efi_secure_boot_enable_guid, ENABLE, "turns Secure Boot %s",
+            change->on ? "on" : "off");
+    store_set(
+            edit->store, &efi_secure_boot_enable_guid, ENABLE,
+            variable ? variable->attributes : ENABLE_ATTRIBUTES, data);
+    return TRUE;
+}

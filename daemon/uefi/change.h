@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "uefi/efi.h"
+
+/*
+ * The changes of a variable store that a caller asks for: the contract's list of dictionaries,
+ * typed and validated.
+ */
+
+/* Limits of one list. */
+#define CHANGE_MAX_CHANGES 64
+#define CHANGE_MAX_NAME 255 /* UCS-2 units of a variable's name */
+
+typedef enum ChangeKind {
+    CHANGE_ENROLL,
+    CHANGE_ENROLL_KNOWN,
+    CHANGE_ENROLL_FROM,
+    CHANGE_UNENROLL,
+    CHANGE_SECURE_BOOT,
+    CHANGE_BOOT_ORDER,
+    CHANGE_REMOVE_BOOT,
+    CHANGE_SET,
+    CHANGE_DELETE,
+} ChangeKind;
+const char *change_kind_to_string(ChangeKind kind);
+
+/* Returns the GUID of PK, KEK, db or dbx; NULL for another name. */
+const EfiGuid *change_find_key_variable(const char *name);
+
+typedef struct Change {
+    ChangeKind kind;
+    guint32 given;      /* bit N: the table's key N is given */
+    char *variable;     /* into, from: PK, KEK, db or dbx */
+    GBytes *data;       /* or NULL */
+    GPtrArray *entries; /* of enroll: SiglistEntry, what DATA has */
+    EfiGuid owner;
+    GStrv names;
+    GStrv digests; /* sha256: lower-case digits */
+    char *firmware;
+    gboolean on, all, bound;
+    GArray *numbers; /* of guint16: order, numbers; or NULL */
+    EfiGuid guid;
+    char *name;
+    guint32 attributes;
+    gboolean has_attributes;
+} Change;
+
+void change_free(Change *change);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Change, change_free)
+
+/* Reads an aa{sv}. Returns the changes (of Change), or NULL with FIRMWARE_ERROR_INVALID_ARGS, whose
+ * text names the change, counted from 1, and the key. */
+GPtrArray *changes_read(GVariant *changes, GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Changes of PK, KEK, db and dbx. */
+
+#include <string.h>
+
+#include "base/error.h"
+#include "uefi/key-data.h"
+#include "uefi/report.h"
+#include "uefi/store-write.h"
+#include "util-certificate.h"
+#include "util-change.h"
+#include "util-uefi.h"
+#include "util.h"
+
+#define MICROSOFT "77fa9abd-0359-4d32-bd60-28f4e78f784b"
+#define DEFAULT "a0baa8a3-041d-48a8-bc87-c36d121b5e3d"
+
+/* -- enroll -------------------------------------------------------------------------------------
+ */
+
+static void enrol_each_variable(void) {
+    g_auto(TestChange) f = {};
+    g_autoptr(ChangeResult) result = NULL;
+    const StoreVariable *variable;
+
+    test_change_begin(&f, store_new_flash(TEST_LENGTH_4M), "");
+    test_change_put_key(&f, "PK", 'p');
+    test_change_put_key(&f, "KEK", 'a');
+    test_change_put_key(&f, "db", 'b');
+    test_change_put_key(&f, "db", 'c');
+    test_change_put_key(&f, "dbx", 'a');
+    result = test_change_apply(&f);
+    test_change_assert_keys(&f, "PK", "p");
+    test_change_assert_keys(&f, "KEK", "a");
+    test_change_assert_keys(&f, "db", "bc");
+    test_change_assert_keys(&f, "dbx", "a");
+    g_assert_true(result->pcr7);
+    g_assert_cmpuint(result->notes->len, ==, 4);
+    variable = test_change_find(&f, TEST_IMAGE_SECURITY, "db");
+    g_assert_cmpuint(variable->attributes, ==, 0x27);
+    g_assert_cmpmem(variable->time, EFI_TIME_SIZE, store_first_time, EFI_TIME_SIZE);
+    /* each certificate has its own list, with the owner */
+    g_assert_cmpuint(
+            g_bytes_get_size(variable->data), ==,
+            g_bytes_get_size(test_change_certificate('b')) +
+                    g_bytes_get_size(test_change_certificate('c')) + 2 * (28 + 16));
+}
+
+static void the_platform_key_is_replaced(void) {
+    g_auto(TestChange) f = {};
+    g_autoptr(ChangeResult) result = NULL;
+
+    test_change_begin_enrolled(&f, "");
+    test_change_put_key(&f, "PK", 'b');
+    result = test_change_apply(&f);
+    test_change_assert_keys(&f, "PK", "b");
+    g_assert_true(result->pcr7);
+}
+
+static void what_is_there_is_not_added(void) {
+    g_auto(TestChange) f = {};
+    g_autoptr(ChangeResult) result = NULL;
+
+    test_change_begin_enrolled(&f, "");
+    test_change_put_key(&f, "PK", 'p');
+    test_change_put_key(&f, "KEK", 'a');
+    test_change_add(
+            &f, "{'do': <'enroll'>, 'into': <'db'>, 'owner': <'" TEST_OTHER "'>}",
+            test_change_certificate('a'));
+    test_change_add(&f, "{'do': <'secure-boot'>, 'on': <true>}", NULL);
+    result = test_change_apply(&f);
+    g_assert_cmpuint(result->notes->len, ==, 0);
+    g_assert_false(result->pcr7);
+}
+
+static GBytes *make_pem(const char *names) {
+    g_autoptr(GString) text = g_string_new("subject of the first\n");
+
+    for (; *names; names++) {
+        gsize size;
+        const guchar *der = g_bytes_get_data(test_change_certificate(*names), &size);
+        g_autofree char *base64 = g_base64_encode(der, size);
+
+        g_string_append_printf(
+                text, "-----BEGIN CERTIFICATE-----\n%s\n-----END CERTIFICATE-----\n", base64);
+    }
+    return g_bytes_new(text->str, text->len);
+}
+
+static GBytes *make_update(void) {
+    g_autoptr(GByteArray) lists = test_change_lists();
+    GByteArray *update = g_byte_array_new();
+    guint8 header[16 + 24 + 100] = {0xe7, 7, 1, 1};
+
+    efi_put_u32(header + 16, 24 + 100);
+    efi_put_u16(header + 20, 0x200);
+    efi_put_u16(header + 22, 0xef1);
+    g_byte_array_append(update, header, sizeof header);
+    g_byte_array_append(update, lists->data, lists->len);
+    return g_byte_array_free_to_bytes(update);
+}
+
+static void formats_of_data(void) {
+    g_autoptr(GBytes) pem = make_pem("bc");
+    g_autoptr(GBytes) lists = g_byte_array_free_to_bytes(test_change_lists());
+    g_autoptr(GBytes) update = make_update();
+    const struct {
+        GBytes *data;
+        const char *expected;
+    } all[] = {{test_change_certificate('b'), "b"}, {pem, "bc"}, {lists, "b##"}, {update, "b##"}};
+
+    for (gsize i = 0; i < G_N_ELEMENTS(all); i++) {
+        g_auto(TestChange) f = {};
+        g_autoptr(ChangeResult) result = NULL;
+
+        test_change_begin(&f, store_new_json(), "");
+        test_change_add(&f, "{'do': <'enroll'>, 'into': <'dbx'>}", all[i].data);
+        result = test_change_apply(&f);
+        test_change_assert_keys(&f, "dbx", all[i].expected);
+    }
+}
+
+static void owners(void) {
+    g_auto(TestChange) f = {};
+    g_autoptr(ChangeResult) result = NULL;
+    g_autoptr(GBytes) lists = g_byte_array_free_to_bytes(test_change_lists());
+    static const char *const expected[] = {
+            DEFAULT, TEST_GLOBAL, TEST_OTHER, TEST_OTHER, TEST_OTHER};
+    g_autoptr(GPtrArray) entries = NULL;
+    gsize offset;
+
+    test_change_begin(&f, store_new_flash(TEST_LENGTH_4M), "");
+    test_change_put_key(&f, "db", 'a');
+    test_change_add(
+            &f, "{'do': <'enroll'>, 'into': <'db'>, 'owner': <'" TEST_GLOBAL "'>}",
+            test_change_certificate('c'));
+    test_change_add(&f, "{'do': <'enroll'>, 'into': <'db'>, 'owner': <'" TEST_GLOBAL "'>}", lists);
+    result = test_change_apply(&f);
+    entries = siglist_read(test_change_find(&f, TEST_IMAGE_SECURITY, "db")->data, &offset);
+    g_assert_cmpuint(entries->len, ==, 5);
+    for (guint i = 0; i < entries->len; i++) {
+        char text[EFI_GUID_TEXT_SIZE];
+
+        efi_guid_to_text(&((SiglistEntry *)entries->pdata[i])->owner, text);
+        g_assert_cmpstr(text, ==, expected[i]);
+    }
+}
+
+/* A hash goes to the list of hashes, wherever that is. */
+static void hashes_share_a_list(void) {
+    g_auto(TestChange) f = {};
+    g_autoptr(ChangeResult) result = NULL;
+    g_autoptr(GByteArray) one = g_byte_array_new();
+    g_autoptr(GBytes) lists = g_byte_array_free_to_bytes(test_change_lists());
+    g_autoptr(GBytes) more = NULL;
+    const guint8 hash[32] = {3};
+
+    test_change_begin(&f, store_new_flash(TEST_LENGTH_4M), "");
+    test_change_add(&f, "{'do': <'enroll'>, 'into': <'dbx'>}", lists);
+    test_change_put_key(&f, "dbx", 'c');
+    test_add_siglist(one, TEST_SHA256, TEST_OTHER, hash, sizeof hash);
+    more = g_byte_array_free_to_bytes(g_steal_pointer(&one));
+    test_change_add(&f, "{'do': <'enroll'>, 'into': <'dbx'>}", more);
+    result = test_change_apply(&f);
+    test_change_assert_keys(&f, "dbx", "bc###");
+    g_assert_cmpuint(
+            g_bytes_get_size(test_change_find(&f, TEST_IMAGE_SECURITY, "dbx")->data), ==,
+            g_bytes_get_size(test_change_certificate('b')) +
+                    g_bytes_get_size(test_change_certificate('c')) + 2 * (28 + 16) + 28 + 3 * 48);
+}
+
+static void data_that_is_refused(void) {
+    g_autoptr(GBytes) lists = g_byte_array_free_to_bytes(test_change_lists());
+    g_autoptr(GBytes) pem = make_pem("ab");
+    g_autoptr(GByteArray) bad = g_byte_array_new();
+    g_autoptr(GBytes) text = g_bytes_new_static("hello", 5);
+    g_autoptr(GBytes) empty = g_bytes_new_static("", 0);
+    g_autoptr(GBytes) torn = g_bytes_new_from_bytes(lists, 0, g_bytes_get_size(lists) - 1);
+    g_autoptr(GBytes) half = g_bytes_new_static("-----BEGIN CERTIFICATE-----\nAAA", 31);
+    g_autoptr(GBytes) no_certificate = NULL;
+    const struct {
+        const char *into;
+        GBytes *data;
+        const char *text;
+    } all[] = {
+            {"db", text, "data: neither a certificate"},
+            {"db", empty, "data: has no certificate"},
+            {"db", torn, "a signature list is malformed"},
+            {"db", half, "PEM is malformed"},
+            {"PK", pem, "data: 2 entries, and PK takes one certificate"},
+            {"KEK", lists, "data: entry 2 is no certificate, and KEK takes nothing else"},
+            {"dbt", lists, "into: \"dbt\" is none of PK, KEK, db, dbx"},
+            {"db", NULL, "data: missing"},
+    };
+
+    test_add_siglist(bad, TEST_X509, TEST_OTHER, "xx", 2);
+    no_certificate = g_bytes_new(bad->data, bad->len);
+    for (gsize i = 0; i < G_N_ELEMENTS(all); i++) {
+        g_auto(TestChange) f = {};
+        g_autofree char *change =
+                g_strdup_printf("{'do': <'enroll'>, 'into': <'%s'>}", all[i].into);
+
+        test_change_begin(&f, store_new_flash(TEST_LENGTH_4M), "");
+        test_change_add(&f, change, all[i].data);
+        test_change_fail(&f, FIRMWARE_ERROR_INVALID_ARGS, all[i].text);
+    }
+    {
+        g_auto(TestChange) f = {};
+
+        test_change_begin(&f, store_new_flash(TEST_LENGTH_4M), "");
+        test_change_add(&f, "{'do': <'enroll'>, 'into': <'db'>}", no_certificate);
+        test_change_fail(
+                &f, FIRMWARE_ERROR_INVALID_ARGS, "change 1: data: entry 1 is not a certificate");
+    }
+}
+
+static void a_malformed_variable_is_not_changed(void) {
+    g_auto(TestChange) f = {};
+    g_autoptr(GBytes) garbage = g_bytes_new_static("garbage", 7);
+
+    test_change_begin(&f, store_new_flash(TEST_LENGTH_4M), "");
+    store_set(f.store, &efi_image_security_guid, "db", 0x27, garbage);
+    test_change_put_key(&f, "db", 'a');
+    test_change_fail(&f, FIRMWARE_ERROR_IMAGE_UNUSABLE, "byte 0 of db");
+}
+
+/* -- enroll-known, enroll-from ------------------------------------------------------------------
+ */
+
+static void known_certificates(void) {
+    g_auto(TestChange) f = {};
+    g_autoptr(ChangeResult) result = NULL;
+    g_autoptr(GPtrArray) entries = NULL;
+    gsize offset;
+    char owner[EFI_GUID_TEXT_SIZE];
+
+    test_change_begin_enrolled(&f, "kwuo");
+    test_change_add(&f, "{'do': <'enroll-known'>, 'names': <['microsoft-2030']>}", NULL);
+    result = test_change_apply(&f);
+    test_change_assert_keys(&f, "KEK", "ak");
+    test_change_assert_keys(&f, "db", "awuo");
+    g_assert_cmpuint(result->missing->len, ==, 0);
+    entries = siglist_read(test_change_find(&f, TEST_GLOBAL, "KEK")->data, &offset);
+    efi_guid_to_text(&((SiglistEntry *)entries->pdata[1])->owner, owner);
+    g_assert_cmpstr(owner, ==, MICROSOFT);
+    g_clear_pointer(&result, change_result_free);
+
+    test_change_add(&f, "{'do': <'enroll-known'>, 'names': <['microsoft-2030', 'x-kek']>}", NULL);
+    result = test_change_apply(&f);
+    g_assert_cmpuint(result->notes->len, ==, 0);
+}
+
+static void known_certificates_that_are_missing(void) {
+    g_auto(TestChange) f = {};
+    g_autoptr(ChangeResult) result = NULL;
+
+    test_change_begin_enrolled(&f, "kwu");
+    test_change_add(&f, "{'do': <'enroll-known'>, 'names': <['microsoft-2030']>}", NULL);
+    result = test_change_apply(&f);
+    g_assert_cmpuint(result->missing->len, ==, 1);
+    g_assert_cmpstr(result->missing->pdata[0], ==, "x-rom");
+    test_change_assert_keys(&f, "db", "awu");
+
+    test_change_add(&f, "{'do': <'enroll-known'>, 'names': <['x-rom']>}", NULL);
+    test_change_fail(&f, FIRMWARE_ERROR_NOT_SUPPORTED, "put it, as DER or PEM, into one of /");
+    test_change_clear(&f);
+    test_change_begin(&f, store_new_flash(TEST_LENGTH_4M), "wuo");
+    test_change_add(&f, "{'do': <'enroll-known'>, 'names': <['microsoft-2030']>}", NULL);
+    test_change_fail(
+            &f, FIRMWARE_ERROR_NOT_SUPPORTED, "change 1: enroll-known: the certificate x-kek");
+    test_change_add(&f, "{'do': <'enroll-known'>, 'names': <['microsoft-1999']>}", NULL);
+    test_change_fail(&f, FIRMWARE_ERROR_INVALID_ARGS, "microsoft-1999");
+    test_change_add(&f, "{'do': <'enroll-known'>, 'names': <['x-platform']>}", NULL);
+    test_change_fail(&f, FIRMWARE_ERROR_INVALID_ARGS, "x-platform is a platform key");
+}
+
+static void from_a_template(void) {
+    g_auto(TestChange) source = {};
+    g_auto(TestChange) f = {};
+    g_auto(TestChange) blank = {};
+    g_autoptr(ChangeResult) first = NULL;
+    g_autoptr(ChangeResult) second = NULL;
+    g_autoptr(ChangeResult) third = NULL;
+
+    test_change_begin(&source, store_new_flash(TEST_LENGTH_4M), "");
+    test_change_put_key(&source, "PK", 'c');
+    test_change_put_key(&source, "KEK", 'k');
+    test_change_put_key(&source, "db", 'a');
+    test_change_put_key(&source, "db", 'w');
+    test_change_put_key(&source, "dbx", 'z');
+    first = test_change_apply(&source);
+
+    test_change_begin_enrolled(&f, "");
+    (void)g_hash_table_insert(f.templates, (gpointer) "t", g_steal_pointer(&source.store));
+    test_change_add(&f, "{'do': <'enroll-from'>, 'firmware': <'t'>}", NULL);
+    second = test_change_apply(&f);
+    test_change_assert_keys(&f, "PK", "p");
+    test_change_assert_keys(&f, "KEK", "ak");
+    test_change_assert_keys(&f, "db", "aw");
+    test_change_assert_keys(&f, "dbx", "z");
+
+    test_change_begin(&blank, store_new_json(), "");
+    (void)g_hash_table_insert(blank.templates, (gpointer) "t", g_steal_pointer(&f.store));
+    test_change_add(&blank, "{'do': <'enroll-from'>, 'firmware': <'t'>}", NULL);
+    third = test_change_apply(&blank);
+    test_change_assert_keys(&blank, "PK", "p");
+}
+
+int main(int argc, char **argv) {
+    static const TestCase cases[] = {
+            TEST_CASE(enrol_each_variable),
+            TEST_CASE(the_platform_key_is_replaced),
+            TEST_CASE(what_is_there_is_not_added),
+            TEST_CASE(formats_of_data),
+            TEST_CASE(owners),
+            TEST_CASE(hashes_share_a_list),
+            TEST_CASE(data_that_is_refused),
+            TEST_CASE(a_malformed_variable_is_not_changed),
+            TEST_CASE(known_certificates),
+            TEST_CASE(known_certificates_that_are_missing),
+            TEST_CASE(from_a_template),
+    };
+
+    return test_main(argc, argv, "uefi-enroll", cases, G_N_ELEMENTS(cases));
+}
