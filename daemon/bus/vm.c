@@ -12,6 +12,7 @@
 #include "bus/resolution.h"
 #include "bus/state.h"
 #include "bus/vm-call.h"
+#include "bus/vm-change.h"
 #include "bus/vm-object.h"
 #include "bus/vm-properties.h"
 #include "bus/names.h"
@@ -385,6 +386,10 @@ const sd_bus_vtable bus_vm_vtable[] = {
         SD_BUS_METHOD_WITH_ARGS(
                 "GetVariable", SD_BUS_ARGS("s", guid, "s", name, "a{sv}", options),
                 SD_BUS_RESULT("u", attributes, "ay", data), method_get_variable,
+                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS(
+                "ChangeVariables", SD_BUS_ARGS("aa{sv}", changes, "a{sv}", options),
+                SD_BUS_RESULT("a{sv}", result), bus_method_change_variables,
                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS(
                 "Remove", OPTIONS, SD_BUS_NO_RESULT, method_remove, SD_BUS_VTABLE_UNPRIVILEGED),

@@ -86,6 +86,8 @@ static const RequestKey request_keys[] = {
             NULL),
         KEY("list", KEY_BOOLEAN, list, REQUEST_CALL_READ_STORE | REQUEST_CALL_READ_VARIABLES, NULL),
         KEY("backup", KEY_BOOLEAN, backup, REQUEST_CALL_EXPORT, NULL),
+        KEY("dry-run", KEY_BOOLEAN, dry_run, REQUEST_CALL_CHANGE_VARIABLES, NULL),
+        KEY("expected", KEY_STRING, expected, REQUEST_CALL_CHANGE_VARIABLES, NULL),
         KEY("check", KEY_BOOLEAN, check, REQUEST_CALL_GET_RESOLUTION, NULL),
 };
 
@@ -354,6 +356,7 @@ void request_free(Request *request) {
     g_free(request->reference);
     g_free(request->nvram_format);
     g_free(request->format);
+    g_free(request->expected);
     file_fd_close(request->nvram_template);
     g_free(request);
 }

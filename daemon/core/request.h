@@ -35,6 +35,7 @@ typedef enum RequestCall {
     REQUEST_CALL_GET_VARIABLE = 1 << 17,
     REQUEST_CALL_SET_REFERENCE = 1 << 18, /* its argument is a key as well */
     REQUEST_CALL_ACQUIRE = 1 << 19,
+    REQUEST_CALL_CHANGE_VARIABLES = 1 << 20,
 } RequestCall;
 
 typedef enum RequestRender {
@@ -83,6 +84,8 @@ typedef struct Request {
     gboolean backup;
     gboolean check;
     gboolean list;
+    gboolean dry_run;
+    char *expected; /* SHA-256 of the store; NULL: any */
 } Request;
 
 /* A value as the caller sent it. Borrowed. */

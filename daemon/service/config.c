@@ -18,6 +18,9 @@
 #define VENDOR_DIRECTORY "/usr/share/qemu/firmware"
 #define ADMIN_DIRECTORY "/etc/qemu/firmware"
 
+/* Of Debian's package python3-virt-firmware, which has Microsoft's certificates. */
+#define PYTHON_CERTIFICATES "/usr/lib/python3/dist-packages/virt/firmware/certs"
+
 #define MAX_MSEC (3600 * 1000)
 
 /* The values in the files. */
@@ -339,7 +342,8 @@ static Config *make_config(const ConfigOptions *options, const Settings *setting
     config->certificate_directories = split_directories(
             "CertificateDirectories",
             settings->certificates ? settings->certificates
-                                   : DATADIR "/certificates:/etc/vmfirmwared/certificates",
+                                   : PYTHON_CERTIFICATES
+                    ":" DATADIR "/certificates:/etc/vmfirmwared/certificates",
             error);
     if (!config->certificate_directories)
         return NULL;

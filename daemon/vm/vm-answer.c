@@ -64,6 +64,25 @@ void vm_answer_resolution_entries(
         write_requirements(sink, op->pin->request);
 }
 
+static void write_report(
+        Sink *sink, const char *key, const StoreReport *report, const VMResult *result) {
+    sink_open_entry(sink, key, "a{sv}");
+    store_report_write(report, image_format_to_string(result->store_format), FALSE, sink);
+    sink_close_entry(sink);
+}
+
+void vm_answer_changes(Sink *sink, const VMResult *result) {
+    g_autofree char *sha256 =
+            g_compute_checksum_for_bytes(G_CHECKSUM_SHA256, result->before->bytes);
+
+    sink_open_array(sink, "{sv}");
+    change_result_write(result->change, sink);
+    write_report(sink, "before", result->before_report, result);
+    write_report(sink, "after", result->report, result);
+    sink_entry_string(sink, "sha256", sha256);
+    sink_close(sink);
+}
+
 void vm_answer_row(
         Sink *sink, const char *id, uid_t owner, const Pin *pin, const char *state,
         const char *path) {

@@ -14,6 +14,9 @@
 void vm_answer_resolution_entries(
         Sink *sink, const VMOp *op, const VMResult *result, const Rendering *rendering);
 
+/* The a{sv} of ChangeVariables. */
+void vm_answer_changes(Sink *sink, const VMResult *result);
+
 /* (susso): one VM of a list. */
 void vm_answer_row(
         Sink *sink, const char *id, uid_t owner, const Pin *pin, const char *state,

@@ -33,6 +33,7 @@ void vm_op_clear(VMOp *op) {
     file_fd_close(op->source);
     g_free(op->guid);
     g_free(op->name);
+    g_clear_pointer(&op->changes, g_ptr_array_unref);
     pin_unref(op->pin);
     g_free(op->fault);
     vm_look_unref(op->look);
@@ -68,6 +69,9 @@ void vm_result_clear(VMResult *result) {
     file_fd_close(result->nvram);
     store_report_free(result->report);
     store_free(result->store);
+    store_report_free(result->before_report);
+    store_free(result->before);
+    change_result_free(result->change);
     vm_condition_clear(&result->condition);
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "core/selection.h"
+#include "uefi/change-apply.h"
 #include "uefi/report.h"
 #include "vm/digest-cache.h"
 #include "vm/vm-look.h"
@@ -41,9 +42,10 @@ typedef struct VMOp {
     uid_t new_owner; /* the owner of the resulting VM: of Clone, else OWNER */
     char *new_id;    /* its id: of Clone and Rename; NULL: ID */
     Request *request;
-    FileFd source; /* the caller's memfd; -1: none */
-    char *guid;    /* of a variable; NULL: none */
-    char *name;    /* of that variable */
+    FileFd source;      /* the caller's memfd; -1: none */
+    char *guid;         /* of a variable; NULL: none */
+    char *name;         /* of that variable */
+    GPtrArray *changes; /* of Change: of the variables; NULL: none */
 
     /* the present state of the VM; NULL and 0 for a new one */
     Pin *pin;
@@ -91,7 +93,10 @@ typedef struct VMResult {
     guint64 nvram_size; /* bytes of the file NVRAM */
     Store *store;       /* the variables that were read */
     ImageFormat store_format;
-    StoreReport *report;   /* of STORE */
+    StoreReport *report; /* of STORE */
+    Store *before;       /* the variables before they were changed */
+    StoreReport *before_report;
+    ChangeResult *change;  /* what was changed */
     guint64 size;          /* bytes of all files of the VM */
     guint64 last_prepared; /* µs since the epoch */
     VMCondition condition; /* of the files after the operation */

@@ -202,6 +202,16 @@ static gboolean check_start(
     return policy_check_render(op, result->resolution, error);
 }
 
+gboolean vm_op_publish_nvram(
+        const VMOp *op, int dir_fd, const NVRAMSource *source, GError **error) {
+    g_autoptr(VMDraft) draft = vmdraft_new(op->store, op->owner, op->commit, error);
+
+    return draft && nvram_make(draft, op->pin, source, 0, error) &&
+            keep_as_backup(draft, dir_fd, op->pin, error) &&
+            vmdraft_write_pin(draft, op->pin, error) &&
+            vmdraft_replace(draft, dir_fd, op->id, op->pin, error);
+}
+
 /* OVMF throws the spare area away if the write had erased the volume header, and never boots. The
  * old file becomes the backup. */
 static gboolean complete_write(const VMOp *op, GError **error) {
@@ -209,7 +219,6 @@ static gboolean complete_write(const VMOp *op, GError **error) {
     g_auto(FileFd) fd = FILE_FD_NONE;
     g_autoptr(Store) store = NULL;
     g_autoptr(GBytes) head = NULL;
-    g_autoptr(VMDraft) draft = NULL;
     NVRAMSource source = {.format = op->pin->nvram_format, .what = op->id};
     int r;
 
@@ -225,11 +234,7 @@ static gboolean complete_write(const VMOp *op, GError **error) {
 
     source.fd = fd;
     source.head = head;
-    draft = vmdraft_new(op->store, op->owner, op->commit, error);
-    return draft && nvram_make(draft, op->pin, &source, 0, error) &&
-            keep_as_backup(draft, lock.dir, op->pin, error) &&
-            vmdraft_write_pin(draft, op->pin, error) &&
-            vmdraft_replace(draft, lock.dir, op->id, op->pin, error);
+    return vm_op_publish_nvram(op, lock.dir, &source, error);
 }
 
 gboolean vm_op_prepare(const VMOp *op, VMResult *result, GError **error) {

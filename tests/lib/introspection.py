@@ -21,6 +21,7 @@ VM_CONTRACT = {
         "ReadVariables": [OPTIONS, ("out", "report", "a{sv}")],
         "GetVariable": [("in", "guid", "s"), ("in", "name", "s"), OPTIONS,
                         ("out", "attributes", "u"), ("out", "data", "ay")],
+        "ChangeVariables": [("in", "changes", "aa{sv}"), OPTIONS, ("out", "result", "a{sv}")],
     },
     "signals": {},
     "properties": {

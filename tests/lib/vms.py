@@ -26,6 +26,7 @@ IO_ERROR = "org.freedesktop.DBus.Error.IOError"
 OWNER, OTHER, NOBODY = 1, 2, 65534
 
 OPTION_TYPES = dict(REQUIREMENT_TYPES, **{
+    "dry-run": "b",
     "create": "s", "owner": "u", "nvram-format": "s", "nvram-template": "h", "lease": "b",
     "format": "s", "all": "b", "machine": "s", "reset": "b", "live": "b", "backup": "b",
     "check": "b", "list": "b"})
@@ -207,6 +208,9 @@ class VMObject:
         attributes, data = self.call("GetVariable", "ssa{sv}", (guid, name), options)[0]
         return attributes, bytes(data)
 
+    def change_variables(self, *changes, **options):
+        return self.call("ChangeVariables", "aa{sv}a{sv}", (list(changes),), options)[0][0]
+
     def remove(self, **options):
         self.call("Remove", options=options)
 
@@ -228,6 +232,18 @@ class VMObject:
         owner, label = self.path.removeprefix(VM_PATH + "/").split("/")
         state = self.vms.client.manager_property("StateDirectory")
         return Path(state) / "vms" / owner / self.get("Id")
+
+
+CHANGE_TYPES = {"data": "ay", "names": "as", "sha256": "as", "all": "b", "bound": "b", "on": "b",
+                "order": "aq", "numbers": "aq", "attributes": "u"}
+
+
+def change(do, **keys):
+    """One change of ChangeVariables. A key that is a word of Python ends with an underscore."""
+    return {"do": GLib.Variant("s", do), **{
+        key.strip("_"): value if isinstance(value, GLib.Variant)
+        else GLib.Variant(CHANGE_TYPES.get(key.strip("_"), "s"), value)
+        for key, value in keys.items()}}
 
 
 CHILD = """

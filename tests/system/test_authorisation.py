@@ -43,6 +43,8 @@ CHANGING = {
     "ReadVariables of a VM": "vms.at('vm', {owner}).read_variables()['kind']",
     "GetVariable": "vms.at('vm', {owner}).get_variable("
                    "'8be4df61-93ca-11d2-aa0d-00e098032b8c', 'PK')[0]",
+    "ChangeVariables": "vms.at('vm', {owner}).change_variables(change('secure-boot', on=False), "
+                       "dry_run=True)['pcr7']",
     "Export": "len(vms.at('vm', {owner}).export())",
     "Reset": "vms.at('vm', {owner}).reset()",
     "Rebind": "vms.at('vm', {owner}).rebind()['name']",
