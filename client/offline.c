@@ -24,6 +24,7 @@ struct Offline {
     gboolean is_whole;      /* CATALOG has all firmware */
     MachineTable *machines; /* NULL: not read yet */
     KnownCertificates *known;
+    HostKeys *host_keys;
     GPtrArray *problems; /* of ConfProblem: of KNOWN */
     GStrv host_features;
     Directory *directory; /* of --directory; NULL: not opened yet */
@@ -55,6 +56,7 @@ void offline_free(Offline *offline) {
     catalog_unref(offline->catalog);
     machine_table_unref(offline->machines);
     known_certificates_unref(offline->known);
+    host_keys_unref(offline->host_keys);
     g_ptr_array_unref(offline->problems);
     g_strfreev(offline->host_features);
     g_free(offline);
@@ -77,6 +79,11 @@ static gboolean read_tables(Offline *offline, const char *architecture, GError *
             offline->problems, error);
     if (!offline->known)
         return FALSE;
+    offline->host_keys = host_keys_load(
+            offline->config->enroll_directory, offline->config->enrolls_platform_key, visitor,
+            offline->problems, error);
+    if (!offline->host_keys)
+        return FALSE;
     /* those of another root may be for another architecture, and need its libraries */
     if (!visitor->root)
         sources_ask_emulators(offline->machines, architecture);
@@ -90,6 +97,7 @@ static gboolean build(Offline *offline, CatalogSources *sources, GError **error)
     sources->visitor = &offline->root.visitor;
     sources->machines = offline->machines;
     sources->known = offline->known;
+    sources->host_keys = offline->host_keys;
     g_clear_pointer(&offline->catalog, catalog_unref);
     offline->catalog = catalog_build(sources, error);
     if (offline->catalog)

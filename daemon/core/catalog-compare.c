@@ -194,7 +194,8 @@ CatalogChange *catalog_compare(const Catalog *before, const Catalog *after) {
 
     if (before && change->added->len == 0 && change->removed->len == 0 &&
         change->changed->len == 0 && !change->problems_differ &&
-        machine_table_equal(before->machines, after->machines) && all_files_equal(before, after))
+        machine_table_equal(before->machines, after->machines) &&
+        host_keys_equal(before->host_keys, after->host_keys) && all_files_equal(before, after))
         return NULL;
 
     return g_steal_pointer(&change);

@@ -19,6 +19,7 @@ static void catalog_clear(gpointer data) {
     machine_table_unref(catalog->machines);
     known_certificates_unref(catalog->known);
     candidates_free(catalog->candidates);
+    host_keys_unref(catalog->host_keys);
     g_ptr_array_unref(catalog->firmware);
     g_clear_pointer(&catalog->files, g_ptr_array_unref);
     g_ptr_array_unref(catalog->problems);
@@ -303,6 +304,7 @@ static Catalog *catalog_new(const CatalogSources *sources) {
     Catalog *catalog = g_atomic_rc_box_new0(Catalog);
 
     catalog->machines = machine_table_ref(sources->machines);
+    catalog->host_keys = sources->host_keys ? host_keys_ref(sources->host_keys) : host_keys_new();
     catalog->known =
             sources->known ? known_certificates_ref(sources->known) : known_certificates_new();
     catalog->firmware = g_ptr_array_new();

@@ -5,6 +5,7 @@
 #include "core/catalog-layers.h"
 #include "core/catalog-store.h"
 #include "core/machine.h"
+#include "uefi/host-keys.h"
 
 /*
  * All descriptor files of all layers, in the priority order of firmware.json, also the overridden,
@@ -21,6 +22,7 @@ typedef struct CatalogProblem {
 typedef struct Catalog {
     MachineTable *machines;
     KnownCertificates *known; /* certificates */
+    HostKeys *host_keys;
     GPtrArray *files;    /* of CatalogFile: every file, in priority order; of one name the effective
                           * one first, then less and less specific layers */
     GPtrArray *firmware; /* the effective ones of FILES that are no mask; index is the rank */
@@ -37,6 +39,7 @@ typedef struct CatalogSources {
     const GPtrArray *layers; /* of CatalogLayer, least specific first; each an absolute directory */
     MachineTable *machines;
     KnownCertificates *known;   /* certificates; NULL: none */
+    HostKeys *host_keys;        /* NULL: none */
     const Catalog *previous;    /* or NULL; unchanged files are shared with it */
     gint64 now;                 /* microseconds since the epoch, for the age of files */
     const FileVisitor *visitor; /* or NULL */

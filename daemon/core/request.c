@@ -86,6 +86,8 @@ static const RequestKey request_keys[] = {
             NULL),
         KEY("list", KEY_BOOLEAN, list, REQUEST_CALL_READ_STORE | REQUEST_CALL_READ_VARIABLES, NULL),
         KEY("backup", KEY_BOOLEAN, backup, REQUEST_CALL_EXPORT, NULL),
+        KEY("enroll", KEY_BOOLEAN, enroll,
+            REQUEST_CALL_PREPARE | REQUEST_CALL_REBIND | REQUEST_CALL_RESET, NULL),
         KEY("dry-run", KEY_BOOLEAN, dry_run, REQUEST_CALL_CHANGE_VARIABLES, NULL),
         KEY("expected", KEY_STRING, expected, REQUEST_CALL_CHANGE_VARIABLES, NULL),
         KEY("check", KEY_BOOLEAN, check, REQUEST_CALL_GET_RESOLUTION, NULL),
@@ -294,6 +296,7 @@ Request *request_new(
     request->architecture = architecture ? g_strdup(architecture_from_name(architecture)) : NULL;
     request->machine = g_strdup(machine);
     request->nvram_template = FILE_FD_NONE;
+    request->enroll = TRUE;
     return g_steal_pointer(&request);
 }
 

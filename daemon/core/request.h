@@ -84,6 +84,7 @@ typedef struct Request {
     gboolean backup;
     gboolean check;
     gboolean list;
+    gboolean enroll; /* the keys of this host; TRUE unless it is given */
     gboolean dry_run;
     char *expected; /* SHA-256 of the store; NULL: any */
 } Request;

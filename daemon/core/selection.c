@@ -123,11 +123,19 @@ static gboolean check_target(const Machine *machine, const Descriptor *d, GPtrAr
     return FALSE;
 }
 
+/* Whether the firmware's new store gets the keys of this host. */
+static gboolean gets_host_keys(const Request *request, const Descriptor *d) {
+    return request->enroll && (request->call != REQUEST_CALL_REBIND || request->reset) &&
+            descriptor_keeps_variables(d) && descriptor_has_feature(d, FEATURE_SECURE_BOOT);
+}
+
 /* Of a new VM: the store of an existing one is checked by vm/vm-start. */
 static void check_certificates(
         const SelectionInput *input, const CatalogFile *file, GPtrArray *reasons) {
     for (char **c = input->request->certificates; c && *c; c++)
-        if (!store_summary_has_certificate(file->store, input->catalog->known, *c))
+        if (!store_summary_has_certificate(file->store, input->catalog->known, *c) &&
+            !(gets_host_keys(input->request, file->descriptor) &&
+              host_keys_have_certificate(input->catalog->host_keys, input->catalog->known, *c)))
             add_detailed_reason(reasons, "certificate-missing", *c);
 }
 

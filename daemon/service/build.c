@@ -121,6 +121,7 @@ static void use_previous(const Build *build, KnownCertificates **known) {
 static void read_all(Build *build, CatalogSources *sources) {
     g_autoptr(MachineTable) machines = NULL;
     g_autoptr(KnownCertificates) known = NULL;
+    g_autoptr(HostKeys) host_keys = NULL;
     g_autoptr(GPtrArray) problems =
             g_ptr_array_new_with_free_func((GDestroyNotify)conf_problem_free);
 
@@ -136,11 +137,17 @@ static void read_all(Build *build, CatalogSources *sources) {
     if (!known)
         return;
     use_previous(build, &known);
+    host_keys = host_keys_load(
+            build->config->enroll_directory, build->config->enrolls_platform_key, sources->visitor,
+            problems, &build->error);
+    if (!host_keys)
+        return;
     build->unknown =
             emulator_cache_add_types(build->answers, machines, build->asks_again, sources->visitor);
 
     sources->machines = machines;
     sources->known = known;
+    sources->host_keys = host_keys;
     build->catalog = catalog_build(sources, &build->error);
     if (build->catalog) {
         catalog_add_conf_problems(build->catalog, problems);

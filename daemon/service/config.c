@@ -28,6 +28,8 @@ typedef struct Settings {
     char *search_path;
     char *machines;
     char *certificates;
+    char *enroll_directory;
+    gboolean enroll_replace_pk;
     int log_level;
     guint64 quiet_msec;
     guint64 max_quiet_msec;
@@ -39,6 +41,7 @@ static void settings_clear(Settings *settings) {
     g_free(settings->search_path);
     g_free(settings->machines);
     g_free(settings->certificates);
+    g_free(settings->enroll_directory);
 }
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Settings, settings_clear)
@@ -215,6 +218,25 @@ static gboolean parse_directories(const ConfigKey *key, const char *value, gpoin
     return TRUE;
 }
 
+static gboolean parse_directory(const ConfigKey *key, const char *value, gpointer data) {
+    if (value[0] && !is_directory_name(value))
+        return FALSE;
+    replace_string(key, value, data);
+    return TRUE;
+}
+
+/* The words of systemd's files. */
+static gboolean parse_boolean(const ConfigKey *key, const char *value, gpointer data) {
+    static const char *const yes[] = {"1", "yes", "true", "on", NULL};
+    static const char *const no[] = {"", "0", "no", "false", "off", NULL};
+    const gboolean is_true = g_strv_contains(yes, value);
+
+    if (!is_true && !g_strv_contains(no, value))
+        return FALSE;
+    *(gboolean *)((char *)data + key->offset) = is_true;
+    return TRUE;
+}
+
 static gboolean parse_level(const ConfigKey *key, const char *value, gpointer data) {
     int level = value[0] ? log_level_from_string(value) : LOG_INFO;
 
@@ -235,6 +257,10 @@ static const ConfigKey keys[] = {
          DIRECTORIES},
         {"Catalog", "CertificateDirectories", parse_directories, offsetof(Settings, certificates),
          0, 0, DIRECTORIES},
+        {"Catalog", "EnrollDirectory", parse_directory, offsetof(Settings, enroll_directory), 0, 0,
+         "an absolute directory"},
+        {"Catalog", "EnrollReplacePK", parse_boolean, offsetof(Settings, enroll_replace_pk), 0, 0,
+         "yes or no"},
         {"Catalog", "QuietMSec", parse_number, offsetof(Settings, quiet_msec), 1, MAX_MSEC,
          "a number of milliseconds, 1 to 3600000,"},
         {"Catalog", "MaxQuietMSec", parse_number, offsetof(Settings, max_quiet_msec), 1, MAX_MSEC,
@@ -347,6 +373,9 @@ static Config *make_config(const ConfigOptions *options, const Settings *setting
             error);
     if (!config->certificate_directories)
         return NULL;
+    config->enroll_directory = g_strdup(
+            settings->enroll_directory ? settings->enroll_directory : "/etc/vmfirmwared/enroll");
+    config->enrolls_platform_key = settings->enroll_replace_pk;
     config->state_directory = choose_state_directory(options, error);
     if (!config->state_directory)
         return NULL;
@@ -391,6 +420,7 @@ static void config_clear(gpointer data) {
     g_ptr_array_unref(config->layers);
     g_strfreev(config->machine_directories);
     g_strfreev(config->certificate_directories);
+    g_free(config->enroll_directory);
     g_free(config->state_directory);
 }
 

@@ -35,6 +35,8 @@ typedef struct Config {
     GPtrArray *layers;         /* of CatalogLayer, least specific first. [Catalog] SearchPath= */
     GStrv machine_directories; /* least specific first. [Catalog] MachineDirectories= */
     GStrv certificate_directories; /* least specific first. [Catalog] CertificateDirectories= */
+    char *enroll_directory;        /* keys of this host. [Catalog] EnrollDirectory= */
+    gboolean enrolls_platform_key; /* where there is one. [Catalog] EnrollReplacePK=no */
     char *state_directory;         /* command line only */
     WatchTimes watch_times;        /* [Catalog] QuietMSec=50, MaxQuietMSec=500, RescanSec=30 */
     ConfigLimits limits;

@@ -190,7 +190,7 @@ static gboolean is_enrolled(const ChangeEdit *edit, const KnownCertificate *know
 
     for (guint i = 0; entries && i < entries->len; i++) {
         const SiglistEntry *entry = entries->pdata[i];
-        g_autofree char *sha256 = g_compute_checksum_for_bytes(G_CHECKSUM_SHA256, entry->data);
+        g_autofree char *sha256 = siglist_entry_get_digest(entry);
 
         if (g_str_equal(sha256, known->sha256))
             return TRUE;
@@ -280,20 +280,6 @@ gboolean change_enroll_from(ChangeEdit *edit, const Change *change, GError **err
 /* -- removing -----------------------------------------------------------------------------------
  */
 
-/* Returns the digits that name ENTRY: a hash itself, or the SHA-256 of a certificate. */
-static char *get_digest(const SiglistEntry *entry) {
-    gsize size;
-    const guint8 *data = g_bytes_get_data(entry->data, &size);
-    g_autoptr(GString) digits = NULL;
-
-    if (siglist_find_type(&entry->type) != SIGLIST_SHA256)
-        return g_compute_checksum_for_data(G_CHECKSUM_SHA256, data, size);
-    digits = g_string_new(NULL);
-    for (gsize i = 0; i < size; i++)
-        g_string_append_printf(digits, "%02x", data[i]);
-    return g_strdup(digits->str);
-}
-
 /* Without a platform key the firmware is in setup mode, where SecureBootEnable does not exist. */
 static void leave_secure_boot(ChangeEdit *edit) {
     if (store_find(edit->store, &efi_global_guid, "PK") ||
@@ -307,7 +293,7 @@ static GPtrArray *take_entries(GPtrArray *present, GHashTable *digests) {
     GPtrArray *taken = g_ptr_array_new_with_free_func((GDestroyNotify)siglist_entry_free);
 
     for (guint i = 0; i < present->len;) {
-        g_autofree char *digest = get_digest(present->pdata[i]);
+        g_autofree char *digest = siglist_entry_get_digest(present->pdata[i]);
 
         if (!digests || g_hash_table_contains(digests, digest)) {
             if (digests)

@@ -231,6 +231,15 @@ static gboolean check_enroll(Change *change, GError **error) {
     return change->entries && check_entries(change, error);
 }
 
+Change *change_new_enroll(const char *variable, GBytes *data, GError **error) {
+    g_autoptr(Change) change = g_new0(Change, 1);
+
+    change->kind = CHANGE_ENROLL;
+    change->variable = g_strdup(variable);
+    change->data = g_bytes_ref(data);
+    return check_enroll(change, error) ? g_steal_pointer(&change) : NULL;
+}
+
 static gboolean check_digests(const Change *change, GError **error) {
     for (char **digest = change->digests; digest && *digest; digest++) {
         char *lower = g_ascii_strdown(*digest, -1);

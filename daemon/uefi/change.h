@@ -49,6 +49,10 @@ typedef struct Change {
 void change_free(Change *change);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Change, change_free)
 
+/* Returns a change that enrols DATA into PK, KEK, db or dbx. Error: FIRMWARE_ERROR_INVALID_ARGS. */
+Change *change_new_enroll(const char *variable, GBytes *data, GError **error)
+        G_GNUC_WARN_UNUSED_RESULT;
+
 /* Reads an aa{sv}. Returns the changes (of Change), or NULL with FIRMWARE_ERROR_INVALID_ARGS, whose
  * text names the change, counted from 1, and the key. */
 GPtrArray *changes_read(GVariant *changes, GError **error) G_GNUC_WARN_UNUSED_RESULT;

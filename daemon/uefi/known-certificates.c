@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/root.h"
 #include "uefi/certificate.h"
+#include "uefi/digest.h"
 
 /* Files in one directory that are read for certificates; the largest of Debian has 3 KiB. */
 #define MAX_FILES 256
@@ -162,9 +163,7 @@ static void add_der(KnownCertificates *known, GBytes *der) {
     const guint8 *bytes = g_bytes_get_data(der, &size);
 
     if (certificate_is_whole(bytes, size))
-        (void)g_hash_table_replace(
-                known->files, g_compute_checksum_for_bytes(G_CHECKSUM_SHA256, der),
-                g_bytes_ref(der));
+        (void)g_hash_table_replace(known->files, digest_bytes(bytes, size), g_bytes_ref(der));
 }
 
 /* Whatever the name of a file is, its content shows whether it is a certificate. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "uefi/certificate.h"
+#include "uefi/digest.h"
 
 /* a5c059a1-94e4-4aa7-87b5-ab155c2bf072 */
 const EfiGuid siglist_x509_guid = {
@@ -235,4 +236,17 @@ const char *siglist_entry_get_fault(const SiglistEntry *entry) {
         if (efi_guid_equal(&entry->type, &fixed[i].guid))
             return size == fixed[i].size ? NULL : "not of the size of its type";
     return "of a type that the firmware does not know";
+}
+
+char *siglist_entry_get_digest(const SiglistEntry *entry) {
+    gsize size;
+    const guint8 *data = g_bytes_get_data(entry->data, &size);
+    g_autoptr(GString) digits = NULL;
+
+    if (siglist_find_type(&entry->type) != SIGLIST_SHA256)
+        return digest_bytes(data, size);
+    digits = g_string_new(NULL);
+    for (gsize i = 0; i < size; i++)
+        g_string_append_printf(digits, "%02x", data[i]);
+    return g_strdup(digits->str);
 }

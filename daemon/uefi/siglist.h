@@ -51,6 +51,9 @@ GPtrArray *siglist_read(GBytes *bytes, gsize *ret_offset) G_GNUC_WARN_UNUSED_RES
  * another type and size. NULL if there are none. */
 GBytes *siglist_write(const GPtrArray *entries) G_GNUC_WARN_UNUSED_RESULT;
 
+/* Returns the SHA-256 of a certificate, or a hash itself, in hexadecimal digits. */
+char *siglist_entry_get_digest(const SiglistEntry *entry) G_GNUC_WARN_UNUSED_RESULT;
+
 /* Returns why the firmware would reject ENTRY (AuthVariableLib's CheckSignatureListFormat()): a
  * static text, or NULL. */
 const char *siglist_entry_get_fault(const SiglistEntry *entry);

@@ -3,6 +3,7 @@
 #include "vm/nvram.h"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "vm/convert.h"
@@ -28,6 +29,21 @@ gboolean nvram_check_memfd(const char *key, int fd, GError **error) {
         return TRUE;
     g_set_error(error, FIRMWARE_ERROR, FIRMWARE_ERROR_INVALID_ARGS, "%s: %s", key, fault);
     return FALSE;
+}
+
+gboolean nvram_set_content(NVRAMSource *source, GBytes *bytes, FileFd *memory, GError **error) {
+    gsize size;
+    gconstpointer data = g_bytes_get_data(bytes, &size);
+    int r;
+
+    if (source->format != IMAGE_FORMAT_JSON) {
+        source->head = bytes;
+        return TRUE;
+    }
+    *memory = memfd_create("variables", MFD_CLOEXEC);
+    r = *memory < 0 ? -errno : file_write_all(*memory, data, size);
+    source->fd = *memory;
+    return r >= 0 || firmware_error_set_io(error, source->what, r);
 }
 
 static gboolean mismatch(GError **error, const char *what, const char *why) {

@@ -31,6 +31,11 @@ gboolean nvram_make(
         VMDraft *draft, const Pin *pin, const NVRAMSource *source, guint64 max_size, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
 
+/* Makes BYTES what the guest sees of SOURCE: first, or as the whole of a JSON store, which then is
+ * in MEMORY. SOURCE borrows both. Error: FIRMWARE_ERROR_IO. */
+gboolean nvram_set_content(NVRAMSource *source, GBytes *bytes, FileFd *memory, GError **error)
+        G_GNUC_WARN_UNUSED_RESULT;
+
 /* Accepts a memfd of at most 256 MiB with F_SEAL_WRITE and F_SEAL_SHRINK: reading another file of a
  * caller may block for ever. Error: FIRMWARE_ERROR_INVALID_ARGS, naming KEY. */
 gboolean nvram_check_memfd(const char *key, int fd, GError **error) G_GNUC_WARN_UNUSED_RESULT;

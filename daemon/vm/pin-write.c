@@ -121,6 +121,12 @@ char *pin_to_json(const Pin *pin) {
     add_number(builder, "nvram-template-size", resolution->nvram_template_size);
     add_string(builder, "nvram-template-digest", pin->template_digest);
     add_boolean(builder, "own-nvram-template", pin->has_own_template);
+    if (pin->enrolled) {
+        const RequestValue enrolled = {
+                .type = REQUEST_VALUE_STRINGS, .strings = (const char *const *)pin->enrolled};
+
+        add_requirement("enrolled", &enrolled, builder);
+    }
     if (pin->has_nvram) {
         add_string(builder, "nvram-format", image_format_to_string(pin->nvram_format));
         add_number(builder, "nvram-size", pin->nvram_size);

@@ -20,6 +20,7 @@ static void pin_clear(gpointer data) {
     resolution_free(pin->resolution);
     g_free(pin->executable_digest);
     g_free(pin->template_digest);
+    g_strfreev(pin->enrolled);
     g_free(pin->unknown);
 }
 
@@ -49,6 +50,7 @@ static Pin *copy_pin(const Pin *pin) {
     copy->resolution = resolution_copy(pin->resolution);
     copy->executable_digest = g_strdup(pin->executable_digest);
     copy->template_digest = g_strdup(pin->template_digest);
+    copy->enrolled = g_strdupv(pin->enrolled);
     copy->unknown = g_strdup(pin->unknown);
     return copy;
 }
@@ -97,6 +99,7 @@ static gboolean is_known_member(const char *name) {
             "nvram-template-size",
             "nvram-template-digest",
             "own-nvram-template",
+            "enrolled",
             "nvram-format",
             "nvram-size",
             "flash",
@@ -299,6 +302,16 @@ static gboolean get_reference(JsonObject *object, Pin *pin, GError **error) {
             get_string(object, "reference", &pin->reference, error);
 }
 
+static gboolean get_enrolled(JsonObject *object, Pin *pin, GError **error) {
+    JsonNode *node = json_object_get_member(object, "enrolled");
+
+    if (!node)
+        return TRUE;
+    if (JSON_NODE_HOLDS_ARRAY(node))
+        pin->enrolled = get_strings(json_node_get_array(node));
+    return pin->enrolled || bad_record(error, "enrolled");
+}
+
 static void get_unknown_members(JsonObject *object, Pin *pin) {
     g_autoptr(JsonObject) unknown = json_object_new();
     g_autoptr(JsonNode) root = json_node_new(JSON_NODE_OBJECT);
@@ -346,7 +359,8 @@ static gboolean read_record(JsonObject *object, Pin *pin, GError **error) {
             get_number(object, "nvram-template-size", &resolution->nvram_template_size, error) &&
             get_string(object, "nvram-template-digest", &pin->template_digest, error) &&
             get_boolean(object, "own-nvram-template", &pin->has_own_template, error) &&
-            get_nvram(object, pin, error) && get_flash(object, resolution, error);
+            get_enrolled(object, pin, error) && get_nvram(object, pin, error) &&
+            get_flash(object, resolution, error);
 }
 
 Pin *pin_from_json(GBytes *json, GError **error) {

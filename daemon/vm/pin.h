@@ -29,6 +29,7 @@ typedef struct Pin {
     char *executable_digest;
     char *template_digest;
     gboolean has_own_template; /* the caller sent it, and keeps it */
+    GStrv enrolled;            /* SHA-256 of this host's keys in the NVRAM; NULL: none */
 
     gboolean has_nvram;
     ImageFormat nvram_format;

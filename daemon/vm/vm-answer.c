@@ -60,8 +60,10 @@ void vm_answer_resolution_entries(
     write_nvram(sink, op, result, result->pin ? result->pin : op->pin);
     sink_entry_boolean(sink, "pinned", op->pin != NULL && op->request->call != REQUEST_CALL_REBIND);
     sink_entry_words(sink, "changed", changed);
-    if (op->request->call == REQUEST_CALL_GET_RESOLUTION)
+    if (op->request->call == REQUEST_CALL_GET_RESOLUTION) {
         write_requirements(sink, op->pin->request);
+        sink_entry_strv(sink, "enrolled", op->pin->enrolled);
+    }
 }
 
 static void write_report(

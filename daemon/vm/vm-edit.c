@@ -3,8 +3,6 @@
 #include "vm/vm-edit.h"
 
 #include <fcntl.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "base/error.h"
 #include "core/store-file.h"
@@ -137,28 +135,13 @@ static gboolean make_changes(const VMOp *op, VMResult *result, GBytes **ret, GEr
 /* -- the file -----------------------------------------------------------------------------------
  */
 
-/* A JSON store is a whole file. */
-static gboolean make_json_source(GBytes *bytes, FileFd *fd, NVRAMSource *source, GError **error) {
-    gsize size;
-    gconstpointer data = g_bytes_get_data(bytes, &size);
-    int r;
-
-    *fd = memfd_create("variables", MFD_CLOEXEC);
-    r = *fd < 0 ? -errno : file_write_all(*fd, data, size);
-    source->fd = *fd;
-    return r >= 0 || firmware_error_set_io(error, source->what, r);
-}
-
 static gboolean publish(
         const VMOp *op, const VMLock *lock, int nvram, GBytes *bytes, GError **error) {
     NVRAMSource source = {.fd = nvram, .format = op->pin->nvram_format, .what = op->id};
     g_auto(FileFd) memory = FILE_FD_NONE;
 
-    if (op->pin->nvram_format != IMAGE_FORMAT_JSON)
-        source.head = bytes;
-    else if (!make_json_source(bytes, &memory, &source, error))
-        return FALSE;
-    return vm_op_publish_nvram(op, lock->dir, &source, error);
+    return nvram_set_content(&source, bytes, &memory, error) &&
+            vm_op_publish_nvram(op, lock->dir, &source, error);
 }
 
 static gboolean check_not_in_use(const VMOp *op, GError **error) {

@@ -12,6 +12,7 @@
 #include "vm/nvram.h"
 #include "vm/policy.h"
 #include "vm/vm-assess.h"
+#include "vm/vm-enroll.h"
 #include "vm/vm-lock.h"
 #include "vm/vm-nvram.h"
 #include "vm/vm-start.h"
@@ -63,11 +64,16 @@ static gboolean open_source(
             firmware_error_set_io(error, image->filename, -EINVAL);
 }
 
-static gboolean make_fresh_nvram(const VMOp *op, VMDraft *draft, const Pin *pin, GError **error) {
+/* Records in PIN which keys of this host it has. */
+static gboolean make_fresh_nvram(const VMOp *op, VMDraft *draft, Pin *pin, GError **error) {
     g_auto(FileFd) fd = FILE_FD_NONE;
+    g_auto(FileFd) memory = FILE_FD_NONE;
+    g_autoptr(GBytes) content = NULL;
     NVRAMSource source;
 
     return open_source(op, pin, &fd, &source, error) &&
+            vm_enroll_host_keys(op, pin, source.fd, source.format, &content, error) &&
+            (!content || nvram_set_content(&source, content, &memory, error)) &&
             nvram_make(draft, pin, &source, op->max_size, error);
 }
 
@@ -291,7 +297,7 @@ gboolean vm_op_open_nvram(const VMOp *op, VMResult *result, GError **error) {
 }
 
 /* Publishes the VM with PIN and a fresh NVRAM. */
-static gboolean replace_nvram(const VMOp *op, int dir_fd, const Pin *pin, GError **error) {
+static gboolean replace_nvram(const VMOp *op, int dir_fd, Pin *pin, GError **error) {
     g_autoptr(VMDraft) draft = vmdraft_new(op->store, op->owner, op->commit, error);
 
     return draft && make_fresh_nvram(op, draft, pin, error) &&
@@ -301,9 +307,13 @@ static gboolean replace_nvram(const VMOp *op, int dir_fd, const Pin *pin, GError
 
 gboolean vm_op_replace_nvram(const VMOp *op, VMResult *result, GError **error) {
     g_auto(VMLock) lock = VM_LOCK_INIT;
+    g_autoptr(Pin) pin = pin_with(op->pin, NULL, NULL, NULL);
 
-    return vm_nvram_check_exists(op->id, op->pin, error) && vm_lock(op, &lock, error) &&
-            vm_check_record(op, lock.dir, error) && replace_nvram(op, lock.dir, op->pin, error);
+    if (!vm_nvram_check_exists(op->id, op->pin, error) || !vm_lock(op, &lock, error) ||
+        !vm_check_record(op, lock.dir, error) || !replace_nvram(op, lock.dir, pin, error))
+        return FALSE;
+    result->pin = g_steal_pointer(&pin);
+    return TRUE;
 }
 
 static gboolean does_not_fit(const VMOp *op, const Pin *pin, GError **error) {
@@ -339,6 +349,8 @@ gboolean vm_op_rebind(const VMOp *op, VMResult *result, GError **error) {
         !vm_nvram_check(op->store, op->owner, op->id, op->pin, error))
         return FALSE;
 
+    if (fits && !op->request->reset)
+        pin->enrolled = g_strdupv(op->pin->enrolled);
     if (fits && !op->request->reset && op->pin->has_own_template) {
         /* The kept NVRAM was made from the template: Reset needs it again. */
         pin->has_own_template = TRUE;

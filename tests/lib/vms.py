@@ -26,7 +26,7 @@ IO_ERROR = "org.freedesktop.DBus.Error.IOError"
 OWNER, OTHER, NOBODY = 1, 2, 65534
 
 OPTION_TYPES = dict(REQUIREMENT_TYPES, **{
-    "dry-run": "b",
+    "dry-run": "b", "enroll": "b",
     "create": "s", "owner": "u", "nvram-format": "s", "nvram-template": "h", "lease": "b",
     "format": "s", "all": "b", "machine": "s", "reset": "b", "live": "b", "backup": "b",
     "check": "b", "list": "b"})

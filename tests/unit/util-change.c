@@ -66,7 +66,8 @@ static KnownCertificates *load_known(const char *present) {
                 all[i].section, digest, all[i].purpose);
     }
     g_string_append_printf(
-            text, "[x-platform]\nsha256=%s\npurpose=platform\nauthority=x\nupdates-kek=false\n", platform);
+            text, "[x-platform]\nsha256=%s\npurpose=platform\nauthority=x\nupdates-kek=false\n",
+            platform);
     test_write_text(dir, "x.conf", text->str);
     test_write_text(dir, "README", "no certificate");
     for (guint i = 0; present[i]; i++)
