@@ -14,6 +14,16 @@
 
 typedef struct __user_cap_data_struct CapabilitySets[_LINUX_CAPABILITY_U32S_3];
 
+/* The right of the calling thread. A new thread has what its creator had, and asks the kernel. */
+typedef enum Right {
+    RIGHT_UNKNOWN,
+    RIGHT_IN_FORCE, /* or there is none */
+    RIGHT_LOWERED_UID,
+    RIGHT_LOWERED_CAPABILITIES,
+} Right;
+static _Thread_local Right right;
+static _Thread_local CapabilitySets lowered; /* of RIGHT_LOWERED_CAPABILITIES */
+
 /* The kernel's calls change the calling thread alone; libcap does not promise that. */
 static int get_capabilities(CapabilitySets sets) {
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
@@ -28,29 +38,23 @@ static int set_capabilities(CapabilitySets sets) {
 }
 
 static int drop_effective_capabilities(void) {
-    CapabilitySets sets;
-    int r;
+    int r = get_capabilities(lowered);
 
-    r = get_capabilities(sets);
     if (r < 0)
         return r;
-    for (gsize i = 0; i < G_N_ELEMENTS(sets); i++)
-        sets[i].effective = 0;
-    return set_capabilities(sets);
+    for (gsize i = 0; i < G_N_ELEMENTS(lowered); i++)
+        lowered[i].effective = 0;
+    return set_capabilities(lowered);
 }
 
-/* Returns FALSE if all permitted capabilities are effective already. */
-static gboolean raise_permitted_capabilities(void) {
+static int raise_permitted_capabilities(void) {
     CapabilitySets sets;
-    gboolean differs = FALSE;
 
-    if (get_capabilities(sets) < 0)
-        return FALSE;
     for (gsize i = 0; i < G_N_ELEMENTS(sets); i++) {
-        differs |= sets[i].effective != sets[i].permitted;
+        sets[i] = lowered[i];
         sets[i].effective = sets[i].permitted;
     }
-    return differs && set_capabilities(sets) >= 0;
+    return set_capabilities(sets);
 }
 
 static gboolean may_change_uid(void) {
@@ -72,7 +76,7 @@ uid_t privilege_get_uid(void) {
 static int open_files_as(uid_t uid, gid_t gid) {
     (void)setfsgid(gid);
     (void)setfsuid(uid);
-    return privilege_get_uid() == uid ? 0 : -EPERM;
+    return setfsuid((uid_t)-1) == (int)uid ? 0 : -EPERM;
 }
 
 void privilege_keep_from_programs(void) {
@@ -81,6 +85,7 @@ void privilege_keep_from_programs(void) {
 
 int privilege_lower(void) {
     privilege_keep_from_programs();
+    right = RIGHT_UNKNOWN;
     if (geteuid() != 0)
         return drop_effective_capabilities();
 
@@ -91,10 +96,30 @@ int privilege_lower(void) {
     return may_change_uid() ? drop_effective_capabilities() : -EPERM;
 }
 
-PrivilegeScope privilege_raise(void) {
+static Right find_right(void) {
+    gboolean is_lowered = FALSE;
+
     if (privilege_get_uid() != geteuid())
-        return open_files_as(geteuid(), getegid()) == 0 ? PRIVILEGE_UID : PRIVILEGE_AS_BEFORE;
-    return raise_permitted_capabilities() ? PRIVILEGE_CAPABILITIES : PRIVILEGE_AS_BEFORE;
+        return RIGHT_LOWERED_UID;
+    if (get_capabilities(lowered) < 0)
+        return RIGHT_IN_FORCE;
+    for (gsize i = 0; i < G_N_ELEMENTS(lowered); i++)
+        is_lowered |= lowered[i].effective != lowered[i].permitted;
+    return is_lowered ? RIGHT_LOWERED_CAPABILITIES : RIGHT_IN_FORCE;
+}
+
+PrivilegeScope privilege_raise(void) {
+    PrivilegeScope scope = PRIVILEGE_AS_BEFORE;
+
+    if (right == RIGHT_UNKNOWN)
+        right = find_right();
+    if (right == RIGHT_LOWERED_UID && open_files_as(geteuid(), getegid()) == 0)
+        scope = PRIVILEGE_UID;
+    else if (right == RIGHT_LOWERED_CAPABILITIES && raise_permitted_capabilities() == 0)
+        scope = PRIVILEGE_CAPABILITIES;
+    if (scope != PRIVILEGE_AS_BEFORE)
+        right = RIGHT_IN_FORCE;
+    return scope;
 }
 
 void privilege_restore(PrivilegeScope scope) {
@@ -105,10 +130,12 @@ void privilege_restore(PrivilegeScope scope) {
     case PRIVILEGE_AS_BEFORE:
         return;
     case PRIVILEGE_CAPABILITIES:
-        r = drop_effective_capabilities();
+        r = set_capabilities(lowered);
+        right = RIGHT_LOWERED_CAPABILITIES;
         break;
     case PRIVILEGE_UID:
         r = open_files_as(NOBODY, NOBODY);
+        right = RIGHT_LOWERED_UID;
         break;
     }
     /* continuing would leave the right in force */
