@@ -10,16 +10,21 @@
 
 #include "base/file.h"
 
-/* Threads whose RUN has not returned. */
+/* An idle thread waits so long for the next task: a series of calls pays for one thread. */
+#define IDLE_USEC (G_USEC_PER_SEC / 10)
+
 static GMutex mutex;
-static GCond returned;
+static GCond arrived;  /* a task has come */
+static GCond returned; /* the RUN of a task has returned */
+static GQueue waiting; /* of Task: each has an idle thread */
+static guint n_idle;   /* threads */
 static guint n_running;
 
 struct Task {
     TaskFunctions functions;
     gpointer data;
-    GThread *thread;
-    FileFd end; /* an eventfd: readable when RUN has returned */
+    gboolean is_running; /* until RUN has returned */
+    FileFd end;          /* an eventfd: readable when RUN has returned */
     sd_event_source *source;
 
     sd_event_source *timer; /* NULL: a stall is not reported */
@@ -29,19 +34,63 @@ struct Task {
     guint n_still;      /* seconds in which the thread has not run */
 };
 
-static gpointer run_task(gpointer userdata) {
-    Task *task = userdata;
-
+static void run_task(Task *task) {
     if (pthread_getcpuclockid(pthread_self(), &task->clock) == 0)
         g_atomic_int_set(&task->has_clock, TRUE);
     task->functions.run(task->data);
-    g_mutex_lock(&mutex);
-    n_running--;
-    g_cond_signal(&returned);
-    g_mutex_unlock(&mutex);
-    /* an eventfd at 0 takes a 1 */
+    /* an eventfd at 0 takes a 1; the task can be freed from here on if it waits for the mutex */
     (void)eventfd_write(task->end, 1);
+}
+
+/* With the mutex. NULL: none has come for a while. */
+static Task *wait_for_task(void) {
+    gint64 deadline = g_get_monotonic_time() + IDLE_USEC;
+    gboolean is_in_time = TRUE;
+
+    n_idle++;
+    while (g_queue_is_empty(&waiting) && is_in_time)
+        is_in_time = g_cond_wait_until(&arrived, &mutex, deadline);
+    n_idle--;
+    return g_queue_pop_head(&waiting);
+}
+
+static gpointer run_tasks(gpointer first) {
+    Task *task = first;
+
+    g_mutex_lock(&mutex);
+    while (task) {
+        g_mutex_unlock(&mutex);
+        run_task(task);
+        g_mutex_lock(&mutex);
+        task->is_running = FALSE;
+        n_running--;
+        g_cond_broadcast(&returned);
+        task = wait_for_task();
+    }
+    g_mutex_unlock(&mutex);
     return NULL;
+}
+
+/* Returns FALSE if there can be no more threads. */
+static gboolean hand_over(Task *task) {
+    GThread *thread = NULL;
+    gboolean is_taken = TRUE;
+
+    g_mutex_lock(&mutex);
+    if (g_queue_get_length(&waiting) < n_idle) {
+        g_queue_push_tail(&waiting, task);
+        g_cond_signal(&arrived);
+    } else {
+        thread = g_thread_try_new("task", run_tasks, task, NULL);
+        is_taken = thread != NULL;
+    }
+    /* the thread waits for the mutex to change them */
+    task->is_running = is_taken;
+    n_running += is_taken;
+    g_mutex_unlock(&mutex);
+    if (thread)
+        g_thread_unref(thread);
+    return is_taken;
 }
 
 static int on_end(sd_event_source *source, int fd, uint32_t events, void *userdata) {
@@ -111,12 +160,7 @@ int task_start(sd_event *event, const TaskFunctions *functions, gpointer data, T
         return r;
     }
 
-    /* the thread cannot decrement it before this */
-    g_mutex_lock(&mutex);
-    task->thread = g_thread_try_new("task", run_task, task, NULL);
-    n_running += task->thread != NULL;
-    g_mutex_unlock(&mutex);
-    if (!task->thread) {
+    if (!hand_over(task)) {
         task_free(task);
         return -EAGAIN;
     }
@@ -129,8 +173,10 @@ void task_free(Task *task) {
     if (!task)
         return;
 
-    if (task->thread)
-        (void)g_thread_join(task->thread);
+    g_mutex_lock(&mutex);
+    while (task->is_running)
+        g_cond_wait(&returned, &mutex);
+    g_mutex_unlock(&mutex);
     sd_event_source_unref(task->source);
     sd_event_source_unref(task->timer);
     file_fd_close(task->end);

@@ -5,8 +5,9 @@
 #include <systemd/sd-event.h>
 
 /*
- * Runs one function on a thread of its own, and reports its end on the event loop: for work that
- * waits for a disk or another program.
+ * Runs one function on a worker thread, and reports its end on the event loop: for work that waits
+ * for a disk or another program. A thread that has ended its function serves the next one that
+ * comes soon.
  */
 
 typedef struct Task Task;
