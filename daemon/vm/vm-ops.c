@@ -176,11 +176,13 @@ static gboolean replace_pin(const VMOp *op, int dir_fd, const Pin *pin, GError *
 static gboolean record_call(const VMOp *op, int dir_fd, VMResult *result, GError **error) {
     const char *machine = op->request->machine;
     gboolean is_same_machine = !machine || g_str_equal(machine, op->pin->machine);
-    g_autoptr(Pin) pin = pin_with(
-            op->pin, is_same_machine ? NULL : &op->machine, machine, op->request->reference);
+    const char *reference = op->request->reference;
+    g_autoptr(Pin) pin = NULL;
 
-    if (pin_equal(pin, op->pin))
+    if (is_same_machine &&
+        (!reference || g_str_equal(reference, op->pin->reference ? op->pin->reference : "")))
         return TRUE;
+    pin = pin_with(op->pin, is_same_machine ? NULL : &op->machine, machine, reference);
     if (!vm_check_record(op, dir_fd, error) || !replace_pin(op, dir_fd, pin, error))
         return FALSE;
     result->pin = g_steal_pointer(&pin);
