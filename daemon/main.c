@@ -19,6 +19,7 @@
 #include "service/live-catalog.h"
 #include "service/sd-cleanup.h"
 #include "service/task.h"
+#include "service/vm-watch.h"
 #include "vm/confine.h"
 
 /* Arguments, event loop, wiring. */
@@ -95,12 +96,14 @@ typedef struct Service {
     LiveCatalog *live;
     Lifecycle *lifecycle;
     VMs *vms;
-    Bus *bus; /* NULL before the first catalog */
+    VMWatch *watch; /* or NULL */
+    Bus *bus;       /* NULL before the first catalog */
     gboolean has_failed;
 } Service;
 
 static void service_clear(Service *service) {
     /* before the bus, because the calls that its jobs serve use the bus */
+    vm_watch_free(service->watch);
     vms_free(service->vms);
     bus_free(service->bus);
     sd_bus_flush_close_unref(service->connection);
@@ -170,6 +173,8 @@ static void on_vms_loaded(const GError *fault, gpointer userdata) {
         fail(service, EXIT_FAILURE);
         return;
     }
+    if (!fault)
+        service->watch = vm_watch_new(service->event, service->vms);
     r = live_catalog_reload(service->live, on_first_catalog, service);
     if (r < 0) {
         g_critical("cannot begin to read the descriptors: %s", g_strerror(-r));

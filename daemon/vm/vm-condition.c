@@ -38,6 +38,11 @@ void vm_read_condition(
         look = vm_look_new(fd, pin->nvram_format, known, before);
     /* after the look: a guest may have been writing, or have begun to */
     ret->is_in_use = vm_is_in_use(store, owner, id);
+    if (ret->is_in_use && fd >= 0) {
+        ret->watch = vmstore_watch(store, fd);
+        /* its use may have ended before the watch began */
+        ret->is_in_use = vm_is_in_use(store, owner, id);
+    }
     if (look && !ret->is_in_use && vm_look_is_of(look, fd))
         ret->look = g_steal_pointer(&look);
     /* libvirt changes the owner while a guest runs */

@@ -76,6 +76,7 @@ int vm_op_open_image(const VMOp *op, const char *filename, FileFd *ret) G_GNUC_W
 typedef struct VMCondition {
     const char *nvram_fault; /* "nvram-missing", "-mismatch", "-owner"; NULL: none */
     gboolean is_in_use;
+    int watch;    /* number of the watch on the NVRAM of a VM in use; 0: none */
     VMLook *look; /* NULL: the VM is in use, or its NVRAM cannot be read */
 } VMCondition;
 

@@ -15,6 +15,7 @@ struct VMStore {
     char *directory;
     FileFd vms; /* STATE/vms */
     FileFd lock;
+    FileFd watch; /* of inotify(7); -1: none */
     /* Held around each flock(2) on a VM's lock file: vmstore_is_leased() takes the lock for a
      * moment. */
     GMutex lease_mutex;

@@ -4,13 +4,15 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/inotify.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "base/privilege.h"
 #include "vm/vmstore-internal.h"
 
-/* The lock file of a VM: the lease, and the time of the last PrepareVM. */
+/* The lock file of a VM: the lease, and the time of the last PrepareVM. A watch on its NVRAM tells
+ * when a lease may have ended. */
 
 /* A forked child may hold a copy of a lock descriptor until it execs. Retry for 20 ms before
  * reporting the VM as in use. */
@@ -104,4 +106,18 @@ gboolean vmstore_lease(VMStore *store, const char *id, int dir_fd, FileFd *ret, 
 
 gboolean vmstore_is_leased(VMStore *store, int dir_fd) {
     return take_lock(store, dir_fd, NULL) == -EWOULDBLOCK;
+}
+
+int vmstore_watch(VMStore *store, int fd) {
+    PRIVILEGE_SCOPE(scope);
+    char path[sizeof "/proc/self/fd/" + 11];
+    int r;
+
+    (void)g_snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    r = inotify_add_watch(store->watch, path, IN_CLOSE_WRITE | IN_ONESHOT);
+    return MAX(r, 0);
+}
+
+int vmstore_get_watch(const VMStore *store) {
+    return store->watch;
 }

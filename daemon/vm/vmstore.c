@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/inotify.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -140,6 +141,7 @@ VMStore *vmstore_new(const char *directory) {
     store->directory = g_strdup(directory);
     store->vms = FILE_FD_NONE;
     store->lock = FILE_FD_NONE;
+    store->watch = FILE_FD_NONE;
     store->lone = FILE_FD_NONE;
     g_mutex_init(&store->lease_mutex);
     return store;
@@ -160,6 +162,7 @@ VMStore *vmstore_open(const char *directory, GError **error) {
         (void)vmstore_failed(error, r, "state directory %s", directory);
         return NULL;
     }
+    store->watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
     return g_steal_pointer(&store);
 }
 
@@ -169,6 +172,7 @@ void vmstore_free(VMStore *store) {
 
     file_fd_close(store->vms);
     file_fd_close(store->lock);
+    file_fd_close(store->watch);
     file_fd_close(store->lone);
     /* of a call that failed: it is empty */
     if (store->is_made)

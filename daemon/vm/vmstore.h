@@ -92,6 +92,12 @@ gboolean vmstore_lease(VMStore *store, const char *id, int dir_fd, FileFd *ret, 
 /* TRUE: somebody has the lease. Does not make vmstore_lease() fail in another thread. */
 gboolean vmstore_is_leased(VMStore *store, int dir_fd);
 
+/* Watches the NVRAM in FD until a writer closes it. Returns the number of the watch, the same for
+ * the same file, or 0 if it cannot be watched. */
+int vmstore_watch(VMStore *store, int fd);
+/* Returns the descriptor of inotify(7) that reports an IN_CLOSE_WRITE then; -1: there is none. */
+int vmstore_get_watch(const VMStore *store);
+
 /* Removes the VM by one rename, then its files. PIN: its record; NULL: it cannot be read. Also:
  * FIRMWARE_ERROR_VM_CONFLICT, a foreign file is in its directory. */
 gboolean vmstore_remove(

@@ -33,6 +33,7 @@ READS = {
     "InUse": lambda vms: vms.at("vm").get("InUse"),
     "GetAll": lambda vms: vms.at("vm").properties(),
     "ListVMs": lambda vms: vms.list(),
+    "ReportVMs": lambda vms: vms.report(),
 }
 
 

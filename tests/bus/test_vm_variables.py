@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from lib import descriptors, edk2, images
+from lib import descriptors, edk2, images, wait
 from lib.checks import raises
 from lib.client import INVALID_ARGS
 from lib.vms import (IN_USE, MISSING, NO_SUCH_VARIABLE, NOT_SUPPORTED, OWNER, UNUSABLE, VMs, memfd,
@@ -197,6 +197,22 @@ def test_properties_after_a_restart(vms, service):
     assert found(again.at("other")) == {**NOTHING, "SecureBoot": ""}
     os.close(lease)
     assert found(again.at("other")) == before
+
+
+def test_properties_after_a_guest_has_ended(vms, service):
+    """Nobody asks for them: they follow by themselves."""
+    vm = vms.make(firmware="50-raw")
+    signals = service.watch()
+    lease = vm.acquire()
+    guest = open(vm.nvram(), "r+b", buffering=0)
+    os.pwrite(guest.fileno(), b"x", 40)
+    # not the last guest that opens it with this lease
+    vm.write(b"x", 40)
+    os.close(lease)
+    guest.close()
+    wait.until(lambda: signals.named("PropertiesChanged"), "the look")
+    assert [arguments[1]["Health"] for *_, arguments in signals.named("PropertiesChanged")] == [
+        "damaged"]
 
 
 def test_fault_is_logged_once(vms, service):
