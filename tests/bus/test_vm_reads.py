@@ -2,11 +2,13 @@
 """State, InUse and ListVMs: read from files on worker threads, for each call."""
 
 import os
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from gi.repository import GLib
 
+from lib import descriptors
 from lib.client import PROPERTIES, DBusError
 from lib.deadmount import DeadMount
 from lib.vms import NO_SUCH_VM, OWNER, VM, VMs, run_as
@@ -55,6 +57,36 @@ def test_who_waits_for_the_disk_waits_alone(bus, vms, read):
     finally:
         dead.close()
     assert vms.at("vm").get("State") == "ready" and other.get("InUse") is False
+
+
+@pytest.fixture
+def thousand(service):
+    """A service that finds 1000 VMs with JSON stores; one was made, and the others are copies."""
+    service.vendor.write("store", descriptors.by_filename(
+        "memory", service.raw("f.bin", 65536),
+        mapping={"uefi-vars": {"template": service.store("vars.json")}}))
+    made = VMs(service.start()).make("0").directory()
+    for i in range(1, 1000):
+        shutil.copytree(made, made.parent / str(i))
+    return VMs(service.restart())
+
+
+def test_report_of_a_thousand_vms_leaves_the_loop_free(thousand):
+    """One of them is on a disk that does not answer, so the call waits among the others' files."""
+    client = thousand.client
+    dead = DeadMount(thousand.at("500").directory())
+    try:
+        with ThreadPoolExecutor() as pool:
+            report = pool.submit(thousand.report)
+            for _ in range(20):
+                client.ping()
+            assert not report.done()
+            dead.answer()
+            assert len(report.result()) == 1000
+    finally:
+        dead.close()
+    found = {key: (vm["state"], vm["health"]) for key, vm in thousand.report().items()}
+    assert found == {(0, str(i)): ("ready", "ok") for i in range(1000)}
 
 
 def test_what_was_just_changed_is_seen(vms):
