@@ -16,6 +16,7 @@
 #include "vm/policy.h"
 #include "vm/vm-answer.h"
 #include "vm/vm-assess.h"
+#include "vm/vm-backups.h"
 #include "vm/vm-condition.h"
 #include "vm/vm-ops.h"
 #include "vm/vmdir.h"
@@ -173,6 +174,15 @@ static GVariant *finish_export(Call *call, GError **error) {
             "(@ht)", make_handle(call->directory, &call->result.nvram), call->result.nvram_size);
 }
 
+static GVariant *finish_list_backups(Call *call, GError **error) {
+    VariantSink *sink = variant_sink_new();
+    g_autoptr(GVariant) backups = NULL;
+
+    vm_answer_backups(variant_sink_get_sink(sink), call->result.backups);
+    backups = variant_sink_end(sink);
+    return g_variant_new("(@aa{sv})", backups);
+}
+
 static gboolean run_prepare(const VMOp *op, VMResult *result, GError **error) {
     return op->pin ? vm_op_prepare(op, result, error) : vm_op_create(op, result, error);
 }
@@ -200,6 +210,10 @@ static const Method methods[] = {
         {"Acquire", "(a{sv})", REQUEST_CALL_BARE, policy_use, vm_op_acquire, finish_acquire},
         {"GetResolution", "(a{sv})", REQUEST_CALL_GET_RESOLUTION, policy_use, vm_op_get_resolution,
          finish_resolution},
+        {"ListBackups", "(a{sv})", REQUEST_CALL_BARE, policy_use, vm_op_list_backups,
+         finish_list_backups},
+        {"Restore", "(ua{sv})", REQUEST_CALL_RESTORE, policy_replace_nvram, vm_op_restore,
+         finish_plain},
         {"Remove", "(a{sv})", REQUEST_CALL_BARE, policy_remove, vm_op_remove, finish_plain},
 };
 
@@ -231,6 +245,13 @@ static gboolean read_arguments(
     op->request = offline_request_read(method->call, architecture, machine, options, error);
     if (!op->request)
         return FALSE;
+    if (g_str_has_prefix(method->type, "(u")) {
+        RequestValue index = {.type = REQUEST_VALUE_NUMBER};
+
+        g_variant_get_child(arguments, 0, "u", &index.number);
+        if (!request_set(op->request, "index", &index, error))
+            return FALSE;
+    }
     if (op->request->nvram_template >= 0) {
         op->source = op->request->nvram_template;
         op->request->nvram_template = FILE_FD_NONE;

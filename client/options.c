@@ -16,6 +16,7 @@ typedef enum ValueKind {
     VALUE_FILE,   /* s: a file name, made absolute */
     VALUE_OWNER,  /* u: a user's name or uid */
     VALUE_SIZE,   /* t: bytes */
+    VALUE_INDEX,  /* u: of a backup */
     VALUE_CLIENT, /* not a key of a call: for the client itself */
 } ValueKind;
 
@@ -82,7 +83,9 @@ static const KeyOption key_options[] = {
          "With rebind: fresh NVRAM where the old one does not fit"},
         {"live", "live", VALUE_FLAG, OPTIONS_LIVE, NULL,
          "With clone, export, variables, boot: although it runs"},
-        {"backup", "backup", VALUE_FLAG, OPTIONS_BACKUP, NULL, "With export: the backup"},
+        {"backup", "backup", VALUE_FLAG, OPTIONS_BACKUP, NULL, "With export: the newest backup"},
+        {"index", "index", VALUE_INDEX, OPTIONS_INDEX, "INDEX",
+         "With export, variables: this backup"},
         {"names", NULL, VALUE_FLAG, OPTIONS_NAMES, NULL,
          "With list, vms: only the names, one a line"},
         {"list", NULL, VALUE_FLAG, OPTIONS_LIST, NULL, "With variables: each variable, one a line"},
@@ -379,6 +382,18 @@ static GVariant *make_size(const char *name, const char *value, GError **error) 
     return NULL;
 }
 
+static GVariant *make_index(const char *name, const char *value, GError **error) {
+    guint64 number;
+
+    if (g_ascii_string_to_unsigned(value, 10, 0, G_MAXUINT32, &number, NULL))
+        return g_variant_new_uint32((guint32)number);
+    g_set_error(
+            error, CLIENT_ERROR, CLIENT_ERROR_USAGE,
+            "--%s=%s: it is the number of a backup; 'vmfirmwarectl backups' lists them", name,
+            value);
+    return NULL;
+}
+
 static GVariant *make_string(const char *name, const char *value, GError **error) {
     if (text_is_valid(value))
         return g_variant_new_string(value);
@@ -429,6 +444,8 @@ static GVariant *make_value(const Options *options, const KeyOption *option, GEr
         return make_owner(value, error);
     case VALUE_SIZE:
         return make_size(option->name, value, error);
+    case VALUE_INDEX:
+        return make_index(option->name, value, error);
     case VALUE_CLIENT:
         return make_client_value(option->name, value, error);
     case VALUE_WORDS:

@@ -23,6 +23,7 @@ typedef enum OptionGroup {
     OPTIONS_OWNER = 1 << 3,
     OPTIONS_NEW_OWNER = 1 << 4,
     OPTIONS_CREATE = 1 << 5,
+    OPTIONS_INDEX = 1 << 6,
     OPTIONS_TEMPLATE = 1 << 7,
     OPTIONS_SOURCE_FORMAT = 1 << 8,
     OPTIONS_ALL = 1 << 9,

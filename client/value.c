@@ -289,7 +289,8 @@ GStrv value_to_lines(const char *name, GVariant *value) {
     } else if (g_variant_is_of_type(value, G_VARIANT_TYPE_ARRAY)) {
         return list_to_lines(value);
     } else if (
-            (g_str_equal(name, "created") || g_str_equal(name, "last-prepared")) &&
+            (g_str_equal(name, "created") || g_str_equal(name, "last-prepared") ||
+             g_str_equal(name, "time")) &&
             g_variant_is_of_type(value, G_VARIANT_TYPE_UINT64)) {
         text = time_to_text(value);
     } else if (g_str_equal(name, "expires") && g_variant_is_of_type(value, G_VARIANT_TYPE_INT64)) {

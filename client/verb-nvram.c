@@ -40,8 +40,8 @@ static void tell_export(Context *context, const char *id, const char *filename, 
 }
 
 gboolean verb_export(Context *context, char **arguments, GError **error) {
-    GVariant *options =
-            keys_from_options(context->options, OPTIONS_LIVE | OPTIONS_BACKUP, NULL, error);
+    GVariant *options = keys_from_options(
+            context->options, OPTIONS_LIVE | OPTIONS_BACKUP | OPTIONS_INDEX, NULL, error);
     g_auto(Reply) reply = {};
     guint64 size;
     gint32 fd;

@@ -93,7 +93,7 @@ static GVariant *report_vm(Context *context, const char *id, gboolean with_list,
     }
     if (with_list)
         g_variant_dict_insert(&keys, "list", "b", TRUE);
-    options = keys_from_options(context->options, OPTIONS_LIVE, &keys, error);
+    options = keys_from_options(context->options, OPTIONS_LIVE | OPTIONS_INDEX, &keys, error);
     if (!options ||
         !vm_call(
                 context, id, "ReadVariables", g_variant_new("(@a{sv})", options), "(a{sv})", &reply,

@@ -40,6 +40,9 @@ gboolean verb_clone(Context *context, char **arguments, GError **error);
 gboolean verb_rename(Context *context, char **arguments, GError **error);
 gboolean verb_remove(Context *context, char **arguments, GError **error);
 
+gboolean verb_backups(Context *context, char **arguments, GError **error);
+gboolean verb_restore(Context *context, char **arguments, GError **error);
+
 gboolean verb_export(Context *context, char **arguments, GError **error);
 gboolean verb_import(Context *context, char **arguments, GError **error);
 

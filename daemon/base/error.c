@@ -43,6 +43,8 @@ const char *firmware_error_name(FirmwareError code) {
         return "org.vmfirmware1.NVRAMInUse";
     case FIRMWARE_ERROR_IMAGE_UNUSABLE:
         return "org.vmfirmware1.ImageUnusable";
+    case FIRMWARE_ERROR_NO_SUCH_BACKUP:
+        return "org.vmfirmware1.NoSuchBackup";
     case FIRMWARE_ERROR_NO_SUCH_VARIABLE:
         return "org.vmfirmware1.NoSuchVariable";
     case FIRMWARE_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED:

@@ -35,6 +35,8 @@ typedef enum FirmwareError {
     FIRMWARE_ERROR_NVRAM_IN_USE,
     /* An image refers to another file, or uses a feature that the service does not know. */
     FIRMWARE_ERROR_IMAGE_UNUSABLE,
+    /* The VM has no backup of this index. */
+    FIRMWARE_ERROR_NO_SUCH_BACKUP,
     /* The store has no variable of this GUID and name. */
     FIRMWARE_ERROR_NO_SUCH_VARIABLE,
     /* The caller is not authorized. */

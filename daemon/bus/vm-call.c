@@ -100,6 +100,7 @@ static gboolean start_call(gpointer data) {
     VMCall *call = data;
 
     vms_begin(call->bus->vms, &call->op);
+    call->op.max_backups = (guint)live_catalog_get_config(call->bus->live)->limits.backups;
     if (decide(call, &call->error))
         return TRUE;
     reply_gerror(call, call->error);

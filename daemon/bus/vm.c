@@ -19,6 +19,7 @@
 #include "base/error.h"
 #include "vm/nvram.h"
 #include "vm/vm-answer.h"
+#include "vm/vm-backups.h"
 #include "vm/vm-variables.h"
 #include "vm/vm-condition.h"
 
@@ -211,6 +212,21 @@ static int finish_get_variable(VMCall *call, sd_bus_error *ret_error) {
     return sd_bus_send(NULL, reply, NULL);
 }
 
+static int finish_list_backups(VMCall *call, sd_bus_error *ret_error) {
+    g_autoptr(sd_bus_message) reply = NULL;
+    MessageSink sink;
+    int r;
+
+    r = sd_bus_message_new_method_return(call->message, &reply);
+    if (r < 0)
+        return r;
+    message_sink_init(&sink, reply);
+    vm_answer_backups(&sink.sink, call->result.backups);
+    if (sink.result < 0)
+        return sink.result;
+    return sd_bus_send(NULL, reply, NULL);
+}
+
 static int finish_remove(VMCall *call, sd_bus_error *ret_error) {
     vms_remove(call->bus->vms, call->op.owner, call->op.id);
     return sd_bus_reply_method_return(call->message, NULL);
@@ -227,6 +243,8 @@ static const VMMethod read_variables = {policy_use, vm_op_read_variables, finish
 static const VMMethod get_variable = {policy_get_variable, vm_op_get_variable, finish_get_variable};
 static const VMMethod remove_vm = {policy_remove, vm_op_remove, finish_remove};
 static const VMMethod set_reference = {policy_use, vm_op_set_reference, finish_plain};
+static const VMMethod list_backups = {policy_use, vm_op_list_backups, finish_list_backups};
+static const VMMethod restore = {policy_replace_nvram, vm_op_restore, finish_plain};
 static const VMMethod get_resolution = {
         policy_use, vm_op_get_resolution, finish_resolution, .is_open = TRUE};
 
@@ -295,25 +313,39 @@ static int begin(
     return bus_vm_call_begin(g_steal_pointer(&call), ret_error);
 }
 
-static int method_set_reference(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {
-    const VM *vm = userdata;
+/* The first argument is the key KEY of a request, of TYPE s or u. */
+static int begin_with_key(
+        sd_bus_message *message, const VM *vm, const VMMethod *method, RequestCall kind,
+        const char *key, char type, sd_bus_error *ret_error) {
     Bus *bus = get_bus(sd_bus_message_get_bus(message));
     g_autoptr(VMCall) call = NULL;
     g_autoptr(GError) error = NULL;
-    RequestValue value = {.type = REQUEST_VALUE_STRING};
+    RequestValue value = {.type = type == 's' ? REQUEST_VALUE_STRING : REQUEST_VALUE_NUMBER};
     int r;
 
-    r = sd_bus_message_read(message, "s", &value.string);
+    r = sd_bus_message_read_basic(
+            message, type, type == 's' ? (void *)&value.string : (void *)&value.number);
     if (r < 0)
         return r;
-    call = bus_vm_call_new(bus, &set_reference, message, bus->caller, vm->owner, vm->id);
-    call->op.request = request_new(REQUEST_CALL_SET_REFERENCE, NULL, NULL, NULL);
-    if (!request_set(call->op.request, "reference", &value, &error))
+    call = bus_vm_call_new(bus, method, message, bus->caller, vm->owner, vm->id);
+    call->op.request = request_new(kind, NULL, NULL, NULL);
+    if (!request_set(call->op.request, key, &value, &error))
         return bus_error_set(ret_error, error);
     r = bus_read_options(message, call->op.request, ret_error);
     if (r < 0)
         return r;
     return bus_vm_call_begin(g_steal_pointer(&call), ret_error);
+}
+
+static int method_set_reference(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {
+    return begin_with_key(
+            message, userdata, &set_reference, REQUEST_CALL_SET_REFERENCE, "reference", 's',
+            ret_error);
+}
+
+static int method_restore(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {
+    return begin_with_key(
+            message, userdata, &restore, REQUEST_CALL_RESTORE, "index", 'u', ret_error);
 }
 
 #define METHOD(name, method, kind, has_id, has_fd)                                      \
@@ -331,6 +363,7 @@ METHOD(method_export, &export_nvram, REQUEST_CALL_EXPORT, FALSE, FALSE)
 METHOD(method_import, &replace_nvram, REQUEST_CALL_IMPORT, FALSE, TRUE)
 METHOD(method_read_variables, &read_variables, REQUEST_CALL_READ_VARIABLES, FALSE, FALSE)
 METHOD(method_get_variable, &get_variable, REQUEST_CALL_GET_VARIABLE, FALSE, FALSE)
+METHOD(method_list_backups, &list_backups, REQUEST_CALL_BARE, FALSE, FALSE)
 METHOD(method_remove, &remove_vm, REQUEST_CALL_BARE, FALSE, FALSE)
 METHOD(method_get_resolution, &get_resolution, REQUEST_CALL_GET_RESOLUTION, FALSE, FALSE)
 
@@ -391,6 +424,12 @@ const sd_bus_vtable bus_vm_vtable[] = {
                 "ChangeVariables", SD_BUS_ARGS("aa{sv}", changes, "a{sv}", options),
                 SD_BUS_RESULT("a{sv}", result), bus_method_change_variables,
                 SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS(
+                "ListBackups", OPTIONS, SD_BUS_RESULT("aa{sv}", backups), method_list_backups,
+                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS(
+                "Restore", SD_BUS_ARGS("u", index, "a{sv}", options), SD_BUS_NO_RESULT,
+                method_restore, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS(
                 "Remove", OPTIONS, SD_BUS_NO_RESULT, method_remove, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS(

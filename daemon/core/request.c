@@ -23,6 +23,7 @@ typedef enum KeyType {
     KEY_VERSION, /* of QEMU */
     KEY_RENDER,
     KEY_OWNER,
+    KEY_INDEX,
     KEY_FD,
 } KeyType;
 
@@ -90,6 +91,8 @@ static const RequestKey request_keys[] = {
             REQUEST_CALL_PREPARE | REQUEST_CALL_REBIND | REQUEST_CALL_RESET, NULL),
         KEY("dry-run", KEY_BOOLEAN, dry_run, REQUEST_CALL_CHANGE_VARIABLES, NULL),
         KEY("expected", KEY_STRING, expected, REQUEST_CALL_CHANGE_VARIABLES, NULL),
+        KEY("index", KEY_INDEX, index,
+            REQUEST_CALL_EXPORT | REQUEST_CALL_READ_VARIABLES | REQUEST_CALL_RESTORE, NULL),
         KEY("check", KEY_BOOLEAN, check, REQUEST_CALL_GET_RESOLUTION, NULL),
 };
 
@@ -216,6 +219,16 @@ static gboolean set_owner(
     return TRUE;
 }
 
+static gboolean set_index(
+        const RequestKey *key, Request *request, const RequestValue *value, GError **error) {
+    if (value->type != REQUEST_VALUE_NUMBER)
+        return invalid(error, "%s: not the number of a backup (D-Bus type u)", key->name);
+
+    request->index = value->number;
+    request->has_index = TRUE;
+    return TRUE;
+}
+
 static gboolean set_fd(
         const RequestKey *key, int *field, const RequestValue *value, GError **error) {
     if (value->type != REQUEST_VALUE_FD)
@@ -271,6 +284,8 @@ gboolean request_set(
         return set_render(key, field, value, error);
     case KEY_OWNER:
         return set_owner(key, request, value, error);
+    case KEY_INDEX:
+        return set_index(key, request, value, error);
     case KEY_FD:
         return set_fd(key, field, value, error);
     }

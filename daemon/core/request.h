@@ -36,6 +36,7 @@ typedef enum RequestCall {
     REQUEST_CALL_SET_REFERENCE = 1 << 18, /* its argument is a key as well */
     REQUEST_CALL_ACQUIRE = 1 << 19,
     REQUEST_CALL_CHANGE_VARIABLES = 1 << 20,
+    REQUEST_CALL_RESTORE = 1 << 21, /* as SET_REFERENCE */
 } RequestCall;
 
 typedef enum RequestRender {
@@ -82,6 +83,8 @@ typedef struct Request {
     gboolean reset;
     gboolean live;
     gboolean backup;
+    guint32 index; /* of a backup */
+    gboolean has_index;
     gboolean check;
     gboolean list;
     gboolean enroll; /* the keys of this host; TRUE unless it is given */

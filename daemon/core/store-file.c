@@ -60,3 +60,14 @@ int store_file_read(int fd, ImageFormat format, Store **ret) {
         return r;
     return 0;
 }
+
+ImageFormat store_file_guess_format(int fd) {
+    char head[64] = "";
+    gsize size;
+
+    if (file_read_at(fd, 0, head, sizeof head - 1, &size) < 0)
+        return IMAGE_FORMAT_RAW;
+    if (g_str_has_prefix(head, "QFI\xfb"))
+        return IMAGE_FORMAT_QCOW2;
+    return *g_strchug(head) == '{' ? IMAGE_FORMAT_JSON : IMAGE_FORMAT_RAW;
+}

@@ -13,3 +13,6 @@
  * Returns 0, or a negative errno: -EOPNOTSUPP if a qcow2 is compressed with zstd, others if the
  * system failed. */
 int store_file_read(int fd, ImageFormat format, Store **ret) G_GNUC_WARN_UNUSED_RESULT;
+
+/* The format that the first bytes show: an image in flash begins neither with QFI nor with {. */
+ImageFormat store_file_guess_format(int fd);

@@ -58,6 +58,7 @@ static const Settings defaults = {
                         .exports_per_user = 4,
                         .vms_per_user = 256,
                         .bytes_per_user = G_GUINT64_CONSTANT(4) << 30,
+                        .backups = 3,
                 },
 };
 
@@ -271,6 +272,7 @@ static const ConfigKey keys[] = {
         LIMIT("Calls", calls, 1, 65536, "a number, 1 to 65536,"),
         LIMIT("ExportsPerUser", exports_per_user, 1, 65536, "a number, 1 to 65536,"),
         LIMIT("VMsPerUser", vms_per_user, 0, 1048576, "a number, 0 to 1048576,"),
+        LIMIT("Backups", backups, 0, 64, "a number, 0 to 64,"),
         {"Limits", "BytesPerUser", parse_size, offsetof(Settings, limits.bytes_per_user), 0,
          G_GUINT64_CONSTANT(1) << 62, "a number of bytes, with a suffix K, M, G or T if need be,"},
         {"Log", "LogLevel", parse_level, offsetof(Settings, log_level), 0, 0,

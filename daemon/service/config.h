@@ -28,7 +28,9 @@ typedef struct ConfigLimits {
     guint64 calls;            /* Calls=256: unfinished calls in total; 1 to 65536 */
     guint64 exports_per_user; /* ExportsPerUser=4: concurrent exports; 1 to 65536 */
     guint64 vms_per_user;     /* VMsPerUser=256: VMs of an owner; 0 to 1048576 */
-    guint64 bytes_per_user;   /* BytesPerUser=4G: of an owner's files, with holes; 0 to 2^62 */
+    guint64 bytes_per_user;   /* BytesPerUser=4G: of an owner's files, with holes except in backups;
+                               * 0 to 2^62 */
+    guint64 backups;          /* Backups=3: replaced stores kept for each VM; 0 to 64 */
 } ConfigLimits;
 
 typedef struct Config {

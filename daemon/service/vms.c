@@ -417,6 +417,7 @@ void vms_begin(const VMs *vms, VMOp *op) {
     op->differences = vm->differences;
     op->look = vm->condition.look ? vm_look_ref(vm->condition.look) : NULL;
     op->last_prepared = vm->last_prepared;
+    op->size = vm->size;
 }
 
 void vms_finish(VMs *vms, const VMOp *op, const VMResult *result) {
@@ -432,7 +433,6 @@ void vms_finish(VMs *vms, const VMOp *op, const VMResult *result) {
     }
     if (!vm)
         return;
-
     vm->size = result->size;
     if (!is_new && result->pin)
         properties |= set_pin(vm, result->pin);

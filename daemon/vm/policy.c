@@ -46,7 +46,20 @@ static gboolean check_new_id(const char *id, GError **error) {
     return FALSE;
 }
 
-static gboolean check_limits(VMOp *op, const PolicyFacts *facts, gboolean is_new, GError **error) {
+/* A VM that is there may always take what it takes: then no change fails for its backups. */
+static void set_room(VMOp *op, const PolicyFacts *facts) {
+    guint64 others, room, size;
+    guint n;
+
+    if (!facts->get_usage)
+        return;
+    facts->get_usage(facts->userdata, op->owner, &n, &size);
+    others = size - MIN(size, op->size);
+    room = facts->max_size - MIN(facts->max_size, others);
+    op->max_size = MAX(MAX(room, op->size), 1);
+}
+
+static gboolean check_limits(VMOp *op, const PolicyFacts *facts, GError **error) {
     guint64 size;
     guint n;
 
@@ -54,7 +67,7 @@ static gboolean check_limits(VMOp *op, const PolicyFacts *facts, gboolean is_new
         return TRUE;
 
     facts->get_usage(facts->userdata, op->new_owner, &n, &size);
-    if ((is_new && n >= facts->max_vms) || size >= facts->max_size) {
+    if (n >= facts->max_vms || size >= facts->max_size) {
         g_set_error(
                 error, FIRMWARE_ERROR, FIRMWARE_ERROR_LIMITS_EXCEEDED,
                 "VM %s: uid %u has %u VMs with %" G_GUINT64_FORMAT " bytes already", op->id,
@@ -135,7 +148,7 @@ static gboolean create(VMOp *op, const PolicyFacts *facts, GError **error) {
         return FALSE;
     }
     return check_is_new(op->pin != NULL, op->owner, op->id, error) && check_new_id(op->id, error) &&
-            check_limits(op, facts, TRUE, error) && choose(op, error) && check_choice(op, error);
+            check_limits(op, facts, error) && choose(op, error) && check_choice(op, error);
 }
 
 /* -- checking a pin ----------------------------------------------------------------- */
@@ -239,8 +252,10 @@ static gboolean check_pin(VMOp *op, GError **error) {
 gboolean policy_prepare(VMOp *op, const PolicyFacts *facts, GError **error) {
     const char *word = op->request->create;
 
-    if (g_strcmp0(word, "new") != 0 && (op->pin || g_strcmp0(word, "never") == 0))
+    if (g_strcmp0(word, "new") != 0 && (op->pin || g_strcmp0(word, "never") == 0)) {
+        set_room(op, facts);
         return check_exists(op, error) && check_pin(op, error);
+    }
     return create(op, facts, error);
 }
 
@@ -265,12 +280,13 @@ gboolean policy_rename(VMOp *op, const PolicyFacts *facts, GError **error) {
 }
 
 gboolean policy_clone(VMOp *op, const PolicyFacts *facts, GError **error) {
-    return policy_rename(op, facts, error) && check_limits(op, facts, TRUE, error) &&
+    return policy_rename(op, facts, error) && check_limits(op, facts, error) &&
             check_is_new(facts->is_new_id_taken, op->new_owner, op->new_id, error);
 }
 
 gboolean policy_replace_nvram(VMOp *op, const PolicyFacts *facts, GError **error) {
-    return check_exists(op, error) && check_limits(op, facts, FALSE, error);
+    set_room(op, facts);
+    return check_exists(op, error);
 }
 
 gboolean policy_use(VMOp *op, const PolicyFacts *facts, GError **error) {

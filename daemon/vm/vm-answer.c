@@ -2,6 +2,8 @@
 
 #include "vm/vm-answer.h"
 
+#include "vm/vm-backups.h"
+
 static void write_nvram(Sink *sink, const VMOp *op, const VMResult *result, const Pin *pin) {
     g_autofree char *filename = NULL;
 
@@ -133,6 +135,29 @@ void vm_answer_report(Sink *sink, const VMReport *report) {
     sink_entry_uint64(sink, "created", report->pin->created);
     sink_entry_uint64(sink, "last-prepared", report->last_prepared);
     write_look(sink, report);
+    sink_close(sink);
+}
+
+static void write_backup(Sink *sink, const BackupReport *report) {
+    const Backup *backup = &report->backup;
+
+    sink_open_array(sink, "{sv}");
+    sink_open_entry(sink, "index", "u");
+    sink_uint32(sink, backup->serial);
+    sink_close_entry(sink);
+    sink_entry_uint64(sink, "time", backup->time);
+    sink_entry_string(sink, "reason", backup_reason_to_string(backup->reason));
+    sink_entry_string(sink, "format", image_format_to_string(backup->format));
+    sink_entry_uint64(sink, "size", backup->size);
+    sink_entry_string(sink, "sha256", report->sha256);
+    sink_entry_string(sink, "health", store_health_to_string(report->health));
+    sink_close(sink);
+}
+
+void vm_answer_backups(Sink *sink, const GPtrArray *backups) {
+    sink_open_array(sink, "a{sv}");
+    for (guint i = 0; i < backups->len; i++)
+        write_backup(sink, backups->pdata[i]);
     sink_close(sink);
 }
 

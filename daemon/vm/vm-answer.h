@@ -37,6 +37,9 @@ typedef struct VMReport {
 /* a{sv} */
 void vm_answer_report(Sink *sink, const VMReport *report);
 
+/* aa{sv}, from BACKUPS of BackupReport */
+void vm_answer_backups(Sink *sink, const GPtrArray *backups);
+
 /* (ss): file name and format of the VM's NVRAM; empty strings where it has none. */
 void vm_answer_nvram_names(
         Sink *sink, const VMStore *store, uid_t owner, const char *id, const Pin *pin);

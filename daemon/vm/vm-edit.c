@@ -8,10 +8,9 @@
 #include "core/store-file.h"
 #include "uefi/change-apply.h"
 #include "uefi/store-write.h"
-#include "vm/nvram.h"
+#include "vm/vm-change.h"
 #include "vm/vm-lock.h"
 #include "vm/vm-nvram.h"
-#include "vm/vm-ops.h"
 
 /* -- what the changes name ----------------------------------------------------------------------
  */
@@ -136,12 +135,14 @@ static gboolean make_changes(const VMOp *op, VMResult *result, GBytes **ret, GEr
  */
 
 static gboolean publish(
-        const VMOp *op, const VMLock *lock, int nvram, GBytes *bytes, GError **error) {
+        const VMOp *op, const VMLock *lock, int nvram, GBytes *bytes, VMResult *result,
+        GError **error) {
+    static const BackupChange change = {.reason = BACKUP_REASON_CHANGE};
     NVRAMSource source = {.fd = nvram, .format = op->pin->nvram_format, .what = op->id};
     g_auto(FileFd) memory = FILE_FD_NONE;
 
     return nvram_set_content(&source, bytes, &memory, error) &&
-            vm_op_publish_nvram(op, lock->dir, &source, error);
+            vm_change_nvram(op, lock->dir, op->pin, &source, &change, result, error);
 }
 
 static gboolean check_not_in_use(const VMOp *op, GError **error) {
@@ -184,5 +185,5 @@ gboolean vm_op_change_variables(const VMOp *op, VMResult *result, GError **error
     /* no variable differs: the file stays, unless a write of the firmware is pending */
     if (result->change->notes->len == 0 && result->before->health == STORE_HEALTH_OK)
         return TRUE;
-    return publish(op, &lock, fd, bytes, error);
+    return publish(op, &lock, fd, bytes, result, error);
 }

@@ -140,6 +140,16 @@ gboolean vm_lock(const VMOp *op, VMLock *lock, GError **error) {
     return check_foreign_files(op->id, lock->dir, error);
 }
 
+gboolean vm_lock_lease(const VMOp *op, FileFd *ret, GError **error) {
+    g_auto(VMLock) lock = VM_LOCK_INIT;
+
+    if (!vm_lock(op, &lock, error))
+        return FALSE;
+    *ret = lock.lease;
+    lock.lease = FILE_FD_NONE;
+    return TRUE;
+}
+
 FileFd vm_lock_steal_nvram(VMLock *lock, ImageFormat format) {
     FileFd fd = FILE_FD_NONE;
 

@@ -33,6 +33,9 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(VMLock, vm_lock_clear)
  * _VM_CONFLICT (another process has replaced the NVRAM meanwhile), _IO. */
 gboolean vm_lock(const VMOp *op, VMLock *lock, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* Takes the lease for a QEMU, to which its own locks are left. Errors: those of vm_lock(). */
+gboolean vm_lock_lease(const VMOp *op, FileFd *ret, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
 /* Takes the NVRAM of this format, with QEMU's locks on it, out of LOCK; -1: there is none, or it is
  * a JSON store. */
 FileFd vm_lock_steal_nvram(VMLock *lock, ImageFormat format) G_GNUC_WARN_UNUSED_RESULT;

@@ -39,6 +39,12 @@ void vm_op_clear(VMOp *op) {
     vm_look_unref(op->look);
 }
 
+gboolean vm_op_open_directory(const VMOp *op, FileFd *ret, GError **error) {
+    int r = vmstore_open_vm(op->store, op->owner, op->id, ret);
+
+    return r >= 0 || firmware_error_set_io(error, op->id, r);
+}
+
 int vm_op_open_image(const VMOp *op, const char *filename, FileFd *ret) {
     g_auto(FileFd) fd = FILE_FD_NONE;
     struct stat st;
@@ -68,6 +74,7 @@ void vm_result_clear(VMResult *result) {
     file_fd_close(result->lease);
     file_fd_close(result->nvram);
     store_report_free(result->report);
+    g_clear_pointer(&result->backups, g_ptr_array_unref);
     store_free(result->store);
     store_report_free(result->before_report);
     store_free(result->before);

@@ -53,20 +53,30 @@ typedef struct VMOp {
     guint64 last_prepared; /* µs since the epoch */
     guint differences;
     VMLook *look; /* NULL: none yet */
+    guint64 size; /* bytes of its files */
+
+    guint max_backups; /* how many replaced stores are kept */
 
     /* set by the policy */
     const CatalogFile *file; /* of the catalog: the firmware to pin */
     Machine machine;         /* borrows from REQUEST and the catalog */
-    guint64 max_size;        /* bytes that the owner may still take; 0: no limit */
+    guint64 max_size;        /* bytes that all files of the VM may take; 0: no limit */
 } VMOp;
 
-#define VM_OP_INIT             \
-    (VMOp) {                   \
-        .source = FILE_FD_NONE \
+/* Where there is no configuration. */
+#define VM_OP_DEFAULT_BACKUPS 3
+
+#define VM_OP_INIT                                                    \
+    (VMOp) {                                                          \
+        .source = FILE_FD_NONE, .max_backups = VM_OP_DEFAULT_BACKUPS, \
     }
 
 void vm_op_clear(VMOp *op);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(VMOp, vm_op_clear)
+
+/* Opens the directory of OP's VM. Error: FIRMWARE_ERROR_IO. */
+gboolean vm_op_open_directory(const VMOp *op, FileFd *ret, GError **error)
+        G_GNUC_WARN_UNUSED_RESULT;
 
 /* Opens an image for the VM's owner. Returns 0 or a negative errno; -EACCES also where the service
  * may read the file and others may not: a copy or a digest would disclose its content. */
@@ -84,11 +94,12 @@ void vm_condition_clear(VMCondition *condition);
 
 /* The output. It owns all its fields. */
 typedef struct VMResult {
-    Pin *pin;               /* the VM's new pin; NULL: the old one stays */
-    Resolution *resolution; /* the present answer */
-    gboolean is_assessed;   /* DIFFERENCES are known */
-    guint differences;      /* VMDifference, or-ed */
-    gboolean is_created;    /* the NVRAM is new */
+    Pin *pin;                 /* the VM's new pin; NULL: the old one stays */
+    Resolution *resolution;   /* the present answer */
+    gboolean is_assessed;     /* DIFFERENCES are known */
+    guint differences;        /* VMDifference, or-ed */
+    gboolean is_created;      /* the NVRAM is new */
+    gboolean lacks_good_copy; /* the owner's limit leaves no room for one */
     FileFd lease;
     FileFd nvram;
     guint64 nvram_size; /* bytes of the file NVRAM */
@@ -98,6 +109,7 @@ typedef struct VMResult {
     Store *before;       /* the variables before they were changed */
     StoreReport *before_report;
     ChangeResult *change;  /* what was changed */
+    GPtrArray *backups;    /* of BackupReport */
     guint64 size;          /* bytes of all files of the VM */
     guint64 last_prepared; /* µs since the epoch */
     VMCondition condition; /* of the files after the operation */

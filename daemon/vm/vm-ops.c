@@ -6,23 +6,15 @@
 
 #include "base/error.h"
 #include "core/flash.h"
-#include "core/store-file.h"
-#include "uefi/efi.h"
 #include "vm/new-pin.h"
-#include "vm/nvram.h"
 #include "vm/policy.h"
 #include "vm/vm-assess.h"
+#include "vm/vm-backups.h"
+#include "vm/vm-change.h"
 #include "vm/vm-enroll.h"
 #include "vm/vm-lock.h"
 #include "vm/vm-nvram.h"
 #include "vm/vm-start.h"
-#include "vm/vmdraft.h"
-
-static gboolean open_vm(const VMOp *op, FileFd *ret, GError **error) {
-    int r = vmstore_open_vm(op->store, op->owner, op->id, ret);
-
-    return r >= 0 || firmware_error_set_io(error, op->id, r);
-}
 
 /* -- building and publishing ------------------------------------------------------------- */
 
@@ -64,41 +56,42 @@ static gboolean open_source(
             firmware_error_set_io(error, image->filename, -EINVAL);
 }
 
-/* Records in PIN which keys of this host it has. */
-static gboolean make_fresh_nvram(const VMOp *op, VMDraft *draft, Pin *pin, GError **error) {
-    g_auto(FileFd) fd = FILE_FD_NONE;
-    g_auto(FileFd) memory = FILE_FD_NONE;
-    g_autoptr(GBytes) content = NULL;
+/* The content of a fresh NVRAM. */
+typedef struct Fresh {
     NVRAMSource source;
+    FileFd fd;
+    FileFd memory;
+    GBytes *content; /* NULL: that of the file */
+} Fresh;
 
-    return open_source(op, pin, &fd, &source, error) &&
-            vm_enroll_host_keys(op, pin, source.fd, source.format, &content, error) &&
-            (!content || nvram_set_content(&source, content, &memory, error)) &&
-            nvram_make(draft, pin, &source, op->max_size, error);
+#define FRESH_INIT                                 \
+    (Fresh) {                                      \
+        .fd = FILE_FD_NONE, .memory = FILE_FD_NONE \
+    }
+
+static void fresh_clear(Fresh *fresh) {
+    file_fd_close(fresh->fd);
+    file_fd_close(fresh->memory);
+    if (fresh->content)
+        g_bytes_unref(fresh->content);
 }
 
-/* QEMU's locks are for the QEMU that gets the lease. */
-static gboolean take_lease(const VMOp *op, VMResult *result, GError **error) {
-    g_auto(VMLock) lock = VM_LOCK_INIT;
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Fresh, fresh_clear)
 
-    if (!vm_lock(op, &lock, error))
-        return FALSE;
-    result->lease = lock.lease;
-    lock.lease = FILE_FD_NONE;
-    return TRUE;
+/* Records in PIN which keys of this host it has. */
+static gboolean open_fresh(const VMOp *op, Pin *pin, Fresh *fresh, GError **error) {
+    NVRAMSource *source = &fresh->source;
+
+    return open_source(op, pin, &fresh->fd, source, error) &&
+            vm_enroll_host_keys(op, pin, source->fd, source->format, &fresh->content, error) &&
+            (!fresh->content || nvram_set_content(source, fresh->content, &fresh->memory, error));
 }
 
-/* The owner of the VM can have changed its keys. */
-static void find_platform_key(const VMOp *op, const Pin *pin, VMResult *result) {
-    g_auto(FileFd) fd = FILE_FD_NONE;
-    g_autoptr(Store) store = NULL;
+static gboolean make_fresh_nvram(const VMOp *op, VMDraft *draft, Pin *pin, GError **error) {
+    g_auto(Fresh) fresh = FRESH_INIT;
 
-    if (!pin->has_nvram || pin->nvram_format != IMAGE_FORMAT_JSON)
-        return;
-    result->resolution->has_platform_key =
-            vm_nvram_open_to_read(op->store, op->owner, op->id, pin, &fd, NULL) &&
-            store_file_read(fd, pin->nvram_format, &store) >= 0 &&
-            store_find(store, &efi_global_guid, "PK");
+    return open_fresh(op, pin, &fresh, error) &&
+            nvram_make(draft, pin, &fresh.source, op->max_size, error);
 }
 
 /* Adds to the error about the size of the caller's NVRAM which firmware takes it. */
@@ -146,165 +139,37 @@ gboolean vm_op_create(const VMOp *op, VMResult *result, GError **error) {
     result->pin = g_steal_pointer(&pin);
     result->is_assessed = TRUE;
     result->resolution = vm_answer(op, result->pin);
-    find_platform_key(op, result->pin, result);
-    return !op->request->lease || take_lease(op, result, error);
-}
-
-/* The NVRAM becomes the backup. Where it is missing the backup stays. */
-static gboolean keep_as_backup(VMDraft *draft, int dir_fd, const Pin *old, GError **error) {
-    g_autofree char *nvram = vmstore_nvram_name(old->nvram_format);
-    struct stat st;
-
-    if (old->has_nvram && fstatat(dir_fd, nvram, &st, AT_SYMLINK_NOFOLLOW) == 0)
-        return vmdraft_keep(draft, dir_fd, nvram, VMSTORE_BACKUP_NAME, error);
-    return vmdraft_keep(draft, dir_fd, VMSTORE_BACKUP_NAME, VMSTORE_BACKUP_NAME, error);
-}
-
-/* Publishes the VM with another pin and the same files. */
-static gboolean replace_pin(const VMOp *op, int dir_fd, const Pin *pin, GError **error) {
-    g_autoptr(VMDraft) draft = vmdraft_new(op->store, op->owner, op->commit, error);
-    g_autofree char *nvram = vmstore_nvram_name(pin->nvram_format);
-
-    return draft && vmdraft_keep(draft, dir_fd, nvram, nvram, error) &&
-            vmdraft_keep(draft, dir_fd, VMSTORE_BACKUP_NAME, VMSTORE_BACKUP_NAME, error) &&
-            vmdraft_write_pin(draft, pin, error) &&
-            vmdraft_replace(draft, dir_fd, op->id, op->pin, error);
-}
-
-/* Records what a call has that its pin has not: another machine type ("another version of the same
- * section … is accepted and recorded"), another reference. */
-static gboolean record_call(const VMOp *op, int dir_fd, VMResult *result, GError **error) {
-    const char *machine = op->request->machine;
-    gboolean is_same_machine = !machine || g_str_equal(machine, op->pin->machine);
-    const char *reference = op->request->reference;
-    g_autoptr(Pin) pin = NULL;
-
-    if (is_same_machine &&
-        (!reference || g_str_equal(reference, op->pin->reference ? op->pin->reference : "")))
-        return TRUE;
-    pin = pin_with(op->pin, is_same_machine ? NULL : &op->machine, machine, reference);
-    if (!vm_check_record(op, dir_fd, error) || !replace_pin(op, dir_fd, pin, error))
-        return FALSE;
-    result->pin = g_steal_pointer(&pin);
-    return TRUE;
-}
-
-/* The VM can start from the answer that the call gets. */
-static gboolean check_start(
-        const VMOp *op, VMResult *result, gboolean *ret_is_pending, GError **error) {
-    g_autofree char *nearest = NULL;
-
-    if (!vm_check_start(op, ret_is_pending, error) || !vm_assess(op, result, &nearest, error))
-        return FALSE;
-    if (result->differences & VM_DIFFERENCE_GONE) {
-        g_set_error(
-                error, FIRMWARE_ERROR, FIRMWARE_ERROR_FIRMWARE_GONE,
-                "VM %s: the image %s of its firmware %s is gone, and no equivalent is installed; %s",
-                op->id, op->pin->resolution->descriptor->executable.filename,
-                op->pin->resolution->name, nearest);
-        return FALSE;
-    }
-
-    find_platform_key(op, op->pin, result);
-    /* Of the resolution, which may be that of an equivalent firmware. */
-    return policy_check_render(op, result->resolution, error);
-}
-
-gboolean vm_op_publish_nvram(
-        const VMOp *op, int dir_fd, const NVRAMSource *source, GError **error) {
-    g_autoptr(VMDraft) draft = vmdraft_new(op->store, op->owner, op->commit, error);
-
-    return draft && nvram_make(draft, op->pin, source, 0, error) &&
-            keep_as_backup(draft, dir_fd, op->pin, error) &&
-            vmdraft_write_pin(draft, op->pin, error) &&
-            vmdraft_replace(draft, dir_fd, op->id, op->pin, error);
-}
-
-/* OVMF throws the spare area away if the write had erased the volume header, and never boots. The
- * old file becomes the backup. */
-static gboolean complete_write(const VMOp *op, GError **error) {
-    g_auto(VMLock) lock = VM_LOCK_INIT;
-    g_auto(FileFd) fd = FILE_FD_NONE;
-    g_autoptr(Store) store = NULL;
-    g_autoptr(GBytes) head = NULL;
-    NVRAMSource source = {.format = op->pin->nvram_format, .what = op->id};
-    int r;
-
-    if (!vm_lock(op, &lock, error) || !vm_check_record(op, lock.dir, error) ||
-        !vm_nvram_open(lock.dir, op->id, op->pin, O_RDONLY, &fd, error))
-        return FALSE;
-    r = store_file_read(fd, op->pin->nvram_format, &store);
-    if (r < 0)
-        return firmware_error_set_io(error, op->id, r);
-    head = store_complete_write(store->bytes);
-    if (!head)
-        return TRUE;
-
-    source.fd = fd;
-    source.head = head;
-    return vm_op_publish_nvram(op, lock.dir, &source, error);
-}
-
-gboolean vm_op_prepare(const VMOp *op, VMResult *result, GError **error) {
-    g_auto(FileFd) dir = FILE_FD_NONE;
-    gboolean is_pending;
-
-    /* Check first, so that a call that fails changes nothing. */
-    if (!check_start(op, result, &is_pending, error) ||
-        (is_pending && !complete_write(op, error)) || !open_vm(op, &dir, error) ||
-        (op->request->lease && !take_lease(op, result, error)) ||
-        !record_call(op, dir, result, error))
-        return FALSE;
-    if (result->pin) {
-        g_free(result->resolution->machine);
-        result->resolution->machine = g_strdup(result->pin->resolution->machine);
-    }
-    /* An exchanged directory has the same lock file. */
-    vmstore_set_last_prepared(dir);
-    return TRUE;
-}
-
-gboolean vm_op_set_reference(const VMOp *op, VMResult *result, GError **error) {
-    g_auto(FileFd) dir = FILE_FD_NONE;
-
-    return open_vm(op, &dir, error) && record_call(op, dir, result, error);
-}
-
-gboolean vm_op_get_resolution(const VMOp *op, VMResult *result, GError **error) {
-    gboolean is_pending;
-
-    if (op->request->check)
-        return check_start(op, result, &is_pending, error);
-    if (!vm_assess(op, result, NULL, error))
-        return FALSE;
-    find_platform_key(op, op->pin, result);
-    return TRUE;
+    vm_find_platform_key(op, result->pin, result);
+    return !op->request->lease || vm_lock_lease(op, &result->lease, error);
 }
 
 gboolean vm_op_acquire(const VMOp *op, VMResult *result, GError **error) {
     g_auto(FileFd) dir = FILE_FD_NONE;
 
     if (!op->request->live)
-        return take_lease(op, result, error);
+        return vm_lock_lease(op, &result->lease, error);
     /* The caller's QEMU has the NVRAM open already. */
-    return open_vm(op, &dir, error) && vmstore_lease(op->store, op->id, dir, &result->lease, error);
+    return vm_op_open_directory(op, &dir, error) &&
+            vmstore_lease(op->store, op->id, dir, &result->lease, error);
 }
 
 gboolean vm_op_open_nvram(const VMOp *op, VMResult *result, GError **error) {
     g_auto(FileFd) dir = FILE_FD_NONE;
 
-    return vm_nvram_check_exists(op->id, op->pin, error) && take_lease(op, result, error) &&
-            open_vm(op, &dir, error) &&
+    return vm_nvram_check_exists(op->id, op->pin, error) &&
+            vm_lock_lease(op, &result->lease, error) && vm_op_open_directory(op, &dir, error) &&
             vm_nvram_open(dir, op->id, op->pin, O_RDWR, &result->nvram, error);
 }
 
 /* Publishes the VM with PIN and a fresh NVRAM. */
-static gboolean replace_nvram(const VMOp *op, int dir_fd, Pin *pin, GError **error) {
-    g_autoptr(VMDraft) draft = vmdraft_new(op->store, op->owner, op->commit, error);
+static gboolean replace_nvram(
+        const VMOp *op, int dir_fd, Pin *pin, BackupReason reason, VMResult *result,
+        GError **error) {
+    const BackupChange change = {.reason = reason};
+    g_auto(Fresh) fresh = FRESH_INIT;
 
-    return draft && make_fresh_nvram(op, draft, pin, error) &&
-            keep_as_backup(draft, dir_fd, op->pin, error) && vmdraft_write_pin(draft, pin, error) &&
-            vmdraft_replace(draft, dir_fd, op->id, op->pin, error);
+    return open_fresh(op, pin, &fresh, error) &&
+            vm_change_nvram(op, dir_fd, pin, &fresh.source, &change, result, error);
 }
 
 gboolean vm_op_replace_nvram(const VMOp *op, VMResult *result, GError **error) {
@@ -312,7 +177,12 @@ gboolean vm_op_replace_nvram(const VMOp *op, VMResult *result, GError **error) {
     g_autoptr(Pin) pin = pin_with(op->pin, NULL, NULL, NULL);
 
     if (!vm_nvram_check_exists(op->id, op->pin, error) || !vm_lock(op, &lock, error) ||
-        !vm_check_record(op, lock.dir, error) || !replace_nvram(op, lock.dir, pin, error))
+        !vm_check_record(op, lock.dir, error) ||
+        !replace_nvram(
+                op, lock.dir, pin,
+                op->request->call == REQUEST_CALL_IMPORT ? BACKUP_REASON_IMPORT
+                                                         : BACKUP_REASON_RESET,
+                result, error))
         return FALSE;
     result->pin = g_steal_pointer(&pin);
     return TRUE;
@@ -362,15 +232,13 @@ gboolean vm_op_rebind(const VMOp *op, VMResult *result, GError **error) {
 
     if (pin->has_nvram && (!fits || op->request->reset)) {
         result->is_created = TRUE;
-        is_rebound = replace_nvram(op, lock.dir, pin, error);
+        is_rebound = replace_nvram(op, lock.dir, pin, BACKUP_REASON_REBIND, result, error);
     } else if (pin->has_nvram || !op->pin->has_nvram) {
-        is_rebound = replace_pin(op, lock.dir, pin, error);
+        is_rebound = vm_change_pin(op, lock.dir, pin, error);
     } else {
-        g_autoptr(VMDraft) draft = vmdraft_new(op->store, op->owner, op->commit, error);
+        const BackupChange change = {.reason = BACKUP_REASON_REBIND};
 
-        is_rebound = draft && keep_as_backup(draft, lock.dir, op->pin, error) &&
-                vmdraft_write_pin(draft, pin, error) &&
-                vmdraft_replace(draft, lock.dir, op->id, op->pin, error);
+        is_rebound = vm_change_nvram(op, lock.dir, pin, NULL, &change, result, error);
     }
     if (!is_rebound)
         return FALSE;
@@ -378,13 +246,14 @@ gboolean vm_op_rebind(const VMOp *op, VMResult *result, GError **error) {
     result->pin = g_steal_pointer(&pin);
     result->is_assessed = TRUE;
     result->resolution = vm_answer(op, result->pin);
-    find_platform_key(op, result->pin, result);
+    vm_find_platform_key(op, result->pin, result);
     return TRUE;
 }
 
 /* The caller of a call with live has paused the guest. */
 static gboolean lock_unless_live(const VMOp *op, VMLock *lock, GError **error) {
-    return op->request->live ? open_vm(op, &lock->dir, error) : vm_lock(op, lock, error);
+    return op->request->live ? vm_op_open_directory(op, &lock->dir, error)
+                             : vm_lock(op, lock, error);
 }
 
 gboolean vm_op_clone(const VMOp *op, VMResult *result, GError **error) {
@@ -430,20 +299,19 @@ gboolean vm_op_rename(const VMOp *op, VMResult *result, GError **error) {
 gboolean vm_op_export(const VMOp *op, VMResult *result, GError **error) {
     g_auto(VMLock) lock = VM_LOCK_INIT;
     g_auto(FileFd) fd = FILE_FD_NONE;
+    const gboolean is_backup = op->request->backup || op->request->has_index;
     FileFd locked;
     struct stat st;
 
-    if ((!op->request->backup && !vm_nvram_check_exists(op->id, op->pin, error)) ||
+    if ((!is_backup && !vm_nvram_check_exists(op->id, op->pin, error)) ||
         !lock_unless_live(op, &lock, error))
         return FALSE;
 
-    if (op->request->backup) {
-        int r = vmstore_open_owned(lock.dir, VMSTORE_BACKUP_NAME, O_RDONLY, &fd);
+    if (is_backup) {
+        Backup backup;
 
-        if (r == -ENOENT)
-            return vm_op_fail(error, FIRMWARE_ERROR_NVRAM_MISSING, op->id, "it has no backup");
-        if (r < 0)
-            return vm_nvram_open_failed(error, op->id, r);
+        if (!vm_backup_open(op, lock.dir, &fd, &backup, error))
+            return FALSE;
     } else if (!vm_nvram_open(lock.dir, op->id, op->pin, O_RDONLY, &fd, error)) {
         return FALSE;
     }
@@ -451,7 +319,7 @@ gboolean vm_op_export(const VMOp *op, VMResult *result, GError **error) {
     if (fstat(fd, &st) < 0)
         return firmware_error_set_io(error, op->id, -errno);
     /* The file is read after this has returned: keep QEMU's locks on it. */
-    locked = op->request->backup ? FILE_FD_NONE : vm_lock_steal_nvram(&lock, op->pin->nvram_format);
+    locked = is_backup ? FILE_FD_NONE : vm_lock_steal_nvram(&lock, op->pin->nvram_format);
     if (locked >= 0) {
         file_fd_close(fd);
         fd = locked;

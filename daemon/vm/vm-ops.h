@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "vm/nvram.h"
 #include "vm/vm-op.h"
 
 /*
@@ -11,11 +10,6 @@
 
 /* Sets RESULT's size and last_prepared after an operation. */
 void vm_op_measure(const VMOp *op, VMResult *result);
-
-/* Publishes OP's VM with the NVRAM from SOURCE, and the old one as the backup. The caller holds
- * VMLock. Errors: those of nvram_make() and vmdraft_replace(). */
-gboolean vm_op_publish_nvram(const VMOp *op, int dir_fd, const NVRAMSource *source, GError **error)
-        G_GNUC_WARN_UNUSED_RESULT;
 
 /* One function for each method of the contract; Reset and Import share one. RESULT is
  * VM_RESULT_INIT. Takes the VM's lease where the contract has NVRAMInUse. A failure that leaves

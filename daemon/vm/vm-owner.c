@@ -36,6 +36,7 @@ static void failed(GiveBack *give, int r, const char *const *names) {
 static uid_t get_right_owner(const GiveBack *give, const VMFile *file) {
     gboolean is_services = file->is_own &&
             (g_str_equal(file->name, VMSTORE_PIN_NAME) ||
+             g_str_equal(file->name, VMSTORE_BACKUP_LIST_NAME) ||
              g_str_equal(file->name, VMSTORE_LOCK_NAME));
 
     return is_services ? geteuid() : give->owner;

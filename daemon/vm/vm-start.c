@@ -4,6 +4,8 @@
 
 #include "base/error.h"
 #include "core/store-file.h"
+#include "uefi/efi.h"
+#include "vm/backup-list.h"
 #include "vm/vm-lock.h"
 #include "vm/vm-nvram.h"
 
@@ -49,14 +51,36 @@ static gboolean knows_format(const VMOp *op, const StoreSummary *summary) {
             store_file_read(fd, format, &store) >= 0 && is_usable(op->pin, store->health);
 }
 
+/* "Restore 3, the good copy of …, brings its variables back, "; empty without a good copy. */
+static char *describe_good_copy(const VMOp *op) {
+    g_auto(FileFd) dir = FILE_FD_NONE;
+    g_autoptr(BackupList) list = NULL;
+    g_autoptr(GDateTime) time = NULL;
+    g_autofree char *when = NULL;
+    const Backup *good = NULL;
+
+    if (vm_op_open_directory(op, &dir, NULL) && backup_list_read(dir, &list) >= 0)
+        good = backup_list_get_good(list);
+    if (!good)
+        return g_strdup("");
+    time = g_date_time_new_from_unix_utc((gint64)(good->time / G_USEC_PER_SEC));
+    when = time ? g_date_time_format(time, " of %Y-%m-%d %H:%M:%S UTC") : g_strdup("");
+    return g_strdup_printf(
+            "Restore %u, the good copy%s, brings its variables back, ", (unsigned)good->serial,
+            when);
+}
+
 static gboolean check_health(const VMOp *op, const StoreSummary *summary, GError **error) {
+    g_autofree char *restore = NULL;
+
     if (is_usable(op->pin, summary->health) || !knows_format(op, summary))
         return TRUE;
+    restore = describe_good_copy(op);
     g_set_error(
             error, FIRMWARE_ERROR, FIRMWARE_ERROR_IMAGE_UNUSABLE,
-            "VM %s: its variable store is %s, so a guest would not start (%s); Import replaces it "
-            "by a copy, Reset by a fresh one",
-            op->id, store_health_to_string(summary->health), summary->detail);
+            "VM %s: its variable store is %s, so a guest would not start (%s); %sImport replaces "
+            "it by a copy, Reset by a fresh one",
+            op->id, store_health_to_string(summary->health), summary->detail, restore);
     return FALSE;
 }
 
@@ -73,13 +97,13 @@ static gboolean check_certificates(const VMOp *op, const StoreSummary *summary, 
     return TRUE;
 }
 
-gboolean vm_check_start(const VMOp *op, gboolean *ret_is_pending, GError **error) {
+gboolean vm_check_start(const VMOp *op, VMStart *ret_start, GError **error) {
     const Pin *pin = op->pin;
     g_auto(FileFd) fd = FILE_FD_NONE;
     g_autoptr(VMLook) look = NULL;
     const StoreSummary *summary;
 
-    *ret_is_pending = FALSE;
+    *ret_start = VM_START_PLAIN;
     if (!pin->has_nvram)
         return check_certificates(op, NULL, error);
     if (!vm_nvram_open_to_read(op->store, op->owner, op->id, pin, &fd, error))
@@ -91,6 +115,21 @@ gboolean vm_check_start(const VMOp *op, gboolean *ret_is_pending, GError **error
     /* the service cannot read the format, or not now */
     if (!summary || vm_is_in_use(op->store, op->owner, op->id))
         return TRUE;
-    *ret_is_pending = summary->health == STORE_HEALTH_PENDING;
+    if (summary->health == STORE_HEALTH_PENDING)
+        *ret_start = VM_START_PENDING;
+    else if (summary->health == STORE_HEALTH_OK && summary->is_readable)
+        *ret_start = VM_START_SOUND;
     return check_health(op, summary, error);
+}
+
+void vm_find_platform_key(const VMOp *op, const Pin *pin, VMResult *result) {
+    g_auto(FileFd) fd = FILE_FD_NONE;
+    g_autoptr(Store) store = NULL;
+
+    if (!pin->has_nvram || pin->nvram_format != IMAGE_FORMAT_JSON)
+        return;
+    result->resolution->has_platform_key =
+            vm_nvram_open_to_read(op->store, op->owner, op->id, pin, &fd, NULL) &&
+            store_file_read(fd, pin->nvram_format, &store) >= 0 &&
+            store_find(store, &efi_global_guid, "PK");
 }

@@ -7,9 +7,19 @@
  * Whether a guest can start from the variables of a VM. Reads files: for worker threads.
  */
 
+/* What must be done, or may be done, before a start. */
+typedef enum VMStart {
+    VM_START_PLAIN,
+    VM_START_PENDING, /* a write must be completed */
+    VM_START_SOUND,   /* the store is sound, and nobody uses it */
+} VMStart;
+
 /* Validates the NVRAM as vm_nvram_check() does, then its content; that of a VM in use is its
- * guest's. Sets *RET_IS_PENDING if a write must be completed first. Errors: those of
- * vm_nvram_check(); FIRMWARE_ERROR_IMAGE_UNUSABLE (the store has a fault), _VM_CONFLICT (a
- * required certificate is missing). */
-gboolean vm_check_start(const VMOp *op, gboolean *ret_is_pending, GError **error)
+ * guest's. Errors: those of vm_nvram_check(); FIRMWARE_ERROR_IMAGE_UNUSABLE (the store has a
+ * fault), _VM_CONFLICT (a required certificate is missing). */
+gboolean vm_check_start(const VMOp *op, VMStart *ret_start, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
+
+/* Sets has_platform_key of RESULT's resolution. The VM's owner can have changed the keys of PIN's
+ * NVRAM. */
+void vm_find_platform_key(const VMOp *op, const Pin *pin, VMResult *result);

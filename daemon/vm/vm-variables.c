@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "core/store-file.h"
+#include "vm/vm-backups.h"
 #include "vm/vm-lock.h"
 #include "vm/vm-nvram.h"
 
@@ -42,11 +43,23 @@ static gboolean check_not_in_use(const VMOp *op, gboolean is_in_use, GError **er
     return FALSE;
 }
 
+/* No guest writes to a backup. */
+static gboolean read_backup(const VMOp *op, VMResult *result, GError **error) {
+    g_auto(FileFd) dir = FILE_FD_NONE;
+    g_auto(FileFd) fd = FILE_FD_NONE;
+    Backup backup;
+
+    return vm_op_open_directory(op, &dir, error) && vm_backup_open(op, dir, &fd, &backup, error) &&
+            read_store(fd, backup.format, op->id, op, result, error);
+}
+
 gboolean vm_op_read_variables(const VMOp *op, VMResult *result, GError **error) {
     const gboolean was_in_use = vm_is_in_use(op->store, op->owner, op->id);
     g_auto(FileFd) fd = FILE_FD_NONE;
     gboolean is_in_use;
 
+    if (op->request->has_index)
+        return read_backup(op, result, error);
     if (!check_not_in_use(op, was_in_use, error) ||
         !vm_nvram_open_to_read(op->store, op->owner, op->id, op->pin, &fd, error) ||
         !read_store(fd, op->pin->nvram_format, op->id, op, result, error))
@@ -79,22 +92,10 @@ gboolean vm_op_get_variable(const VMOp *op, VMResult *result, GError **error) {
     return FALSE;
 }
 
-/* The format that the caller states, or the one that the first bytes show: an image in flash does
- * not begin with QFI or {. */
-static ImageFormat find_format(const VMOp *op) {
-    char head[64] = "";
-    ImageFormat format;
-    gsize size;
-
-    if (op->request->format && image_format_from_string(op->request->format, &format))
-        return format;
-    if (file_read_at(op->source, 0, head, sizeof head - 1, &size) < 0)
-        return IMAGE_FORMAT_RAW;
-    if (g_str_has_prefix(head, "QFI\xfb"))
-        return IMAGE_FORMAT_QCOW2;
-    return *g_strchug(head) == '{' ? IMAGE_FORMAT_JSON : IMAGE_FORMAT_RAW;
-}
-
 gboolean vm_op_read_store(const VMOp *op, VMResult *result, GError **error) {
-    return read_store(op->source, find_format(op), "store", op, result, error);
+    ImageFormat format;
+
+    if (!op->request->format || !image_format_from_string(op->request->format, &format))
+        format = store_file_guess_format(op->source);
+    return read_store(op->source, format, "store", op, result, error);
 }

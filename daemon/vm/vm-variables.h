@@ -9,9 +9,9 @@
  * and after they read it, unless the call has live.
  */
 
-/* Set RESULT's store and report. Errors: FIRMWARE_ERROR_NVRAM_IN_USE, _NVRAM_MISSING,
- * _NVRAM_MISMATCH, _IMAGE_UNUSABLE, _NOT_SUPPORTED (the firmware keeps no variables, or the image
- * is compressed with zstd), _IO. */
+/* Set RESULT's store and report, which are a backup's where OP asks for an index. Errors:
+ * FIRMWARE_ERROR_NVRAM_IN_USE, _NVRAM_MISSING, _NVRAM_MISMATCH, _IMAGE_UNUSABLE, _NOT_SUPPORTED
+ * (the firmware keeps no variables, or the image is compressed with zstd), _IO. */
 gboolean vm_op_read_variables(const VMOp *op, VMResult *result, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
 /* Also: FIRMWARE_ERROR_NO_SUCH_VARIABLE; _IMAGE_UNUSABLE if no variable can be read. */

@@ -26,18 +26,48 @@ static gboolean is_nvram_name(const char *name, const Pin *pin) {
             (!pin || (pin->has_nvram && pin->nvram_format == format));
 }
 
+gboolean vmfiles_parse_backup(const char *name, guint32 *ret_serial, ImageFormat *ret_format) {
+    g_auto(GStrv) parts = NULL;
+    g_autofree char *canonical = NULL;
+    ImageFormat format = IMAGE_FORMAT_RAW;
+    guint64 serial = 0;
+
+    if (!g_str_equal(name, VMSTORE_OLD_BACKUP_NAME)) {
+        if (!g_str_has_prefix(name, VMSTORE_BACKUP_PREFIX))
+            return FALSE;
+        parts = g_strsplit(name + strlen(VMSTORE_BACKUP_PREFIX), ".", 2);
+        if (g_strv_length(parts) != 2 ||
+            !g_ascii_string_to_unsigned(parts[0], 10, 0, G_MAXUINT32, &serial, NULL) ||
+            !image_format_from_string(parts[1], &format))
+            return FALSE;
+        /* no leading zeros: two names must not have the same serial */
+        canonical = vmstore_backup_name((guint32)serial, format);
+        if (!g_str_equal(name, canonical))
+            return FALSE;
+    }
+    if (ret_serial)
+        *ret_serial = (guint32)serial;
+    if (ret_format)
+        *ret_format = format;
+    return TRUE;
+}
+
 static gboolean is_own_name(const char *name, const Pin *pin) {
     static const char *const names[] = {
-            VMSTORE_PIN_NAME, VMSTORE_LOCK_NAME, VMSTORE_BACKUP_NAME, NULL};
+            VMSTORE_PIN_NAME, VMSTORE_LOCK_NAME, VMSTORE_BACKUP_LIST_NAME, NULL};
     static const char *const scratch[] = {
             VMDRAFT_SCRATCH_IN, VMDRAFT_SCRATCH_RAW, VMDRAFT_SCRATCH_OUT, NULL};
 
     return g_strv_contains(names, name) || is_nvram_name(name, pin) ||
-            (!pin && g_strv_contains(scratch, name));
+            vmfiles_parse_backup(name, NULL, NULL) || (!pin && g_strv_contains(scratch, name));
 }
 
 gboolean vmfiles_is_own_name(const char *name) {
     return is_own_name(name, NULL);
+}
+
+guint64 vmfiles_get_allocated(const struct stat *st) {
+    return (guint64)st->st_blocks * 512;
 }
 
 static int get_status(int dir_fd, const char *name, struct stat *ret) {

@@ -25,6 +25,13 @@ int vmfiles_visit(int dir_fd, const Pin *pin, VMFileVisit visit, gpointer userda
 /* The service gives NAME to a file in some VM's directory. */
 gboolean vmfiles_is_own_name(const char *name);
 
+/* backup-SERIAL.FORMAT, or the "backup" of version 0.1: that has serial 0, and its name says no
+ * format (*RET_FORMAT: raw). Either result may be NULL. */
+gboolean vmfiles_parse_backup(const char *name, guint32 *ret_serial, ImageFormat *ret_format);
+
+/* Bytes on the disk: without holes. */
+guint64 vmfiles_get_allocated(const struct stat *st);
+
 /* *RET: the name of a foreign file, or NULL. Returns 0 or a negative errno. */
 int vmfiles_find_foreign(int dir_fd, const Pin *pin, char **ret) G_GNUC_WARN_UNUSED_RESULT;
 

@@ -227,6 +227,11 @@ char *vmstore_nvram_name(ImageFormat format) {
     return g_strconcat(VMSTORE_NVRAM_PREFIX, image_format_to_string(format), NULL);
 }
 
+char *vmstore_backup_name(guint32 serial, ImageFormat format) {
+    return g_strdup_printf(
+            VMSTORE_BACKUP_PREFIX "%u.%s", (unsigned)serial, image_format_to_string(format));
+}
+
 char *vmstore_nvram_path(const VMStore *store, uid_t uid, const char *id, ImageFormat format) {
     g_autofree char *name = vmstore_nvram_name(format);
 
@@ -336,9 +341,11 @@ int vmstore_open_owned(int dir_fd, const char *name, int flags, FileFd *ret) {
 
 static int add_size(int dir_fd, const VMFile *file, gpointer userdata) {
     guint64 *size = userdata;
+    guint64 taken = vmfiles_parse_backup(file->name, NULL, NULL) ? vmfiles_get_allocated(&file->st)
+                                                                 : (guint64)file->st.st_size;
 
     /* The sum may overflow: an owner can set any size. */
-    if (file->is_own && !g_uint64_checked_add(size, *size, (guint64)file->st.st_size))
+    if (file->is_own && !g_uint64_checked_add(size, *size, taken))
         *size = G_MAXUINT64;
     return 0;
 }

@@ -14,7 +14,9 @@
  *   STATE/vms/UID/ID/         the directory of one VM; its name is the id
  *     pin.json                the record of its pin
  *     nvram.FORMAT            the owner's, mode 0600; absent where the firmware keeps none
- *     backup                  the NVRAM before it was last replaced, in its format
+ *     backup-SERIAL.FORMAT    an earlier NVRAM (vm/backup-list.h), the owner's, mode 0600
+ *     backups.json            the list of the backups; absent until there is one
+ *     backup                  the one backup of version 0.1, in the format of the NVRAM then
  *     lock                    carries the lease, a flock(2); its time is that of the last PrepareVM
  *     ...                     a foreign file (vm/vmfiles.h)
  *   STATE/vms/UID/.new-XXXXXX a staging directory
@@ -54,7 +56,10 @@ char *vmstore_nvram_name(ImageFormat format) G_GNUC_WARN_UNUSED_RESULT;
 char *vmstore_nvram_path(const VMStore *store, uid_t uid, const char *id, ImageFormat format)
         G_GNUC_WARN_UNUSED_RESULT;
 #define VMSTORE_NVRAM_PREFIX "nvram." /* and the format */
-#define VMSTORE_BACKUP_NAME "backup"
+char *vmstore_backup_name(guint32 serial, ImageFormat format) G_GNUC_WARN_UNUSED_RESULT;
+#define VMSTORE_BACKUP_PREFIX "backup-" /* and the serial and the format */
+#define VMSTORE_OLD_BACKUP_NAME "backup"
+#define VMSTORE_BACKUP_LIST_NAME "backups.json"
 
 /* Sweeps, and calls VISIT for each VM. PIN is NULL where the record cannot be read, and FAULT says
  * why. */
@@ -80,7 +85,8 @@ int vmstore_open_owned(int dir_fd, const char *name, int flags, FileFd *ret)
 guint64 vmstore_get_last_prepared(int dir_fd);
 void vmstore_set_last_prepared(int dir_fd);
 
-/* The sum of the sizes of the service's own files of the VM; holes count. */
+/* The sum of the sizes of the service's own files of the VM. Holes count, but not those of
+ * backups. */
 guint64 vmstore_get_size(int dir_fd);
 
 /* Takes the lease: RET is a read-only descriptor of the lock file, and the lease lasts while any

@@ -41,14 +41,14 @@ _vmfirmwarectl() {
     _init_completion -s -n : || return
 
     local verbs='list show select explain capabilities prepare run lease vms vm reset rebind clone rename
-        export import pack unpack remove verify record variables boot certificates metrics check-domain host
+        export import pack unpack remove backups restore verify record variables boot certificates metrics check-domain host
         monitor reload'
     local options='--help --version --system --user --host= --machine= --json= --no-legend --no-pager
         --no-ask-password --interface= --feature= --without-feature= --secure-boot --device= --mode=
         --format= --certificate= --firmware= --executable= --qemu-version= --host-supported --nvram= --render= --owner= --all
         --new-owner= --create= --reference= --unused= --orphans --nvram-size= --nvram-format=
         --nvram-template= --source-format= --reset --live
-        --backup --names --list --pid= --pid-file= --libvirt= --pinned --check --machines= --offline --search-path= --descriptor=
+        --backup --index= --names --list --pid= --pid-file= --libvirt= --pinned --check --machines= --offline --search-path= --descriptor=
         --root= --directory= --ephemeral --no-lease'
     local features='acpi-s3 acpi-s4 amd-sev amd-sev-es amd-sev-snp enrolled-keys host-uefi-vars
         intel-tdx requires-smm secure-boot verbose-dynamic verbose-static'
@@ -124,7 +124,7 @@ _vmfirmwarectl() {
     select:0 | explain:0 | capabilities:0 | prepare:1 | run:1 | import:1) kind=architecture ;;
     select:1 | explain:1 | capabilities:1) kind=machine ;;
     prepare:2 | run:2 | import:2 | rebind:1) kind=machine ;;
-    prepare:0 | run:0 | lease:0 | vm:0 | reset:0 | rebind:0 | clone:0 | rename:0 | export:0 | import:0 | pack:0 | remove:0)
+    prepare:0 | run:0 | lease:0 | vm:0 | reset:0 | rebind:0 | clone:0 | rename:0 | export:0 | import:0 | pack:0 | remove:0 | backups:0 | restore:0)
         kind=vm
         ;;
     export:1 | pack:1 | unpack:* | import:3 | verify:* | record:0 | check-domain:*) kind=file ;;

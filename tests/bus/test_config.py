@@ -86,7 +86,7 @@ def test_shipped_file_says_the_defaults(service, config):
     assert not warnings(service)
     defaults = dict(re.findall(r"\.(\w+) = (\d+),", source))
     numbers = dict(line.split("=") for line in settings if line.split("=")[1].isdecimal())
-    assert len(numbers) == 7
+    assert len(numbers) == 8
     for key, number in numbers.items():
         assert defaults[re.sub("(?<=[a-z])(?=[A-Z])", "_", key).lower()] == number
 

@@ -101,11 +101,14 @@ def test_backup_outlives_changes_that_make_no_other(vms, vm, firmware):
     assert len(vm.backups()) == 1
 
 
-def test_next_backup_replaces_one_of_another_format(vms, vm):
+def test_backups_may_have_other_formats(vms, vm):
     vm.rebind(firmware="60-store", reset=True)
     vm.reset()
     assert vm.export(backup=True) == images.EMPTY_STORE
-    assert len(vm.backups()) == 1
+    assert [entry["format"] for entry in vm.list_backups()] == ["json", "raw"]
+    with raises(MISMATCH, "is raw with", "needs json"):
+        vm.restore(1)
+    vm.restore(2)
 
 
 def test_machine_may_be_another_section(vm):

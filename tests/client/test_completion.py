@@ -82,7 +82,7 @@ def test_bash(service, environment):
         return bash(environment, service.directory, line)
 
     assert complete("sel") == ["select"]
-    assert complete("re") == ["reset", "rebind", "rename", "remove", "record", "reload"]
+    assert complete("re") == ["reset", "rebind", "rename", "remove", "restore", "record", "reload"]
     assert complete("--no-leg") == ["--no-legend"]
     assert complete("show ") == ["50-ovmf", "60-bios", "a:b"]
     assert complete("show 5") == ["50-ovmf"]

@@ -99,21 +99,44 @@ def test_reset_import_export_and_rebind(home):
     home(*PREPARE)
     home.write(b"changed.")
     home("reset")
-    assert (home.read(), home.read("backup")) == (b"template", b"changed.")
+    assert (home.read(), home.read("backup-1.raw")) == (b"template", b"changed.")
     exported = home.service.directory / "exported.fd"
     home("export", "--backup", str(exported))
     assert exported.read_bytes()[:8] == b"changed."
     home("import", str(exported))
-    assert (home.read(), home.read("backup")) == (b"changed.", b"template")
+    assert (home.read(), home.read("backup-2.raw")) == (b"changed.", b"template")
     assert home.json("rebind", "--firmware=60-second")["name"] == "60-second"
     assert home.read() == b"changed."
     assert home.json("rebind", "--firmware=60-second", "--reset")["nvram"]["created"]
-    assert (home.read(), home.read("backup")) == (b"another.", b"changed.")
+    assert (home.read(), home.read("backup-3.raw")) == (b"another.", b"changed.")
+    assert home.read("backup-1.raw") == b"changed."
     home("rebind", "--firmware=70-bios", "--reset")
-    assert home.files() == ["backup", "lock", "pin.json"]
-    # what its firmware writes to is the backup now, and there is no other
+    assert home.files() == ["backup-2.raw", "backup-3.raw", "backup-4.raw", "backups.json", "lock",
+                            "pin.json"]
+    # what its firmware wrote to is a backup now
     assert "keeps no variables" in home.fails(FAILURE, "reset")
     assert home("remove") == "" and not home.path.exists()
+
+
+def test_backups_are_listed_and_restored(home):
+    home(*PREPARE)
+    assert home.json("backups") == [] and "0 backups listed." in home("backups")
+    assert "it has no backup" in home.fails(FAILURE, "restore")
+    home.write(b"changed.")
+    home("reset")
+    listed, = home.json("backups")
+    assert (listed["index"], listed["reason"], listed["format"]) == (1, "reset", "raw")
+    assert "1 backup listed." in home("backups")
+    assert home.json("restore")["index"] == 1
+    assert home.read() == b"changed."
+    assert [(entry["index"], entry["reason"]) for entry in home.json("backups")] == [
+        (2, "restore"), (1, "reset")]
+    assert "no backup 9; 'vmfirmwarectl backups'" in home.fails(FAILURE, "restore", "9")
+    assert "\"x\" is no index" in home.fails(USAGE, "restore", "x")
+    exported = home.service.directory / "exported.fd"
+    home("export", "--index=2", str(exported))
+    assert exported.read_bytes()[:8] == b"template"
+    assert "--index=-1" in home.fails(USAGE, "export", "--index=-1", str(exported))
 
 
 def test_a_new_vm_from_a_file(home):
@@ -133,7 +156,7 @@ def test_files_of_the_user_stay(home):
     home(*PREPARE)
     home("reset")
     home("rebind", "--firmware=60-second")
-    assert home.files() == sorted([*OWN, "backup", "sub", *foreign])
+    assert home.files() == sorted([*OWN, "backup-1.raw", "backups.json", "sub", *foreign])
     assert home.path.stat().st_mode & 0o777 == 0o755
     home("remove")
     assert home.files() == sorted(["sub", *foreign])
@@ -228,11 +251,14 @@ CHANGES = "renameat,renameat2,unlinkat,rmdir,mkdir,mkdirat,fsync,fchmod,ftruncat
 
 
 def state(home):
-    """Of the VM, as the next call finds it: (firmware, NVRAM, backup)."""
+    """Of the VM, as the next call finds it: (firmware, NVRAM, newest backup)."""
     if not home.path.exists() or "pin.json" not in home.files():
         return None
     name = home.json("vm")["firmware"]
-    return (name, home.read(), home.read("backup") if "backup" in home.files() else None)
+    listed = [f"backup-{entry['index']}.raw" for entry in home.json("backups")]
+    assert listed == sorted((name for name in home.files() if name.startswith("backup-")),
+                            reverse=True)
+    return (name, home.read(), home.read(listed[0]) if listed else None)
 
 
 OPERATIONS = {
@@ -241,6 +267,8 @@ OPERATIONS = {
               {("50-first", b"template", b"changed.")}),
     "rebind": (("50-first", b"changed.", b"older..."), ["rebind", "--firmware=60-second", "--reset"],
                {("60-second", b"another.", b"changed.")}),
+    "restore": (("50-first", b"changed.", b"older..."), ["restore", "1"],
+                {("50-first", b"older...", b"changed.")}),
     "remove": (("50-first", b"changed.", b"older..."), ["remove"], {None}),
 }
 

@@ -66,6 +66,8 @@ def test_virtual_machines(service, answer):
     jsonpage.check_array("vms", answer("vms", "--unused=0"), 4)
     jsonpage.check_array("certificates", answer("certificates"))
     jsonpage.check("reset", answer("reset", "vm"))
+    jsonpage.check_array("backups", answer("backups", "vm"))
+    jsonpage.check("restore", answer("restore", "vm"))
     jsonpage.check("remove", answer("remove", "vm"))
     os.unlink(service.vendor.file("50-first"))
     os.unlink(service.vendor.file("60-bios"))

@@ -70,4 +70,4 @@ def test_variables_last_and_a_copy_is_another_vm(cli, tmp_path):
             assert cli.json("vm", f"--directory={copy}", *PLACES)["in-use"]
     assert boot_entries(cli, home) == entries
     pins = [json.loads((place / "pin.json").read_text()) for place in (home, copy)]
-    assert pins[0] == pins[1] and "backup" in os.listdir(copy)
+    assert pins[0] == pins[1] and "backup-1.raw" in os.listdir(copy)

@@ -52,6 +52,7 @@ OPERATIONS = {
     "prepare-combined": lambda vms: prepare(vms, "made", firmware="combined", owner=OWNER),
     "reset": lambda vms: subject(vms).reset(),
     "import": lambda vms: subject(vms).import_nvram(content("imported")),
+    "restore": lambda vms: subject(vms).restore(1),
     "clone": lambda vms: subject(vms).clone("made"),
     "rename": lambda vms: subject(vms).rename("made"),
     "remove": lambda vms: subject(vms).remove(),
@@ -63,8 +64,8 @@ OPERATIONS = {
     "other-machine-beside": lambda vms: prepare(vms, "host", "pc-i440fx-6.0", owner=OWNER),
     "prepare-stateless": lambda vms: prepare(vms, "made", firmware="stateless", owner=OWNER),
 }
-# These lose an NVRAM on purpose: an older backup, or all of the VM.
-LOSES = {"reset", "import", "remove", "reset-beside"}
+# These lose an NVRAM on purpose: all of the VM, a backup. The oldest, which others drop, is the template.
+LOSES = {"remove", "restore"}
 # Whether these fail or not, what was asked for is done: a copy is made the other way, and what is
 # no VM any more is gone at the next start at the latest.
 HARMLESS = {"ioctl", "unlinkat"}
@@ -102,13 +103,14 @@ class World:
         vms = VMs(Client(daemon.connection))
         for name in ("subject", "bystander", "host"):
             prepare(vms, name, firmware="split", owner=OWNER)
-            for round_number in range(2):
+            for round_number in range(3):
                 vms.at(name, OWNER).import_nvram(content((name, round_number)))
         daemon.stop()
         (self.base / FOREIGN).write_bytes(content("foreign"))
         os.chown(self.base / FOREIGN, OWNER, OWNER)
         self.before = vmstate.snapshot(self.base / "state")
-        assert len(set(vmstate.nvram_digests(self.before))) == 6
+        # of each VM the store and two backups, and the template
+        assert len(set(vmstate.nvram_digests(self.before))) == 10
 
     def copy(self, name):
         directory = self.directory / name
@@ -156,9 +158,9 @@ def find(points, name, *words):
 
 
 @pytest.mark.parametrize("operation", ["reset", "import"])
-def test_what_the_guest_wrote_is_on_disk_before_it_is_the_backup(world, operation):
+def test_what_the_guest_wrote_is_on_disk_before_it_is_a_backup(world, operation):
     points, _ = world.record(operation)
-    assert find(points, "fsync", "/backup>") < find(points, "renameat2", "RENAME_EXCHANGE")
+    assert find(points, "fsync", "/backup-4.raw>") < find(points, "renameat2", "RENAME_EXCHANGE")
 
 
 def test_name_of_an_owners_directory_is_on_disk_before_its_mode_says_so(world):

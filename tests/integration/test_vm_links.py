@@ -25,7 +25,7 @@ def test_a_lease_outlives_a_change_that_cannot_link_it(service, vms):
     vms.prepare("vm", machine="pc-q35-7.1")
     lease = vms.at("vm").acquire()
     # the NVRAM, the backup (there is none), the lock
-    with refusing_link(service, 3) as strace:
+    with refusing_link(service, 2) as strace:
         with raises(IO_ERROR):
             vms.prepare("vm", machine="pc-q35-7.2")
     assert any("INJECTED" in line and "lock" in line for line in strace.lines())

@@ -15,6 +15,8 @@ VM_CONTRACT = {
         "Rename": [("in", "id", "s"), ("out", "vm", "o")],
         "Export": [OPTIONS, ("out", "nvram", "h"), ("out", "size", "t")],
         "Import": [("in", "nvram", "h"), OPTIONS],
+        "ListBackups": [OPTIONS, ("out", "backups", "aa{sv}")],
+        "Restore": [("in", "index", "u"), OPTIONS],
         "Remove": [OPTIONS],
         "SetReference": [("in", "reference", "s"), OPTIONS],
         "GetResolution": [OPTIONS, ("out", "resolution", "a{sv}")],

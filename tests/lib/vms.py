@@ -16,7 +16,7 @@ VM_PATH = "/org/vmfirmware1/vm"
 ERROR = "org.vmfirmware1."
 NO_SUCH_VM, VM_EXISTS, CONFLICT = ERROR + "NoSuchVM", ERROR + "VMExists", ERROR + "VMConflict"
 GONE, MISSING = ERROR + "FirmwareGone", ERROR + "NVRAMMissing"
-NO_SUCH_VARIABLE = ERROR + "NoSuchVariable"
+NO_SUCH_VARIABLE, NO_SUCH_BACKUP = ERROR + "NoSuchVariable", ERROR + "NoSuchBackup"
 MISMATCH, IN_USE = ERROR + "NVRAMMismatch", ERROR + "NVRAMInUse"
 UNUSABLE, NO_MATCH = ERROR + "ImageUnusable", ERROR + "NoMatchingFirmware"
 NOT_SUPPORTED = "org.freedesktop.DBus.Error.NotSupported"
@@ -29,7 +29,7 @@ OPTION_TYPES = dict(REQUIREMENT_TYPES, **{
     "dry-run": "b", "enroll": "b",
     "create": "s", "owner": "u", "nvram-format": "s", "nvram-template": "h", "lease": "b",
     "format": "s", "all": "b", "machine": "s", "reset": "b", "live": "b", "backup": "b",
-    "check": "b", "list": "b"})
+    "check": "b", "list": "b", "index": "u"})
 SEALS = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW
 
 
@@ -211,6 +211,13 @@ class VMObject:
     def change_variables(self, *changes, **options):
         return self.call("ChangeVariables", "aa{sv}a{sv}", (list(changes),), options)[0][0]
 
+    def list_backups(self, **options):
+        """Newest first."""
+        return self.call("ListBackups", options=options)[0][0]
+
+    def restore(self, index, **options):
+        self.call("Restore", "ua{sv}", (index,), options)
+
     def remove(self, **options):
         self.call("Remove", options=options)
 
@@ -226,7 +233,8 @@ class VMObject:
         return sorted(os.listdir(self.directory()))
 
     def backups(self):
-        return [self.directory() / name for name in self.files() if name.startswith("backup")]
+        """The files."""
+        return [self.directory() / name for name in self.files() if name.startswith("backup-")]
 
     def directory(self):
         owner, label = self.path.removeprefix(VM_PATH + "/").split("/")

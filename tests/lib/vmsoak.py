@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from . import descriptors, images, vmstate, wait
 from .client import Client, DBusError
 from .service import Service
-from .vms import (CONFLICT, IN_USE, IO_ERROR, MISMATCH, NO_SUCH_VM, NOT_SUPPORTED, VM_EXISTS,
+from .vms import (CONFLICT, IN_USE, IO_ERROR, MISMATCH, NO_SUCH_BACKUP, NO_SUCH_VM, NOT_SUPPORTED, VM_EXISTS,
                   VMObject, VMs, memfd)
 
 SERVICE_UID, FORMER_UID = 3, 4
@@ -25,6 +25,7 @@ IDS = 4  # of one client
 SIZES = {"split": 8192, "split-too": 8192, "larger": 16384, "whole": 65536, "stateless": 0}
 MACHINES = ["pc", "pc-i440fx-6.0", "pc-i440fx-7.2"]
 FOREIGN_NAME = "copy_VARS.fd"
+KEPT = 3
 # what a caller hears of a service that was killed
 GONE = tuple(f"org.freedesktop.DBus.Error.{name}" for name in (
     "NoReply", "ServiceUnknown", "NameHasNoOwner", "Disconnected"))
@@ -42,8 +43,14 @@ class Model:
     firmware: str
     machine: str
     nvram: str = None
-    backup: str = None  # of what was replaced last
+    backups: tuple = ()  # of what was replaced, newest first
     foreign: str = None
+
+
+def replaced(model, nvram):
+    """With another NVRAM; the service keeps three that were replaced."""
+    backups = (model.nvram, *model.backups) if model.nvram else model.backups
+    return replace(model, nvram=nvram, backups=backups[:KEPT])
 
 
 class Broken(AssertionError):
@@ -65,7 +72,7 @@ class ClientThread:
             (8, self.prepare), (3, self.prepare_again), (3, self.other_machine), (4, self.import_vm),
             (8, self.guest_writes), (4, self.guest_with_a_lease), (8, self.reset), (8, self.import_),
             (10, self.rebind), (5, self.clone), (5, self.rename), (4, self.export), (3, self.remove),
-            (2, self.put_foreign), (2, self.take_foreign), (2, self.acquire)]
+            (5, self.restore), (3, self.list_backups), (3, self.set_reference), (2, self.put_foreign), (2, self.take_foreign), (2, self.acquire)]
 
     # -- choices
 
@@ -184,14 +191,13 @@ class ClientThread:
         if model.nvram is None:
             self.call(vm.reset, {}, NOT_SUPPORTED)
         else:
-            self.call(vm.reset, {key: replace(
-                model, nvram=self.fresh(model.firmware), backup=model.nvram)})
+            self.call(vm.reset, {key: replaced(model, self.fresh(model.firmware))})
 
     def import_(self):
         key, model, vm = self.any_vm(lambda model: model.nvram)
         content = self.content(SIZES[model.firmware])
-        self.call(lambda: self.with_memfd(content, vm.import_nvram), {key: replace(
-            model, nvram=vmstate.digest(content), backup=model.nvram)})
+        self.call(lambda: self.with_memfd(content, vm.import_nvram),
+                  {key: replaced(model, vmstate.digest(content))})
         self.call(lambda: self.with_memfd(b"x" * 99999, vm.import_nvram), {}, MISMATCH)
 
     def rebind(self):
@@ -203,14 +209,14 @@ class ClientThread:
         if model.nvram and not fits and not reset:
             errors.append(MISMATCH)
         elif not fits or (reset and model.nvram):
-            after = replace(after, nvram=self.fresh(firmware), backup=model.nvram or model.backup)
+            after = replaced(after, self.fresh(firmware))
         self.call(lambda: vm.rebind(firmware=firmware, reset=reset), {key: after}, *errors)
 
     def clone(self):
         _, model, vm = self.any_vm()
         key = self.free_key()
         self.call(lambda: vm.clone(key[1], owner=key[0]),
-                  {key: replace(model, backup=None, foreign=None)})
+                  {key: replace(model, backups=(), foreign=None)})
 
     def rename(self):
         key, model, vm = self.any_vm()
@@ -220,6 +226,37 @@ class ClientThread:
             self.call(lambda: vm.rename(new[1]), {}, *errors)
         else:
             self.call(lambda: vm.rename(new[1]), {key: None, new: model})
+
+    def listed(self, vm):
+        """The backups, newest first; () where no answer came."""
+        found = []
+        self.call(lambda: found.extend(vm.list_backups()), {})
+        return found
+
+    def list_backups(self):
+        _, model, vm = self.any_vm()
+        found = self.listed(vm)
+        if found and len(found) != len(model.backups):
+            raise Broken(f"{len(found)} backups are listed")
+
+    def restore(self):
+        key, model, vm = self.any_vm(lambda model: model.nvram and model.backups)
+        listed = self.listed(vm)
+        place = self.random.randrange(len(model.backups))
+        if len(listed) <= place:
+            return
+        content, index = model.backups[place], listed[place]["index"]
+        if listed[place]["size"] != SIZES[model.firmware]:
+            self.call(lambda: vm.restore(index), {}, MISMATCH)
+            return
+        after = replaced(model, content)
+        if place == KEPT - 1:  # the oldest, which stays; the one before it goes
+            after = replace(after, backups=(*after.backups[:-1], content))
+        self.call(lambda: vm.restore(index), {key: after})
+        self.call(lambda: vm.restore(index + 1000), {}, NO_SUCH_BACKUP)
+
+    def set_reference(self):
+        self.call(lambda: self.any_vm()[2].set_reference(str(self.random.random())), {})
 
     def export(self):
         _, model, vm = self.any_vm(lambda model: model.nvram)
@@ -366,15 +403,15 @@ class VMSoak:
             firmware=listed[0],
             machine=VMObject(self.vms, listed[2]).get("Machine"),
             nvram=vmstate.file_digest(nvram) if nvram.exists() else None,
-            backup={vmstate.file_digest(path) for path in directory.glob("backup*")},
+            backups=tuple(vmstate.file_digest(path) for path in sorted(
+                directory.glob("backup-*"), key=lambda path: -int(path.stem.split("-")[1]))),
             foreign=vmstate.file_digest(foreign) if foreign.exists() else None)
 
     def is_as(self, key, model):
         found = self.observe(key)
         if found is None or model is None:
             return found is model
-        return replace(found, backup=None) == replace(model, backup=None) and (
-            model.backup is None or model.backup in found.backup)
+        return found == model
 
     def list(self):
         try:
@@ -411,7 +448,8 @@ class VMSoak:
         if states or left:
             raise Broken(f"states {states}, left over: {left}")
         for key in self.listed:
-            for path in self.directory_of(key).glob("[nb]*"):
+            directory = self.directory_of(key)
+            for path in (*directory.glob("nvram.*"), *directory.glob("backup-*")):
                 info = path.stat()
                 if (info.st_uid, info.st_mode & 0o7777) != (key[0], 0o600):
                     raise Broken(f"{path} has uid {info.st_uid} and mode {info.st_mode:o}")

@@ -23,13 +23,23 @@ def read_pin(path):
     return json.dumps(record, sort_keys=True)
 
 
+def read_list(path):
+    """That of the backups, without what differs each time."""
+    record = json.loads(Path(path).read_text(encoding="utf-8"))
+    for entry in record["backups"]:
+        assert entry.pop("time") > 0
+    return json.dumps(record, sort_keys=True)
+
+
+READERS = {"pin.json": read_pin, "backups.json": read_list}
+
+
 def describe(path):
     info = os.lstat(path)
     owner = (oct(stat.S_IMODE(info.st_mode)), info.st_uid, info.st_gid)
     if stat.S_ISDIR(info.st_mode):
         return ("directory", *owner)
-    content = read_pin(path) if path.name == "pin.json" else file_digest(path)
-    return (content, *owner)
+    return (READERS.get(path.name, file_digest)(path), *owner)
 
 
 def snapshot(state):
@@ -57,4 +67,4 @@ def ids(shot):
 def nvram_digests(shot):
     """The content of every NVRAM and backup."""
     return sorted(content for name, (content, *_) in shot.items()
-                  if name.split("/")[-1].startswith(("nvram.", "backup")))
+                  if name.split("/")[-1].startswith(("nvram.", "backup-")))

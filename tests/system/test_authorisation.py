@@ -47,6 +47,8 @@ CHANGING = {
                        "dry_run=True)['pcr7']",
     "Export": "len(vms.at('vm', {owner}).export())",
     "Reset": "vms.at('vm', {owner}).reset()",
+    "ListBackups": "len(vms.at('vm', {owner}).list_backups())",
+    "Restore": "[vm.reset() or vm.restore(1) for vm in [vms.at('vm', {owner})]]",
     "Rebind": "vms.at('vm', {owner}).rebind()['name']",
     "Import": "vms.at('vm', {owner}).import_nvram(memfd(b'', 540672), format='raw')",
     "Clone": "vms.at('vm', {owner}).clone('new').path",

@@ -23,6 +23,7 @@ static const Name names[] = {
         {FIRMWARE_ERROR_NVRAM_MISMATCH, "org.vmfirmware1.NVRAMMismatch"},
         {FIRMWARE_ERROR_NVRAM_IN_USE, "org.vmfirmware1.NVRAMInUse"},
         {FIRMWARE_ERROR_IMAGE_UNUSABLE, "org.vmfirmware1.ImageUnusable"},
+        {FIRMWARE_ERROR_NO_SUCH_BACKUP, "org.vmfirmware1.NoSuchBackup"},
         {FIRMWARE_ERROR_NO_SUCH_VARIABLE, "org.vmfirmware1.NoSuchVariable"},
         {FIRMWARE_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED,
          "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired"},

@@ -360,20 +360,41 @@ static void limits_are_those_of_the_new_owner(void) {
             "VM a: uid 77 has 2 VMs with 10 bytes already");
     pin_to(&f, "10-split", "q35");
     assert_refused_by(&f, policy_clone, &facts, FIRMWARE_ERROR_LIMITS_EXCEEDED, "uid 77");
-    /* what makes no VM may have the bytes that are left */
-    g_assert_true(policy_replace_nvram(&f.op, &facts, NULL));
-    g_assert_cmpuint(f.op.max_size, ==, 90);
     g_assert_true(policy_use(&f.op, &facts, NULL));
 
     usage = (Usage){.n = 1, .size = 100};
-    assert_refused_by(&f, policy_replace_nvram, &facts, FIRMWARE_ERROR_LIMITS_EXCEEDED, "100");
     assert_refused_by(&f, policy_clone, &facts, FIRMWARE_ERROR_LIMITS_EXCEEDED, "100");
     usage.size = 99;
     g_assert_true(policy_clone(&f.op, &facts, NULL));
     g_assert_cmpuint(f.op.max_size, ==, 1);
-    /* a pin that is there takes nothing */
-    usage.size = 1000;
-    g_assert_true(policy_prepare(&f.op, &facts, NULL));
+}
+
+static void a_vm_that_is_there_may_take_what_it_takes_and_what_is_left(void) {
+    static const struct {
+        guint64 all, vm, room;
+    } cases[] = {{30, 10, 80}, {100, 10, 10}, {1000, 10, 10}, {95, 10, 15}, {10, 0, 90}};
+    Usage usage = {.n = 9};
+    const PolicyFacts facts = {
+            .get_usage = get_usage, .userdata = &usage, .max_vms = 2, .max_size = 100};
+    g_auto(TestVM) f = fixture();
+
+    f.op.owner = 77;
+    pin_to(&f, "10-split", "q35");
+    ask_to_prepare(&f, "q35");
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        usage.size = cases[i].all;
+        f.op.size = cases[i].vm;
+        g_assert_true(policy_replace_nvram(&f.op, &facts, NULL));
+        g_assert_cmpuint(f.op.max_size, ==, cases[i].room);
+        f.op.max_size = 0;
+        g_assert_true(policy_prepare(&f.op, &facts, NULL));
+        g_assert_cmpuint(f.op.max_size, ==, cases[i].room);
+    }
+    /* 0 would be no limit */
+    f.op.size = 0;
+    usage.size = 100;
+    g_assert_true(policy_replace_nvram(&f.op, &facts, NULL));
+    g_assert_cmpuint(f.op.max_size, ==, 1);
 }
 
 static void an_id_whose_record_cannot_be_read_can_only_be_removed(void) {
@@ -414,6 +435,7 @@ int main(int argc, char **argv) {
             TEST_CASE(an_id_whose_record_cannot_be_read_can_only_be_removed),
             TEST_CASE(rebind_begins_with_the_pin),
             TEST_CASE(limits_are_those_of_the_new_owner),
+            TEST_CASE(a_vm_that_is_there_may_take_what_it_takes_and_what_is_left),
     };
 
     return test_main(argc, argv, "policy", cases, G_N_ELEMENTS(cases));

@@ -242,7 +242,7 @@ static void nvram_is_looked_at_each_time(void) {
     test_assert_entries(f.store, "a", "lock, nvram.raw, pin.json");
 }
 
-static void what_is_replaced_becomes_the_backup(void) {
+static void what_is_replaced_becomes_a_backup(void) {
     g_auto(TestVM) f = made();
     guint64 inode = test_inode(f.store, "a", "nvram.raw");
     g_autofree char *sent = g_strnfill(VARS_SIZE, 's');
@@ -250,14 +250,15 @@ static void what_is_replaced_becomes_the_backup(void) {
     test_vm_ask(&f, REQUEST_CALL_RESET, NULL, NULL);
     do_it(&f, policy_replace_nvram, vm_op_replace_nvram);
     assert_nvram(&f, "a", "nvram.raw", 'T');
-    assert_nvram(&f, "a", "backup", 'g');
-    g_assert_cmpuint(test_inode(f.store, "a", "backup"), ==, inode);
+    assert_nvram(&f, "a", "backup-1.raw", 'g');
+    g_assert_cmpuint(test_inode(f.store, "a", "backup-1.raw"), ==, inode);
 
     test_vm_ask(&f, REQUEST_CALL_IMPORT, NULL, NULL);
     f.op.source = test_memfd(sent, VARS_SIZE);
     do_it(&f, policy_replace_nvram, vm_op_replace_nvram);
     assert_nvram(&f, "a", "nvram.raw", 's');
-    assert_nvram(&f, "a", "backup", 'T');
+    assert_nvram(&f, "a", "backup-2.raw", 'T');
+    assert_nvram(&f, "a", "backup-1.raw", 'g');
 }
 
 static void what_does_not_fit_replaces_nothing(void) {
@@ -394,11 +395,11 @@ static void nvram_that_does_not_fit_goes_when_that_is_asked_for(void) {
     ask_to_rebind(&f, "30-big");
     test_vm_set_flag(&f, "reset");
     do_it(&f, policy_rebind, vm_op_rebind);
-    assert_nvram(&f, "a", "backup", 'g');
+    assert_nvram(&f, "a", "backup-1.raw", 'g');
     ask_to_rebind(&f, "40-none");
     test_vm_set_flag(&f, "reset");
     do_it(&f, policy_rebind, vm_op_rebind);
-    test_assert_entries(f.store, "a", "backup, lock, pin.json");
+    test_assert_entries(f.store, "a", "backup-1.raw, backup-2.raw, backups.json, lock, pin.json");
 }
 
 static void a_clone_has_copies(void) {
@@ -458,7 +459,7 @@ int main(int argc, char **argv) {
             TEST_CASE(what_stands_in_and_cannot_be_rendered_is_refused_first),
             TEST_CASE(firmware_without_an_equivalent_is_gone),
             TEST_CASE(nvram_is_looked_at_each_time),
-            TEST_CASE(what_is_replaced_becomes_the_backup),
+            TEST_CASE(what_is_replaced_becomes_a_backup),
             TEST_CASE(what_does_not_fit_replaces_nothing),
             TEST_CASE(a_lease_stops_what_writes),
             TEST_CASE(a_qemu_without_a_lease_stops_what_writes),

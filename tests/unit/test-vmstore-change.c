@@ -90,15 +90,15 @@ static void a_replaced_vm_keeps_its_lock(void) {
 
     g_assert_true(vmstore_lease(f.store, "a", f.vm, &lease, NULL));
     test_draft_give(draft, "scratch", "nvram.raw", "new");
-    g_assert_true(vmdraft_keep(draft, f.vm, "nvram.raw", VMSTORE_BACKUP_NAME, &error));
+    g_assert_true(vmdraft_keep(draft, f.vm, "nvram.raw", "backup-1.raw", &error));
     test_assert_content(f.store, "a", "nvram.raw", "old");
     test_assert_entries(f.store, "a", "lock, nvram.raw, pin.json");
 
     g_assert_true(vmdraft_replace(draft, f.vm, "a", NULL, &error));
     g_assert_no_error(error);
     test_assert_content(f.store, "a", "nvram.raw", "new");
-    test_assert_content(f.store, "a", "backup", "old");
-    test_assert_entries(f.store, "a", "backup, lock, nvram.raw");
+    test_assert_content(f.store, "a", "backup-1.raw", "old");
+    test_assert_entries(f.store, "a", "backup-1.raw, lock, nvram.raw");
     g_assert_cmpuint(test_inode(f.store, "a", "lock"), ==, lock);
 
     /* whoever had the lease has it still */
