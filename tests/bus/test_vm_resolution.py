@@ -35,6 +35,7 @@ def test_is_the_answer_of_prepare(vms, check, render):
     answer = vms.at("vm", OWNER).get_resolution(check=check, render=render)
     assert answer.pop("requirements") == {
         "features": ["secure-boot"], "interface": "uefi", "host-supported": True}
+    assert answer.pop("enrolled") == []
     assert answer == vms.prepare("vm", owner=OWNER, render=render)
     assert answer["pinned"] is True and answer["changed"] == []
 
