@@ -79,6 +79,7 @@ const char *verdict_to_string(Verdict verdict);
 /* firmware.json FirmwareFeature, NULL-terminated: the words that the schema has by now. */
 extern const char *const known_features[];
 /* As far as the service itself acts on it. */
+#define FEATURE_ACPI_S3 "acpi-s3"
 #define FEATURE_SECURE_BOOT "secure-boot"
 #define FEATURE_REQUIRES_SMM "requires-smm"
 #define FEATURE_HOST_UEFI_VARS "host-uefi-vars"

@@ -62,18 +62,21 @@ static void write_machine_properties(Sink *sink, const Resolution *resolution) {
     sink_close_entry(sink);
 }
 
+static void write_global(
+        const char *driver, const char *property, const char *value, gpointer userdata) {
+    Sink *sink = userdata;
+
+    sink_open_struct(sink, "sss");
+    sink_string(sink, driver);
+    sink_string(sink, property);
+    sink_string(sink, value);
+    sink_close(sink);
+}
+
 static void write_global_properties(Sink *sink, const Resolution *resolution) {
     sink_open_entry(sink, "global-properties", "a(sss)");
     sink_open_array(sink, "(sss)");
-    if (resolution_needs_secure_flash(resolution)) {
-        const FlashUnit *unit = resolution->flash->pdata[0];
-
-        sink_open_struct(sink, "sss");
-        sink_string(sink, unit->driver);
-        sink_string(sink, "secure");
-        sink_string(sink, "on");
-        sink_close(sink);
-    }
+    resolution_visit_globals(resolution, write_global, sink);
     sink_close(sink);
     sink_close_entry(sink);
 }
@@ -104,6 +107,8 @@ static void write_libvirt_fields(Sink *sink, const LibvirtFields *fields) {
     if (fields->is_x86)
         sink_entry_boolean(sink, "smm", fields->needs_smm);
     sink_entry_boolean(sink, "acpi", fields->wants_acpi);
+    if (fields->has_no_s3)
+        sink_entry_boolean(sink, "suspend-to-mem", FALSE);
     sink_close(sink);
     sink_close_entry(sink);
 }

@@ -16,6 +16,7 @@ void board_free(Board *board) {
     g_free(board->canonical);
     g_free(board->driver);
     g_strfreev(board->names);
+    g_free(board->s3_device);
     g_free(board);
 }
 
@@ -62,6 +63,7 @@ static const TableKey table_keys[] = {
         {"ids", KEY_IDS, offsetof(Board, id)},
         {"bios-size-multiple", KEY_UINT64, offsetof(Board, bios_size_multiple)},
         {"bios-max-size", KEY_UINT64, offsetof(Board, bios_max_size)},
+        {"s3-device", KEY_STRING, offsetof(Board, s3_device)},
 };
 
 /* Decimal, or hexadecimal with 0x. */

@@ -45,6 +45,8 @@ typedef struct Board {
 
     guint64 bios_size_multiple; /* bytes; 0: any size */
     guint64 bios_max_size;      /* bytes; 0: none */
+
+    char *s3_device; /* its property disable_s3 turns S3 off; NULL: the board has no S3 */
 } Board;
 
 void board_free(Board *board);

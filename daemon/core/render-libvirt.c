@@ -10,8 +10,8 @@
 #include "core/needs.h"
 
 /*
- * The elements <os> and <features> as libvirt's formatdomain documents them. Uses attributes of
- * libvirt 9.0, except for those that firmware may need: format (libvirt 9.2) and templateFormat
+ * The elements <os>, <features> and <pm> as libvirt's formatdomain documents them. Uses attributes
+ * of libvirt 9.0, except for those that firmware may need: format (libvirt 9.2) and templateFormat
  * (10.10), unless all are raw, the architecture loongarch64 (10.1), and the element varstore
  * (12.1).
  */
@@ -148,6 +148,7 @@ LibvirtFields *libvirt_fields_new(const Resolution *resolution, GError **error) 
     fields->is_x86 = architecture_is_x86(resolution->architecture);
     fields->needs_smm = resolution_needs_smm(resolution);
     fields->wants_acpi = wants_acpi(resolution);
+    fields->has_no_s3 = resolution->s3_device != NULL;
     return g_steal_pointer(&fields);
 }
 
@@ -231,5 +232,7 @@ char *render_libvirt(const Resolution *resolution, GError **error) {
         append_escaped(xml, "  <kernel>%s</kernel>\n", resolution->descriptor->executable.filename);
     g_string_append(xml, "</os>\n");
     add_features(xml, fields);
+    if (fields->has_no_s3)
+        g_string_append(xml, "<pm>\n  <suspend-to-mem enabled='no'/>\n</pm>\n");
     return g_string_free(g_steal_pointer(&xml), FALSE);
 }

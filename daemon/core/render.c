@@ -64,17 +64,13 @@ static void add_machine(GPtrArray *arguments, const Resolution *resolution, gboo
 }
 
 /* The short form driver.property=value does not work: the driver's name has a dot. */
-static void add_global(GPtrArray *arguments, const Resolution *resolution) {
+static void add_global(
+        const char *driver, const char *property, const char *value, gpointer arguments) {
     g_autoptr(GString) option = g_string_new(NULL);
-    const FlashUnit *unit;
 
-    if (!resolution_needs_secure_flash(resolution))
-        return;
-
-    unit = resolution->flash->pdata[0];
-    append_option(option, "driver", unit->driver);
-    append_option(option, "property", "secure");
-    append_option(option, "value", "on");
+    append_option(option, "driver", driver);
+    append_option(option, "property", property);
+    append_option(option, "value", value);
     add_arguments(arguments, "-global", option->str, NULL);
 }
 
@@ -165,9 +161,9 @@ static GStrv render(const Resolution *resolution, gboolean use_properties, GErro
         return NULL;
 
     add_machine(arguments, resolution, is_flash && use_properties);
+    resolution_visit_globals(resolution, add_global, arguments);
     switch (descriptor->device) {
     case FIRMWARE_DEVICE_FLASH:
-        add_global(arguments, resolution);
         for (guint i = 0; i < resolution->flash->len; i++) {
             if (use_properties)
                 add_blockdev(arguments, resolution->flash->pdata[i]);

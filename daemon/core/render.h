@@ -35,13 +35,14 @@ typedef struct LibvirtFields {
     gboolean is_x86; /* SMM and a secure loader exist */
     gboolean needs_smm;
     gboolean wants_acpi;
+    gboolean has_no_s3; /* <pm><suspend-to-mem enabled='no'/></pm> */
 } LibvirtFields;
 
 /* FIRMWARE_ERROR_NOT_SUPPORTED: libvirt cannot express the resolution. Free with g_free(). */
 LibvirtFields *libvirt_fields_new(const Resolution *resolution, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
 
-/* Returns the elements <os> and <features> of a libvirt domain, each on its own lines.
+/* Returns the elements <os>, <features> and <pm> of a libvirt domain, each on its own lines.
  * FIRMWARE_ERROR_NOT_SUPPORTED: libvirt cannot express the resolution. */
 char *render_libvirt(const Resolution *resolution, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 

@@ -16,6 +16,20 @@ gboolean resolution_needs_secure_flash(const Resolution *resolution) {
     return first && first->secure;
 }
 
+void resolution_visit_globals(
+        const Resolution *resolution,
+        void (*visit)(
+                const char *driver, const char *property, const char *value, gpointer userdata),
+        gpointer userdata) {
+    if (resolution_needs_secure_flash(resolution)) {
+        const FlashUnit *unit = resolution->flash->pdata[0];
+
+        visit(unit->driver, "secure", "on", userdata);
+    }
+    if (resolution->s3_device)
+        visit(resolution->s3_device, "disable_s3", "1", userdata);
+}
+
 gboolean resolution_forces_secure_boot(const Resolution *resolution) {
     return resolution->has_platform_key &&
             descriptor_has_feature(resolution->descriptor, FEATURE_ENROLLED_KEYS);
@@ -92,6 +106,8 @@ Resolution *resolution_new(
     resolution->has_pflash_properties = TRUE;
     resolution_set_qemu(resolution, machine);
     resolution->has_fixed_flash = machine->board && machine->board->unit_size > 0;
+    if (machine->board && !descriptor_has_feature(file->descriptor, FEATURE_ACPI_S3))
+        resolution->s3_device = g_strdup(machine->board->s3_device);
     resolution->store = file->store ? store_summary_ref(file->store) : NULL;
     resolution->executable_size = file->images.executable.size;
     resolution->nvram_template_size = file->images.nvram_template.size;
@@ -132,6 +148,7 @@ Resolution *resolution_copy(const Resolution *resolution) {
     copy->descriptor = descriptor_ref(resolution->descriptor);
     copy->architecture = g_strdup(resolution->architecture);
     copy->machine = g_strdup(resolution->machine);
+    copy->s3_device = g_strdup(resolution->s3_device);
     copy->nvram_filename = g_strdup(resolution->nvram_filename);
     copy->store = resolution->store ? store_summary_ref(resolution->store) : NULL;
     if (resolution->flash)
@@ -148,6 +165,7 @@ void resolution_free(Resolution *resolution) {
     descriptor_unref(resolution->descriptor);
     g_free(resolution->architecture);
     g_free(resolution->machine);
+    g_free(resolution->s3_device);
     g_clear_pointer(&resolution->flash, g_ptr_array_unref);
     g_free(resolution->nvram_filename);
     store_summary_unref(resolution->store);

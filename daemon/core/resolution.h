@@ -19,6 +19,9 @@ typedef struct Resolution {
     gboolean has_pflash_properties;
     /* the board's flash units have a fixed size: a shorter NVRAM is extended to it */
     gboolean has_fixed_flash;
+    /* the device whose property disable_s3 must be set, as the firmware does not support S3; NULL:
+     * none */
+    char *s3_device;
     /* bytes that the guest sees; 0: no template, or a JSON store */
     guint64 executable_size;
     guint64 nvram_template_size;
@@ -42,6 +45,13 @@ void resolution_set_qemu(Resolution *resolution, const Machine *machine);
 /* -machine needs smm=on; the flash driver needs the global property secure=on. */
 gboolean resolution_needs_smm(const Resolution *resolution);
 gboolean resolution_needs_secure_flash(const Resolution *resolution);
+
+/* Calls VISIT with each global property that QEMU needs, in order. */
+void resolution_visit_globals(
+        const Resolution *resolution,
+        void (*visit)(
+                const char *driver, const char *property, const char *value, gpointer userdata),
+        gpointer userdata);
 
 /* The uefi-vars device is to enforce Secure Boot: the firmware relies on keys, and they are there.
  */

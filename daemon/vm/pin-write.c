@@ -112,6 +112,8 @@ char *pin_to_json(const Pin *pin) {
     add_string(builder, "qemu-machine", resolution->machine);
     add_boolean(builder, "pflash-properties", resolution->has_pflash_properties);
     add_boolean(builder, "fixed-flash", resolution->has_fixed_flash);
+    if (resolution->s3_device)
+        add_string(builder, "s3-device", resolution->s3_device);
     begin_object(builder, "requirements");
     request_visit_requirements(pin->request, add_requirement, builder);
     json_builder_end_object(builder);

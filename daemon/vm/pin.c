@@ -92,6 +92,7 @@ static gboolean is_known_member(const char *name) {
             "qemu-machine",
             "pflash-properties",
             "fixed-flash",
+            "s3-device",
             "requirements",
             "firmware",
             "executable-size",
@@ -297,6 +298,12 @@ static gboolean get_nvram(JsonObject *object, Pin *pin, GError **error) {
             get_number(object, "nvram-size", &pin->nvram_size, error);
 }
 
+/* A VM that was pinned before there was this member keeps its board. */
+static gboolean get_s3_device(JsonObject *object, Resolution *resolution, GError **error) {
+    return !json_object_has_member(object, "s3-device") ||
+            get_string(object, "s3-device", &resolution->s3_device, error);
+}
+
 static gboolean get_reference(JsonObject *object, Pin *pin, GError **error) {
     return !json_object_has_member(object, "reference") ||
             get_string(object, "reference", &pin->reference, error);
@@ -353,7 +360,8 @@ static gboolean read_record(JsonObject *object, Pin *pin, GError **error) {
             get_string(object, "qemu-machine", &resolution->machine, error) &&
             get_boolean(object, "pflash-properties", &resolution->has_pflash_properties, error) &&
             get_boolean(object, "fixed-flash", &resolution->has_fixed_flash, error) &&
-            get_requirements(object, pin, error) && get_firmware(object, resolution, error) &&
+            get_s3_device(object, resolution, error) && get_requirements(object, pin, error) &&
+            get_firmware(object, resolution, error) &&
             get_number(object, "executable-size", &resolution->executable_size, error) &&
             get_string(object, "executable-digest", &pin->executable_digest, error) &&
             get_number(object, "nvram-template-size", &resolution->nvram_template_size, error) &&

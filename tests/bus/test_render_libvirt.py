@@ -116,7 +116,8 @@ def test_fields_are_what_the_elements_say(service):
     for name, fields in expected.items():
         answer = client.select("x86_64", "q35", firmware=name, nvram_filename=COPY,
                                render=["libvirt-fields"])
-        assert answer["libvirt-fields"] == fields, name
+        # none of them supports S3
+        assert answer["libvirt-fields"] == {**fields, "suspend-to-mem": False}, name
 
 
 def test_fields_of_another_architecture(service):

@@ -49,7 +49,8 @@ def test_split(service):
         "nvram-template": {"filename": variables, "format": "raw", "size": images.OVMF_4M_VARS},
         "secure-boot": "", "certificates": {},
         "machine-properties": {"smm": "on"},
-        "global-properties": [("cfi.pflash01", "secure", "on")]}
+        "global-properties": [("cfi.pflash01", "secure", "on"),
+                              ("ICH9-LPC", "disable_s3", "1")]}
     assert [(unit["role"], unit["filename"], unit["read-only"], unit["secure"])
             for unit in units] == [("executable", code, True, True), ("nvram", "", False, True)]
     assert client.select_raw("x86_64", "q35").unpack()[0] == client.get_firmware("1-ü x")
@@ -60,10 +61,11 @@ def test_split(service):
 
 def test_firmware_without_flash_or_variables(service):
     path, template = service.raw("f.bin", 65536), service.store("vars.json")
-    service.vendor.write("kernel", descriptors.by_filename("kernel", path))
-    service.vendor.write("stateless", descriptors.flash(path))
+    features = ["acpi-s3"]
+    service.vendor.write("kernel", descriptors.by_filename("kernel", path, features=features))
+    service.vendor.write("stateless", descriptors.flash(path, features=features))
     service.vendor.write("store", descriptors.by_filename(
-        "memory", path, mapping={"uefi-vars": {"template": template}}))
+        "memory", path, mapping={"uefi-vars": {"template": template}}, features=features))
     client = service.start()
     for name, more in (("kernel", set()), ("stateless", {"flash"}), ("store", VARIABLES)):
         resolution = select_checked(client, more, "x86_64", "q35", firmware=name)

@@ -95,6 +95,17 @@ def test_the_same_files_as_the_services(home):
     assert list(home.json("vm")) == list(home.cli.json("vm", "subject"))
 
 
+def test_a_record_of_before_s3(home):
+    """Such a VM keeps its board until it is bound anew."""
+    s3 = ["ICH9-LPC", "disable_s3", "1"]
+    assert home.json(*PREPARE)["global-properties"] == [s3]
+    record = json.loads((home.path / "pin.json").read_text())
+    assert record.pop("s3-device") == "ICH9-LPC"
+    (home.path / "pin.json").write_text(json.dumps(record))
+    assert home.json(*PREPARE)["global-properties"] == []
+    assert home.json("rebind")["global-properties"] == [s3]
+
+
 def test_reset_import_export_and_rebind(home):
     home(*PREPARE)
     home.write(b"changed.")

@@ -39,7 +39,7 @@ def test_select_says_what_the_service_says(service, client, cli):
         "0: executable at 0xffc84000, 3653632 bytes in 892 blocks, read-only",
         "1: nvram at 0xffc00000, 540672 bytes in 132 blocks, writable"]
     assert shown["machine-properties"] == ["smm=on"]
-    assert shown["global-properties"] == ["cfi.pflash01.secure=on"]
+    assert shown["global-properties"] == ["cfi.pflash01.secure=on", "ICH9-LPC.disable_s3=1"]
 
 
 @pytest.mark.parametrize("form,key", [("qemu", "qemu-arguments"),

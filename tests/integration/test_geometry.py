@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The flash that Select tells is the flash that a real QEMU builds from Select's arguments."""
 
+import json
+
 import pytest
 
 from lib import boards, flashes
@@ -66,13 +68,40 @@ def test_both_renders_can_be_asked_for_at_once(service):
         boards.start_and_compare(board, resolution, render)
 
 
+@pytest.mark.parametrize("machine,device", [("q35", "ICH9-LPC"), ("pc", "PIIX4_PM")])
+@pytest.mark.parametrize("render", ["qemu", "qemu-legacy"])
+def test_s3_is_as_the_firmware_has_it(service, machine, device, render):
+    def disabled(qemu):
+        parent = "/machine/unattached"
+        return [qemu.get(f"{parent}/{name}", "disable_s3")
+                for name, kind in qemu.children(parent).items() if kind == f"child<{device}>"]
+
+    board = boards.ovmf("sleepy", machine, "_4M")
+    copy = board.writable_copy(service, *board.describe(service, "sleepy"))
+    client = service.start_with_qemu()
+    resolution = client.select("x86_64", machine, nvram_filename=copy, render=[render])
+    assert (device, "disable_s3", "1") in resolution["global-properties"]
+    with boards.Qemu("x86_64", resolution[f"{render}-arguments"]) as qemu:
+        assert disabled(qemu) == [1]
+        assert "warning" not in qemu.error_text()
+    with open(service.vendor.file("sleepy"), encoding="utf-8") as file:
+        descriptor = json.load(file)
+    service.vendor.write("sleepy", {**descriptor, "features": ["acpi-s3"]})
+    client.reload()
+    resolution = client.select("x86_64", machine, nvram_filename=copy, render=[render])
+    assert "disable_s3" not in str(resolution)
+    with boards.Qemu("x86_64", resolution[f"{render}-arguments"]) as qemu:
+        assert disabled(qemu) == [0]
+
+
 def test_secure_boot_turns_smm_and_secure_on_in_the_running_qemu(service):
     board = boards.ovmf("secure", "q35", "_4M", features=("secure-boot", "requires-smm"))
     copy = board.writable_copy(service, *board.describe(service))
     client = service.start_with_qemu()
     resolution = client.select("x86_64", "q35", nvram_filename=copy, render=["qemu"])
     assert resolution["machine-properties"] == {"smm": "on"}
-    assert resolution["global-properties"] == [("cfi.pflash01", "secure", "on")]
+    assert resolution["global-properties"] == [("cfi.pflash01", "secure", "on"),
+                                               ("ICH9-LPC", "disable_s3", "1")]
     assert [unit["secure"] for unit in resolution["flash"]] == [True, True]
     with boards.Qemu("x86_64", resolution["qemu-arguments"]) as qemu:
         assert qemu.get("/machine", "smm") == "on"

@@ -14,7 +14,8 @@ class Domain:
     def __init__(self, text):
         self.text = text
         self.root = ElementTree.fromstring(DOMAIN.format(text))
-        assert [element.tag for element in self.root][2:] == ["os", "features"]
+        tags = [element.tag for element in self.root][2:]
+        assert tags in (["os", "features"], ["os", "features", "pm"])
 
     def os(self, tag):
         """(attributes, text) of an element of <os>, or None."""

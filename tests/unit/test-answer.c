@@ -132,7 +132,9 @@ static void a_resolution_has_its_values(void) {
     g_assert_cmpuint(size, ==, 4096);
     globals = g_variant_lookup_value(variant, "global-properties", NULL);
     globals_text = g_variant_print(globals, FALSE);
-    g_assert_cmpstr(globals_text, ==, "[('cfi.pflash01', 'secure', 'on')]");
+    g_assert_cmpstr(
+            globals_text, ==,
+            "[('cfi.pflash01', 'secure', 'on'), ('ICH9-LPC', 'disable_s3', '1')]");
 }
 
 static void a_vm_has_what_no_firmware_has(void) {

@@ -62,7 +62,7 @@ static void every_key_is_read(void) {
             "addresses=0x10;32\nunit-size=0x2000\nmax-unit-size=8193\nmax-total-size=16385\n"
             "sector-length=0x1000\nwidth=4\ndevice-width=2\nmax-device-width=0xff\n"
             "big-endian=true\nids=0x89;24;65535;0xffff\nbios-size-multiple=512\n"
-            "bios-max-size=99\n");
+            "bios-max-size=99\ns3-device=pm\n");
     const Board *board = board_of(table, "y", "b-7");
 
     assert_no_problem(table);
@@ -91,6 +91,7 @@ static void every_key_is_read(void) {
     g_assert_cmpuint(board->id[3], ==, 65535);
     g_assert_cmpuint(board->bios_size_multiple, ==, 512);
     g_assert_cmpuint(board->bios_max_size, ==, 99);
+    g_assert_cmpstr(board->s3_device, ==, "pm");
 }
 
 static void bad_values_are_problems(void) {
@@ -128,6 +129,7 @@ static void bad_values_are_problems(void) {
             {"ids", "1;;2"},
             {"bios-size-multiple", "+1"},
             {"bios-max-size", "1e3"},
+            {"s3-device", ""},
     };
 
     for (gsize i = 0; i < G_N_ELEMENTS(bad); i++) {

@@ -39,7 +39,8 @@ static void split_flash(void) {
             "<os>\n" TYPE "  <loader readonly='yes' secure='yes' type='pflash'>@/code.fd</loader>\n"
             "  <nvram template='@/vars.fd'>/vm/vars.fd</nvram>\n"
             "</os>\n"
-            "<features>\n  <acpi/>\n  <smm state='on'/>\n</features>\n");
+            "<features>\n  <acpi/>\n  <smm state='on'/>\n</features>\n"
+            "<pm>\n  <suspend-to-mem enabled='no'/>\n</pm>\n");
 }
 
 static void combined_and_stateless_flash(void) {

@@ -61,11 +61,38 @@ static void secure_boot_with_smm(void) {
             &f,
             "-machine\npc-q35-7.2,smm=on,pflash0=pflash0\n"
             "-global\ndriver=cfi.pflash01,property=secure,value=on\n"
+            "-global\ndriver=ICH9-LPC,property=disable_s3,value=1\n"
             "-blockdev\ndriver=file,node-name=pflash0-file,read-only=on,filename=@/code.fd\n"
             "-blockdev\ndriver=raw,node-name=pflash0,read-only=on,file=pflash0-file",
             "-machine\npc-q35-7.2,smm=on\n"
             "-global\ndriver=cfi.pflash01,property=secure,value=on\n"
+            "-global\ndriver=ICH9-LPC,property=disable_s3,value=1\n"
             "-drive\nif=pflash,unit=0,readonly=on,format=raw,file=@/code.fd");
+}
+
+/* Each board has its own device for it, and some have none. */
+static void firmware_without_s3_disables_it(void) {
+    static const char *const boards[][3] = {
+            {"x86_64", "pc-q35-7.2", "ICH9-LPC"},
+            {"i386", "q35", "ICH9-LPC"},
+            {"x86_64", "pc", "PIIX4_PM"},
+            {"x86_64", "microvm", NULL},
+            {"aarch64", "virt", NULL},
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(boards); i++) {
+        g_auto(TestAnswer) without = {};
+        g_auto(TestAnswer) with = {};
+
+        test_answer_describe(
+                &without, "{'device': 'memory', 'filename': '/rom'}", "features", "[]");
+        test_answer_resolve(&without, boards[i][0], boards[i][1], NULL);
+        g_assert_cmpstr(without.resolution->s3_device, ==, boards[i][2]);
+        test_answer_describe(
+                &with, "{'device': 'memory', 'filename': '/rom'}", "features", "['acpi-s3']");
+        test_answer_resolve(&with, boards[i][0], boards[i][1], NULL);
+        g_assert_null(with.resolution->s3_device);
+    }
 }
 
 static void smm_without_secure_boot_needs_no_secure_flash(void) {
@@ -166,7 +193,7 @@ static void host_variables_bring_their_device(void) {
         g_autofree char *text = NULL;
         g_autofree char *expected = NULL;
 
-        test_answer_describe(&f, cases[i].mapping, "features", "['host-uefi-vars']");
+        test_answer_describe(&f, cases[i].mapping, "features", "['acpi-s3', 'host-uefi-vars']");
         expected = test_below(f.root, cases[i].expected);
         test_answer_resolve(&f, "x86_64", "q35", cases[i].nvram);
         arguments = render_qemu(f.resolution, &error);
@@ -184,7 +211,10 @@ static void memory_is_bios(void) {
     test_answer_describe(
             &f, "{'device': 'memory', 'filename': '/rom'}", "features", "['requires-smm']");
     test_answer_resolve(&f, "x86_64", "q35", "/ignored");
-    assert_rendered(&f, "-machine\nq35,smm=on\n-bios\n@/rom", NULL);
+    assert_rendered(
+            &f,
+            "-machine\nq35,smm=on\n-global\ndriver=ICH9-LPC,property=disable_s3,value=1\n-bios\n@/rom",
+            NULL);
     g_assert_null(f.resolution->flash);
     g_assert_cmpuint(f.resolution->nvram_template_size, ==, 0);
     g_assert_null(f.resolution->nvram_filename);
@@ -333,6 +363,7 @@ int main(int argc, char **argv) {
     static const TestCase cases[] = {
             TEST_CASE(split_flash),
             TEST_CASE(secure_boot_with_smm),
+            TEST_CASE(firmware_without_s3_disables_it),
             TEST_CASE(smm_without_secure_boot_needs_no_secure_flash),
             TEST_CASE(combined_flash_is_the_copy),
             TEST_CASE(boards_without_properties_get_drives),
