@@ -276,6 +276,17 @@ static void init_call(
     op->fault = g_strdup(directory->fault);
 }
 
+/* An answer tells what the store holds now, as the service's does. */
+static void look(Call *call) {
+    VMOp *op = &call->op;
+    const Pin *pin = call->result.pin ? call->result.pin : op->pin;
+
+    if (pin)
+        vm_read_condition(
+                op->store, op->owner, op->id, pin, op->catalog->known, NULL,
+                &call->result.condition);
+}
+
 static GVariant *call_method(
         Call *call, const Method *method, GVariant *arguments, GError **error) {
     const PolicyFacts facts = {};
@@ -284,6 +295,7 @@ static GVariant *call_method(
         !method->decide(&call->op, &facts, error) || !method->run(&call->op, &call->result, error))
         return NULL;
     read_pin(call->directory);
+    look(call);
     return method->finish(call, error);
 }
 

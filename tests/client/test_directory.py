@@ -95,6 +95,28 @@ def test_the_same_files_as_the_services(home):
     assert list(home.json("vm")) == list(home.cli.json("vm", "subject"))
 
 
+def test_an_answer_tells_of_the_store(home):
+    """Secure Boot and certificates are those of the VM's own variables, as with the service."""
+    debian = "/usr/share/OVMF/OVMF_VARS_4M.ms.fd"
+    code, _ = home.service.pair("real")
+    home.service.add_pair("45-real", code, debian, features=["secure-boot", "acpi-s3"])
+    home.service.start_with_qemu()
+    for words in (["prepare", "x86_64", "q35", "--firmware=45-real"],
+                  ["prepare", "x86_64", "q35"], ["rebind", "--firmware=45-real"]):
+        mine = home.json(*words)
+        theirs = home.cli.json(words[0], "vm", *words[1:])
+        for key in ("secure-boot", "certificates"):
+            assert mine[key] == theirs[key] != "", words
+    mine, theirs = home.json("vm"), home.cli.json("vm", "vm")
+    assert list(mine) == list(theirs)
+    for answer in (mine, theirs):
+        for key in ("id", "created", "last-prepared", "nvram"):
+            answer.pop(key)
+        answer["resolution"].pop("nvram")
+        answer["resolution"]["flash"][1].pop("filename")
+    assert mine == theirs
+
+
 def test_a_record_of_before_s3(home):
     """Such a VM keeps its board until it is bound anew."""
     s3 = ["ICH9-LPC", "disable_s3", "1"]
