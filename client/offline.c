@@ -13,6 +13,7 @@
 #include "service/host.h"
 #include "directory.h"
 #include "offline-request.h"
+#include "output.h"
 #include "sources.h"
 
 struct Offline {
@@ -64,6 +65,20 @@ void offline_free(Offline *offline) {
 
 /* -- the catalog --------------------------------------------------------------------------- */
 
+/* An answer for a machine that nothing describes would be that there is no such machine. */
+static void check_machines(const Offline *offline) {
+    g_autofree char *directories = NULL;
+    g_autofree char *text = NULL;
+
+    if (*machine_table_get_architectures(offline->machines))
+        return;
+    directories = g_strjoinv(":", offline->config->machine_directories);
+    text = g_strdup_printf(
+            "no machine table in %s: no machine type is known; name its directory with --machines=",
+            directories);
+    output_warning(text);
+}
+
 /* ARCHITECTURE: the first question is about it alone, and no other emulator changes the answer. */
 static gboolean read_tables(Offline *offline, const char *architecture, GError **error) {
     const FileVisitor *visitor = &offline->root.visitor;
@@ -74,6 +89,7 @@ static gboolean read_tables(Offline *offline, const char *architecture, GError *
             (const char *const *)offline->config->machine_directories, visitor, error);
     if (!offline->machines)
         return FALSE;
+    check_machines(offline);
     offline->known = known_certificates_load(
             (const char *const *)offline->config->certificate_directories, visitor,
             offline->problems, error);

@@ -39,7 +39,8 @@ REQUIREMENTS = [
     ["--interface=efi"], ["--mode=splitt"], ["--qemu-version=new"], ["--format=vmdk"],
     ["--firmware=" + "x" * 300], ["--executable=/" + "x" * 4096],
 ]
-RENDERINGS = [["--render=qemu"], ["--render=libvirt"], ["--render=qemu-legacy", "--nvram=/x y"],
+RENDERINGS = [["--render=qemu"], ["--render=libvirt-fields", "--nvram=/x"],
+              ["--render=shell", "--nvram=/x y"], ["--render=libvirt"], ["--render=qemu-legacy", "--nvram=/x y"],
               ["--render=libvirt", "--nvram=/x"], ["--render=shell"]]
 MACHINES = [("x86_64", "q35"), ("amd64", "pc-i440fx-7.2"), ("x86_64", "microvm"), ("i386", "q35"),
             ("aarch64", "virt"), ("riscv64", "virt"), ("x86_64", "pc-q35-rhel8.6.0"),
@@ -125,6 +126,34 @@ def test_every_kind_of_fault(service, cli, without_qemu):
             (service.images / executable).symlink_to("50-good-code.fd")
         words = ["select", "x86_64", "q35", f"--executable={service.images / executable}"]
         assert cli(*words, f"--search-path={service.vendor}") == cli(*words)
+
+
+def test_what_reads_files_and_the_catalog(service, cli, without_qemu):
+    """The verbs that look at a file of the caller's."""
+    code, template = service.ovmf("50-good")
+    service.start()
+    cli("prepare", "vm", "x86_64", "q35")
+    cli("pack", "vm", "vm.pack")
+    (service.directory / "domain.xml").write_text(
+        "<domain type='kvm'><name>d</name><os><type arch='x86_64' machine='q35'>hvm</type>"
+        f"<loader type='pflash' readonly='no'>{code}</loader><nvram>{template}</nvram></os>"
+        "</domain>")
+    sources = [f"--search-path={service.vendor}:{service.admin}",
+               f"--machines={paths.machines_directory()}"]
+    for words in (["unpack", "--check", "vm.pack"], ["check-domain", "domain.xml"],
+                  ["unpack", "--check", "vm.pack", "--secure-boot"]):
+        for form in ("off", "short"):
+            expected = cli.raw(*words, f"--json={form}", "--system")
+            assert cli.raw(*words, f"--json={form}", *sources) == expected, words
+
+
+def test_no_machine_table(service, cli, without_qemu):
+    service.ovmf("50-good")
+    words = ["select", "x86_64", "q35", f"--search-path={service.vendor}"]
+    status, output, errors = cli.raw(*words, f"--machines={service.no_programs}")
+    assert status != 0 and output == b""
+    assert f"no machine table in {service.no_programs}: no machine type is known" in errors
+    assert "--machines=" in errors
 
 
 # -- chosen by itself ---------------------------------------------------------------------------
