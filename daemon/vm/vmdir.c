@@ -88,9 +88,8 @@ static int finish_commit(int dir_fd) {
     r = move_all_away(dir_fd, commit);
     if (r < 0)
         return r;
-    if (renameat2(dir_fd, COMMIT_NAME, dir_fd, APPLY_NAME, RENAME_NOREPLACE) < 0)
-        return -errno;
-    return sync_fd(dir_fd);
+    r = vmfiles_rename_new(dir_fd, COMMIT_NAME, dir_fd, APPLY_NAME);
+    return r < 0 ? r : sync_fd(dir_fd);
 }
 
 static int finish_apply(int dir_fd) {
@@ -286,11 +285,14 @@ static int commit(VMStore *store, int draft_fd, const char *name, const GString 
 
     if (r < 0)
         return r;
-    if (renameat2(store->lone, name, store->lone, COMMIT_NAME, RENAME_NOREPLACE) < 0)
-        return -errno;
-    r = sync_fd(store->lone);
+    r = vmfiles_rename_new(store->lone, name, store->lone, COMMIT_NAME);
     if (r < 0)
-        (void)renameat2(store->lone, COMMIT_NAME, store->lone, name, RENAME_NOREPLACE);
+        return r;
+    r = sync_fd(store->lone);
+    if (r < 0) {
+        /* if this fails, too, the next call completes the change */
+        G_GNUC_UNUSED int undone = vmfiles_rename_new(store->lone, COMMIT_NAME, store->lone, name);
+    }
     return r;
 }
 

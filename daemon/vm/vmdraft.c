@@ -94,7 +94,7 @@ static int rename_in_draft(const VMDraft *draft, const char *name, const char *n
 
     if (g_str_equal(name, new_name))
         return 0;
-    return renameat2(draft->fd, name, draft->fd, new_name, RENAME_NOREPLACE) < 0 ? -errno : 0;
+    return vmfiles_rename_new(draft->fd, name, draft->fd, new_name);
 }
 
 gboolean vmdraft_give(VMDraft *draft, const char *name, const char *final_name, GError **error) {

@@ -152,6 +152,18 @@ static int remove_file(int dir_fd, const VMFile *file, gpointer userdata) {
     return 0;
 }
 
+int vmfiles_rename_new(int dir_fd, const char *name, int new_fd, const char *new_name) {
+    struct stat st;
+
+    if (renameat2(dir_fd, name, new_fd, new_name, RENAME_NOREPLACE) == 0)
+        return 0;
+    if (errno != EINVAL && errno != ENOSYS)
+        return -errno;
+    if (fstatat(new_fd, new_name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+        return -EEXIST;
+    return renameat(dir_fd, name, new_fd, new_name) < 0 ? -errno : 0;
+}
+
 void vmfiles_remove_tree(int dir_fd, const char *name, int heir_fd) {
     PRIVILEGE_SCOPE(scope);
     g_auto(FileFd) fd = FILE_FD_NONE;

@@ -35,6 +35,12 @@ guint64 vmfiles_get_allocated(const struct stat *st);
 /* *RET: the name of a foreign file, or NULL. Returns 0 or a negative errno. */
 int vmfiles_find_foreign(int dir_fd, const Pin *pin, char **ret) G_GNUC_WARN_UNUSED_RESULT;
 
+/* Renames in DIR_FD or from it to NEW_FD. Returns 0, -EEXIST where there is NEW_NAME, or another
+ * negative errno. A file system without renameat2(2), such as NFS, must be kept from others by a
+ * lock. */
+int vmfiles_rename_new(int dir_fd, const char *name, int new_fd, const char *new_name)
+        G_GNUC_WARN_UNUSED_RESULT;
+
 /* Removes a staging directory with the service's own files, and with foreign ones that have another
  * name. Moves other foreign files to HEIR_FD, the directory that has replaced it; -1: there is
  * none. The directory stays if a foreign file does. */
