@@ -1,12 +1,19 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Fixtures that all tests share."""
 
+import signal
+
 import pytest
 
 from lib import paths
 from lib.bus import PrivateBus
 from lib.live import Live
 from lib.service import Service
+
+# nohup, or a shell's &, has the tests ignore them: a command that is started here would as well
+for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+    if signal.getsignal(number) == signal.SIG_IGN:
+        signal.signal(number, signal.SIG_DFL)
 
 
 @pytest.fixture

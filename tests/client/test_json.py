@@ -18,6 +18,8 @@ def answer(service, cli):
     """The document that a command prints."""
     service.ovmf("50-first")
     service.bios("60-bios")
+    service.add_pair("65-real", service.images / "50-first-code.fd", TEMPLATE,
+                     features=["secure-boot"])
     service.vendor.write("70-broken", {"description": 1})
     service.start(path=os.environ["PATH"])
 
@@ -29,7 +31,7 @@ def answer(service, cli):
 
 
 def test_firmware(answer):
-    jsonpage.check_array("list", answer("list"), 3)
+    jsonpage.check_array("list", answer("list"), 4)
     for name in ("50-first", "60-bios", "70-broken"):
         jsonpage.check("show", answer("show", name))
     for words in ([], ["--firmware=60-bios"], ["--nvram=x.fd", "--render=qemu"],

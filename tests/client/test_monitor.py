@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from gi.repository import Gio, GLib
 
-from lib.cli import FAILURE
+from lib.cli import FAILURE, without_version
 from lib.client import MANAGER, MANAGER_PATH, NAME
 from lib.vms import OTHER, VMs
 
@@ -23,7 +23,7 @@ class Monitor:
         return self.process.stdout.readline().decode().rstrip("\n")
 
     def json(self):
-        return json.loads(self.line())
+        return without_version(json.loads(self.line()))
 
     def close(self):
         self.process.terminate()
