@@ -121,6 +121,45 @@ def test_json_store(cli, service):
     assert cli.json("variables", path, "--source-format=json")["kind"] == "qemu-json"
 
 
+# what QEMU 10.0 made of a store that had Lang alone
+QEMU_10 = """{
+    "version": 2,
+    "variables": [
+        {
+            "name": "Lang",
+            "guid": "8be4df61-93ca-11d2-aa0d-00e098032b8c",
+            "attr": 7,
+            "data": "656e67"
+        },
+        {
+            "name": "CustomMode",
+            "guid": "c076ec0c-7028-4399-a072-71ee5c448b9f",
+            "attr": 3,
+            "data": "00"
+        },
+        {
+            "name": "VendorKeysNv",
+            "guid": "8be4df61-93ca-11d2-aa0d-00e098032b8c",
+            "attr": 35,
+            "time": "00000000000000000000000000000000",
+            "data": "00"
+        }
+    ]
+}"""
+
+
+def test_json_store_of_qemu_10(cli, service):
+    path = service.directory / "store"
+    path.write_text(QEMU_10)
+    report = cli.json("variables", "--list", path)
+    assert (report["kind"], report["health"], report["size"]) == ("qemu-json", "ok", len(QEMU_10))
+    assert [(one["name"], one["guid"], one["attributes"], one["size"], one["time"])
+            for one in report["list"]] == [
+        ("Lang", edk2.GLOBAL, 7, 3, ""),
+        ("CustomMode", "c076ec0c-7028-4399-a072-71ee5c448b9f", 3, 1, ""),
+        ("VendorKeysNv", edk2.GLOBAL, 35, 1, "")]
+
+
 def test_blank(cli, service):
     path = service.directory / "vars.fd"
     with open(path, "wb") as file:

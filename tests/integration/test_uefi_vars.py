@@ -12,7 +12,7 @@ from lib import boards, descriptors, edk2
 from lib.boot import SHELL, boots_to
 from lib.checks import raises
 from lib.qemu import version
-from lib.vms import NOT_SUPPORTED
+from lib.vms import NOT_SUPPORTED, VMs, memfd
 
 KEPT = {"guid": edk2.GLOBAL, "name": "Lang", "attr": 7, "data": "656e67"}
 
@@ -53,6 +53,10 @@ def test_qemu_keeps_the_store(service, architecture, machine, glob, device, file
             for each in json.loads(store.read_text(encoding="ascii"))["variables"]}
     assert kept.pop((KEPT["guid"], KEPT["name"])) == KEPT
     assert kept, "QEMU wrote nothing of its own"
+    report = VMs(service.client).read_variables(memfd(store.read_bytes()), list=True)
+    assert (report["kind"], report["health"]) == ("qemu-json", "ok")
+    assert {(one["guid"], one["name"]) for one in report["list"]} == {
+        (KEPT["guid"], KEPT["name"]), *kept}
 
 
 @pytest.mark.parametrize("architecture,machine,glob,device,filename,extra", [
