@@ -18,7 +18,9 @@
 #include "vm/vm-assess.h"
 #include "vm/vm-backups.h"
 #include "vm/vm-condition.h"
+#include "vm/vm-edit.h"
 #include "vm/vm-ops.h"
+#include "vm/vm-variables.h"
 #include "vm/vmdir.h"
 
 struct Directory {
@@ -183,6 +185,26 @@ static GVariant *finish_list_backups(Call *call, GError **error) {
     return g_variant_new("(@aa{sv})", backups);
 }
 
+static GVariant *finish_report(Call *call, GError **error) {
+    g_autoptr(GVariant) report = NULL;
+    VariantSink *sink = variant_sink_new();
+
+    store_report_write(
+            call->result.report, image_format_to_string(call->result.store_format),
+            call->op.request->list, variant_sink_get_sink(sink));
+    report = variant_sink_end(sink);
+    return g_variant_new("(@a{sv})", report);
+}
+
+static GVariant *finish_changes(Call *call, GError **error) {
+    g_autoptr(GVariant) result = NULL;
+    VariantSink *sink = variant_sink_new();
+
+    vm_answer_changes(variant_sink_get_sink(sink), &call->result);
+    result = variant_sink_end(sink);
+    return g_variant_new("(@a{sv})", result);
+}
+
 static gboolean run_prepare(const VMOp *op, VMResult *result, GError **error) {
     return op->pin ? vm_op_prepare(op, result, error) : vm_op_create(op, result, error);
 }
@@ -214,6 +236,10 @@ static const Method methods[] = {
          finish_list_backups},
         {"Restore", "(ua{sv})", REQUEST_CALL_RESTORE, policy_replace_nvram, vm_op_restore,
          finish_plain},
+        {"ReadVariables", "(a{sv})", REQUEST_CALL_READ_VARIABLES, policy_use, vm_op_read_variables,
+         finish_report},
+        {"ChangeVariables", "(aa{sv}a{sv})", REQUEST_CALL_CHANGE_VARIABLES, policy_replace_nvram,
+         vm_op_change_variables, finish_changes},
         {"Remove", "(a{sv})", REQUEST_CALL_BARE, policy_remove, vm_op_remove, finish_plain},
 };
 
@@ -241,6 +267,13 @@ static gboolean read_arguments(
 
         g_variant_get_child(arguments, n - 2, "h", &fd);
         op->source = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    }
+    if (method->call == REQUEST_CALL_CHANGE_VARIABLES) {
+        g_autoptr(GVariant) changes = g_variant_get_child_value(arguments, 0);
+
+        op->changes = changes_read(changes, error);
+        if (!op->changes)
+            return FALSE;
     }
     op->request = offline_request_read(method->call, architecture, machine, options, error);
     if (!op->request)

@@ -19,6 +19,8 @@
 #define OFFLINE (OPTIONS_OFFLINE | OPTIONS_MACHINES | OPTIONS_SOURCES)
 /* for verbs on a virtual machine that may live in a directory of the user's */
 #define IN_DIRECTORY (OPTIONS_DIRECTORY | OPTIONS_MACHINES | OPTIONS_SOURCES)
+/* for verbs on a variable store */
+#define STORE (OPTIONS_SOURCE_FORMAT | OPTIONS_OWNER | OPTIONS_OFFLINE | IN_DIRECTORY)
 #define ANY G_MAXUINT
 /* width of the usage column in --help */
 #define USAGE_WIDTH 34
@@ -58,12 +60,12 @@ static const Verb verbs[] = {
          "capabilities ARCH MACHINE", "Tell what can be asked for"},
         {"prepare", 3, 3, 3,
          REQUIREMENTS | OPTIONS_RENDER | OPTIONS_OWNER | IN_DIRECTORY | OPTIONS_EPHEMERAL |
-                 OPTIONS_CREATE | OPTIONS_REFERENCE | OPTIONS_TEMPLATE,
+                 OPTIONS_CREATE | OPTIONS_REFERENCE | OPTIONS_TEMPLATE | OPTIONS_HOST_KEYS,
          VERB_UNPAGED, verb_prepare, "prepare ID ARCH MACHINE",
          "Choose firmware for a virtual machine, keep the choice and its NVRAM"},
         {"run", 4, ANY, 3,
          REQUIREMENTS | OPTIONS_RENDER | OPTIONS_OWNER | IN_DIRECTORY | OPTIONS_EPHEMERAL |
-                 OPTIONS_CREATE | OPTIONS_REFERENCE | OPTIONS_TEMPLATE,
+                 OPTIONS_CREATE | OPTIONS_REFERENCE | OPTIONS_TEMPLATE | OPTIONS_HOST_KEYS,
          VERB_NEEDS_FDS | VERB_NO_OUTPUT, verb_run, "run ID ARCH MACHINE -- COMMAND…",
          "Prepare it, and execute COMMAND with QEMU's arguments appended"},
         {"lease", 1, ANY, 1, OPTIONS_OWNER | IN_DIRECTORY | OPTIONS_PROCESS,
@@ -73,11 +75,12 @@ static const Verb verbs[] = {
          verb_vms, "vms", "List virtual machines"},
         {"vm", 1, 1, 1, OPTIONS_OWNER | OPTIONS_RENDER | IN_DIRECTORY, VERB_PLAIN, verb_vm, "vm ID",
          "Show one virtual machine"},
-        {"reset", 1, 1, 1, OPTIONS_OWNER | IN_DIRECTORY | OPTIONS_TEMPLATE, VERB_UNPAGED,
-         verb_reset, "reset ID", "Make its NVRAM anew from the template"},
+        {"reset", 1, 1, 1, OPTIONS_OWNER | IN_DIRECTORY | OPTIONS_TEMPLATE | OPTIONS_HOST_KEYS,
+         VERB_UNPAGED, verb_reset, "reset ID", "Make its NVRAM anew from the template"},
         {"rebind", 1, 2, 2,
-         REQUIREMENTS | OPTIONS_OWNER | IN_DIRECTORY | OPTIONS_RESET | OPTIONS_RENDER, VERB_UNPAGED,
-         verb_rebind, "rebind ID [MACHINE]", "Choose its firmware anew"},
+         REQUIREMENTS | OPTIONS_OWNER | IN_DIRECTORY | OPTIONS_RESET | OPTIONS_RENDER |
+                 OPTIONS_HOST_KEYS,
+         VERB_UNPAGED, verb_rebind, "rebind ID [MACHINE]", "Choose its firmware anew"},
         {"clone", 2, 2, 2, OPTIONS_OWNER | IN_DIRECTORY | OPTIONS_NEW_OWNER | OPTIONS_LIVE,
          VERB_UNPAGED, verb_clone, "clone ID NEW", "Copy it under another id"},
         {"rename", 2, 2, 2, OPTIONS_OWNER, VERB_UNPAGED, verb_rename, "rename ID NEW",
@@ -111,13 +114,22 @@ static const Verb verbs[] = {
          "Check descriptors, and directories of them (needs no service)"},
         {"record", 1, 1, 0, OPTIONS_MACHINES | OPTIONS_OFFLINE, VERB_OFFLINE, verb_record,
          "record FILE", "Print a descriptor with its flash geometry recorded (needs no service)"},
-        {"variables", 1, 1, 0,
-         OPTIONS_LIST | OPTIONS_SOURCE_FORMAT | OPTIONS_OWNER | OPTIONS_LIVE | OPTIONS_INDEX |
-                 OPTIONS_OFFLINE,
-         VERB_ID_OR_FILE, verb_variables, "variables ID|FILE",
+        {"variables", 1, 1, 0, OPTIONS_LIST | STORE | OPTIONS_LIVE | OPTIONS_INDEX, VERB_ID_OR_FILE,
+         verb_variables, "variables ID|FILE",
          "Show the contents of its variable store, or of one in a file"},
-        {"boot", 1, 1, 0, OPTIONS_SOURCE_FORMAT | OPTIONS_OWNER | OPTIONS_LIVE | OPTIONS_OFFLINE,
-         VERB_ID_OR_FILE, verb_boot, "boot ID|FILE", "Show the boot entries of a variable store"},
+        {"boot", 1, 1, 0, STORE | OPTIONS_LIVE | OPTIONS_BOOT | OPTIONS_CHANGE,
+         VERB_ID_OR_FILE | VERB_UNPAGED, verb_boot, "boot ID|FILE",
+         "Show or change the boot entries of a variable store"},
+        {"enroll", 0, ANY, 0, STORE | OPTIONS_CHANGE | OPTIONS_ENROLL | OPTIONS_ALL,
+         VERB_ID_OR_FILE | VERB_UNPAGED, verb_enroll, "enroll ID|FILE KEYS…",
+         "Add certificates to its variables: files, or microsoft-2023"},
+        {"secure-boot", 2, 2, 0, STORE | OPTIONS_CHANGE, VERB_ID_OR_FILE | VERB_UNPAGED,
+         verb_secure_boot, "secure-boot ID|FILE on|off", "Turn Secure Boot on or off"},
+        {"set-variable", 4, 4, 0, STORE | OPTIONS_CHANGE | OPTIONS_ATTRIBUTES,
+         VERB_ID_OR_FILE | VERB_UNPAGED, verb_set_variable, "set-variable ID|FILE GUID NAME DATA",
+         "Give a variable the content of the file DATA"},
+        {"delete-variable", 3, 3, 0, STORE | OPTIONS_CHANGE, VERB_ID_OR_FILE | VERB_UNPAGED,
+         verb_delete_variable, "delete-variable ID|FILE GUID NAME", "Delete a variable"},
         {"certificates", 0, 0, 0, 0, VERB_PLAIN, verb_certificates, "certificates",
          "List virtual machines and firmware by the expiry of their certificates"},
         {"metrics", 0, 0, 0, 0, VERB_UNPAGED, verb_metrics, "metrics",
@@ -180,8 +192,10 @@ static gboolean check_arguments(const Verb *verb, char **arguments, GError **err
 }
 
 static gboolean is_offline(const Options *options, const Verb *verb, char **arguments) {
+    if (options_get(options, "directory") || options_get(options, "all"))
+        return FALSE;
     if (verb->flags & VERB_ID_OR_FILE)
-        return options_are_offline(options) || store_is_file(arguments[0]);
+        return options_are_offline(options) || (arguments[0] && store_is_file(arguments[0]));
     return (verb->flags & VERB_OFFLINE) != 0;
 }
 

@@ -166,6 +166,11 @@ static int append_value(sd_bus_message *message, GVariant *value) {
     case '{':
         return append_container(message, SD_BUS_TYPE_DICT_ENTRY, value);
     case 'a':
+        /* a MiB of bytes, one by one, takes seconds */
+        if (g_variant_is_of_type(value, G_VARIANT_TYPE_BYTESTRING))
+            return sd_bus_message_append_array(
+                    message, 'y', g_variant_get_data(value), g_variant_get_size(value));
+        return append_container(message, type, value);
     case 'v':
         return append_container(message, type, value);
     case 's':
@@ -175,6 +180,8 @@ static int append_value(sd_bus_message *message, GVariant *value) {
         return sd_bus_message_append_basic(message, type, &(int){g_variant_get_boolean(value)});
     case 'h':
         return sd_bus_message_append_basic(message, type, &(int){g_variant_get_handle(value)});
+    case 'q':
+        return sd_bus_message_append_basic(message, type, &(guint16){g_variant_get_uint16(value)});
     case 'u':
         return sd_bus_message_append_basic(message, type, &(guint32){g_variant_get_uint32(value)});
     case 't':

@@ -64,7 +64,8 @@ static const KeyOption key_options[] = {
          "Print qemu, qemu-legacy, libvirt, libvirt-fields or shell"},
         {"owner", "owner", VALUE_OWNER, OPTIONS_OWNER, "USER",
          "Act on the virtual machines of this user"},
-        {"all", "all", VALUE_FLAG, OPTIONS_ALL, NULL, "With vms: those of all users"},
+        {"all", "all", VALUE_FLAG, OPTIONS_ALL, NULL,
+         "With vms: those of all users; with enroll: every virtual machine"},
         {"new-owner", "owner", VALUE_OWNER, OPTIONS_NEW_OWNER, "USER",
          "With clone: who owns the new virtual machine"},
         {"create", "create", VALUE_WORD, OPTIONS_CREATE, "WHEN",
@@ -89,6 +90,20 @@ static const KeyOption key_options[] = {
         {"names", NULL, VALUE_FLAG, OPTIONS_NAMES, NULL,
          "With list, vms: only the names, one a line"},
         {"list", NULL, VALUE_FLAG, OPTIONS_LIST, NULL, "With variables: each variable, one a line"},
+        {"dry-run", NULL, VALUE_FLAG, OPTIONS_CHANGE, NULL, "Show the changes, and make none"},
+        {"yes", NULL, VALUE_FLAG, OPTIONS_CHANGE, NULL, "Make the changes without asking"},
+        {"into", NULL, VALUE_CLIENT, OPTIONS_ENROLL, "VARIABLE",
+         "With enroll: PK, KEK, db (the default) or dbx gets the files"},
+        {"from", NULL, VALUE_CLIENT, OPTIONS_ENROLL, "FIRMWARE",
+         "With enroll: the keys of this firmware's template"},
+        {"order", NULL, VALUE_CLIENT, OPTIONS_BOOT, "NUMBER,NUMBER…",
+         "With boot: the new boot order"},
+        {"clear", NULL, VALUE_CLIENT, OPTIONS_BOOT, "WHICH",
+         "With boot: remove all entries, those that are bound, or NUMBER,NUMBER…"},
+        {"attributes", NULL, VALUE_CLIENT, OPTIONS_ATTRIBUTES, "NUMBER",
+         "With set-variable: the attributes, such as 0x7"},
+        {"no-enroll", "enroll", VALUE_FLAG, OPTIONS_HOST_KEYS, NULL,
+         "Make new NVRAM without the keys of this host"},
         {"pid", NULL, VALUE_CLIENT, OPTIONS_PROCESS, "PID", "With lease: until this process ends"},
         {"pid-file", NULL, VALUE_CLIENT, OPTIONS_PROCESS, "FILE",
          "With lease: until the process ends that this file will name"},
@@ -435,7 +450,7 @@ static GVariant *make_value(const Options *options, const KeyOption *option, GEr
 
     switch (option->kind) {
     case VALUE_FLAG:
-        return g_variant_new_boolean(TRUE);
+        return g_variant_new_boolean(!g_str_has_prefix(option->name, "no-"));
     case VALUE_WORD:
         return make_string(option->name, value, error);
     case VALUE_FILE:

@@ -43,6 +43,11 @@ typedef enum OptionGroup {
     OPTIONS_PINNED = 1 << 23,
     OPTIONS_CHECK = 1 << 24,
     OPTIONS_EPHEMERAL = 1 << 25,
+    OPTIONS_CHANGE = 1 << 26,
+    OPTIONS_ENROLL = 1 << 27,
+    OPTIONS_BOOT = 1 << 28,
+    OPTIONS_ATTRIBUTES = 1 << 29,
+    OPTIONS_HOST_KEYS = 1 << 30,
 } OptionGroup;
 
 typedef struct Options {

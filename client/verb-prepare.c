@@ -15,8 +15,9 @@
 /* Verbs that start virtual machines: prepare, run. Their first arguments are ID, ARCHITECTURE and
  * MACHINE. */
 
-#define PREPARE_OPTIONS \
-    (OPTIONS_REQUIREMENTS | OPTIONS_RENDER | OPTIONS_OWNER | OPTIONS_CREATE | OPTIONS_REFERENCE)
+#define PREPARE_OPTIONS                                                                           \
+    (OPTIONS_REQUIREMENTS | OPTIONS_RENDER | OPTIONS_OWNER | OPTIONS_CREATE | OPTIONS_REFERENCE | \
+     OPTIONS_HOST_KEYS)
 
 /* KEYS is consumed. */
 static gboolean prepare(

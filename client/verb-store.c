@@ -272,10 +272,10 @@ static void print_entries(
     output_table_print(context->output, table);
 }
 
-gboolean verb_boot(Context *context, char **arguments, GError **error) {
-    g_autoptr(GVariant) report = make_report(context, arguments[0], FALSE, error);
+static gboolean show_boot(Context *context, const char *argument, GError **error) {
+    g_autoptr(GVariant) report = make_report(context, argument, FALSE, error);
     g_autoptr(GVariant) entries =
-            report ? lookup_list(report, arguments[0], "boot-entries", error) : NULL;
+            report ? lookup_list(report, argument, "boot-entries", error) : NULL;
     g_autoptr(GVariant) order = NULL;
     const guint16 *numbers;
     gsize n_numbers;
@@ -295,4 +295,10 @@ gboolean verb_boot(Context *context, char **arguments, GError **error) {
     numbers = g_variant_get_fixed_array(order, &n_numbers, sizeof *numbers);
     print_entries(context, numbers, n_numbers, entries);
     return TRUE;
+}
+
+gboolean verb_boot(Context *context, char **arguments, GError **error) {
+    return options_get(context->options, "order") || options_get(context->options, "clear")
+            ? edit_boot(context, arguments[0], error)
+            : show_boot(context, arguments[0], error);
 }

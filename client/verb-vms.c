@@ -238,8 +238,9 @@ gboolean verb_reset(Context *context, char **arguments, GError **error) {
         g_variant_dict_clear(&keys);
         return FALSE;
     }
-    options = g_variant_dict_end(&keys);
-    if (!vm_call(
+    options = keys_from_options(context->options, OPTIONS_HOST_KEYS, &keys, error);
+    if (!options ||
+        !vm_call(
                 context, arguments[0], "Reset", g_variant_new("(@a{sv})", options), "()", &reply,
                 error))
         return FALSE;
@@ -256,7 +257,9 @@ gboolean verb_rebind(Context *context, char **arguments, GError **error) {
     if (arguments[1])
         g_variant_dict_insert(&keys, "machine", "s", arguments[1]);
     options = keys_from_options(
-            context->options, OPTIONS_REQUIREMENTS | OPTIONS_RESET | OPTIONS_RENDER, &keys, error);
+            context->options,
+            OPTIONS_REQUIREMENTS | OPTIONS_RESET | OPTIONS_RENDER | OPTIONS_HOST_KEYS, &keys,
+            error);
     if (!options)
         return FALSE;
     if (!vm_call(

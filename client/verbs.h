@@ -54,6 +54,12 @@ gboolean verb_record(Context *context, char **arguments, GError **error);
 
 gboolean verb_variables(Context *context, char **arguments, GError **error);
 gboolean verb_boot(Context *context, char **arguments, GError **error);
+gboolean verb_enroll(Context *context, char **arguments, GError **error);
+gboolean verb_secure_boot(Context *context, char **arguments, GError **error);
+gboolean verb_set_variable(Context *context, char **arguments, GError **error);
+gboolean verb_delete_variable(Context *context, char **arguments, GError **error);
+/* The changes of the verb boot: --order, --clear. */
+gboolean edit_boot(Context *context, const char *argument, GError **error);
 /* Returns TRUE if ARGUMENT is a file of this host, not an id: it has a slash, or such a file
  * exists. */
 gboolean store_is_file(const char *argument);

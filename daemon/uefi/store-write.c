@@ -342,3 +342,13 @@ GBytes *store_write(const Store *store, GError **error) {
     return store->kind == STORE_KIND_QEMU_JSON ? write_json(store, error)
                                                : write_flash(store, error);
 }
+
+Store *store_read_again(GBytes *bytes, const Store *store) {
+    Store *again;
+
+    if (store->kind == STORE_KIND_QEMU_JSON)
+        return store_read_json(bytes);
+    again = store_read_bytes(bytes);
+    again->size = store->size;
+    return again;
+}

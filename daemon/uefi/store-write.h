@@ -34,6 +34,9 @@ gboolean store_remove(Store *store, const EfiGuid *guid, const char *name);
 gboolean store_add_copy(Store *store, const Store *from, const StoreVariable *variable)
         G_GNUC_WARN_UNUSED_RESULT;
 
+/* Reads BYTES, which store_write() has returned for STORE. */
+Store *store_read_again(GBytes *bytes, const Store *store) G_GNUC_WARN_UNUSED_RESULT;
+
 /* Writes a store whose health was good when it was read. Returns NULL with
  * FIRMWARE_ERROR_LIMITS_EXCEEDED if a variable or all of them are too large for the store. The
  * result replaces STORE->bytes. */

@@ -100,16 +100,6 @@ static gboolean check_expected(const VMOp *op, const Store *before, GError **err
     return FALSE;
 }
 
-static Store *read_again(GBytes *bytes, const Store *before) {
-    Store *store = before->kind == STORE_KIND_QEMU_JSON
-            ? store_read_json(bytes)
-            : store_read_flash(bytes, g_bytes_get_size(bytes));
-
-    if (before->kind != STORE_KIND_QEMU_JSON)
-        store->size = before->size;
-    return store;
-}
-
 /* Sets RESULT's change, store and report, and *RET to the bytes of the changed store. */
 static gboolean make_changes(const VMOp *op, VMResult *result, GBytes **ret, GError **error) {
     g_autoptr(Store) work = store_new_writable(result->before, error);
@@ -124,7 +114,7 @@ static gboolean make_changes(const VMOp *op, VMResult *result, GBytes **ret, GEr
     *ret = store_write(work, error);
     if (!*ret)
         return FALSE;
-    result->store = read_again(*ret, work);
+    result->store = store_read_again(*ret, work);
     result->store_format = op->pin->nvram_format;
     result->before_report = store_report_new(result->before, op->catalog->known);
     result->report = store_report_new(result->store, op->catalog->known);

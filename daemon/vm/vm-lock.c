@@ -26,7 +26,7 @@ gboolean vm_lock_is_written_by_another(int fd) {
     return fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 }
 
-static int take_locks(int fd) {
+int vm_lock_file(int fd) {
     static const off_t bytes[] = {BYTE_READS, BYTE_WRITES, BYTE_NOBODY_WRITES};
 
     for (gsize i = 0; i < G_N_ELEMENTS(bytes); i++) {
@@ -40,7 +40,7 @@ static int take_locks(int fd) {
 }
 
 static gboolean lock_file(const char *id, int fd, GError **error) {
-    int r = take_locks(fd);
+    int r = vm_lock_file(fd);
 
     if (r == -EAGAIN)
         return vm_op_fail(

@@ -48,5 +48,9 @@ gboolean vm_check_record(const VMOp *op, int dir_fd, GError **error) G_GNUC_WARN
  * open for writing. */
 gboolean vm_is_in_use(VMStore *store, uid_t owner, const char *id);
 
+/* Takes QEMU's locks on the image FD, for as long as it is open. Returns 0 or a negative errno:
+ * -EAGAIN, a QEMU has it open for writing. */
+int vm_lock_file(int fd) G_GNUC_WARN_UNUSED_RESULT;
+
 /* TRUE: another open file description, of a QEMU, has the image FD open for writing. */
 gboolean vm_lock_is_written_by_another(int fd);

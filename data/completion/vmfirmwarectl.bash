@@ -41,7 +41,7 @@ _vmfirmwarectl() {
     _init_completion -s -n : || return
 
     local verbs='list show select explain capabilities prepare run lease vms vm reset rebind clone rename
-        export import pack unpack remove backups restore verify record variables boot certificates metrics check-domain host
+        export import pack unpack remove backups restore verify record variables boot enroll secure-boot set-variable delete-variable certificates metrics check-domain host
         monitor reload'
     local options='--help --version --system --user --host= --machine= --json= --no-legend --no-pager
         --no-ask-password --interface= --feature= --without-feature= --secure-boot --device= --mode=
@@ -49,6 +49,7 @@ _vmfirmwarectl() {
         --new-owner= --create= --reference= --unused= --orphans --nvram-size= --nvram-format=
         --nvram-template= --source-format= --reset --live
         --backup --index= --names --list --pid= --pid-file= --libvirt= --pinned --check --machines= --offline --search-path= --descriptor=
+        --dry-run --yes --into= --from= --order= --clear= --attributes= --no-enroll
         --root= --directory= --ephemeral --no-lease'
     local features='acpi-s3 acpi-s4 amd-sev amd-sev-es amd-sev-snp enrolled-keys host-uefi-vars
         intel-tdx requires-smm secure-boot verbose-dynamic verbose-static'
@@ -62,6 +63,8 @@ _vmfirmwarectl() {
     --format) values='raw qcow2' ;;
     --nvram-format | --source-format) values='raw qcow2 json' ;;
     --render) values='qemu qemu-legacy libvirt libvirt-fields shell' ;;
+    --into) values='PK KEK db dbx' ;;
+    --clear) values='all bound' ;;
     --create) values='auto never new adopt' ;;
     --json) values='pretty short off' ;;
     esac
@@ -87,7 +90,7 @@ _vmfirmwarectl() {
         ;;
     esac
     # a value that nothing is known of
-    $split && [[ $prev != --firmware ]] && return
+    $split && [[ $prev != @(--firmware|--from) ]] && return
 
     # what was typed before: the verb, how many arguments stand behind it, and on which bus
     local verb= arguments=() bus=() i
@@ -113,7 +116,7 @@ _vmfirmwarectl() {
         [[ ${COMPREPLY[0]} == *= ]] && compopt -o nospace
         return
     fi
-    if [[ -z $verb && $prev != --firmware ]]; then
+    if [[ -z $verb && $prev != @(--firmware|--from) ]]; then
         COMPREPLY=($(compgen -W "$verbs" -- "$cur"))
         return
     fi
@@ -128,9 +131,12 @@ _vmfirmwarectl() {
         kind=vm
         ;;
     export:1 | pack:1 | unpack:* | import:3 | verify:* | record:0 | check-domain:*) kind=file ;;
-    variables:0 | boot:0) kind=store ;;
+    variables:0 | boot:0 | enroll:0 | secure-boot:0 | set-variable:0 | delete-variable:0) kind=store ;;
+    enroll:*) kind=keys ;;
+    secure-boot:1) kind=switch ;;
+    set-variable:3) kind=file ;;
     esac
-    [[ $prev == --firmware ]] && kind=firmware
+    [[ $prev == @(--firmware|--from) ]] && kind=firmware
     case $kind in
     firmware) mapfile -t COMPREPLY < <(_vmfirmwarectl_ask --names list | _vmfirmwarectl_names) ;;
     vm) mapfile -t COMPREPLY < <(_vmfirmwarectl_ask --names vms | _vmfirmwarectl_names) ;;
@@ -144,6 +150,11 @@ _vmfirmwarectl() {
             _vmfirmwarectl_machines "${arguments[-1]}" | _vmfirmwarectl_names)
         ;;
     file) _filedir ;;
+    keys)
+        COMPREPLY=($(compgen -W 'microsoft-2023' -- "$cur"))
+        _filedir
+        ;;
+    switch) COMPREPLY=($(compgen -W 'on off' -- "$cur")) ;;
     store)
         # none with --offline, which the question has, too
         mapfile -t COMPREPLY < <(_vmfirmwarectl_ask --names vms | _vmfirmwarectl_names)

@@ -4,10 +4,11 @@
 import json
 import os
 import re
+import struct
 
 import pytest
 
-from lib import jsonpage, paths
+from lib import images, jsonpage, paths
 from lib.cli import FAILURE, NO_MATCH, without_version
 
 TEMPLATE = "/usr/share/OVMF/OVMF_VARS_4M.ms.fd"
@@ -67,6 +68,7 @@ def test_virtual_machines(service, answer):
     jsonpage.check_array("vms", answer("vms"), 4)
     jsonpage.check_array("vms", answer("vms", "--unused=0"), 4)
     jsonpage.check_array("certificates", answer("certificates"))
+    answer("enroll", "--all", "microsoft-2023", "--dry-run")
     jsonpage.check("reset", answer("reset", "vm"))
     jsonpage.check_array("backups", answer("backups", "vm"))
     jsonpage.check("restore", answer("restore", "vm"))
@@ -86,6 +88,18 @@ def test_files(service, answer):
     for words in ([TEMPLATE], ["--list", TEMPLATE], ["./blank.fd"]):
         jsonpage.check("variables", answer("variables", *words))
     jsonpage.check("boot", answer("boot", TEMPLATE))
+    store = images.copy(TEMPLATE, service.directory / "store.fd")
+    (service.directory / "data").write_bytes(b"1")
+    (service.directory / "hash").write_bytes(
+        bytes.fromhex("2616c4c14c509240aca941f936934328") + struct.pack("<III", 76, 0, 48)
+        + bytes(48))
+    named = (store, "11111111-2222-3333-4444-555555555555", "a")
+    for words in (["enroll", store, service.directory / "hash", "--dry-run"],
+                  ["secure-boot", store, "off", "--yes"],
+                  ["set-variable", *named, service.directory / "data", "--yes"],
+                  ["delete-variable", *named, "--yes"]):
+        jsonpage.check("enroll", answer(*words))
+    jsonpage.check("boot --order", answer("boot", store, "--clear=all", "--yes"))
     xml = service.directory / "domain.xml"
     xml.write_text("<domain type='kvm'><name>d</name><os><type arch='x86_64' machine='q35'>hvm"
                    "</type><loader type='pflash' readonly='yes'>/none</loader></os></domain>")

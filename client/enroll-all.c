@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "enroll-all.h"
+
+#include "edit.h"
+#include "error.h"
+#include "keys.h"
+#include "bus/names.h"
+#include "progress.h"
+
+typedef enum Outcome {
+    OUTCOME_CHANGED,
+    OUTCOME_UNCHANGED,
+    OUTCOME_IN_USE,
+    OUTCOME_FAILED,
+} Outcome;
+#define N_OUTCOMES 4
+
+static const char *const words[N_OUTCOMES] = {"changed", "unchanged", "in-use", "failed"};
+
+typedef struct Fleet {
+    Context *context;
+    GVariant *changes;
+    guint counts[N_OUTCOMES];
+    GVariantBuilder json; /* aa{sv} */
+} Fleet;
+
+static GVariant *list_vms(Context *context, GError **error) {
+    GVariant *options = keys_from_options(context->options, OPTIONS_OWNER, NULL, error);
+    g_auto(Reply) reply = {};
+
+    if (!options ||
+        !connection_call_manager(
+                context->connection, CALL_READ, context->what, "ReportVMs",
+                g_variant_new("(@a{sv})", options), "(aa{sv})", &reply, error))
+        return NULL;
+    return g_variant_get_child_value(reply.body, 0);
+}
+
+static gboolean is_candidate(GVariant *vm) {
+    const char *secure_boot = "";
+
+    (void)g_variant_lookup(vm, "secure-boot", "&s", &secure_boot);
+    return g_str_equal(secure_boot, "enforced") || g_str_equal(secure_boot, "off");
+}
+
+static gboolean is_in_use(Context *context, const char *object) {
+    g_autoptr(GVariant) properties = connection_get_properties(
+            context->connection, context->what, object, BUS_VM_INTERFACE, NULL);
+    gboolean is_in_use = FALSE;
+
+    if (properties)
+        (void)g_variant_lookup(properties, "in-use", "b", &is_in_use);
+    return is_in_use;
+}
+
+static Outcome change_vm(const Fleet *fleet, const char *id, const char *object, GError **error) {
+    g_autofree char *what = g_strdup_printf("enroll %s", id);
+    g_autoptr(GVariant) result = NULL;
+    g_autoptr(GVariant) changes = NULL;
+    GVariantDict options = G_VARIANT_DICT_INIT(NULL);
+    g_auto(Reply) reply = {};
+
+    if (options_get(fleet->context->options, "dry-run"))
+        g_variant_dict_insert(&options, "dry-run", "b", TRUE);
+    if (!connection_call(
+                fleet->context->connection, CALL_CHANGE, what, object, BUS_VM_INTERFACE,
+                "ChangeVariables",
+                g_variant_new("(@aa{sv}@a{sv})", fleet->changes, g_variant_dict_end(&options)),
+                "(a{sv})", &reply, error))
+        return is_in_use(fleet->context, object) ? OUTCOME_IN_USE : OUTCOME_FAILED;
+    result = g_variant_get_child_value(reply.body, 0);
+    changes = g_variant_lookup_value(result, "changes", NULL);
+    return g_variant_n_children(changes) > 0 ? OUTCOME_CHANGED : OUTCOME_UNCHANGED;
+}
+
+static void report(Fleet *fleet, const char *id, Outcome outcome, const GError *failure) {
+    fleet->counts[outcome]++;
+    g_variant_builder_open(&fleet->json, G_VARIANT_TYPE_VARDICT);
+    g_variant_builder_add(&fleet->json, "{sv}", "id", g_variant_new_string(id));
+    g_variant_builder_add(&fleet->json, "{sv}", "result", g_variant_new_string(words[outcome]));
+    if (failure)
+        g_variant_builder_add(
+                &fleet->json, "{sv}", "error", g_variant_new_string(failure->message));
+    g_variant_builder_close(&fleet->json);
+    if (fleet->context->options->json == JSON_OFF && outcome == OUTCOME_FAILED)
+        output_line("%s", failure->message);
+    if (fleet->context->options->json == JSON_OFF && outcome == OUTCOME_IN_USE)
+        output_line("%s: in use, and not changed", id);
+}
+
+static void visit(Fleet *fleet, GVariant *vm) {
+    const char *id = "", *object = "/";
+    g_autoptr(GError) failure = NULL;
+
+    (void)g_variant_lookup(vm, "id", "&s", &id);
+    (void)g_variant_lookup(vm, "object", "&o", &object);
+    report(fleet, id, change_vm(fleet, id, object, &failure), failure);
+}
+
+static void print_summary(Fleet *fleet) {
+    const gboolean is_dry_run = options_get(fleet->context->options, "dry-run") != NULL;
+
+    if (fleet->context->options->json != JSON_OFF)
+        output_json(fleet->context->output, g_variant_builder_end(&fleet->json));
+    else
+        output_line(
+                "%u %s, %u had the keys already, %u in use, %u failed.",
+                fleet->counts[OUTCOME_CHANGED], is_dry_run ? "would be changed" : "changed",
+                fleet->counts[OUTCOME_UNCHANGED], fleet->counts[OUTCOME_IN_USE],
+                fleet->counts[OUTCOME_FAILED]);
+}
+
+static guint count_candidates(GVariant *vms) {
+    guint n = 0;
+
+    for (gsize i = 0; i < g_variant_n_children(vms); i++) {
+        g_autoptr(GVariant) vm = g_variant_get_child_value(vms, i);
+
+        n += is_candidate(vm) ? 1 : 0;
+    }
+    return n;
+}
+
+gboolean enroll_all(Context *context, GVariant *changes, GError **error) {
+    g_autoptr(GVariant) owned = g_variant_ref_sink(changes);
+    g_autoptr(GVariant) vms = list_vms(context, error);
+    Fleet fleet = {.context = context, .changes = owned};
+    g_auto(Progress) progress;
+    g_autofree char *question = NULL;
+    guint n, done = 0;
+
+    progress_begin(&progress, context->what);
+    if (!vms)
+        return FALSE;
+    n = count_candidates(vms);
+    question = g_strdup_printf(
+            "Change the variables of %u virtual machines? PCR 7 of each will differ: BitLocker asks "
+            "for its recovery key, and LUKS that is bound to PCR 7 does not open.",
+            n);
+    if (n > 0 && !options_get(context->options, "dry-run") &&
+        !edit_confirm(context, question, error))
+        return FALSE;
+    g_variant_builder_init(&fleet.json, G_VARIANT_TYPE("aa{sv}"));
+    for (gsize i = 0; i < g_variant_n_children(vms); i++) {
+        g_autoptr(GVariant) vm = g_variant_get_child_value(vms, i);
+
+        if (!is_candidate(vm))
+            continue;
+        visit(&fleet, vm);
+        progress_update(&progress, ++done, n);
+    }
+    progress_clear(&progress);
+    print_summary(&fleet);
+    g_variant_builder_clear(&fleet.json);
+    return fleet.counts[OUTCOME_FAILED] == 0 ||
+            client_error_set(
+                    error, CLIENT_ERROR_FAILURE, "%s: %u of %u virtual machines failed",
+                    context->what, fleet.counts[OUTCOME_FAILED], n);
+}
