@@ -8,7 +8,7 @@ import pytest
 
 from lib import manpage, paths, wait
 from lib.cli import FAILURE, binary
-from lib.vms import VMs
+from lib.vms import OWNER, VMs
 
 PAGE = paths.REPOSITORY / "docs" / "migrating-a-script.md"
 # what the firmware says when it has found nothing to boot
@@ -93,7 +93,7 @@ def alone(service, environment):
 def test_an_ordinary_user_without_a_session(service, alone):
     """In a user namespace, where the owner of these files is no root; all end with its first
     process."""
-    user = ["unshare", "--user", "--map-user=1000", "--map-group=1000", "--pid", "--fork",
+    user = ["unshare", "--user", f"--map-user={OWNER}", f"--map-group={OWNER}", "--pid", "--fork",
             "--kill-child", "dbus-run-session", "--"]
     after = Script(service, alone, "after.sh", "job", before=user)
     try:
