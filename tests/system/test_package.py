@@ -9,6 +9,8 @@ import pytest
 from lib import package, paths, vmstate
 from lib.machine import LIBRARY, STATE, UNIT
 
+# the package of this tree, built by the Debian before this one; see `tests/run debian13`
+OLDER = os.environ.get("VMFIRMWARE_OLDER_PACKAGE")
 # in tenths, as --threshold= takes it: 0 is best, 100 is worst
 EXPOSURE = 12
 INSTALLED = {
@@ -111,6 +113,24 @@ def test_upgrade_restarts_it_and_keeps_vms(installed, agents, changes, tmp_path,
     assert installed.main_pid() != pid
     assert vmstate.snapshot(installed.path(STATE)) == before
     assert agents.root.run("print(vm.get('InUse'))\nos.close(lease)") == ["True"]
+
+
+if OLDER:
+    def test_upgrade_of_what_an_older_debian_has_built(installed, agents, changes, uids):
+        installed.install(OLDER)
+        agents.root.run(f"""
+vm = vms.make('vm', owner={uids.alice})
+vm.reset()
+vms.make('another', owner={uids.alice}, nvram_format='qcow2')
+""")
+        before, pid = vmstate.snapshot(installed.path(STATE)), installed.main_pid()
+        installed.install(package.deb_of(changes))
+        assert installed.main_pid() not in (0, pid)
+        assert vmstate.snapshot(installed.path(STATE)) == before
+        assert agents.root.run(f"""
+print(vm.get('State'))
+print([vms.prepare(label, owner={uids.alice})['pinned'] for label in ('vm', 'another')])
+""") == ["ready", "[True, True]"]
 
 
 def test_an_upgrade_starts_none_that_did_not_run(stopped, changes, tmp_path):
