@@ -77,6 +77,21 @@ void log_vm_health(const VM *vm) {
             store_health_to_string(summary->health), summary->detail);
 }
 
+gboolean log_vm_good_copy(const VM *vm) {
+    g_autofree char *owner = g_strdup_printf("%u", (unsigned)vm->owner);
+    g_autofree char *id = text_make_printable(vm->id);
+
+    if (vm->lacks_good_copy)
+        return TRUE;
+    g_log_structured(
+            G_LOG_DOMAIN, G_LOG_LEVEL_MESSAGE, "MESSAGE_ID", LOG_ID_VM_GOOD_COPY,
+            "VMFIRMWARE_VM_ID", vm->id, "VMFIRMWARE_VM_OWNER", owner, "MESSAGE",
+            "VM %s of uid %s has no good copy of its variables: the limit of its owner leaves no "
+            "room",
+            id, owner);
+    return TRUE;
+}
+
 void log_vm_unreadable(const VM *vm) {
     log_faulty(vm, G_LOG_LEVEL_WARNING, LOG_ID_VM_UNREADABLE, "is left alone");
 }

@@ -10,5 +10,8 @@ void log_vm_change(const VM *vm, VMChange change);
 void log_vm_renamed(const VM *vm, const char *old_id);
 /* Logs that a guest may not start from VM's store, if its last look says so. */
 void log_vm_health(const VM *vm);
+/* Logs, unless it has before, that the limit of the owner leaves no room for a good copy of VM's
+ * variables. Returns TRUE. */
+gboolean log_vm_good_copy(const VM *vm);
 /* Logs that the record of VM cannot be read. */
 void log_vm_unreadable(const VM *vm);

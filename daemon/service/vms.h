@@ -15,13 +15,14 @@ typedef struct VM {
     uid_t owner;
     char *id;
     Pin *pin;
-    char *fault;           /* why the record cannot be read; then PIN is NULL */
-    guint64 size;          /* bytes of all its files */
-    guint64 last_prepared; /* µs since the epoch */
-    guint differences;     /* VMDifference, or-ed */
-    guint n_assessed;      /* how often DIFFERENCES were set */
-    VMCondition condition; /* as last read */
-    const VMStore *store;  /* borrowed */
+    char *fault;              /* why the record cannot be read; then PIN is NULL */
+    guint64 size;             /* bytes of all its files */
+    guint64 last_prepared;    /* µs since the epoch */
+    guint differences;        /* VMDifference, or-ed */
+    gboolean lacks_good_copy; /* once, since the service started */
+    guint n_assessed;         /* how often DIFFERENCES were set */
+    VMCondition condition;    /* as last read */
+    const VMStore *store;     /* borrowed */
 } VM;
 
 /* The kind of a VM's change. */

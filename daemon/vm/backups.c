@@ -173,3 +173,44 @@ gboolean backups_add(
     result->lacks_good_copy |= !apply_limits(&trim, op->max_backups);
     return stage(draft, dir_fd, list, error);
 }
+
+/* -- the good copy ------------------------------------------------------------------------- */
+
+static gboolean copy_good(
+        VMDraft *draft, const VMOp *op, int from, Backup *backup, GError **error) {
+    g_autofree char *name = NULL;
+    g_auto(FileFd) fd = FILE_FD_NONE;
+    struct stat st;
+    int r;
+
+    if (!vmdraft_create(draft, VMDRAFT_SCRATCH_OUT, &fd, error))
+        return FALSE;
+    r = fstat(from, &st) < 0 ? -errno : 0;
+    if (r >= 0)
+        r = copy_file(from, fd, (guint64)st.st_size, (guint64)st.st_size);
+    if (r >= 0)
+        r = backup_measure(backup, fd, op->pin->nvram_format);
+    if (r < 0)
+        return firmware_error_set_io(error, op->id, r);
+    name = vmstore_backup_name(backup->serial, backup->format);
+    return vmdraft_give(draft, VMDRAFT_SCRATCH_OUT, name, error);
+}
+
+gboolean backups_add_good(
+        VMDraft *draft, const VMOp *op, int dir_fd, int fd, gboolean *ret_fits, GError **error) {
+    g_autoptr(BackupList) list = NULL;
+    Trim trim = {.room = get_room(op, draft)};
+    Backup *backup;
+
+    if (!read_list(op, dir_fd, &list, error))
+        return FALSE;
+    trim.list = list;
+    (void)drop(&trim, backup_list_get_good(list));
+    backup = add(list, BACKUP_REASON_GOOD);
+    if (!copy_good(draft, op, fd, backup, error))
+        return FALSE;
+    while (!fits(&trim) && drop_oldest(&trim))
+        continue;
+    *ret_fits = fits(&trim);
+    return !*ret_fits || stage(draft, dir_fd, list, error);
+}

@@ -27,3 +27,9 @@ typedef struct BackupChange {
 gboolean backups_add(
         VMDraft *draft, const VMOp *op, int dir_fd, const BackupChange *change, VMResult *result,
         GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* A copy of the present NVRAM, FD, becomes the good copy. *RET_FITS FALSE: the limit of the owner
+ * leaves no room for it, and DRAFT is useless. */
+gboolean backups_add_good(
+        VMDraft *draft, const VMOp *op, int dir_fd, int fd, gboolean *ret_fits, GError **error)
+        G_GNUC_WARN_UNUSED_RESULT;

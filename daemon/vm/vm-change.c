@@ -26,3 +26,12 @@ gboolean vm_change_pin(const VMOp *op, int dir_fd, const Pin *pin, GError **erro
             backups_keep(draft, op, dir_fd, error) &&
             vmdraft_replace(draft, dir_fd, op->id, op->pin, error);
 }
+
+gboolean vm_change_good_copy(
+        const VMOp *op, int dir_fd, int fd, gboolean *ret_fits, GError **error) {
+    g_autoptr(VMDraft) draft = vmdraft_new(op->store, op->owner, op->commit, error);
+
+    return draft && keep_nvram(draft, dir_fd, op->pin, error) &&
+            backups_add_good(draft, op, dir_fd, fd, ret_fits, error) &&
+            (!*ret_fits || vmdraft_replace(draft, dir_fd, op->id, op->pin, error));
+}

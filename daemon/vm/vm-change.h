@@ -19,3 +19,7 @@ gboolean vm_change_nvram(
 /* Publishes it with the record PIN and the same files. */
 gboolean vm_change_pin(const VMOp *op, int dir_fd, const Pin *pin, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
+
+/* Adds a good copy of the NVRAM, FD. *RET_FITS FALSE: the owner's limit leaves no room for it. */
+gboolean vm_change_good_copy(const VMOp *op, int dir_fd, int fd, gboolean *ret_fits, GError **error)
+        G_GNUC_WARN_UNUSED_RESULT;

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "core/store-file.h"
+#include "vm/good-copy.h"
 #include "vm/policy.h"
 #include "vm/vm-assess.h"
 #include "vm/vm-change.h"
@@ -87,6 +88,8 @@ gboolean vm_op_prepare(const VMOp *op, VMResult *result, GError **error) {
     if (!check_start(op, result, &start, error) ||
         (start == VM_START_PENDING && !complete_write(op, result, error)))
         return FALSE;
+    if (start == VM_START_SOUND)
+        good_copy_update(op, result);
     if (!vm_op_open_directory(op, &dir, error) ||
         (op->request->lease && !vm_lock_lease(op, &result->lease, error)) ||
         !record_call(op, dir, result, error))

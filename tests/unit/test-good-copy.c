@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "vm/good-copy.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "util-uefi.h"
+#include "util-vm.h"
+#include "vm/policy.h"
+#include "vm/vm-backups.h"
+#include "vm/vm-lock.h"
+#include "vm/vm-ops.h"
+
+/* The good copy, which PrepareVM makes of a store that is sound and has changed. */
+
+static const PolicyFacts no_limits = {};
+
+static char *path_of(const TestVM *f, const char *name) {
+    return vmstore_path(f->store, test_owner(), "a", name);
+}
+
+static void write_bytes(const char *path, const TestStore *store) {
+    g_autoptr(GError) error = NULL;
+
+    g_assert_true(g_file_set_contents(
+            path, (const char *)store->bytes, (gssize)store->layout->length, &error));
+    g_assert_no_error(error);
+}
+
+/* A store whose variables, in the order of NAMES, have their names as data. */
+static TestStore *make_store(const char *names) {
+    TestStore *store = test_store_new(TEST_LENGTH_2M, TRUE);
+    g_auto(GStrv) words = g_strsplit(names, " ", -1);
+
+    for (char **word = words; *word && **word; word++)
+        test_store_add(store, TEST_ADDED, TEST_OTHER, *word, *word, strlen(*word));
+    return store;
+}
+
+/* The guest has written: in place, as QEMU does. */
+static void write_nvram(const TestVM *f, const TestStore *store) {
+    g_autofree char *path = path_of(f, "nvram.raw");
+    g_auto(FileFd) fd = open(path, O_WRONLY | O_CLOEXEC);
+
+    g_assert_no_errno(fd);
+    g_assert_cmpint(
+            pwrite(fd, store->bytes, store->layout->length, 0), ==, (gssize)store->layout->length);
+}
+
+static void guest_writes(const TestVM *f, const char *names) {
+    g_autoptr(TestStore) store = make_store(names);
+
+    write_nvram(f, store);
+}
+
+/* The VM "a", whose template has the variables NAMES. */
+static TestVM made(const char *names) {
+    g_autoptr(TestStore) store = make_store(names);
+    g_autoptr(GError) error = NULL;
+    g_auto(VMResult) result = VM_RESULT_INIT;
+    TestDir *root = test_layers_new();
+    g_autofree char *template = g_build_filename(root, "vars.fd", NULL);
+    TestVM f;
+
+    write_bytes(template, store);
+    test_describe(
+            root, "vendor/10-a.json", "mapping",
+            "{'device': 'flash', 'executable': {'filename': '/code.fd', 'format': 'raw'},"
+            " 'nvram-template': {'filename': '/vars.fd', 'format': 'raw'}}",
+            NULL);
+    f = test_vm_new(root);
+    test_vm_ask(&f, REQUEST_CALL_PREPARE, "x86_64", "q35");
+    g_assert_true(policy_prepare(&f.op, &no_limits, &error));
+    g_assert_true(vm_op_create(&f.op, &result, &error));
+    g_assert_no_error(error);
+    test_vm_set_pin(&f, result.pin);
+    return f;
+}
+
+static VMResult prepare(TestVM *f, guint64 max_size) {
+    g_autoptr(GError) error = NULL;
+    VMResult result = VM_RESULT_INIT;
+
+    test_vm_ask(f, REQUEST_CALL_PREPARE, "x86_64", "q35");
+    g_assert_true(policy_prepare(&f->op, &no_limits, &error));
+    f->op.max_size = max_size;
+    g_assert_true(vm_op_prepare(&f->op, &result, &error));
+    g_assert_no_error(error);
+    return result;
+}
+
+static void prepare_plainly(TestVM *f) {
+    g_auto(VMResult) result = prepare(f, 0);
+
+    g_assert_false(result.lacks_good_copy);
+}
+
+static void assert_listed(TestVM *f, const char *expected) {
+    g_auto(VMResult) result = VM_RESULT_INIT;
+    g_autoptr(GPtrArray) words = g_ptr_array_new_with_free_func(g_free);
+
+    g_assert_true(vm_op_list_backups(&f->op, &result, NULL));
+    for (guint i = 0; i < result.backups->len; i++) {
+        const BackupReport *report = result.backups->pdata[i];
+
+        g_ptr_array_add(
+                words,
+                g_strdup_printf(
+                        "%u %s", report->backup.serial,
+                        backup_reason_to_string(report->backup.reason)));
+    }
+    test_assert_joined_array(words, expected);
+}
+
+static void assert_is_copy(const TestVM *f, const char *name, const char *names) {
+    g_autoptr(TestStore) store = make_store(names);
+    g_autofree char *path = path_of(f, name);
+    g_autofree char *content = NULL;
+    gsize size;
+
+    g_assert_true(g_file_get_contents(path, &content, &size, NULL));
+    g_assert_cmpmem(content, size, store->bytes, store->layout->length);
+}
+
+static void a_changed_store_is_copied_once(void) {
+    g_auto(TestVM) f = made("A");
+
+    prepare_plainly(&f);
+    assert_listed(&f, "");
+    guest_writes(&f, "A B");
+    prepare_plainly(&f);
+    assert_listed(&f, "1 good");
+    assert_is_copy(&f, "backup-1.raw", "A B");
+    prepare_plainly(&f);
+    assert_listed(&f, "1 good");
+    guest_writes(&f, "A B C");
+    prepare_plainly(&f);
+    assert_listed(&f, "2 good");
+    assert_is_copy(&f, "backup-2.raw", "A B C");
+    assert_is_copy(&f, "nvram.raw", "A B C");
+    test_assert_entries(f.store, "a", "backup-2.raw, backups.json, lock, nvram.raw, pin.json");
+}
+
+static void a_store_without_variables_is_not_copied(void) {
+    g_auto(TestVM) f = made("A");
+
+    guest_writes(&f, "");
+    prepare_plainly(&f);
+    assert_listed(&f, "");
+}
+
+static void a_store_in_use_is_not_copied(void) {
+    g_auto(TestVM) f = made("A");
+    g_auto(FileFd) lease = FILE_FD_NONE;
+
+    guest_writes(&f, "A B");
+    g_assert_true(vm_lock_lease(&f.op, &lease, NULL));
+    prepare_plainly(&f);
+    assert_listed(&f, "");
+}
+
+static void a_torn_store_does_not_replace_it(void) {
+    g_auto(TestVM) f = made("A");
+    g_autoptr(TestStore) torn = make_store("A X");
+    guint32 at;
+
+    guest_writes(&f, "A B");
+    prepare_plainly(&f);
+    at = test_store_add(torn, TEST_ADDED, TEST_OTHER, "Y", "Y", 1);
+    memset(torn->bytes + at + 60, 0xff, torn->end - at - 60);
+    torn->bytes[at + 2] = 0xff; /* its state: nothing but its header was begun */
+    write_nvram(&f, torn);
+    prepare_plainly(&f);
+    assert_listed(&f, "1 good");
+    assert_is_copy(&f, "backup-1.raw", "A B");
+}
+
+static void a_damaged_store_is_restored_from_it(void) {
+    g_auto(TestVM) f = made("A");
+    g_auto(VMResult) result = VM_RESULT_INIT;
+    g_autoptr(TestStore) damaged = make_store("A B");
+    g_autoptr(GError) error = NULL;
+    const RequestValue index = {.type = REQUEST_VALUE_NUMBER, .number = 1};
+
+    guest_writes(&f, "A B");
+    prepare_plainly(&f);
+    memset(damaged->bytes, 0x55, 4096);
+    write_nvram(&f, damaged);
+    test_vm_ask(&f, REQUEST_CALL_PREPARE, "x86_64", "q35");
+    g_assert_true(policy_prepare(&f.op, &no_limits, NULL));
+    g_assert_false(vm_op_prepare(&f.op, &result, &error));
+    g_assert_error(error, FIRMWARE_ERROR, FIRMWARE_ERROR_IMAGE_UNUSABLE);
+    g_assert_nonnull(strstr(error->message, "Restore 1, the good copy of 2"));
+
+    test_vm_ask(&f, REQUEST_CALL_RESTORE, NULL, NULL);
+    g_assert_true(request_set(f.op.request, "index", &index, NULL));
+    g_assert_true(vm_op_restore(&f.op, &result, NULL));
+    assert_is_copy(&f, "nvram.raw", "A B");
+    prepare_plainly(&f);
+    assert_listed(&f, "2 restore, 1 good");
+}
+
+static void a_start_does_not_fail_where_there_is_no_room(void) {
+    g_auto(TestVM) f = made("A");
+    g_auto(VMResult) result = VM_RESULT_INIT;
+
+    guest_writes(&f, "A B");
+    result = prepare(&f, TEST_LENGTH_2M + 16384);
+    g_assert_true(result.lacks_good_copy);
+    assert_listed(&f, "");
+    assert_is_copy(&f, "nvram.raw", "A B");
+    prepare_plainly(&f);
+    assert_listed(&f, "1 good");
+}
+
+static void replaced_stores_make_room_for_it(void) {
+    g_auto(TestVM) f = made("A");
+    g_auto(VMResult) result = VM_RESULT_INIT;
+    g_auto(VMResult) reset = VM_RESULT_INIT;
+
+    guest_writes(&f, "A B");
+    test_vm_ask(&f, REQUEST_CALL_RESET, NULL, NULL);
+    g_assert_true(vm_op_replace_nvram(&f.op, &reset, NULL));
+    test_vm_set_pin(&f, reset.pin);
+    guest_writes(&f, "A C");
+    assert_listed(&f, "1 reset");
+    result = prepare(&f, 2 * TEST_LENGTH_2M + 16384);
+    g_assert_false(result.lacks_good_copy);
+    assert_listed(&f, "2 good");
+}
+
+int main(int argc, char **argv) {
+    static const TestCase cases[] = {
+            TEST_CASE(a_changed_store_is_copied_once),
+            TEST_CASE(a_store_without_variables_is_not_copied),
+            TEST_CASE(a_store_in_use_is_not_copied),
+            TEST_CASE(a_torn_store_does_not_replace_it),
+            TEST_CASE(a_damaged_store_is_restored_from_it),
+            TEST_CASE(a_start_does_not_fail_where_there_is_no_room),
+            TEST_CASE(replaced_stores_make_room_for_it),
+    };
+
+    return test_main(argc, argv, "good-copy", cases, G_N_ELEMENTS(cases));
+}
