@@ -117,9 +117,9 @@ def test_every_field_is_in_the_page_of_the_program():
 
 def test_every_key_is_in_the_page_of_the_machine_table():
     source = (paths.REPOSITORY / "daemon" / "core" / "board.c").read_text(encoding="utf-8")
-    keys = set(re.findall(r'\{"([a-z-]+)", KEY_', source))
+    keys = set(re.findall(r'\{"([a-z0-9-]+)", KEY_', source))
     assert "units" in keys
-    assert keys == set(re.findall(r"\b([a-z-]+)=,? ", words("vmfirmware-machines.5").partition(
+    assert keys == set(re.findall(r"\b([a-z0-9-]+)=,? ", words("vmfirmware-machines.5").partition(
         "EXAMPLES")[0]))
 
 
