@@ -82,6 +82,8 @@ static const KeyOption key_options[] = {
          "With import, variables, boot: the format of FILE (raw, qcow2, json)"},
         {"reset", "reset", VALUE_FLAG, OPTIONS_RESET, NULL,
          "With rebind: fresh NVRAM where the old one does not fit"},
+        {"convert", "convert", VALUE_FLAG, OPTIONS_RESET, NULL,
+         "With rebind: move the variables to NVRAM of another kind"},
         {"live", "live", VALUE_FLAG, OPTIONS_LIVE, NULL,
          "With clone, export, variables, boot: although it runs"},
         {"backup", "backup", VALUE_FLAG, OPTIONS_BACKUP, NULL, "With export: the newest backup"},

@@ -81,6 +81,7 @@ static const RequestKey request_keys[] = {
         KEY("all", KEY_BOOLEAN, all, REQUEST_CALL_LIST_VMS, NULL),
         KEY("machine", KEY_MACHINE, machine, REQUEST_CALL_REBIND, NULL),
         KEY("reset", KEY_BOOLEAN, reset, REQUEST_CALL_REBIND, NULL),
+        KEY("convert", KEY_BOOLEAN, convert, REQUEST_CALL_REBIND, NULL),
         KEY("live", KEY_BOOLEAN, live,
             REQUEST_CALL_ACQUIRE | REQUEST_CALL_CLONE | REQUEST_CALL_EXPORT |
                     REQUEST_CALL_READ_VARIABLES | REQUEST_CALL_GET_VARIABLE,

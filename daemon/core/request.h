@@ -81,6 +81,7 @@ typedef struct Request {
     gboolean lease;
     gboolean all;
     gboolean reset;
+    gboolean convert;
     gboolean live;
     gboolean backup;
     guint32 index; /* of a backup */

@@ -268,6 +268,12 @@ gboolean policy_rebind(VMOp *op, const PolicyFacts *facts, GError **error) {
 
     if (!policy_replace_nvram(op, facts, error))
         return FALSE;
+    if (request->reset && request->convert) {
+        g_set_error_literal(
+                error, FIRMWARE_ERROR, FIRMWARE_ERROR_INVALID_ARGS,
+                "reset and convert exclude each other");
+        return FALSE;
+    }
 
     request->architecture = g_strdup(op->pin->resolution->architecture);
     if (!request->machine)

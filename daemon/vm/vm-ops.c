@@ -6,6 +6,8 @@
 
 #include "base/error.h"
 #include "core/flash.h"
+#include "core/store-file.h"
+#include "uefi/store-convert.h"
 #include "vm/new-pin.h"
 #include "vm/policy.h"
 #include "vm/vm-assess.h"
@@ -188,6 +190,37 @@ gboolean vm_op_replace_nvram(const VMOp *op, VMResult *result, GError **error) {
     return TRUE;
 }
 
+static gboolean read_store(
+        int fd, ImageFormat format, const char *what, Store **ret, GError **error) {
+    int r = store_file_read(fd, format, ret);
+
+    return r >= 0 || firmware_error_set_io(error, what, r);
+}
+
+/* Publishes the VM with PIN and an NVRAM of its kind that has the old one's variables. */
+static gboolean convert_nvram(
+        const VMOp *op, int dir_fd, const Pin *pin, VMResult *result, GError **error) {
+    static const BackupChange change = {.reason = BACKUP_REASON_REBIND};
+    g_auto(Fresh) fresh = FRESH_INIT;
+    g_auto(FileFd) old = FILE_FD_NONE;
+    g_autoptr(Store) from = NULL;
+    g_autoptr(Store) model = NULL;
+
+    if (!vm_nvram_open(dir_fd, op->id, op->pin, O_RDONLY, &old, error) ||
+        !read_store(old, op->pin->nvram_format, op->id, &from, error) ||
+        !open_source(op, pin, &fresh.fd, &fresh.source, error) ||
+        !read_store(fresh.fd, fresh.source.format, fresh.source.what, &model, error))
+        return FALSE;
+    fresh.content = store_convert(from, model, error);
+    if (!fresh.content) {
+        g_prefix_error(
+                error, "VM %s: its variables cannot move to %s: ", op->id, pin->resolution->name);
+        return FALSE;
+    }
+    return nvram_set_content(&fresh.source, fresh.content, &fresh.memory, error) &&
+            vm_change_nvram(op, dir_fd, pin, &fresh.source, &change, result, error);
+}
+
 static gboolean does_not_fit(const VMOp *op, const Pin *pin, GError **error) {
     g_autofree char *needed = pin->has_nvram
             ? g_strdup_printf(
@@ -198,9 +231,10 @@ static gboolean does_not_fit(const VMOp *op, const Pin *pin, GError **error) {
     g_set_error(
             error, FIRMWARE_ERROR, FIRMWARE_ERROR_NVRAM_MISMATCH,
             "VM %s: its NVRAM is %s with %" G_GUINT64_FORMAT
-            " bytes, and the firmware chosen, %s, %s; with reset it gets a fresh one",
+            " bytes, and the firmware chosen, %s, %s; %swith reset it gets a fresh one",
             op->id, image_format_to_string(op->pin->nvram_format), op->pin->nvram_size,
-            pin->resolution->name, needed);
+            pin->resolution->name, needed,
+            pin->has_nvram ? "with convert its variables move there, " : "");
     return FALSE;
 }
 
@@ -208,6 +242,7 @@ gboolean vm_op_rebind(const VMOp *op, VMResult *result, GError **error) {
     g_auto(VMLock) lock = VM_LOCK_INIT;
     g_autoptr(Pin) pin = new_pin(op, op->pin->created, FALSE, error);
     gboolean fits;
+    gboolean is_converted;
     gboolean is_rebound;
 
     if (!pin || !vm_lock(op, &lock, error) || !vm_check_record(op, lock.dir, error))
@@ -215,7 +250,8 @@ gboolean vm_op_rebind(const VMOp *op, VMResult *result, GError **error) {
 
     fits = pin->has_nvram && op->pin->has_nvram && pin->nvram_size == op->pin->nvram_size &&
             pin->nvram_format == op->pin->nvram_format;
-    if (op->pin->has_nvram && !fits && !op->request->reset)
+    is_converted = op->request->convert && op->pin->has_nvram && pin->has_nvram && !fits;
+    if (op->pin->has_nvram && !fits && !op->request->reset && !is_converted)
         return does_not_fit(op, pin, error);
     if (fits && !op->request->reset &&
         !vm_nvram_check(op->store, op->owner, op->id, op->pin, error))
@@ -230,7 +266,9 @@ gboolean vm_op_rebind(const VMOp *op, VMResult *result, GError **error) {
         pin->template_digest = g_strdup(op->pin->template_digest);
     }
 
-    if (pin->has_nvram && (!fits || op->request->reset)) {
+    if (is_converted) {
+        is_rebound = convert_nvram(op, lock.dir, pin, result, error);
+    } else if (pin->has_nvram && (!fits || op->request->reset)) {
         result->is_created = TRUE;
         is_rebound = replace_nvram(op, lock.dir, pin, BACKUP_REASON_REBIND, result, error);
     } else if (pin->has_nvram || !op->pin->has_nvram) {

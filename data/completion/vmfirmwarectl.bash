@@ -47,7 +47,7 @@ _vmfirmwarectl() {
         --no-ask-password --interface= --feature= --without-feature= --secure-boot --device= --mode=
         --format= --certificate= --firmware= --executable= --qemu-version= --host-supported --nvram= --render= --owner= --all
         --new-owner= --create= --reference= --unused= --orphans --nvram-size= --nvram-format=
-        --nvram-template= --source-format= --reset --live
+        --nvram-template= --source-format= --reset --convert --live
         --backup --index= --names --list --pid= --pid-file= --libvirt= --pinned --check --machines= --offline --search-path= --descriptor=
         --dry-run --yes --into= --from= --order= --clear= --attributes= --no-enroll
         --root= --directory= --ephemeral --no-lease'

@@ -28,7 +28,7 @@ OWNER, OTHER, NOBODY = 1, 2, 65534
 OPTION_TYPES = dict(REQUIREMENT_TYPES, **{
     "dry-run": "b", "enroll": "b",
     "create": "s", "owner": "u", "nvram-format": "s", "nvram-template": "h", "lease": "b",
-    "format": "s", "all": "b", "machine": "s", "reset": "b", "live": "b", "backup": "b",
+    "format": "s", "all": "b", "machine": "s", "reset": "b", "convert": "b", "live": "b", "backup": "b",
     "check": "b", "list": "b", "index": "u"})
 SEALS = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW
 
