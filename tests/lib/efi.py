@@ -31,10 +31,10 @@ def program():
     return (dos + coff + optional + header).ljust(0x200, b"\0") + section
 
 
-def disk(directory):
-    """QEMU's arguments for one that the firmware boots by itself."""
+def disk(directory, content=None):
+    """QEMU's arguments for one whose program the firmware boots by itself."""
     boot = directory / "EFI" / "BOOT"
     boot.mkdir(parents=True)
-    (boot / "BOOTX64.EFI").write_bytes(program())
+    (boot / "BOOTX64.EFI").write_bytes(program() if content is None else content)
     return ["-drive", f"file=fat:{directory},format=raw,if=none,id=esp,readonly=on",
             "-device", "virtio-blk-pci,drive=esp"]
