@@ -77,6 +77,7 @@ def test_migration(hosts, domain, arrived):
     # the lease there is that of the QEMU there
     destination.run("kill", "-KILL", arrived.pid())
     wait.until(lambda: not arrived.has_unit(), "the lease is given back")
+    wait.until(lambda: arrived.state() == "shut off", "libvirtd has seen it, too")
     arrived.virsh("start")
     assert arrived.has_unit() and arrived.nvram().read_bytes() == content
 
