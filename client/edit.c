@@ -56,8 +56,7 @@ static GVariant *make(const Edit *edit, gboolean is_dry_run, const char *expecte
     return g_variant_get_child_value(reply.body, 0);
 }
 
-/* -- the plan -----------------------------------------------------------------------------------
- */
+/* -- the plan --------------------------------------------------------------------------- */
 
 static void print_changes(Context *context, GVariant *changes) {
     static const char *const headings[] = {"VARIABLE", ">BEFORE", ">AFTER", "CHANGE", NULL};
@@ -120,8 +119,7 @@ static gboolean print_plan(Context *context, GVariant *plan) {
     return TRUE;
 }
 
-/* -- agreement ----------------------------------------------------------------------------------
- */
+/* -- agreement -------------------------------------------------------------------------- */
 
 gboolean edit_confirm(const Context *context, const char *question, GError **error) {
     char line[16] = "";

@@ -13,6 +13,7 @@
 #include "core/store-file.h"
 #include "error.h"
 #include "nvram-file.h"
+#include "uefi/digest.h"
 #include "uefi/store-write.h"
 #include "vm/vm-answer.h"
 #include "vm/vm-lock.h"
@@ -72,7 +73,7 @@ static gboolean read_file(
     r = store_file_read(edit->fd, edit->result.store_format, &edit->result.before);
     if (r < 0)
         return failed(edit, g_strerror(-r), error);
-    sha256 = g_compute_checksum_for_bytes(G_CHECKSUM_SHA256, edit->result.before->bytes);
+    sha256 = digest_gbytes(edit->result.before->bytes);
     return !expected || g_str_equal(sha256, expected) ||
             failed(edit, "it has changed since the plan was made", error);
 }
@@ -100,8 +101,7 @@ static gboolean make_changes(Edit *edit, KnownCertificates *known, GVariant *lis
     return TRUE;
 }
 
-/* -- writing ------------------------------------------------------------------------------------
- */
+/* -- writing ---------------------------------------------------------------------------- */
 
 static int write_content(const Edit *edit, int fd) {
     const gboolean is_json = edit->result.store_format == IMAGE_FORMAT_JSON;

@@ -44,8 +44,7 @@ static void add_fault(Check *check, const char *format, ...) {
     va_end(arguments);
 }
 
-/* -- questions ------------------------------------------------------------------------------------
- */
+/* -- questions -------------------------------------------------------------------------- */
 
 static void add_string(GVariantDict *dict, const char *key, const char *value) {
     g_variant_dict_insert_value(dict, key, g_variant_new_string(value));
@@ -118,8 +117,7 @@ static void find_firmware(Check *check) {
     suggest_another(check);
 }
 
-/* -- the variables --------------------------------------------------------------------------------
- */
+/* -- the variables ---------------------------------------------------------------------- */
 
 /* The format that libvirt 9.2 and later takes where the XML says none is the loader's. */
 static const char *nvram_format(const Domain *domain) {
@@ -261,8 +259,7 @@ static void compare_secure_boot(Check *check) {
                 domain->loader);
 }
 
-/* -- printing -------------------------------------------------------------------------------------
- */
+/* -- printing --------------------------------------------------------------------------- */
 
 static void check_domain(Check *check) {
     const Domain *domain = check->domain;

@@ -41,8 +41,7 @@ static gboolean check_text(const char *text, GError **error) {
             client_error_set(error, CLIENT_ERROR_USAGE, "an argument is not UTF-8");
 }
 
-/* -- enroll -------------------------------------------------------------------------------------
- */
+/* -- enroll ----------------------------------------------------------------------------- */
 
 static gboolean add_file(
         const Options *options, const char *path, GPtrArray *changes, GError **error) {
@@ -118,8 +117,7 @@ gboolean verb_enroll(Context *context, char **arguments, GError **error) {
                   : edit_run(context, arguments[0], make_list(changes), error);
 }
 
-/* -- others -------------------------------------------------------------------------------------
- */
+/* -- others ----------------------------------------------------------------------------- */
 
 static gboolean run_one(
         Context *context, const char *argument, const char *kind, const EditKey *keys,
@@ -183,8 +181,7 @@ gboolean verb_delete_variable(Context *context, char **arguments, GError **error
             error);
 }
 
-/* -- boot ---------------------------------------------------------------------------------------
- */
+/* -- boot ------------------------------------------------------------------------------- */
 
 /* Returns an aq of "0001,A,…", floating. */
 static GVariant *read_numbers(const char *option, const char *text, GError **error) {

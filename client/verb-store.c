@@ -23,8 +23,7 @@ static gboolean failed(const char *path, const char *reason, GError **error) {
     return FALSE;
 }
 
-/* -- reading ------------------------------------------------------------------------------------
- */
+/* -- reading ---------------------------------------------------------------------------- */
 
 static Store *read_store(
         const Options *options, const char *path, ImageFormat *ret_format, GError **error) {
@@ -109,8 +108,7 @@ static GVariant *make_report(
                                : report_file(context, argument, with_list, error);
 }
 
-/* -- variables ------------------------------------------------------------------------------------
- */
+/* -- variables -------------------------------------------------------------------------- */
 
 static void print_summary(Context *context, GVariant *report) {
     static const char *const order[] = {

@@ -18,8 +18,7 @@
 /* One string more than the limit, so that the limit is noticed. */
 #define MAX_STRINGS 65
 
-/* -- reading ------------------------------------------------------------------------------------
- */
+/* -- reading ---------------------------------------------------------------------------- */
 
 G_GNUC_PRINTF(2, 3)
 static int refuse(sd_bus_error *ret_error, const char *format, ...) {
@@ -159,8 +158,7 @@ static int read_changes(sd_bus_message *message, GPtrArray **ret, sd_bus_error *
     return sd_bus_message_exit_container(message);
 }
 
-/* -- the method ---------------------------------------------------------------------------------
- */
+/* -- the method ------------------------------------------------------------------------- */
 
 static int finish(VMCall *call, sd_bus_error *ret_error) {
     g_autoptr(sd_bus_message) reply = NULL;

@@ -85,8 +85,7 @@ static const ChangeFunc functions[] = {
         [CHANGE_DELETE] = delete_variable,
 };
 
-/* -- the difference -----------------------------------------------------------------------------
- */
+/* -- the difference --------------------------------------------------------------------- */
 
 static gboolean is_same(const StoreVariable *a, const StoreVariable *b) {
     return !a || !b ? a == b : a->attributes == b->attributes && g_bytes_equal(a->data, b->data);
@@ -138,8 +137,7 @@ static gboolean changes_pcr7(const ChangeEdit *edit) {
             differs(edit, &efi_image_security_guid, "dbx");
 }
 
-/* -- all changes --------------------------------------------------------------------------------
- */
+/* -- all changes ------------------------------------------------------------------------ */
 
 /* A copy to compare with: shares the data. */
 static Store *copy_variables(const Store *store) {

@@ -80,8 +80,7 @@ gboolean change_boot_order(ChangeEdit *edit, const Change *change, GError **erro
     return TRUE;
 }
 
-/* -- removing -----------------------------------------------------------------------------------
- */
+/* -- removing --------------------------------------------------------------------------- */
 
 /* Returns the digits of the network card's address in the entry's path, or NULL. */
 static char *find_mac(const BootEntry *entry) {

@@ -17,8 +17,7 @@
 #define ENABLE "SecureBootEnable"
 #define AUTHORITY_MICROSOFT "microsoft"
 
-/* -- the entries of one variable ----------------------------------------------------------------
- */
+/* -- the entries of one variable -------------------------------------------------------- */
 
 /* Returns no entries if there is no such variable, and NULL if it is malformed. */
 static GPtrArray *read_entries(const Store *store, const char *name, GError **error) {
@@ -94,8 +93,7 @@ static SiglistEntry *copy_entry(const SiglistEntry *entry) {
     return siglist_entry_new(&entry->type, &entry->owner, entry->data);
 }
 
-/* -- adding -------------------------------------------------------------------------------------
- */
+/* -- adding ----------------------------------------------------------------------------- */
 
 static guint hash_entry(gconstpointer key) {
     return g_bytes_hash(((const SiglistEntry *)key)->data);
@@ -153,8 +151,7 @@ gboolean change_enroll(ChangeEdit *edit, const Change *change, GError **error) {
     return TRUE;
 }
 
-/* -- known certificates -------------------------------------------------------------------------
- */
+/* -- known certificates ----------------------------------------------------------------- */
 
 static gboolean is_required(const KnownCertificate *known) {
     return known->purpose != CERTIFICATE_PURPOSE_OPTION_ROM;
@@ -250,8 +247,7 @@ gboolean change_enroll_known(ChangeEdit *edit, const Change *change, GError **er
     return TRUE;
 }
 
-/* -- from a template ----------------------------------------------------------------------------
- */
+/* -- from a template -------------------------------------------------------------------- */
 
 gboolean change_enroll_from(ChangeEdit *edit, const Change *change, GError **error) {
     static const char *const names[] = {"KEK", "db", "dbx", NULL};
@@ -277,8 +273,7 @@ gboolean change_enroll_from(ChangeEdit *edit, const Change *change, GError **err
     return TRUE;
 }
 
-/* -- removing -----------------------------------------------------------------------------------
- */
+/* -- removing --------------------------------------------------------------------------- */
 
 /* Without a platform key the firmware is in setup mode, where SecureBootEnable does not exist. */
 static void leave_secure_boot(ChangeEdit *edit) {
@@ -330,8 +325,7 @@ gboolean change_unenroll(ChangeEdit *edit, const Change *change, GError **error)
     return TRUE;
 }
 
-/* -- Secure Boot --------------------------------------------------------------------------------
- */
+/* -- Secure Boot ------------------------------------------------------------------------ */
 
 gboolean change_secure_boot(ChangeEdit *edit, const Change *change, GError **error) {
     const StoreVariable *variable = store_find(edit->store, &efi_secure_boot_enable_guid, ENABLE);

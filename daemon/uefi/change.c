@@ -106,8 +106,7 @@ static const char *show(const char *text) {
     return strlen(text) <= 80 ? text : "\xe2\x80\xa6";
 }
 
-/* -- values -------------------------------------------------------------------------------------
- */
+/* -- values ----------------------------------------------------------------------------- */
 
 static const ChangeKey *find_key(const char *name, ChangeKind kind) {
     for (gsize i = 0; i < G_N_ELEMENTS(change_keys); i++)
@@ -181,8 +180,7 @@ static gboolean set_key(Change *change, const char *name, GVariant *value, GErro
     return set_value(change, key, value, error);
 }
 
-/* -- rules of one change ------------------------------------------------------------------------
- */
+/* -- rules of one change ---------------------------------------------------------------- */
 
 static gboolean check_given(const Change *change, GError **error) {
     for (gsize i = 0; i < G_N_ELEMENTS(change_keys); i++) {
@@ -338,8 +336,7 @@ static gboolean check(Change *change, GError **error) {
     g_assert_not_reached();
 }
 
-/* -- the list -----------------------------------------------------------------------------------
- */
+/* -- the list --------------------------------------------------------------------------- */
 
 static gboolean read_kind(GVariant *dictionary, ChangeKind *ret, GError **error) {
     g_autoptr(GVariant) value = g_variant_lookup_value(dictionary, "do", NULL);

@@ -44,6 +44,13 @@ char *digest_bytes(const void *data, gsize size) {
     return get_text(hash);
 }
 
+char *digest_gbytes(GBytes *bytes) {
+    gsize size;
+    const void *data = g_bytes_get_data(bytes, &size);
+
+    return digest_bytes(data, size);
+}
+
 int digest_file(int fd, guint64 size, char **ret) {
     g_autoptr(Hash) hash = hash_new();
     g_autofree guint8 *chunk = g_malloc(FILE_CHUNK_SIZE);

@@ -8,6 +8,7 @@
  */
 
 char *digest_bytes(const void *data, gsize size) G_GNUC_WARN_UNUSED_RESULT;
+char *digest_gbytes(GBytes *bytes) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Of the first SIZE bytes of a file. Returns 0 or a negative errno; -ENODATA: the file is
  * shorter. */

@@ -58,8 +58,7 @@ void host_keys_unref(HostKeys *keys) {
         g_atomic_rc_box_release_full(keys, clear_keys);
 }
 
-/* -- loading ------------------------------------------------------------------------------------
- */
+/* -- loading ---------------------------------------------------------------------------- */
 
 static void add_problem(GPtrArray *problems, const char *path, const char *text) {
     ConfProblem *problem = g_new0(ConfProblem, 1);
@@ -169,8 +168,7 @@ HostKeys *host_keys_load(
     return g_steal_pointer(&keys);
 }
 
-/* -- questions ----------------------------------------------------------------------------------
- */
+/* -- questions -------------------------------------------------------------------------- */
 
 static gboolean is_same_key(const HostKey *a, const HostKey *b) {
     return g_str_equal(a->path, b->path) && g_bytes_equal(a->change->data, b->change->data);
@@ -213,8 +211,7 @@ gboolean host_keys_have_certificate(
     return FALSE;
 }
 
-/* -- adding -------------------------------------------------------------------------------------
- */
+/* -- adding ----------------------------------------------------------------------------- */
 
 /* Adds the digests of the entries of CHANGE that STORE lacks. */
 static void add_digests(const Store *store, const Change *change, GPtrArray *digests) {

@@ -221,8 +221,7 @@ const char *known_certificates_get_directories(const KnownCertificates *known) {
     return known->directories->str;
 }
 
-/* -- all ----------------------------------------------------------------------------------------
- */
+/* -- all -------------------------------------------------------------------------------- */
 
 KnownCertificates *known_certificates_load(
         const char *const *directories, const FileVisitor *visitor, GPtrArray *problems,

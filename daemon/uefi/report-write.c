@@ -129,8 +129,7 @@ static void write_list(Sink *sink, const Store *store) {
 void store_report_write(
         const StoreReport *report, const char *format, gboolean with_list, Sink *sink) {
     const Store *store = report->store;
-    g_autofree char *sha256 =
-            digest_bytes(g_bytes_get_data(store->bytes, NULL), g_bytes_get_size(store->bytes));
+    g_autofree char *sha256 = digest_gbytes(store->bytes);
 
     sink_open_array(sink, "{sv}");
     sink_entry_string(sink, "kind", store_kind_to_string(store->kind));

@@ -101,8 +101,7 @@ gsize siglist_visit(const guint8 *bytes, gsize size, SiglistFunc func, gpointer 
     return visit_lists(bytes, size, call_func, &visit);
 }
 
-/* -- entries by themselves ----------------------------------------------------------------------
- */
+/* -- entries by themselves -------------------------------------------------------------- */
 
 SiglistEntry *siglist_entry_new(const EfiGuid *type, const EfiGuid *owner, GBytes *data) {
     SiglistEntry *entry = g_new0(SiglistEntry, 1);

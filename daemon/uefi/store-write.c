@@ -66,8 +66,7 @@ Store *store_new_writable(const Store *store, GError **error) {
     return NULL;
 }
 
-/* -- changes ------------------------------------------------------------------------------------
- */
+/* -- changes ---------------------------------------------------------------------------- */
 
 static StoreVariable *add_variable(
         Store *store, const EfiGuid *guid, const char *name, guint32 attributes, GBytes *data) {
@@ -106,8 +105,7 @@ gboolean store_remove(Store *store, const EfiGuid *guid, const char *name) {
     return variable && g_ptr_array_remove(store->variables, (gpointer)variable);
 }
 
-/* -- records in flash ---------------------------------------------------------------------------
- */
+/* -- records in flash ------------------------------------------------------------------- */
 
 #define START_ID 0x55aa
 #define STATE_ADDED 0x3f
@@ -190,8 +188,7 @@ static gsize put_record(const Store *store, const StoreVariable *variable, guint
     return store->record_header + name_size + data_size;
 }
 
-/* -- limits -------------------------------------------------------------------------------------
- */
+/* -- limits ----------------------------------------------------------------------------- */
 
 static gboolean check_variable(
         const Store *store, const StoreVariable *variable, gsize size, GError **error) {
@@ -224,8 +221,7 @@ static gboolean check_total(const Store *store, gsize total, GError **error) {
     return FALSE;
 }
 
-/* -- both formats -------------------------------------------------------------------------------
- */
+/* -- both formats ----------------------------------------------------------------------- */
 
 static GBytes *write_flash(const Store *store, GError **error) {
     gsize size, total = 0;

@@ -260,8 +260,7 @@ void volume_erase_writes(guint8 *volume, const VolumeLayout *layout) {
     memset(volume + layout->spare, 0xff, layout->spare_size);
 }
 
-/* -- formatting ---------------------------------------------------------------------------------
- */
+/* -- formatting ------------------------------------------------------------------------- */
 
 #define OFFSET_ATTRIBUTES 44
 #define OFFSET_BLOCK_MAP 56

@@ -2,6 +2,7 @@
 
 #include "vm/vm-answer.h"
 
+#include "uefi/digest.h"
 #include "vm/vm-backups.h"
 
 static void write_nvram(Sink *sink, const VMOp *op, const VMResult *result, const Pin *pin) {
@@ -76,8 +77,7 @@ static void write_report(
 }
 
 void vm_answer_changes(Sink *sink, const VMResult *result) {
-    g_autofree char *sha256 =
-            g_compute_checksum_for_bytes(G_CHECKSUM_SHA256, result->before->bytes);
+    g_autofree char *sha256 = digest_gbytes(result->before->bytes);
 
     sink_open_array(sink, "{sv}");
     change_result_write(result->change, sink);

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "core/flash.h"
 #include "core/store-file.h"
+#include "uefi/digest.h"
 #include "vm/vm-change.h"
 #include "vm/vm-lock.h"
 #include "vm/vm-nvram.h"
@@ -67,7 +68,7 @@ static BackupReport *report_backup(int dir_fd, const Backup *backup) {
         return report;
     }
     report->health = store->health;
-    report->sha256 = g_compute_checksum_for_bytes(G_CHECKSUM_SHA256, store->bytes);
+    report->sha256 = digest_gbytes(store->bytes);
     return report;
 }
 

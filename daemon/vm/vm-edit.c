@@ -7,13 +7,13 @@
 #include "base/error.h"
 #include "core/store-file.h"
 #include "uefi/change-apply.h"
+#include "uefi/digest.h"
 #include "uefi/store-write.h"
 #include "vm/vm-change.h"
 #include "vm/vm-lock.h"
 #include "vm/vm-nvram.h"
 
-/* -- what the changes name ----------------------------------------------------------------------
- */
+/* -- what the changes name -------------------------------------------------------------- */
 
 /* Reads the store in the template of a firmware of the catalog. */
 static Store *read_template(const VMOp *op, const char *name, GError **error) {
@@ -74,8 +74,7 @@ static GHashTable *read_templates(const VMOp *op, GError **error) {
     return g_steal_pointer(&templates);
 }
 
-/* -- the store in memory ------------------------------------------------------------------------
- */
+/* -- the store in memory ---------------------------------------------------------------- */
 
 static gboolean read_before(const VMOp *op, int fd, VMResult *result, GError **error) {
     int r = store_file_read(fd, op->pin->nvram_format, &result->before);
@@ -89,7 +88,7 @@ static gboolean read_before(const VMOp *op, int fd, VMResult *result, GError **e
 }
 
 static gboolean check_expected(const VMOp *op, const Store *before, GError **error) {
-    g_autofree char *sha256 = g_compute_checksum_for_bytes(G_CHECKSUM_SHA256, before->bytes);
+    g_autofree char *sha256 = digest_gbytes(before->bytes);
 
     if (!op->request->expected || g_str_equal(op->request->expected, sha256))
         return TRUE;
@@ -121,8 +120,7 @@ static gboolean make_changes(const VMOp *op, VMResult *result, GBytes **ret, GEr
     return TRUE;
 }
 
-/* -- the file -----------------------------------------------------------------------------------
- */
+/* -- the file --------------------------------------------------------------------------- */
 
 static gboolean publish(
         const VMOp *op, const VMLock *lock, int nvram, GBytes *bytes, VMResult *result,

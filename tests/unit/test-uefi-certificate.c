@@ -100,8 +100,7 @@ static void what_is_no_certificate_has_its_digest(void) {
     g_assert_cmpstr(too_large->subject, ==, "");
 }
 
-/* -- known certificates ---------------------------------------------------------------------------
- */
+/* -- known certificates ----------------------------------------------------------------- */
 
 #define DIGEST "00000000000000000000000000000000000000000000000000000000000000"
 

@@ -13,8 +13,7 @@
 #include "util-uefi.h"
 #include "util.h"
 
-/* -- unenroll, secure-boot ----------------------------------------------------------------------
- */
+/* -- unenroll, secure-boot -------------------------------------------------------------- */
 
 static void unenrol(void) {
     g_auto(TestChange) f = {};
@@ -92,8 +91,7 @@ static void secure_boot(void) {
     assert_secure_boot(&f, SECURE_BOOT_ENFORCED);
 }
 
-/* -- boot entries -------------------------------------------------------------------------------
- */
+/* -- boot entries ----------------------------------------------------------------------- */
 
 /* A path of one node and the end. */
 static void put_entry(TestChange *f, const char *name, gconstpointer node, gsize size) {
@@ -209,8 +207,7 @@ static void remove_bound_and_all(void) {
     g_assert_null(test_change_find(&f, TEST_GLOBAL, "Boot0001"));
 }
 
-/* -- set, delete --------------------------------------------------------------------------------
- */
+/* -- set, delete ------------------------------------------------------------------------ */
 
 #define NAMED(kind, name) "{'do': <'" kind "'>, 'guid': <'" TEST_OTHER "'>, 'name': <'" name "'>"
 

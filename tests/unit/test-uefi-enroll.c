@@ -16,8 +16,7 @@
 #define MICROSOFT "77fa9abd-0359-4d32-bd60-28f4e78f784b"
 #define DEFAULT "a0baa8a3-041d-48a8-bc87-c36d121b5e3d"
 
-/* -- enroll -------------------------------------------------------------------------------------
- */
+/* -- enroll ----------------------------------------------------------------------------- */
 
 static void enrol_each_variable(void) {
     g_auto(TestChange) f = {};
@@ -225,8 +224,7 @@ static void a_malformed_variable_is_not_changed(void) {
     test_change_fail(&f, FIRMWARE_ERROR_IMAGE_UNUSABLE, "byte 0 of db");
 }
 
-/* -- enroll-known, enroll-from ------------------------------------------------------------------
- */
+/* -- enroll-known, enroll-from ---------------------------------------------------------- */
 
 static void known_certificates(void) {
     g_auto(TestChange) f = {};

@@ -117,8 +117,7 @@ static void assert_certificates(GVariant *report, const char *expected, gint64 e
     g_assert_cmpint(value, ==, expires);
 }
 
-/* -- Secure Boot ----------------------------------------------------------------------------------
- */
+/* -- Secure Boot ------------------------------------------------------------------------ */
 
 static void secure_boot(void) {
     static const struct {
@@ -297,8 +296,7 @@ static void room_in_a_store_that_is_full(void) {
     }
 }
 
-/* -- the rest -------------------------------------------------------------------------------------
- */
+/* -- the rest --------------------------------------------------------------------------- */
 
 static void boot_entries(void) {
     static const guint8 entry[] = {1, 0, 0, 0, 4, 0, 'A', 0, 0, 0, 0x7f, 0xff, 4, 0};

@@ -27,8 +27,7 @@ static void assert_health(const TestStore *test, StoreHealth health, const char 
     g_assert_true(store->is_readable || store->variables->len == 0);
 }
 
-/* -- sound stores ---------------------------------------------------------------------------------
- */
+/* -- sound stores ----------------------------------------------------------------------- */
 
 static void layouts_and_records(void) {
     static const gsize largest[][2] = {{0x2000, 0x2800}, {0x8400, 0x8400}, {0x2000, 0x2800}};
@@ -150,8 +149,7 @@ static void what_lies_behind_the_store_is_not_read(void) {
     g_assert_true(g_bytes_equal(store->bytes, alone->bytes));
 }
 
-/* -- unsound stores -------------------------------------------------------------------------------
- */
+/* -- unsound stores --------------------------------------------------------------------- */
 
 static void blank(void) {
     static const struct {

@@ -4,8 +4,7 @@
 
 #include <string.h>
 
-/* -- flash stores ---------------------------------------------------------------------------------
- */
+/* -- flash stores ----------------------------------------------------------------------- */
 
 void test_store_set_u16(TestStore *store, guint32 offset, guint16 value) {
     value = GUINT16_TO_LE(value);
