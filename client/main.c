@@ -23,7 +23,7 @@
 #define STORE (OPTIONS_SOURCE_FORMAT | OPTIONS_OWNER | OPTIONS_OFFLINE | IN_DIRECTORY)
 #define ANY G_MAXUINT
 /* width of the usage column in --help */
-#define USAGE_WIDTH 34
+#define USAGE_WIDTH 35
 
 typedef enum VerbFlags {
     VERB_PLAIN = 0,

@@ -78,12 +78,15 @@ GPtrArray *certificate_read_pem(GBytes *pem) {
     g_autoptr(GPtrArray) list = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
     gsize size;
     const char *text = g_bytes_get_data(pem, &size);
-    const char *const end = text + size;
+    const char *end;
 
+    if (size == 0)
+        return g_steal_pointer(&list);
+    end = text + size;
     for (;;) {
         gnutls_datum_t source, der = {0};
 
-        text = size > 0 ? g_strstr_len(text, end - text, PEM_BEGIN) : NULL;
+        text = g_strstr_len(text, end - text, PEM_BEGIN);
         if (!text)
             return g_steal_pointer(&list);
         source = (gnutls_datum_t){.data = (guint8 *)text, .size = (unsigned)(end - text)};

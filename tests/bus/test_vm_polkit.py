@@ -237,7 +237,7 @@ def test_four_gibibytes_and_no_more(bus, service, polkit):
     vms.at("vm0", OWNER).remove()
     # the holes of a backup do not count
     assert run_as(OWNER, "vms.at('vm1', 1).reset()", bus) == []
-    assert run_as(OWNER, "vms.at('vm1', 1).clone('twin').path.rsplit('/')[-1]", bus)[0] != LIMITS
+    assert run_as(OWNER, "vms.at('vm1', 1).clone('twin')", bus) == []
     assert run_as(OWNER, "vms.at('vm1', 1).clone('third')", bus)[0] == LIMITS
     assert run_as(OWNER, "vms.prepare('vm2', 'aarch64', 'sbsa-ref')", bus) == []
 

@@ -283,7 +283,7 @@ def test_help_and_version(client, cli):
         assert word in text
     # however many bytes a usage has
     verbs = text[text.index("Verbs:\n"):text.index("\nExit status")].splitlines()[1:]
-    assert {line[36] for line in verbs} == {" "} and all(line[37].isupper() for line in verbs)
+    assert {line[37] for line in verbs} == {" "} and all(line[38].isupper() for line in verbs)
     assert cli("--version") == f"vmfirmwarectl {client.manager_property('Version')}\n"
 
 

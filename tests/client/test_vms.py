@@ -139,7 +139,8 @@ def test_rebind(service, vms, vm, cli):
     assert (vm.get("Machine"), vm.get("Firmware")) == ("pc", "50-ovmf")
     service.combined("40-small", size=images.MIB)
     vms.client.reload()
-    assert "rebind --reset" in cli.fails(FAILURE, "rebind", ID, "--firmware=40-small")
+    text = cli.fails(FAILURE, "rebind", ID, "--firmware=40-small")
+    assert "--convert" in text and "--reset" in text
     cli("rebind", ID, "--firmware=40-small", "--reset")
     assert vm.get("Firmware") == "40-small"
 
