@@ -52,7 +52,8 @@ STANDARD = """<node><interface name="org.freedesktop.DBus.Properties">
 # what the contract and libsystemd have words for
 ERRORS = {"org.vmfirmware1." + name for name in (
     "NoMatchingFirmware", "NoSuchFirmware", "NoSuchVM", "VMExists", "VMConflict", "FirmwareGone",
-    "NVRAMMissing", "NVRAMMismatch", "NVRAMInUse", "ImageUnusable", "NoSuchVariable")}
+    "NVRAMMissing", "NVRAMMismatch", "NVRAMInUse", "ImageUnusable", "NoSuchBackup",
+    "NoSuchVariable")}
 ERRORS |= {"org.freedesktop.DBus.Error." + name for name in (
     "InvalidArgs", "AccessDenied", "InteractiveAuthorizationRequired", "LimitsExceeded",
     "NotSupported", "UnknownMethod", "UnknownInterface", "UnknownObject", "UnknownProperty",
