@@ -89,18 +89,18 @@ static void print_missing(GVariant *plan) {
     output_line("Not on this host, and not required: %s.", text);
 }
 
-static const char *get_secure_boot(GVariant *plan, const char *when) {
+static char *get_secure_boot(GVariant *plan, const char *when) {
     g_autoptr(GVariant) report = g_variant_lookup_value(plan, when, G_VARIANT_TYPE_VARDICT);
-    const char *state = "";
+    char *state;
 
-    (void)g_variant_lookup(report, "secure-boot", "&s", &state);
-    return state;
+    return report && g_variant_lookup(report, "secure-boot", "s", &state) ? state : g_strdup("");
 }
 
 /* Returns FALSE if nothing changes. */
 static gboolean print_plan(Context *context, GVariant *plan) {
     g_autoptr(GVariant) changes = g_variant_lookup_value(plan, "changes", NULL);
-    const char *before = get_secure_boot(plan, "before"), *after = get_secure_boot(plan, "after");
+    g_autofree char *before = get_secure_boot(plan, "before");
+    g_autofree char *after = get_secure_boot(plan, "after");
     gboolean pcr7 = FALSE;
 
     print_missing(plan);
