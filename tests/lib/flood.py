@@ -57,8 +57,9 @@ def blob(destination, path, interface, member, body=None, fds=0):
 
 def body(signatures, string):
     """The arguments of a method of the contract; each string is STRING."""
-    values = {"s": string, "v": GLib.Variant("s", string), "h": 0,
-              "a{sv}": {"firmware": GLib.Variant("s", string)}}
+    options = {"firmware": GLib.Variant("s", string)}
+    values = {"s": string, "v": GLib.Variant("s", string), "h": 0, "u": 0,
+              "a{sv}": options, "aa{sv}": [options]}
     if not signatures:
         return None
     return GLib.Variant(f"({''.join(signatures)})", tuple(values[each] for each in signatures))
