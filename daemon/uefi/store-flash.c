@@ -109,9 +109,34 @@ static void add_record(Reader *reader, const Record *record) {
                 reader->live, g_steal_pointer(&identity), GUINT_TO_POINTER(record->offset));
 }
 
+static gboolean is_erased(const guint8 *bytes, gsize size) {
+    return size == 0 || (bytes[0] == 0xff && memcmp(bytes, bytes + 1, size - 1) == 0);
+}
+
+/* edk2 since 2023 writes header, name and data in one step, and the state behind them: the name of
+ * a torn record, or a part of it, may follow its header. The firmware finds at its next start that
+ * the space behind the header is not free, and reclaims the store: no other variable is lost if
+ * nothing but the torn record is there. Returns its end then, or else that of its header. */
+static guint32 end_of_torn(const Reader *reader, const Record *record) {
+    const guint64 size = (guint64)record->size + record->name_size + record->data_size;
+    const guint32 limit = reader->area.end;
+    const guint8 *volume = reader->volume;
+    guint32 data, end;
+
+    if (size > limit - record->offset || is_erased(volume + record->name, limit - record->name))
+        return record->name;
+    data = record->name + record->name_size;
+    end = align(record->offset + (guint32)size);
+    if (is_erased(volume + end, limit - end) &&
+        (is_name(volume + record->name, record->name_size) ||
+         is_erased(volume + data, limit - data)))
+        return end;
+    return record->name;
+}
+
 static guint32 read_records(Reader *reader) {
     guint32 offset = reader->area.records;
-    Record record;
+    Record record = {0};
 
     while (read_record(reader, offset, &record)) {
         if (record.size == 0) {
@@ -133,11 +158,7 @@ static guint32 read_records(Reader *reader) {
         }
         offset = align(offset + record.size);
     }
-    return MIN(offset, reader->area.end);
-}
-
-static gboolean is_erased(const guint8 *bytes, gsize size) {
-    return size == 0 || (bytes[0] == 0xff && memcmp(bytes, bytes + 1, size - 1) == 0);
+    return record.is_torn ? end_of_torn(reader, &record) : MIN(offset, reader->area.end);
 }
 
 /* edk2 writes the next record at END, and reads no records behind it. */

@@ -227,7 +227,8 @@ static void each_field_of_the_headers(void) {
     }
 }
 
-/* edk2's driver writes the header but for its state, the state, name and data, the state. */
+/* edk2's driver until 2023 writes the header but for its state, the state, name and data, the
+ * state. */
 static void torn_at_every_byte(void) {
     for (int auth = 0; auth <= 1; auth++) {
         g_autoptr(TestStore) whole = test_store_new(TEST_LENGTH_2M, auth);
@@ -251,6 +252,62 @@ static void torn_at_every_byte(void) {
             assert_value(store, "Lang", "eng");
             assert_value(store, "New", NULL);
         }
+    }
+}
+
+/* edk2's driver since 2023 writes all but the state, and the state. */
+static void torn_without_a_state(void) {
+    for (int auth = 0; auth <= 1; auth++) {
+        g_autoptr(TestStore) whole = test_store_new(TEST_LENGTH_4M, auth);
+        const guint32 header_size = auth ? 60 : 32;
+        guint32 at, size;
+        g_autofree char *detail = NULL;
+
+        (void)add(whole, TEST_ADDED, "Lang", "eng");
+        at = add(whole, 0xff, "New", "value");
+        size = whole->end - at;
+        detail = g_strdup_printf("byte %u: a variable is incomplete", at);
+        for (guint32 n = 1; n <= size; n++) {
+            g_autoptr(TestStore) test = test_store_new(TEST_LENGTH_4M, auth);
+            g_autoptr(Store) store = NULL;
+
+            memcpy(test->bytes, whole->bytes, at + n);
+            assert_health(test, STORE_HEALTH_TORN, detail);
+            store = test_store_read(test);
+            g_assert_cmpuint(store->variables->len, ==, 1);
+            assert_value(store, "Lang", "eng");
+            /* what is free is erased */
+            if (n > 1)
+                g_assert_cmpuint(
+                        store->free, ==,
+                        test->layout->variables - at - (n > header_size ? size : header_size));
+        }
+    }
+}
+
+/* A torn record hides no other one: edk2 would drop it. */
+static void what_is_behind_a_torn_record(void) {
+    static const struct {
+        guint32 size; /* of its data, as its header has it */
+        gboolean has_name;
+    } records[] = {{5, TRUE}, {300, FALSE}, {G_MAXUINT32 - 1, FALSE}};
+
+    for (gsize i = 0; i < G_N_ELEMENTS(records); i++) {
+        g_autoptr(TestStore) test = test_store_new(TEST_LENGTH_4M, TRUE);
+        const guint32 at = add(test, 0xff, "Torn", "value");
+        g_autofree char *detail =
+                g_strdup_printf("byte %u: neither a variable nor free space begins here", at + 60);
+        guint32 lost;
+
+        if (!records[i].has_name) {
+            memset(test->bytes + at + 60, 0xff, test->end - at - 60);
+            test->end = at + 60;
+        }
+        test_store_set_u32(test, at + 40, records[i].size);
+        lost = add(test, TEST_ADDED, "Lost", "x");
+        if (!records[i].has_name)
+            test->bytes[lost] = 0;
+        assert_health(test, STORE_HEALTH_DAMAGED, detail);
     }
 }
 
@@ -354,6 +411,8 @@ int main(int argc, char **argv) {
             TEST_CASE(truncated),
             TEST_CASE(each_field_of_the_headers),
             TEST_CASE(torn_at_every_byte),
+            TEST_CASE(torn_without_a_state),
+            TEST_CASE(what_is_behind_a_torn_record),
             TEST_CASE(a_torn_record_is_walked_over_as_a_header),
             TEST_CASE(sizes_are_never_believed),
             TEST_CASE(names_end_with_their_nul),
