@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lib import descriptors
+from lib import descriptors, paths
 from lib.shell import boot
 from lib.vms import VMs, memfd
 
@@ -16,6 +16,7 @@ DEBIAN = "/usr/share/qemu/firmware"
 # of the killed QEMUs; more by hand
 KILLS = int(os.environ.get("VMFIRMWARE_KILLS", "8"))
 BOOTS = int(os.environ.get("VMFIRMWARE_BOOTS", "1"))
+FAILED = paths.REPOSITORY / "build" / "failed-store.fd"
 OURS = "11111111-2222-3333-4444-555555555555"
 
 
@@ -72,8 +73,13 @@ def test_killed_while_it_writes(service, vms):
         shell.qemu.process.wait(60)
     reports = [vms.read_variables(memfd(state), list=True) for state in states]
     found = {}
-    for report in reports:
-        check(report)
+    for report, state in zip(reports, states):
+        try:
+            check(report)
+        except AssertionError:
+            FAILED.write_bytes(state)
+            print(f"{FAILED} has the state")
+            raise
         found[report["health"]] = found.get(report["health"], 0) + 1
     print(f"{len(states)} states: {found}")
     # those that are not sound first
