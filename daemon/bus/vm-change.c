@@ -57,9 +57,11 @@ static int read_strings(sd_bus_message *message, GVariant **ret) {
     }
     if (r < 0)
         return r;
-    *ret = g_variant_builder_end(&strings);
     /* of a longer list the rest is not read, and the message ends here */
-    return n < MAX_STRINGS ? sd_bus_message_exit_container(message) : -E2BIG;
+    if (n == MAX_STRINGS)
+        return -E2BIG;
+    *ret = g_variant_builder_end(&strings);
+    return sd_bus_message_exit_container(message);
 }
 
 /* Returns 0 with *RET NULL for a type that no key has. */
