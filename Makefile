@@ -18,7 +18,7 @@ options-ndebug = -Dbuildtype=release -Db_ndebug=true
 # of more, which must stop nobody from building.
 WERROR =
 
-.PHONY: all build demo check install uninstall format clean $(VARIANTS:%=build/%)
+.PHONY: all build demo check bench install uninstall format clean $(VARIANTS:%=build/%)
 
 all: build
 
@@ -37,6 +37,12 @@ demo:
 check:
 	@tests/install-dependencies check
 	@tests/run
+
+# Ratios of times; the machine should have nothing else to do.
+bench:
+	@tests/install-dependencies check
+	@$(MAKE) --no-print-directory build/ndebug
+	@VMFIRMWARED='$(CURDIR)/build/ndebug/install/libexec/vmfirmwared' tests/bench/run
 
 # For a system: a build of its own, which knows the paths below PREFIX.
 install:
