@@ -86,10 +86,9 @@ static int look_at_store(
 int catalog_store_read(
         const CatalogStoreReading *reading, const Descriptor *descriptor,
         const FirmwareImages *images, StoreSummary **ret) {
-    const gboolean is_combined = descriptor->mode == FIRMWARE_MODE_COMBINED;
-    const DescriptorImage *image =
-            is_combined ? &descriptor->executable : &descriptor->nvram_template;
-    const ImageInfo *info = is_combined ? &images->executable : &images->nvram_template;
+    const DescriptorImage *image = descriptor_get_variables_image(descriptor);
+    const ImageInfo *info =
+            image == &descriptor->executable ? &images->executable : &images->nvram_template;
     g_autofree char *key = NULL;
     KnownStore *known;
 

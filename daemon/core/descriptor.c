@@ -66,6 +66,11 @@ gboolean descriptor_keeps_variables(const Descriptor *descriptor) {
     return descriptor->nvram_template.filename || descriptor->mode == FIRMWARE_MODE_COMBINED;
 }
 
+const DescriptorImage *descriptor_get_variables_image(const Descriptor *descriptor) {
+    return descriptor->mode == FIRMWARE_MODE_COMBINED ? &descriptor->executable
+                                                      : &descriptor->nvram_template;
+}
+
 gboolean descriptor_has_architecture(const Descriptor *descriptor, const char *architecture) {
     for (guint i = 0; i < descriptor->targets->len; i++) {
         const DescriptorTarget *target = descriptor->targets->pdata[i];

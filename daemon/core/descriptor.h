@@ -52,6 +52,10 @@ gboolean descriptor_has_confidential_flash(const Descriptor *descriptor, const c
 /* The firmware writes its variables to a file that each VM has a copy of. */
 gboolean descriptor_keeps_variables(const Descriptor *descriptor);
 
+/* The image that a VM's file of variables is a copy of: a combined firmware's executable, else the
+ * template, whose filename is NULL if there is none. */
+const DescriptorImage *descriptor_get_variables_image(const Descriptor *descriptor);
+
 gboolean descriptor_is_x86(const Descriptor *descriptor);
 
 /* Some target has this architecture; some target of it matches the canonical type. */

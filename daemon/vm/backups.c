@@ -12,7 +12,7 @@
 /* Bytes that backups.json takes at most of an owner's limit: a few entries. */
 #define LIST_ROOM 4096
 
-static gboolean read_list(const VMOp *op, int dir_fd, BackupList **ret, GError **error) {
+gboolean backups_read(const VMOp *op, int dir_fd, BackupList **ret, GError **error) {
     int r = backup_list_read(dir_fd, ret);
 
     return r >= 0 || firmware_error_set_io(error, op->id, r);
@@ -123,7 +123,7 @@ static gboolean stage(VMDraft *draft, int dir_fd, const BackupList *list, GError
 gboolean backups_keep(VMDraft *draft, const VMOp *op, int dir_fd, GError **error) {
     g_autoptr(BackupList) list = NULL;
 
-    return read_list(op, dir_fd, &list, error) && stage(draft, dir_fd, list, error);
+    return backups_read(op, dir_fd, &list, error) && stage(draft, dir_fd, list, error);
 }
 
 static Backup *add(BackupList *list, BackupReason reason) {
@@ -166,7 +166,7 @@ gboolean backups_add(
     g_autoptr(BackupList) list = NULL;
     Trim trim = {.spared = change->spared, .room = get_room(op, draft)};
 
-    if (!read_list(op, dir_fd, &list, error) ||
+    if (!backups_read(op, dir_fd, &list, error) ||
         !add_nvram(op, dir_fd, change->reason, list, &trim.added, error))
         return FALSE;
     trim.list = list;
@@ -202,7 +202,7 @@ gboolean backups_add_good(
     Trim trim = {.room = get_room(op, draft)};
     Backup *backup;
 
-    if (!read_list(op, dir_fd, &list, error))
+    if (!backups_read(op, dir_fd, &list, error))
         return FALSE;
     trim.list = list;
     (void)drop(&trim, backup_list_get_good(list));

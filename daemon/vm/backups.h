@@ -12,6 +12,9 @@
  * Error: FIRMWARE_ERROR_IO.
  */
 
+gboolean backups_read(const VMOp *op, int dir_fd, BackupList **ret, GError **error)
+        G_GNUC_WARN_UNUSED_RESULT;
+
 /* Keeps all. */
 gboolean backups_keep(VMDraft *draft, const VMOp *op, int dir_fd, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;

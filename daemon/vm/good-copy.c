@@ -36,9 +36,7 @@ static gboolean has_bytes(int fd, ImageFormat format, const Store *store) {
 
 static gboolean is_as_template(const VMOp *op, const Store *store) {
     const Descriptor *descriptor = op->pin->resolution->descriptor;
-    const DescriptorImage *image = descriptor->mode == FIRMWARE_MODE_COMBINED
-            ? &descriptor->executable
-            : &descriptor->nvram_template;
+    const DescriptorImage *image = descriptor_get_variables_image(descriptor);
     g_auto(FileFd) fd = FILE_FD_NONE;
     ImageFormat format;
 

@@ -12,19 +12,13 @@
 #include "vm/vm-lock.h"
 #include "vm/vm-nvram.h"
 
-static gboolean read_list(const VMOp *op, int dir_fd, BackupList **ret, GError **error) {
-    int r = backup_list_read(dir_fd, ret);
-
-    return r >= 0 || firmware_error_set_io(error, op->id, r);
-}
-
 gboolean vm_backup_open(const VMOp *op, int dir_fd, FileFd *ret_fd, Backup *ret, GError **error) {
     const Request *request = op->request;
     g_autoptr(BackupList) list = NULL;
     const Backup *found;
     int r;
 
-    if (!read_list(op, dir_fd, &list, error))
+    if (!backups_read(op, dir_fd, &list, error))
         return FALSE;
     found = request->has_index ? backup_list_find(list, request->index)
                                : backup_list_get_newest(list);
@@ -76,7 +70,7 @@ gboolean vm_op_list_backups(const VMOp *op, VMResult *result, GError **error) {
     g_auto(FileFd) dir = FILE_FD_NONE;
     g_autoptr(BackupList) list = NULL;
 
-    if (!vm_op_open_directory(op, &dir, error) || !read_list(op, dir, &list, error))
+    if (!vm_op_open_directory(op, &dir, error) || !backups_read(op, dir, &list, error))
         return FALSE;
     result->backups = g_ptr_array_new_with_free_func(backup_report_free);
     for (guint i = list->all->len; i-- > 0;)

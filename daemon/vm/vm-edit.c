@@ -30,8 +30,7 @@ static Store *read_template(const VMOp *op, const char *name, GError **error) {
                 error, FIRMWARE_ERROR, FIRMWARE_ERROR_NO_SUCH_FIRMWARE, "no firmware \"%s\"", name);
         return NULL;
     }
-    image = descriptor->mode == FIRMWARE_MODE_COMBINED ? &descriptor->executable
-                                                       : &descriptor->nvram_template;
+    image = descriptor_get_variables_image(descriptor);
     if (!descriptor_keeps_variables(descriptor) || !image->filename ||
         !image_format_from_string(image->format, &format)) {
         g_set_error(

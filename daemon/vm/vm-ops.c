@@ -24,9 +24,7 @@
 static gboolean open_source(
         const VMOp *op, const Pin *pin, FileFd *fd, NVRAMSource *ret, GError **error) {
     const Descriptor *descriptor = pin->resolution->descriptor;
-    const DescriptorImage *image = descriptor->mode == FIRMWARE_MODE_COMBINED
-            ? &descriptor->executable
-            : &descriptor->nvram_template;
+    const DescriptorImage *image = descriptor_get_variables_image(descriptor);
     ImageFormat format;
     int r;
 

@@ -35,9 +35,7 @@ static gboolean is_usable(const Pin *pin, StoreHealth health) {
  * knows: neither the store nor its template is of a known kind. */
 static gboolean knows_format(const VMOp *op, const StoreSummary *summary) {
     const Descriptor *descriptor = op->pin->resolution->descriptor;
-    const DescriptorImage *image = descriptor->mode == FIRMWARE_MODE_COMBINED
-            ? &descriptor->executable
-            : &descriptor->nvram_template;
+    const DescriptorImage *image = descriptor_get_variables_image(descriptor);
     g_auto(FileFd) fd = FILE_FD_NONE;
     g_autoptr(Store) store = NULL;
     ImageFormat format;
