@@ -136,9 +136,16 @@ static gboolean is_same_file(const Edit *edit) {
             st.st_ino == edit->st.st_ino;
 }
 
+/* Whoever has the file's lock writes under this name: one that is there is left of a process that
+ * was killed. */
+static FileFd create_new(const char *name) {
+    (void)unlink(name);
+    return open(name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+}
+
 static gboolean write_file(const Edit *edit, GError **error) {
-    g_autofree char *name = g_strdup_printf("%s.XXXXXX", edit->path);
-    g_auto(FileFd) fd = mkostemp(name, O_CLOEXEC);
+    g_autofree char *name = g_strconcat(edit->path, ".vmfirmwarectl", NULL);
+    g_auto(FileFd) fd = create_new(name);
     int r = fd < 0 ? -errno : write_content(edit, fd);
 
     if (fd < 0)

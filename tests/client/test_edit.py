@@ -79,6 +79,15 @@ def test_file(cli, file, certificate):
     assert found == 0 and "Nothing changes." in output
 
 
+def test_what_a_killed_one_left(cli, file, service, certificate):
+    left, target = service.directory / "store.fd.vmfirmwarectl", service.directory / "target"
+    target.write_bytes(b"somebody's")
+    left.symlink_to(target)
+    assert raw(cli, "enroll", file, certificate, "--yes")[0] == 0
+    assert not left.is_symlink() and target.read_bytes() == b"somebody's"
+    assert digest(certificate) in signatures(report(cli, file))
+
+
 def test_other_verbs(cli, file, service):
     (service.directory / "data").write_bytes(b"value")
     assert raw(cli, "set-variable", file, OTHER, "Name", service.directory / "data", "--yes",
