@@ -19,5 +19,10 @@ def boots_to(service, architecture, arguments, text, extra=()):
             assert qemu.process.poll() is None, qemu.error_text()
             return text in console.read_bytes()
 
-        wait.until(seen, f"{text} on the console", PATIENCE, interval=0.2)
+        try:
+            wait.until(seen, f"{text} on the console", PATIENCE, interval=0.2)
+        except AssertionError as error:
+            status = qemu.execute("query-status")["status"]
+            raise AssertionError(f"{error}; QEMU is {status}, and the console ends with "
+                                 f"{console.read_bytes()[-400:]}") from None
     return console.read_bytes()
