@@ -106,24 +106,6 @@ static void assert_not_restored(TestVM *f, guint32 index, FirmwareError code, co
     g_assert_nonnull(strstr(error->message, text));
 }
 
-/* As ListBackups returns them: "3 import, 2 reset". */
-static void assert_listed(TestVM *f, const char *expected) {
-    g_auto(VMResult) result = VM_RESULT_INIT;
-    g_autoptr(GPtrArray) words = g_ptr_array_new_with_free_func(g_free);
-
-    g_assert_true(vm_op_list_backups(&f->op, &result, NULL));
-    for (guint i = 0; i < result.backups->len; i++) {
-        const BackupReport *report = result.backups->pdata[i];
-
-        g_ptr_array_add(
-                words,
-                g_strdup_printf(
-                        "%u %s", report->backup.serial,
-                        backup_reason_to_string(report->backup.reason)));
-    }
-    test_assert_joined_array(words, expected);
-}
-
 static void write_list(TestVM *f, const char *json) {
     g_autofree char *path = path_of(f, "backups.json");
 
@@ -150,9 +132,9 @@ static void mark_good(TestVM *f, guint32 serial) {
 static void the_last_three_are_kept(void) {
     g_auto(TestVM) f = made();
 
-    assert_listed(&f, "");
+    test_vm_assert_backups(&f, "");
     replace_plainly(&f, "12345");
-    assert_listed(&f, "5 import, 4 import, 3 import");
+    test_vm_assert_backups(&f, "5 import, 4 import, 3 import");
     assert_filled(&f, "backup-5.raw", '4');
     assert_filled(&f, "backup-3.raw", '2');
     test_assert_entries(
@@ -166,14 +148,14 @@ static void the_number_is_the_administrators(void) {
     replace_plainly(&f, "123");
     f.op.max_backups = 1;
     replace_plainly(&f, "4");
-    assert_listed(&f, "4 import");
+    test_vm_assert_backups(&f, "4 import");
     f.op.max_backups = 0;
     replace_plainly(&f, "5");
-    assert_listed(&f, "");
+    test_vm_assert_backups(&f, "");
     /* a serial is never used again */
     f.op.max_backups = 3;
     replace_plainly(&f, "6");
-    assert_listed(&f, "6 import");
+    test_vm_assert_backups(&f, "6 import");
 }
 
 static void the_good_copy_is_one_more(void) {
@@ -182,10 +164,10 @@ static void the_good_copy_is_one_more(void) {
     replace_plainly(&f, "1");
     mark_good(&f, 1);
     replace_plainly(&f, "2345");
-    assert_listed(&f, "5 import, 4 import, 3 import, 1 good");
+    test_vm_assert_backups(&f, "5 import, 4 import, 3 import, 1 good");
     f.op.max_backups = 0;
     replace_plainly(&f, "6");
-    assert_listed(&f, "1 good");
+    test_vm_assert_backups(&f, "1 good");
 }
 
 /* -- Restore ------------------------------------------------------------------------------- */
@@ -197,7 +179,7 @@ static void what_was_there_becomes_a_backup(void) {
     restore(&f, 1);
     assert_filled(&f, "nvram.raw", 'g');
     assert_filled(&f, "backup-3.raw", '2');
-    assert_listed(&f, "3 restore, 2 import, 1 import");
+    test_vm_assert_backups(&f, "3 restore, 2 import, 1 import");
 }
 
 static void what_is_restored_is_never_dropped(void) {
@@ -205,13 +187,13 @@ static void what_is_restored_is_never_dropped(void) {
 
     replace_plainly(&f, "123");
     restore(&f, 1);
-    assert_listed(&f, "4 restore, 3 import, 1 import");
+    test_vm_assert_backups(&f, "4 restore, 3 import, 1 import");
     f.op.max_backups = 1;
     restore(&f, 1);
-    assert_listed(&f, "5 restore, 1 import");
+    test_vm_assert_backups(&f, "5 restore, 1 import");
     f.op.max_backups = 0;
     restore(&f, 1);
-    assert_listed(&f, "1 import");
+    test_vm_assert_backups(&f, "1 import");
     assert_filled(&f, "nvram.raw", 'g');
 }
 
@@ -237,7 +219,7 @@ static void nvram_that_is_gone_is_restored(void) {
     g_assert_no_errno(g_unlink(nvram));
     restore(&f, 1);
     assert_filled(&f, "nvram.raw", 'g');
-    assert_listed(&f, "1 import");
+    test_vm_assert_backups(&f, "1 import");
 }
 
 static void a_vm_in_use_is_not_restored(void) {
@@ -247,7 +229,7 @@ static void a_vm_in_use_is_not_restored(void) {
     replace_plainly(&f, "1");
     g_assert_true(vm_lock_lease(&f.op, &lease, NULL));
     assert_not_restored(&f, 1, FIRMWARE_ERROR_NVRAM_IN_USE, "a");
-    assert_listed(&f, "1 import");
+    test_vm_assert_backups(&f, "1 import");
 }
 
 /* -- other uses ---------------------------------------------------------------------------- */
@@ -290,7 +272,7 @@ static void they_stay_with_another_record_and_another_id(void) {
     g_assert_true(request_set(f.op.request, "reference", &reference, NULL));
     g_assert_true(vm_op_set_reference(&f.op, &result, NULL));
     test_vm_set_pin(&f, result.pin);
-    assert_listed(&f, "2 import, 1 import");
+    test_vm_assert_backups(&f, "2 import, 1 import");
     f.op.new_id = g_strdup("b");
     g_assert_true(vm_op_rename(&f.op, &result, NULL));
     test_assert_entries(
@@ -317,7 +299,7 @@ static void the_oldest_goes_first_where_there_is_no_room(void) {
 
         g_assert_false(result.lacks_good_copy);
     }
-    assert_listed(&f, "3 import, 2 import");
+    test_vm_assert_backups(&f, "3 import, 2 import");
 }
 
 static void then_the_good_copy_then_the_new_one(void) {
@@ -330,19 +312,19 @@ static void then_the_good_copy_then_the_new_one(void) {
 
         g_assert_false(result.lacks_good_copy);
     }
-    assert_listed(&f, "3 import, 2 good");
+    test_vm_assert_backups(&f, "3 import, 2 good");
     {
         g_auto(VMResult) result = replace(&f, '4', room_for(&f, 1));
 
         g_assert_true(result.lacks_good_copy);
     }
-    assert_listed(&f, "4 import");
+    test_vm_assert_backups(&f, "4 import");
     {
         g_auto(VMResult) result = replace(&f, '5', room_for(&f, 0));
 
         g_assert_false(result.lacks_good_copy);
     }
-    assert_listed(&f, "");
+    test_vm_assert_backups(&f, "");
     assert_filled(&f, "nvram.raw", '5');
 }
 
@@ -370,11 +352,11 @@ static void the_backup_of_the_first_version_is_number_0(void) {
     g_autofree char *content = g_strnfill(VARS_SIZE, '0');
 
     test_write_text("/", path, content);
-    assert_listed(&f, "0 reset");
+    test_vm_assert_backups(&f, "0 reset");
     assert_exported(&f, NO_INDEX, TRUE, '0');
     restore(&f, 0);
     assert_filled(&f, "nvram.raw", '0');
-    assert_listed(&f, "1 restore, 0 reset");
+    test_vm_assert_backups(&f, "1 restore, 0 reset");
     test_assert_entries(
             f.store, "a", "backup-0.raw, backup-1.raw, backups.json, lock, nvram.raw, pin.json");
 }
@@ -397,10 +379,10 @@ static void a_list_with_a_fault_loses_no_backup(void) {
     replace_plainly(&f, "12");
     for (gsize i = 0; i < G_N_ELEMENTS(lists); i++) {
         write_list(&f, lists[i]);
-        assert_listed(&f, "2 reset, 1 reset");
+        test_vm_assert_backups(&f, "2 reset, 1 reset");
     }
     restore(&f, 1);
-    assert_listed(&f, "3 restore, 2 reset, 1 reset");
+    test_vm_assert_backups(&f, "3 restore, 2 reset, 1 reset");
 }
 
 static void an_entry_without_its_file_does_not_count(void) {
@@ -409,9 +391,9 @@ static void an_entry_without_its_file_does_not_count(void) {
 
     replace_plainly(&f, "12");
     g_assert_no_errno(g_unlink(path));
-    assert_listed(&f, "1 import");
+    test_vm_assert_backups(&f, "1 import");
     replace_plainly(&f, "3");
-    assert_listed(&f, "3 import, 1 import");
+    test_vm_assert_backups(&f, "3 import, 1 import");
 }
 
 static void only_names_that_the_service_gives_are_backups(void) {
@@ -427,7 +409,7 @@ static void only_names_that_the_service_gives_are_backups(void) {
 
         test_write_text("/", path, "x");
     }
-    assert_listed(&f, "");
+    test_vm_assert_backups(&f, "");
 }
 
 static void two_files_of_one_number_are_one_backup(void) {
@@ -437,9 +419,9 @@ static void two_files_of_one_number_are_one_backup(void) {
 
     test_write_text("/", old, "x");
     test_write_text("/", new, "x");
-    assert_listed(&f, "0 reset");
+    test_vm_assert_backups(&f, "0 reset");
     replace_plainly(&f, "1");
-    assert_listed(&f, "1 import, 0 reset");
+    test_vm_assert_backups(&f, "1 import, 0 reset");
 }
 
 int main(int argc, char **argv) {

@@ -1,72 +1,23 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "core/machine.h"
-
 #include <string.h>
 
-#include "util.h"
-
-static MachineTable *load(const char *dir) {
-    const char *const directories[] = {dir, NULL};
-
-    return machine_table_load(directories, NULL, NULL);
-}
-
-static MachineTable *load_text(const char *text) {
-    g_autoptr(TestDir) dir = test_dir_new();
-
-    test_write_text(dir, "a.conf", text);
-    return load(dir);
-}
-
-static const Board *board_of(
-        const MachineTable *table, const char *architecture, const char *name) {
-    return machine_table_resolve(table, architecture, name).board;
-}
-
-static void assert_architectures(const MachineTable *table, const char *expected) {
-    g_autofree char *joined = g_strjoinv(", ", (GStrv)machine_table_get_architectures(table));
-
-    g_assert_cmpstr(joined, ==, expected);
-}
-
-static void assert_no_problem(const MachineTable *table) {
-    const GPtrArray *problems = machine_table_get_problems(table);
-
-    if (problems->len > 0)
-        g_test_message("%s", ((const ConfProblem *)problems->pdata[0])->text);
-    g_assert_cmpuint(problems->len, ==, 0);
-}
-
-/* TEXT leaves nothing behind but this problem. */
-static void assert_problem(const char *text, const char *problem_text) {
-    g_autoptr(MachineTable) table = load_text(text);
-    const GPtrArray *problems = machine_table_get_problems(table);
-    const ConfProblem *problem;
-
-    g_assert_cmpuint(problems->len, ==, 1);
-    problem = problems->pdata[0];
-    g_assert_true(g_str_has_suffix(problem->path, "/a.conf"));
-    if (problem_text)
-        g_assert_cmpstr(problem->text, ==, problem_text);
-    g_assert_cmpstr(problem->text, !=, "");
-    assert_architectures(table, "");
-}
+#include "util-machine.h"
 
 /* -- values ------------------------------------------------------------------------------ */
 
 static void every_key_is_read(void) {
-    g_autoptr(MachineTable) table = load_text(
+    g_autoptr(MachineTable) table = test_machine_text(
             "# a comment\n[b-*]\narchitectures=y;x\naliases=b;bb\ncanonical=b-1\nunits=2\n"
             "pflash-properties=true\ndriver=cfi.pflash01\nnames=n0;n1\nplacement=fixed\n"
             "addresses=0x10;32\nunit-size=0x2000\nmax-unit-size=8193\nmax-total-size=16385\n"
             "sector-length=0x1000\nwidth=4\ndevice-width=2\nmax-device-width=0xff\n"
             "big-endian=true\nids=0x89;24;65535;0xffff\nbios-size-multiple=512\n"
             "bios-max-size=99\ns3-device=pm\n");
-    const Board *board = board_of(table, "y", "b-7");
+    const Board *board = test_board(table, "y", "b-7");
 
-    assert_no_problem(table);
-    assert_architectures(table, "x, y");
+    test_machine_assert_no_problem(table);
+    test_machine_assert_architectures(table, "x, y");
     g_assert_nonnull(board);
     g_assert_cmpstr(board->glob, ==, "b-*");
     g_assert_cmpstr(board->canonical, ==, "b-1");
@@ -137,20 +88,20 @@ static void bad_values_are_problems(void) {
         g_autofree char *problem =
                 g_strdup_printf("[b] %s: bad value \"%s\"", bad[i][0], bad[i][1]);
 
-        assert_problem(text, problem);
+        test_machine_assert_problem(text, problem);
     }
 }
 
 static void unknown_keys_are_problems(void) {
-    assert_problem("[b]\nunit=1\n", "[b] unit: unknown key");
-    assert_problem("[b]\nArchitectures=x\n", "[b] Architectures: unknown key");
+    test_machine_assert_problem("[b]\nunit=1\n", "[b] unit: unknown key");
+    test_machine_assert_problem("[b]\nArchitectures=x\n", "[b] Architectures: unknown key");
 }
 
 static void what_is_no_key_file_is_a_problem(void) {
     static const char *const texts[] = {"x\n", "a=b\n", "[b\n", "[b]\nx\n", "[]\na=b\n", "\xff"};
 
     for (gsize i = 0; i < G_N_ELEMENTS(texts); i++)
-        assert_problem(texts[i], NULL);
+        test_machine_assert_problem(texts[i], NULL);
 }
 
 #define NAME_NOT_UTF8                                                            \
@@ -165,10 +116,10 @@ static void text_that_is_not_utf8_is_a_problem(void) {
             NAME_NOT_UTF8,
     };
 
-    assert_problem("[b]\n\xff=1\n", "not UTF-8, or a character that no text may hold");
+    test_machine_assert_problem("[b]\n\xff=1\n", "not UTF-8, or a character that no text may hold");
     for (gsize i = 0; i < G_N_ELEMENTS(keys); i++) {
         g_autofree char *text = g_strconcat("[b*]\n", keys[i], NULL);
-        assert_problem(text, NULL);
+        test_machine_assert_problem(text, NULL);
     }
 }
 
@@ -192,10 +143,10 @@ static void assert_changed_board(const char *changes, const char *problem) {
     g_string_append_printf(text, "%s\n", changes);
 
     if (problem) {
-        assert_problem(text->str, whole_problem);
+        test_machine_assert_problem(text->str, whole_problem);
     } else {
-        g_autoptr(MachineTable) table = load_text(text->str);
-        assert_no_problem(table);
+        g_autoptr(MachineTable) table = test_machine_text(text->str);
+        test_machine_assert_no_problem(table);
     }
 }
 
@@ -224,7 +175,7 @@ static void boards_that_cannot_be_are_problems(void) {
     assert_changed_board(
             "aliases=a\ncanonical=c", "canonical is not matched by the section's glob");
     assert_changed_board("aliases=a\ncanonical=b", NULL);
-    assert_problem("[b]\nunits=0\n", "[b] architectures is missing");
+    test_machine_assert_problem("[b]\nunits=0\n", "[b] architectures is missing");
 }
 
 static void each_fixed_unit_needs_an_address(void) {

@@ -98,23 +98,6 @@ static void prepare_plainly(TestVM *f) {
     g_assert_false(result.lacks_good_copy);
 }
 
-static void assert_listed(TestVM *f, const char *expected) {
-    g_auto(VMResult) result = VM_RESULT_INIT;
-    g_autoptr(GPtrArray) words = g_ptr_array_new_with_free_func(g_free);
-
-    g_assert_true(vm_op_list_backups(&f->op, &result, NULL));
-    for (guint i = 0; i < result.backups->len; i++) {
-        const BackupReport *report = result.backups->pdata[i];
-
-        g_ptr_array_add(
-                words,
-                g_strdup_printf(
-                        "%u %s", report->backup.serial,
-                        backup_reason_to_string(report->backup.reason)));
-    }
-    test_assert_joined_array(words, expected);
-}
-
 static void assert_is_copy(const TestVM *f, const char *name, const char *names) {
     g_autoptr(TestStore) store = make_store(names);
     g_autofree char *path = path_of(f, name);
@@ -129,16 +112,16 @@ static void a_changed_store_is_copied_once(void) {
     g_auto(TestVM) f = made("A");
 
     prepare_plainly(&f);
-    assert_listed(&f, "");
+    test_vm_assert_backups(&f, "");
     guest_writes(&f, "A B");
     prepare_plainly(&f);
-    assert_listed(&f, "1 good");
+    test_vm_assert_backups(&f, "1 good");
     assert_is_copy(&f, "backup-1.raw", "A B");
     prepare_plainly(&f);
-    assert_listed(&f, "1 good");
+    test_vm_assert_backups(&f, "1 good");
     guest_writes(&f, "A B C");
     prepare_plainly(&f);
-    assert_listed(&f, "2 good");
+    test_vm_assert_backups(&f, "2 good");
     assert_is_copy(&f, "backup-2.raw", "A B C");
     assert_is_copy(&f, "nvram.raw", "A B C");
     test_assert_entries(f.store, "a", "backup-2.raw, backups.json, lock, nvram.raw, pin.json");
@@ -149,7 +132,7 @@ static void a_store_without_variables_is_not_copied(void) {
 
     guest_writes(&f, "");
     prepare_plainly(&f);
-    assert_listed(&f, "");
+    test_vm_assert_backups(&f, "");
 }
 
 static void a_store_in_use_is_not_copied(void) {
@@ -159,7 +142,7 @@ static void a_store_in_use_is_not_copied(void) {
     guest_writes(&f, "A B");
     g_assert_true(vm_lock_lease(&f.op, &lease, NULL));
     prepare_plainly(&f);
-    assert_listed(&f, "");
+    test_vm_assert_backups(&f, "");
 }
 
 static void a_torn_store_does_not_replace_it(void) {
@@ -174,7 +157,7 @@ static void a_torn_store_does_not_replace_it(void) {
     torn->bytes[at + 2] = 0xff; /* its state: nothing but its header was begun */
     write_nvram(&f, torn);
     prepare_plainly(&f);
-    assert_listed(&f, "1 good");
+    test_vm_assert_backups(&f, "1 good");
     assert_is_copy(&f, "backup-1.raw", "A B");
 }
 
@@ -200,7 +183,7 @@ static void a_damaged_store_is_restored_from_it(void) {
     g_assert_true(vm_op_restore(&f.op, &result, NULL));
     assert_is_copy(&f, "nvram.raw", "A B");
     prepare_plainly(&f);
-    assert_listed(&f, "2 restore, 1 good");
+    test_vm_assert_backups(&f, "2 restore, 1 good");
 }
 
 static void a_start_does_not_fail_where_there_is_no_room(void) {
@@ -210,10 +193,10 @@ static void a_start_does_not_fail_where_there_is_no_room(void) {
     guest_writes(&f, "A B");
     result = prepare(&f, TEST_LENGTH_2M + 16384);
     g_assert_true(result.lacks_good_copy);
-    assert_listed(&f, "");
+    test_vm_assert_backups(&f, "");
     assert_is_copy(&f, "nvram.raw", "A B");
     prepare_plainly(&f);
-    assert_listed(&f, "1 good");
+    test_vm_assert_backups(&f, "1 good");
 }
 
 static void replaced_stores_make_room_for_it(void) {
@@ -226,10 +209,10 @@ static void replaced_stores_make_room_for_it(void) {
     g_assert_true(vm_op_replace_nvram(&f.op, &reset, NULL));
     test_vm_set_pin(&f, reset.pin);
     guest_writes(&f, "A C");
-    assert_listed(&f, "1 reset");
+    test_vm_assert_backups(&f, "1 reset");
     result = prepare(&f, 2 * TEST_LENGTH_2M + 16384);
     g_assert_false(result.lacks_good_copy);
-    assert_listed(&f, "2 good");
+    test_vm_assert_backups(&f, "2 good");
 }
 
 int main(int argc, char **argv) {

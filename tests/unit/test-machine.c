@@ -1,57 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "core/machine.h"
-
 #include <string.h>
 
-#include "util.h"
-
-static MachineTable *load(const char *dir) {
-    const char *const directories[] = {dir, NULL};
-
-    return machine_table_load(directories, NULL, NULL);
-}
-
-static MachineTable *load_text(const char *text) {
-    g_autoptr(TestDir) dir = test_dir_new();
-
-    test_write_text(dir, "a.conf", text);
-    return load(dir);
-}
-
-static const Board *board_of(
-        const MachineTable *table, const char *architecture, const char *name) {
-    return machine_table_resolve(table, architecture, name).board;
-}
-
-static void assert_architectures(const MachineTable *table, const char *expected) {
-    g_autofree char *joined = g_strjoinv(", ", (GStrv)machine_table_get_architectures(table));
-
-    g_assert_cmpstr(joined, ==, expected);
-}
-
-static void assert_no_problem(const MachineTable *table) {
-    const GPtrArray *problems = machine_table_get_problems(table);
-
-    if (problems->len > 0)
-        g_test_message("%s", ((const ConfProblem *)problems->pdata[0])->text);
-    g_assert_cmpuint(problems->len, ==, 0);
-}
-
-/* TEXT leaves nothing behind but this problem. */
-static void assert_problem(const char *text, const char *problem_text) {
-    g_autoptr(MachineTable) table = load_text(text);
-    const GPtrArray *problems = machine_table_get_problems(table);
-    const ConfProblem *problem;
-
-    g_assert_cmpuint(problems->len, ==, 1);
-    problem = problems->pdata[0];
-    g_assert_true(g_str_has_suffix(problem->path, "/a.conf"));
-    if (problem_text)
-        g_assert_cmpstr(problem->text, ==, problem_text);
-    g_assert_cmpstr(problem->text, !=, "");
-    assert_architectures(table, "");
-}
+#include "util-machine.h"
 
 static void one_bad_section_spoils_its_file_alone(void) {
     g_autoptr(TestDir) dir = test_dir_new();
@@ -59,10 +10,10 @@ static void one_bad_section_spoils_its_file_alone(void) {
 
     test_write_text(dir, "a.conf", "[a]\narchitectures=x\n[b]\nunits=1\n");
     test_write_text(dir, "b.conf", "[c]\narchitectures=y\n");
-    table = load(dir);
+    table = test_machine_load(dir);
     g_assert_cmpuint(machine_table_get_problems(table)->len, ==, 1);
-    g_assert_null(board_of(table, "x", "a"));
-    g_assert_nonnull(board_of(table, "y", "c"));
+    g_assert_null(test_board(table, "x", "a"));
+    g_assert_nonnull(test_board(table, "y", "c"));
 }
 
 /* -- files and layers -------------------------------------------------------------------- */
@@ -87,14 +38,14 @@ static void files_and_layers_have_an_order(void) {
     test_write_text(admin, "0.conf~", "[b*]\narchitectures=x\nbios-max-size=0\n");
     table = machine_table_load(directories, NULL, NULL);
 
-    assert_no_problem(table);
-    g_assert_null(board_of(table, "x", "hidden"));
-    g_assert_null(board_of(table, "x", "old"));
-    g_assert_nonnull(board_of(table, "x", "new"));
-    g_assert_cmpuint(board_of(table, "x", "bb")->bios_max_size, ==, 29);
-    g_assert_cmpuint(board_of(table, "x", "bc")->bios_max_size, ==, 1);
-    g_assert_cmpuint(board_of(table, "x", "bcd")->bios_max_size, ==, 30);
-    g_assert_null(board_of(table, "y", "bb"));
+    test_machine_assert_no_problem(table);
+    g_assert_null(test_board(table, "x", "hidden"));
+    g_assert_null(test_board(table, "x", "old"));
+    g_assert_nonnull(test_board(table, "x", "new"));
+    g_assert_cmpuint(test_board(table, "x", "bb")->bios_max_size, ==, 29);
+    g_assert_cmpuint(test_board(table, "x", "bc")->bios_max_size, ==, 1);
+    g_assert_cmpuint(test_board(table, "x", "bcd")->bios_max_size, ==, 30);
+    g_assert_null(test_board(table, "y", "bb"));
 }
 
 static void a_broken_file_of_a_higher_layer_hides_too(void) {
@@ -108,7 +59,7 @@ static void a_broken_file_of_a_higher_layer_hides_too(void) {
     test_link(admin, "a.conf", "nowhere");
     table = machine_table_load(directories, NULL, NULL);
     g_assert_cmpuint(machine_table_get_problems(table)->len, ==, 1);
-    g_assert_null(board_of(table, "x", "a"));
+    g_assert_null(test_board(table, "x", "a"));
 }
 
 static void a_file_has_at_most_64_kib(void) {
@@ -117,11 +68,11 @@ static void a_file_has_at_most_64_kib(void) {
 
     while (text->len < 65536)
         g_string_append_c(text, 'a');
-    table = load_text(text->str);
-    assert_no_problem(table);
-    g_assert_nonnull(board_of(table, "x", "a"));
+    table = test_machine_text(text->str);
+    test_machine_assert_no_problem(table);
+    g_assert_nonnull(test_board(table, "x", "a"));
     g_string_append_c(text, 'a');
-    assert_problem(text->str, NULL);
+    test_machine_assert_problem(text->str, NULL);
 }
 
 /* -- names ------------------------------------------------------------------------------- */
@@ -137,8 +88,8 @@ static void assert_resolved(
 
 static void aliases_are_resolved(void) {
     g_autoptr(MachineTable) table =
-            load_text("[b-*]\narchitectures=x\naliases=b;bb\ncanonical=b-1\n"
-                      "[c-*]\narchitectures=y\naliases=c\ncanonical=c-1\n");
+            test_machine_text("[b-*]\narchitectures=x\naliases=b;bb\ncanonical=b-1\n"
+                              "[c-*]\narchitectures=y\naliases=c\ncanonical=c-1\n");
 
     /* the table does not know which version an emulator means: -machine gets the alias */
     assert_resolved(table, "b", "b", "b-1");
@@ -153,8 +104,8 @@ static void aliases_are_resolved(void) {
     assert_resolved(table, "b", "b-7", "b-7");
     assert_resolved(table, "bb", "bb", "b-1");
     assert_resolved(table, "new", "new-1", "new-1");
-    g_assert_nonnull(board_of(table, "x", "b"));
-    g_assert_null(board_of(table, "x", "new"));
+    g_assert_nonnull(test_board(table, "x", "b"));
+    g_assert_null(test_board(table, "x", "new"));
 }
 
 static gboolean add_canonical(const Machine *machine, gpointer userdata) {
@@ -171,9 +122,9 @@ static void assert_visited(const MachineTable *table, const char *glob, const ch
 }
 
 static void a_glob_visits_the_machines_that_it_matches(void) {
-    g_autoptr(MachineTable) table =
-            load_text("[b-*]\narchitectures=x\naliases=b\ncanonical=b-1\n[c]\narchitectures=x\n"
-                      "[d-*]\narchitectures=y\n");
+    g_autoptr(MachineTable) table = test_machine_text(
+            "[b-*]\narchitectures=x\naliases=b\ncanonical=b-1\n[c]\narchitectures=x\n"
+            "[d-*]\narchitectures=y\n");
 
     assert_visited(table, "b-*", "b-, b-1");
     assert_visited(table, "b-?.?", "b-x.x");
@@ -187,16 +138,16 @@ static void a_glob_visits_the_machines_that_it_matches(void) {
 /* -- equality ---------------------------------------------------------------------------- */
 
 static void assert_equal(const char *a_text, const char *b_text, gboolean is_equal) {
-    g_autoptr(MachineTable) a = load_text(a_text);
-    g_autoptr(MachineTable) b = load_text(b_text);
+    g_autoptr(MachineTable) a = test_machine_text(a_text);
+    g_autoptr(MachineTable) b = test_machine_text(b_text);
 
     g_assert_true(machine_table_equal(a, a));
     g_assert_true(machine_table_equal(a, b) == is_equal);
 }
 
 static void tables_are_compared_by_what_they_say(void) {
-    g_autoptr(MachineTable) a = load_text("[a]\narchitectures=x\n");
-    g_autoptr(MachineTable) b = load_text("[a]\narchitectures=x\n");
+    g_autoptr(MachineTable) a = test_machine_text("[a]\narchitectures=x\n");
+    g_autoptr(MachineTable) b = test_machine_text("[a]\narchitectures=x\n");
 
     assert_equal("[a]\narchitectures=x\n", "[a]\narchitectures=x\n", TRUE);
     assert_equal("[a]\narchitectures=x\n", "[a]\narchitectures=x;y\n", FALSE);
@@ -209,8 +160,8 @@ static void tables_are_compared_by_what_they_say(void) {
 }
 
 static void aliases_that_read_alike_are_told_apart(void) {
-    g_autoptr(MachineTable) a = load_text("");
-    g_autoptr(MachineTable) b = load_text("");
+    g_autoptr(MachineTable) a = test_machine_text("");
+    g_autoptr(MachineTable) b = test_machine_text("");
 
     machine_table_add_type(a, "x", "pc-1", "pc");
     machine_table_add_type(b, "x", "c-1", "pcp");

@@ -18,14 +18,9 @@ static Descriptor *parse_mapping(const char *mapping) {
 /* REASON is without "schema-error:/mapping". */
 static void assert_refused(const char *mapping, const char *reason) {
     g_autofree char *document = test_document("mapping", mapping, NULL);
-    g_autoptr(GBytes) bytes = g_bytes_new(document, strlen(document));
-    g_autoptr(GError) error = NULL;
-    g_autoptr(Descriptor) descriptor = parse_descriptor(bytes, &error);
     g_autofree char *expected = g_strconcat("schema-error:/mapping", reason, NULL);
 
-    g_assert_null(descriptor);
-    g_assert_error(error, PARSE_ERROR, PARSE_ERROR_SCHEMA);
-    g_assert_cmpstr(error->message, ==, expected);
+    test_assert_refused(document, expected);
 }
 
 static void assert_mapping(

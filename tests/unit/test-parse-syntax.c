@@ -1,36 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "core/parse.h"
-
 #include <string.h>
 
 #include "util.h"
 
-static char *fault_of(const char *document, gsize size) {
-    g_autoptr(GBytes) bytes = g_bytes_new(document, size);
-    g_autoptr(GError) error = NULL;
-    g_autoptr(Descriptor) descriptor = parse_descriptor(bytes, &error);
-
-    g_assert_null(descriptor);
-    g_assert_nonnull(error);
-    g_assert_true(error->domain == PARSE_ERROR);
-    g_assert_cmpint(
-            error->code, ==,
-            g_str_has_prefix(error->message, "schema-error:") ? PARSE_ERROR_SCHEMA
-                                                              : PARSE_ERROR_SYNTAX);
-    return g_strdup(error->message);
-}
-
-static void assert_reason(const char *document, const char *reason) {
-    g_autofree char *fault = fault_of(document, strlen(document));
-
-    g_assert_cmpstr(fault, ==, reason);
-}
-
 /* For what json-glib says: its words are its own, the place is the contract's. */
 static void assert_place(const char *text, const char *place) {
     g_autofree char *document = test_quote(text);
-    g_autofree char *fault = fault_of(document, strlen(document));
+    g_autofree char *fault = test_parse_fault(document, strlen(document));
     g_autofree char *prefix = g_strdup_printf("parse-error:%s: ", place);
 
     if (!g_str_has_prefix(fault, prefix))
@@ -41,7 +18,7 @@ static void assert_place(const char *text, const char *place) {
 
 static void assert_unknown_member_is_refused(const char *value) {
     g_autofree char *document = test_document("x-unknown", value, NULL);
-    g_autofree char *fault = fault_of(document, strlen(document));
+    g_autofree char *fault = test_parse_fault(document, strlen(document));
 
     if (!g_str_has_prefix(fault, "parse-error:1:"))
         g_test_message("%s: %s", document, fault);
@@ -64,8 +41,8 @@ static void syntax_errors_name_line_and_column(void) {
     assert_place("{'a': 1\n,\n  ?}", "3:3");
     assert_place("{\n  'ü': x}", "2:8");
     assert_place("{\r\n'a': 01}", "2:7");
-    assert_reason("{\"a\": \"\001\"}", "parse-error:1:8: control character in a string");
-    assert_reason(" \n\t", "parse-error:1:1: the file holds nothing but white space");
+    test_assert_refused("{\"a\": \"\001\"}", "parse-error:1:8: control character in a string");
+    test_assert_refused(" \n\t", "parse-error:1:1: the file holds nothing but white space");
 }
 
 static void json_errors_name_the_line(void) {
@@ -76,7 +53,7 @@ static void json_errors_name_the_line(void) {
 
     for (gsize i = 0; i < G_N_ELEMENTS(documents); i++) {
         g_autofree char *document = test_quote(documents[i]);
-        g_autofree char *fault = fault_of(document, strlen(document));
+        g_autofree char *fault = test_parse_fault(document, strlen(document));
 
         g_test_message("%s", fault);
         g_assert_true(g_str_has_prefix(fault, "parse-error:3:"));
@@ -85,7 +62,7 @@ static void json_errors_name_the_line(void) {
 
 static void columns_count_from_one(void) {
     static const char document[] = "{\"targets\": [\n";
-    g_autofree char *fault = fault_of(document, strlen(document));
+    g_autofree char *fault = test_parse_fault(document, strlen(document));
 
     g_test_message("%s", fault);
     g_assert_true(g_str_has_prefix(fault, "parse-error:2:1: "));
@@ -97,7 +74,7 @@ static void nothing_may_follow_the_object(void) {
 
     for (gsize i = 0; i < G_N_ELEMENTS(rests); i++) {
         g_autofree char *longer = g_strconcat(document, rests[i], NULL);
-        g_autofree char *fault = fault_of(longer, strlen(longer));
+        g_autofree char *fault = test_parse_fault(longer, strlen(longer));
 
         g_assert_true(g_str_has_prefix(fault, "parse-error:1:"));
     }
@@ -109,7 +86,7 @@ static void nothing_may_go_before_the_object(void) {
 
     for (gsize i = 0; i < G_N_ELEMENTS(starts); i++) {
         g_autofree char *longer = g_strconcat(starts[i], document, NULL);
-        g_autofree char *fault = fault_of(longer, strlen(longer));
+        g_autofree char *fault = test_parse_fault(longer, strlen(longer));
 
         g_assert_true(
                 g_str_has_prefix(fault, "parse-error:1:") ||
@@ -136,11 +113,11 @@ static void what_json_glib_takes_beyond_json_is_refused(void) {
 
     for (gsize i = 0; i < G_N_ELEMENTS(values); i++)
         assert_unknown_member_is_refused(values[i]);
-    assert_reason(
+    test_assert_refused(
             "{'description': 'a'}",
             "parse-error:1:2: a single quote: strings have double quotes"); /* single quotes as they
                                                                                are */
-    assert_reason("var x = {};", "parse-error:1:1: not JSON");
+    test_assert_refused("var x = {};", "parse-error:1:1: not JSON");
 }
 
 static void unpaired_surrogates_are_refused(void) {
@@ -154,14 +131,14 @@ static void unpaired_surrogates_are_refused(void) {
 }
 
 static void an_empty_document_is_refused(void) {
-    g_autofree char *fault = fault_of("", 0);
+    g_autofree char *fault = test_parse_fault("", 0);
 
     g_assert_true(g_str_has_prefix(fault, "parse-error:1:1: "));
 }
 
 static void a_document_with_a_nul_is_refused(void) {
     g_autofree char *document = test_document(NULL, NULL);
-    g_autofree char *fault = fault_of(document, strlen(document) + 1);
+    g_autofree char *fault = test_parse_fault(document, strlen(document) + 1);
     g_autofree char *expected = g_strdup_printf(
             "parse-error:1:%zu: not UTF-8, or a character that no text may hold",
             strlen(document) + 1);
@@ -170,7 +147,7 @@ static void a_document_with_a_nul_is_refused(void) {
 }
 
 static void duplicates_are_refused_at_any_depth(void) {
-    assert_reason(
+    test_assert_refused(
             "{\"a\": 1,\n \"b\": 2,\n \"a\": 1}", "parse-error:3:7: member \"a\" is given twice");
     assert_place("{'a': {'b': {}, 'b': 1}}", "1:22");
     assert_place("{'a': [[{'b': 1,\n'b': 1}]]}", "2:6");
@@ -195,7 +172,7 @@ static void size_limit_is_64_kib(void) {
     g_autoptr(Descriptor) descriptor = test_parse(largest);
 
     g_assert_nonnull(descriptor);
-    assert_reason(larger, "parse-error:1:1: the file is larger than 65536 bytes");
+    test_assert_refused(larger, "parse-error:1:1: the file is larger than 65536 bytes");
 }
 
 static char *nested(const char *open, const char *inner, const char *close, gsize depth) {

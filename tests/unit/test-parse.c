@@ -1,36 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-#include "core/parse.h"
-
 #include <string.h>
 
 #include "util.h"
 
-static char *fault_of(const char *document, gsize size) {
-    g_autoptr(GBytes) bytes = g_bytes_new(document, size);
-    g_autoptr(GError) error = NULL;
-    g_autoptr(Descriptor) descriptor = parse_descriptor(bytes, &error);
-
-    g_assert_null(descriptor);
-    g_assert_nonnull(error);
-    g_assert_true(error->domain == PARSE_ERROR);
-    g_assert_cmpint(
-            error->code, ==,
-            g_str_has_prefix(error->message, "schema-error:") ? PARSE_ERROR_SCHEMA
-                                                              : PARSE_ERROR_SYNTAX);
-    return g_strdup(error->message);
-}
-
-static void assert_reason(const char *document, const char *reason) {
-    g_autofree char *fault = fault_of(document, strlen(document));
-
-    g_assert_cmpstr(fault, ==, reason);
-}
-
 static void assert_member(const char *member, const char *value, const char *reason) {
     g_autofree char *document = test_document(member, value, NULL);
 
-    assert_reason(document, reason);
+    test_assert_refused(document, reason);
 }
 
 static void assert_unknown_member_is_kept(const char *value) {
@@ -88,7 +65,7 @@ static void top_must_be_an_object(void) {
     static const char *const documents[] = {"[]", "1", "null", "true", "\"a\"", "[{}]"};
 
     for (gsize i = 0; i < G_N_ELEMENTS(documents); i++)
-        assert_reason(documents[i], "schema-error:: not an object");
+        test_assert_refused(documents[i], "schema-error:: not an object");
 }
 
 static void required_members_must_be_there(void) {

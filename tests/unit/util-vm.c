@@ -7,6 +7,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "vm/vm-backups.h"
+#include "vm/vm-ops.h"
+
 TestVM test_vm_new(TestDir *root) {
     static const char *const no_features[] = {NULL};
     TestVM f = {.root = root, .state = test_dir_new(), .digests = digest_cache_new()};
@@ -71,6 +74,23 @@ void test_vm_set_pin(TestVM *f, const Pin *pin) {
 
     pin_unref(f->op.pin);
     f->op.pin = kept;
+}
+
+void test_vm_assert_backups(TestVM *f, const char *expected) {
+    g_auto(VMResult) result = VM_RESULT_INIT;
+    g_autoptr(GPtrArray) words = g_ptr_array_new_with_free_func(g_free);
+
+    g_assert_true(vm_op_list_backups(&f->op, &result, NULL));
+    for (guint i = 0; i < result.backups->len; i++) {
+        const BackupReport *report = result.backups->pdata[i];
+
+        g_ptr_array_add(
+                words,
+                g_strdup_printf(
+                        "%u %s", report->backup.serial,
+                        backup_reason_to_string(report->backup.reason)));
+    }
+    test_assert_joined_array(words, expected);
 }
 
 FileFd test_memfd(const char *text, gsize size) {

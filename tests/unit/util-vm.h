@@ -30,5 +30,8 @@ void test_vm_set_flag(TestVM *f, const char *key);
 /* The pin in force, for the operations that follow; NULL: the VM is gone. */
 void test_vm_set_pin(TestVM *f, const Pin *pin);
 
+/* As ListBackups returns them: "3 import, 2 reset". */
+void test_vm_assert_backups(TestVM *f, const char *expected);
+
 /* A memfd as a caller sends it, SIZE bytes that begin with TEXT. */
 FileFd test_memfd(const char *text, gsize size) G_GNUC_WARN_UNUSED_RESULT;

@@ -196,6 +196,27 @@ Descriptor *test_parse(const char *document) {
     return descriptor;
 }
 
+char *test_parse_fault(const char *document, gsize size) {
+    g_autoptr(GBytes) bytes = g_bytes_new(document, size);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Descriptor) descriptor = parse_descriptor(bytes, &error);
+
+    g_assert_null(descriptor);
+    g_assert_nonnull(error);
+    g_assert_true(error->domain == PARSE_ERROR);
+    g_assert_cmpint(
+            error->code, ==,
+            g_str_has_prefix(error->message, "schema-error:") ? PARSE_ERROR_SCHEMA
+                                                              : PARSE_ERROR_SYNTAX);
+    return g_strdup(error->message);
+}
+
+void test_assert_refused(const char *document, const char *reason) {
+    g_autofree char *fault = test_parse_fault(document, strlen(document));
+
+    g_assert_cmpstr(fault, ==, reason);
+}
+
 MachineTable *test_shipped_machines(void) {
     static const char *const directories[] = {SHIPPED_MACHINES, NULL};
     MachineTable *table = machine_table_load(directories, NULL, NULL);

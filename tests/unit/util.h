@@ -48,6 +48,9 @@ char *test_document_v(const char *member, va_list list) G_GNUC_WARN_UNUSED_RESUL
 
 /* What DOCUMENT says, which is valid. */
 Descriptor *test_parse(const char *document) G_GNUC_WARN_UNUSED_RESULT;
+/* Why it is refused. */
+char *test_parse_fault(const char *document, gsize size) G_GNUC_WARN_UNUSED_RESULT;
+void test_assert_refused(const char *document, const char *reason);
 
 /* The table that the project ships, without any problem. */
 MachineTable *test_shipped_machines(void) G_GNUC_WARN_UNUSED_RESULT;
