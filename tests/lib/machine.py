@@ -14,8 +14,9 @@ from pathlib import Path
 from . import paths
 
 # In a mount namespace of its own, so that all of it is gone with the container. It looks at nothing
-# of this machine that could change: no timers, no network. $3: the files of another such machine that
-# differ from this machine's, for a twin of it. After $3: cgroups.
+# of this machine that could change: no timers, no network, for which Cockpit's motd would wait; and
+# Prometheus would take Cockpit's port. $3: the files of another such machine that differ from this
+# machine's, for a twin of it. After $3: cgroups.
 BOOT = """
 set -eu
 directory=$1 name=$2 files=$3
@@ -35,7 +36,8 @@ mount -t overlay -o lowerdir=/,upperdir=upper,workdir=work overlay root
 exec systemd-nspawn --quiet --directory="$directory/root" --register=no --keep-unit \
     --private-network --machine="$name" --console=pipe --boot \
     systemd.unit=multi-user.target systemd.mask=timers.target systemd.mask=getty.target \
-    systemd.mask=postgresql.service systemd.mask=systemd-timesyncd.service
+    systemd.mask=postgresql.service systemd.mask=systemd-timesyncd.service \
+    systemd.mask=prometheus.service systemd.mask=cockpit-motd.service
 """
 LIBRARY = "/usr/local/lib/vmfirmware-tests"
 STATE = "/var/lib/vmfirmwared"
