@@ -81,7 +81,7 @@ static const Verb verbs[] = {
          REQUIREMENTS | OPTIONS_OWNER | IN_DIRECTORY | OPTIONS_RESET | OPTIONS_RENDER |
                  OPTIONS_HOST_KEYS,
          VERB_UNPAGED, verb_rebind, "rebind ID [MACHINE]", "Choose its firmware anew"},
-        {"clone", 2, 2, 2, OPTIONS_OWNER | IN_DIRECTORY | OPTIONS_NEW_OWNER | OPTIONS_LIVE,
+        {"clone", 2, 2, 2, OPTIONS_OWNER | IN_DIRECTORY | OPTIONS_CLONE | OPTIONS_LIVE,
          VERB_UNPAGED, verb_clone, "clone ID NEW", "Copy it under another id"},
         {"rename", 2, 2, 2, OPTIONS_OWNER, VERB_UNPAGED, verb_rename, "rename ID NEW",
          "Give it another id"},
@@ -275,6 +275,10 @@ static gboolean check_directory(const Options *options, const Verb *verb, GError
         return client_error_set(
                 error, CLIENT_ERROR_USAGE, "--%s and --owner exclude each other",
                 directory ? "directory" : "ephemeral");
+    if (directory && options_get(options, "new-owner"))
+        return client_error_set(
+                error, CLIENT_ERROR_USAGE,
+                "--directory and --new-owner exclude each other: the files of a directory are yours");
     if (directory && ephemeral)
         return client_error_set(
                 error, CLIENT_ERROR_USAGE, "--directory and --ephemeral exclude each other");

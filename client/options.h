@@ -21,7 +21,7 @@ typedef enum OptionGroup {
     OPTIONS_NVRAM = 1 << 1,
     OPTIONS_RENDER = 1 << 2,
     OPTIONS_OWNER = 1 << 3,
-    OPTIONS_NEW_OWNER = 1 << 4,
+    OPTIONS_CLONE = 1 << 4,
     OPTIONS_CREATE = 1 << 5,
     OPTIONS_INDEX = 1 << 6,
     OPTIONS_TEMPLATE = 1 << 7,

@@ -273,7 +273,7 @@ gboolean verb_rebind(Context *context, char **arguments, GError **error) {
 
 gboolean verb_clone(Context *context, char **arguments, GError **error) {
     GVariant *options =
-            keys_from_options(context->options, OPTIONS_NEW_OWNER | OPTIONS_LIVE, NULL, error);
+            keys_from_options(context->options, OPTIONS_CLONE | OPTIONS_LIVE, NULL, error);
     g_auto(Reply) reply = {};
 
     if (!options)

@@ -45,6 +45,7 @@ typedef struct RequestKey {
      REQUEST_CALL_CLONE)
 
 static const char *const create_words[] = {"auto", "never", "new", "adopt", NULL};
+static const char *const boot_words[] = {"keep", "clear-bound", "clear", NULL};
 static const char *const render_words[] = {
         "qemu", "qemu-legacy", "libvirt", "libvirt-fields", NULL};
 
@@ -87,6 +88,7 @@ static const RequestKey request_keys[] = {
                     REQUEST_CALL_READ_VARIABLES | REQUEST_CALL_GET_VARIABLE,
             NULL),
         KEY("list", KEY_BOOLEAN, list, REQUEST_CALL_READ_STORE | REQUEST_CALL_READ_VARIABLES, NULL),
+        KEY("boot", KEY_STRING, boot, REQUEST_CALL_CLONE, boot_words),
         KEY("backup", KEY_BOOLEAN, backup, REQUEST_CALL_EXPORT, NULL),
         KEY("enroll", KEY_BOOLEAN, enroll,
             REQUEST_CALL_PREPARE | REQUEST_CALL_REBIND | REQUEST_CALL_RESET, NULL),
@@ -376,6 +378,7 @@ void request_free(Request *request) {
     g_free(request->nvram_format);
     g_free(request->format);
     g_free(request->expected);
+    g_free(request->boot);
     file_fd_close(request->nvram_template);
     g_free(request);
 }

@@ -91,6 +91,7 @@ typedef struct Request {
     gboolean enroll; /* the keys of this host; TRUE unless it is given */
     gboolean dry_run;
     char *expected; /* SHA-256 of the store; NULL: any */
+    char *boot;     /* of a copy: keep, clear-bound, clear; NULL: keep */
 } Request;
 
 /* A value as the caller sent it. Borrowed. */

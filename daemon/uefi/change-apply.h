@@ -11,10 +11,7 @@
 /* What changes name besides their own data. */
 typedef struct ChangeSources {
     const KnownCertificates *known;
-    GHashTable
-            *certificates;   /* SHA-256 in digits -> DER (GBytes), of the certificate directories */
-    const char *directories; /* these directories, for the text of an error */
-    GHashTable *templates;   /* name of a firmware -> Store of its template */
+    GHashTable *templates; /* name of a firmware -> Store of its template */
 } ChangeSources;
 
 /* What was done to one variable. */

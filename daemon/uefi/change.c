@@ -238,6 +238,15 @@ Change *change_new_enroll(const char *variable, GBytes *data, GError **error) {
     return check_enroll(change, error) ? g_steal_pointer(&change) : NULL;
 }
 
+Change *change_new_remove_boot(gboolean is_all) {
+    Change *change = g_new0(Change, 1);
+
+    change->kind = CHANGE_REMOVE_BOOT;
+    change->all = is_all;
+    change->bound = !is_all;
+    return change;
+}
+
 static gboolean check_digests(const Change *change, GError **error) {
     for (char **digest = change->digests; digest && *digest; digest++) {
         char *lower = g_ascii_strdown(*digest, -1);

@@ -53,6 +53,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Change, change_free)
 Change *change_new_enroll(const char *variable, GBytes *data, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
 
+/* Returns a change that removes all boot entries, or those of this machine alone. */
+Change *change_new_remove_boot(gboolean is_all) G_GNUC_WARN_UNUSED_RESULT;
+
 /* Reads an aa{sv}. Returns the changes (of Change), or NULL with FIRMWARE_ERROR_INVALID_ARGS, whose
  * text names the change, counted from 1, and the key. */
 GPtrArray *changes_read(GVariant *changes, GError **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -75,17 +75,6 @@ static GHashTable *read_templates(const VMOp *op, GError **error) {
 
 /* -- the store in memory ---------------------------------------------------------------- */
 
-static gboolean read_before(const VMOp *op, int fd, VMResult *result, GError **error) {
-    int r = store_file_read(fd, op->pin->nvram_format, &result->before);
-
-    if (r == -EOPNOTSUPP)
-        return vm_op_fail(
-                error, FIRMWARE_ERROR_NOT_SUPPORTED, op->id,
-                "its NVRAM is compressed with zstd; qemu-img convert makes a copy that can be "
-                "changed");
-    return r >= 0 || firmware_error_set_io(error, op->id, r);
-}
-
 static gboolean check_expected(const VMOp *op, const Store *before, GError **error) {
     g_autofree char *sha256 = digest_gbytes(before->bytes);
 
@@ -151,7 +140,7 @@ static gboolean try_changes(const VMOp *op, VMResult *result, GError **error) {
 
     return check_not_in_use(op, error) &&
             vm_nvram_open_to_read(op->store, op->owner, op->id, op->pin, &fd, error) &&
-            read_before(op, fd, result, error) && check_not_in_use(op, error) &&
+            vm_nvram_read(op, fd, &result->before, error) && check_not_in_use(op, error) &&
             check_expected(op, result->before, error) && make_changes(op, result, &bytes, error);
 }
 
@@ -166,8 +155,8 @@ gboolean vm_op_change_variables(const VMOp *op, VMResult *result, GError **error
         return try_changes(op, result, error) || prefix_id(op, error);
     if (!vm_lock(op, &lock, error) || !vm_check_record(op, lock.dir, error) ||
         !vm_nvram_open(lock.dir, op->id, op->pin, O_RDONLY, &fd, error) ||
-        !read_before(op, fd, result, error) || !check_expected(op, result->before, error) ||
-        !make_changes(op, result, &bytes, error))
+        !vm_nvram_read(op, fd, &result->before, error) ||
+        !check_expected(op, result->before, error) || !make_changes(op, result, &bytes, error))
         return prefix_id(op, error);
     /* no variable differs: the file stays, unless a write of the firmware is pending */
     if (result->change->notes->len == 0 && result->before->health == STORE_HEALTH_OK)

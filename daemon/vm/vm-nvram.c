@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "core/flash.h"
+#include "core/store-file.h"
 #include "vm/nvram.h"
 
 gboolean vm_nvram_open_failed(GError **error, const char *id, int r) {
@@ -89,6 +90,17 @@ gboolean vm_nvram_open_to_read(
     if (r < 0)
         return vm_nvram_open_failed(error, id, r);
     return vm_nvram_open(dir, id, pin, O_RDONLY, ret, error);
+}
+
+gboolean vm_nvram_read(const VMOp *op, int fd, Store **ret, GError **error) {
+    int r = store_file_read(fd, op->pin->nvram_format, ret);
+
+    if (r == -EOPNOTSUPP)
+        return vm_op_fail(
+                error, FIRMWARE_ERROR_NOT_SUPPORTED, op->id,
+                "its NVRAM is compressed with zstd; qemu-img convert makes a copy that can be "
+                "changed");
+    return r >= 0 || firmware_error_set_io(error, op->id, r);
 }
 
 gboolean vm_nvram_check(

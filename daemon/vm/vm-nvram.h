@@ -24,6 +24,10 @@ gboolean vm_nvram_open_to_read(
         const VMStore *store, uid_t owner, const char *id, const Pin *pin, FileFd *ret,
         GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* Reads the variables in it. Errors: FIRMWARE_ERROR_NOT_SUPPORTED (a qcow2 with zstd), _IO. */
+gboolean vm_nvram_read(const VMOp *op, int fd, Store **ret, GError **error)
+        G_GNUC_WARN_UNUSED_RESULT;
+
 /* Sets the error for a file that cannot be opened. R is a negative errno. Returns FALSE. */
 gboolean vm_nvram_open_failed(GError **error, const char *id, int r);
 

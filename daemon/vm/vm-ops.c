@@ -8,6 +8,7 @@
 #include "core/flash.h"
 #include "core/store-file.h"
 #include "uefi/store-convert.h"
+#include "uefi/store-write.h"
 #include "vm/new-pin.h"
 #include "vm/policy.h"
 #include "vm/vm-assess.h"
@@ -188,11 +189,10 @@ gboolean vm_op_replace_nvram(const VMOp *op, VMResult *result, GError **error) {
     return TRUE;
 }
 
-static gboolean read_store(
-        int fd, ImageFormat format, const char *what, Store **ret, GError **error) {
-    int r = store_file_read(fd, format, ret);
+static gboolean read_source(const NVRAMSource *source, Store **ret, GError **error) {
+    int r = store_file_read(source->fd, source->format, ret);
 
-    return r >= 0 || firmware_error_set_io(error, what, r);
+    return r >= 0 || firmware_error_set_io(error, source->what, r);
 }
 
 /* Publishes the VM with PIN and an NVRAM of its kind that has the old one's variables. */
@@ -205,9 +205,9 @@ static gboolean convert_nvram(
     g_autoptr(Store) model = NULL;
 
     if (!vm_nvram_open(dir_fd, op->id, op->pin, O_RDONLY, &old, error) ||
-        !read_store(old, op->pin->nvram_format, op->id, &from, error) ||
+        !vm_nvram_read(op, old, &from, error) ||
         !open_source(op, pin, &fresh.fd, &fresh.source, error) ||
-        !read_store(fresh.fd, fresh.source.format, fresh.source.what, &model, error))
+        !read_source(&fresh.source, &model, error))
         return FALSE;
     fresh.content = store_convert(from, model, error);
     if (!fresh.content) {
@@ -292,9 +292,34 @@ static gboolean lock_unless_live(const VMOp *op, VMLock *lock, GError **error) {
                              : vm_lock(op, lock, error);
 }
 
+/* Removes from COPY the boot entries that the option boot names. */
+static gboolean clear_boot(const VMOp *op, Fresh *copy, GError **error) {
+    static const ChangeSources no_sources = {};
+    const char *word = op->request->boot;
+    g_autoptr(GPtrArray) changes = g_ptr_array_new_with_free_func((GDestroyNotify)change_free);
+    g_autoptr(ChangeResult) result = NULL;
+    g_autoptr(Store) before = NULL;
+    g_autoptr(Store) store = NULL;
+
+    if (!word || g_str_equal(word, "keep"))
+        return TRUE;
+    g_ptr_array_add(changes, change_new_remove_boot(g_str_equal(word, "clear")));
+    if (!vm_nvram_read(op, copy->fd, &before, error))
+        return FALSE;
+    store = store_new_writable(before, error);
+    result = store ? changes_apply(store, changes, &no_sources, error) : NULL;
+    if (result && result->notes->len == 0)
+        return TRUE;
+    copy->content = result ? store_write(store, error) : NULL;
+    if (copy->content)
+        return nvram_set_content(&copy->source, copy->content, &copy->memory, error);
+    g_prefix_error(error, "VM %s: its boot entries cannot be removed: ", op->id);
+    return FALSE;
+}
+
 gboolean vm_op_clone(const VMOp *op, VMResult *result, GError **error) {
     g_auto(VMLock) lock = VM_LOCK_INIT;
-    g_auto(FileFd) nvram = FILE_FD_NONE;
+    g_auto(Fresh) copy = FRESH_INIT;
     g_autoptr(Pin) pin = pin_for_clone(op->pin, (guint64)g_get_real_time());
     g_autoptr(VMDraft) draft = NULL;
 
@@ -306,12 +331,11 @@ gboolean vm_op_clone(const VMOp *op, VMResult *result, GError **error) {
     if (!draft)
         return FALSE;
     if (pin->has_nvram) {
-        NVRAMSource source = {.format = pin->nvram_format, .what = op->id};
-
-        if (!vm_nvram_open(lock.dir, op->id, op->pin, O_RDONLY, &nvram, error))
+        if (!vm_nvram_open(lock.dir, op->id, op->pin, O_RDONLY, &copy.fd, error))
             return FALSE;
-        source.fd = nvram;
-        if (!nvram_make(draft, pin, &source, op->max_size, error))
+        copy.source = (NVRAMSource){.fd = copy.fd, .format = pin->nvram_format, .what = op->id};
+        if (!clear_boot(op, &copy, error) ||
+            !nvram_make(draft, pin, &copy.source, op->max_size, error))
             return FALSE;
     }
 

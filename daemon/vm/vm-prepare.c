@@ -3,7 +3,6 @@
 #include <fcntl.h>
 
 #include "base/error.h"
-#include "core/store-file.h"
 #include "vm/good-copy.h"
 #include "vm/policy.h"
 #include "vm/vm-assess.h"
@@ -64,14 +63,11 @@ static gboolean complete_write(const VMOp *op, VMResult *result, GError **error)
     g_autoptr(Store) store = NULL;
     g_autoptr(GBytes) head = NULL;
     NVRAMSource source = {.format = op->pin->nvram_format, .what = op->id};
-    int r;
 
     if (!vm_lock(op, &lock, error) || !vm_check_record(op, lock.dir, error) ||
-        !vm_nvram_open(lock.dir, op->id, op->pin, O_RDONLY, &fd, error))
+        !vm_nvram_open(lock.dir, op->id, op->pin, O_RDONLY, &fd, error) ||
+        !vm_nvram_read(op, fd, &store, error))
         return FALSE;
-    r = store_file_read(fd, op->pin->nvram_format, &store);
-    if (r < 0)
-        return firmware_error_set_io(error, op->id, r);
     head = store_complete_write(store->bytes);
     if (!head)
         return TRUE;

@@ -46,7 +46,7 @@ _vmfirmwarectl() {
     local options='--help --version --system --user --host= --machine= --json= --no-legend --no-pager
         --no-ask-password --interface= --feature= --without-feature= --secure-boot --device= --mode=
         --format= --certificate= --firmware= --executable= --qemu-version= --host-supported --nvram= --render= --owner= --all
-        --new-owner= --create= --reference= --unused= --orphans --nvram-size= --nvram-format=
+        --new-owner= --boot= --create= --reference= --unused= --orphans --nvram-size= --nvram-format=
         --nvram-template= --source-format= --reset --convert --live
         --backup --index= --names --list --pid= --pid-file= --libvirt= --pinned --check --machines= --offline --search-path= --descriptor=
         --dry-run --yes --into= --from= --order= --clear= --attributes= --no-enroll
@@ -65,6 +65,7 @@ _vmfirmwarectl() {
     --render) values='qemu qemu-legacy libvirt libvirt-fields shell' ;;
     --into) values='PK KEK db dbx' ;;
     --clear) values='all bound' ;;
+    --boot) values='keep clear-bound clear' ;;
     --create) values='auto never new adopt' ;;
     --json) values='pretty short off' ;;
     esac

@@ -11,7 +11,7 @@ import subprocess
 
 import pytest
 
-from lib import edk2, images, jsonpage
+from lib import bootentry, edk2, images, jsonpage
 from lib.cli import FAILURE, USAGE
 from lib.config import write_config
 from lib.vms import VMs
@@ -162,6 +162,33 @@ def test_directory(cli, started, certificate, service):
     fcntl.flock(lease, fcntl.LOCK_EX)
     assert raw(cli, "secure-boot", "off", *words, "--yes")[0] == FAILURE
     os.close(lease)
+
+
+@pytest.mark.parametrize("place", ["service", "directory"])
+def test_clone(cli, started, service, place):
+    """Of a VM of the service, and of one in a directory."""
+    in_directory = place == "directory"
+    words = ([f"--directory={service.directory}/vm", f"--search-path={service.vendor}"]
+             if in_directory else [])
+    vm = [] if in_directory else ["vm"]
+    assert raw(cli, "prepare", *vm, "x86_64", "q35", *words)[0] == 0
+    assert raw(cli, "boot", *vm, *words, "--clear=all", "--yes")[0] == 0
+    for number, data in enumerate((bootentry.network(), bootentry.file()), 1):
+        (service.directory / "data").write_bytes(data)
+        assert raw(cli, "set-variable", *vm, edk2.GLOBAL, f"Boot000{number}",
+                   service.directory / "data", *words, "--yes")[0] == 0
+    for name, expected in (("keep", ["network", "file"]), ("clear-bound", ["file"]), ("clear", [])):
+        copy = f"{service.directory}/{name}" if in_directory else name
+        assert raw(cli, "clone", *vm, copy, f"--boot={name}", *words)[0] == 0
+        where = [f"--directory={copy}", words[1]] if in_directory else [copy]
+        shown = json.loads(raw(cli, "boot", *where, "--json=short")[1])
+        assert [one["title"] for one in shown["boot-entries"]] == expected
+    other = f"{service.directory}/x" if in_directory else "x"
+    found, _, error = raw(cli, "clone", *vm, other, "--boot=all", *words)
+    assert found == USAGE and "none of keep, clear-bound, clear" in error
+    assert not (service.directory / "x").exists()
+    if in_directory:
+        assert raw(cli, "clone", copy, "--new-owner=bin", *words)[0] == USAGE
 
 
 def test_all(cli, started, certificate, service):
