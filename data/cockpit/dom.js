@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Builds elements. Ids, paths and texts of other users are data: they become text nodes and values of
+   attributes, never markup. */
+
+const SVG = "http://www.w3.org/2000/svg";
+
+function fill(node, attributes, children) {
+    for (const [name, value] of Object.entries(attributes)) {
+        if (typeof value === "function")
+            node.addEventListener(name, value);
+        else if (value !== undefined && value !== null && value !== false)
+            node.setAttribute(name, value === true ? "" : value);
+    }
+    node.append(...children.flat().filter(child => child !== null && child !== undefined && child !== false));
+    return node;
+}
+
+/* A function as an attribute is a listener: { click: save }. A child that is null or false is left out. */
+export function element(tag, attributes = {}, ...children) {
+    return fill(document.createElement(tag), attributes, children);
+}
+
+export function svg(tag, attributes = {}, ...children) {
+    return fill(document.createElementNS(SVG, tag), attributes, children);
+}
+
+export function button(text, click, attributes = {}) {
+    return element("button", { type: "button", click, ...attributes }, text);
+}
+
+export function link(text, path, attributes = {}) {
+    return element("a", { href: "#" + cockpit.location.encode(path), ...attributes }, text);
+}
+
+/* A name with its value; a value that is null leaves the pair out. */
+export function pair(name, ...value) {
+    return value.every(one => one === null || one === "") ? null
+        : element("div", {}, element("dt", {}, name), element("dd", {}, ...value));
+}
+
+/* A word with a colour; the word alone says everything. */
+export function badge(text, tone) {
+    return element("span", { class: `badge ${tone}` }, text);
+}
+
+/* tone: danger, warning, info, success */
+export function alert(tone, title, ...children) {
+    return element("div", { class: `alert ${tone}`, role: tone === "danger" ? "alert" : "status" },
+                   element("strong", {}, title), ...children);
+}
+
+/* Makes nodes the children of parent, and moves no node that stays in its place: it keeps the focus. */
+export function place(parent, nodes) {
+    const wanted = new Set(nodes);
+
+    for (const child of [...parent.childNodes])
+        if (!wanted.has(child))
+            child.remove();
+    let next = parent.firstChild;
+    for (const node of nodes) {
+        if (node === next)
+            next = next.nextSibling;
+        else
+            parent.insertBefore(node, next);
+    }
+}

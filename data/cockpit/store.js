@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* What the page knows: all firmware and all virtual machines. The service's signals keep it current;
+   nothing is polled.
+
+   Events: "status", "firmware", "vms" whenever that part has changed. */
+
+import { Service } from "./service.js";
+
+/* Runs task, and once more if it was asked for meanwhile: a burst of signals costs two calls. */
+function coalesced(task) {
+    let running = false;
+    let again = false;
+
+    return async () => {
+        again = true;
+        if (running)
+            return;
+        running = true;
+        while (again) {
+            again = false;
+            await task();
+        }
+        running = false;
+    };
+}
+
+const IN_USE_READERS = 4;
+
+/* the properties of a VM, and the keys of the same values in ReportVMs */
+const VM_KEYS = {
+    Firmware: "firmware",
+    State: "state",
+    SecureBoot: "secure-boot",
+    Certificates: "certificates",
+    Expires: "expires",
+    Health: "health",
+    LastPrepared: "last-prepared",
+};
+
+export class Store extends EventTarget {
+    /* connecting, up, stopped, absent, refused, broken */
+    status = "connecting";
+    error = null;
+    /* root's connection; null if not known yet */
+    isPrivileged = null;
+    manager = { Problems: [], Architectures: [], HostFeatures: [] };
+    firmware = [];
+    /* object path → what ReportVMs says, never changed in place: a VM that changes is another object */
+    vms = new Map();
+    /* uid → name; null: not known */
+    #users = new Map();
+    #inUseQueue = new Set();
+    #inUseReaders = 0;
+    #permission = cockpit.permission({ admin: true });
+    #loadFirmware = coalesced(() => this.#load(async () => {
+        [this.manager, this.firmware] = await Promise.all([this.service.manager(), this.service.firmware()]);
+        this.#tell("firmware");
+    }));
+    #loadVMs = coalesced(() => this.#load(async () => {
+        const vms = await this.service.vms();
+        this.vms = new Map(vms.map(vm => [vm.object, this.#complete(vm)]));
+        this.#tell("vms");
+        await this.#findUsers(vms);
+    }));
+
+    constructor() {
+        super();
+        this.isPrivileged = this.#permission.allowed;
+        this.#permission.addEventListener("changed", () => {
+            this.isPrivileged = this.#permission.allowed;
+            this.#tell("status");
+        });
+        this.connect();
+    }
+
+    /* Calling the service starts it, where the bus can. */
+    connect() {
+        this.service?.close();
+        this.#become("connecting");
+        this.service = new Service({
+            up: () => this.#begin(),
+            down: problem => this.#end(problem),
+            catalogChanged: () => this.#loadFirmware(),
+            vmAdded: () => this.#loadVMs(),
+            vmRemoved: path => {
+                if (this.vms.delete(path))
+                    this.#tell("vms");
+            },
+            vmChanged: (path, properties) => this.#changeVM(path, properties),
+        });
+    }
+
+    /* A call starts a service that has stopped. */
+    start() {
+        return this.status === "stopped" ? this.#begin() : this.connect();
+    }
+
+    /* Whether a VM is in use is computed when it is read, and has no signal. The service accepts 16 unfinished
+       calls of a user; this takes a few of them. */
+    readInUse(paths) {
+        paths.forEach(path => this.#inUseQueue.add(path));
+        while (this.#inUseReaders < IN_USE_READERS && this.#inUseReaders < this.#inUseQueue.size)
+            this.#drainInUse();
+    }
+
+    /* Asks again about each VM that was asked about. */
+    refreshInUse() {
+        this.readInUse([...this.vms.values()].filter(vm => vm.inUse !== undefined).map(vm => vm.object));
+    }
+
+    #tell(what) {
+        this.dispatchEvent(new Event(what));
+    }
+
+    #become(status, error = null) {
+        this.status = status;
+        this.error = error;
+        this.#tell("status");
+    }
+
+    async #begin() {
+        await Promise.all([this.#loadFirmware(), this.#loadVMs()]);
+        if (this.status === "connecting" || this.status === "stopped")
+            this.#become("up");
+    }
+
+    #end(problem) {
+        const statuses = { "not-found": "absent", "access-denied": "refused" };
+        this.#become(problem === null ? "stopped" : statuses[problem] || "broken", problem);
+    }
+
+    async #load(task) {
+        try {
+            await task();
+        } catch (error) {
+            if (error.problem)
+                return; /* the connection has ended, and says so itself */
+            this.#become(error.name === "org.freedesktop.DBus.Error.AccessDenied" ? "refused" : "broken", error);
+        }
+    }
+
+    /* ReportVMs does not say whether a VM is in use: what was read stays until it is read again. */
+    #complete(vm) {
+        return {
+            ...vm,
+            inUse: this.vms.get(vm.object)?.inUse,
+            ownerName: this.#users.get(vm.owner) || String(vm.owner),
+        };
+    }
+
+    #replace(path, changes) {
+        const vm = this.vms.get(path);
+        if (!vm || Object.keys(changes).every(key => vm[key] === changes[key]))
+            return;
+        this.vms.set(path, { ...vm, ...changes });
+        this.#tell("vms");
+    }
+
+    async #drainInUse() {
+        this.#inUseReaders++;
+        for (const path of this.#inUseQueue) {
+            this.#inUseQueue.delete(path);
+            try {
+                this.#replace(path, { inUse: await this.service.inUse(path) });
+            } catch {
+                /* the VM is gone, or the connection; both have their signal */
+            }
+        }
+        this.#inUseReaders--;
+    }
+
+    #changeVM(path, properties) {
+        if (this.vms.get(path)?.inUse !== undefined)
+            this.readInUse([path]);
+        this.#replace(path, Object.fromEntries(Object.entries(properties)
+                .filter(([key]) => key in VM_KEYS).map(([key, value]) => [VM_KEYS[key], value])));
+    }
+
+    async #findUsers(vms) {
+        const unknown = [...new Set(vms.map(vm => vm.owner))].filter(uid => !this.#users.has(uid));
+        if (unknown.length === 0)
+            return;
+        unknown.forEach(uid => this.#users.set(uid, null));
+        /* it exits with 2 if it does not know one of them */
+        const output = await cockpit.spawn(["getent", "passwd", ...unknown.map(String)])
+                .catch((error, found) => found || "");
+        for (const line of output.split("\n")) {
+            const [name, , uid] = line.split(":");
+            if (uid)
+                this.#users.set(Number(uid), name);
+        }
+        for (const [path, vm] of this.vms)
+            if (unknown.includes(vm.owner))
+                this.vms.set(path, { ...vm, ownerName: this.#users.get(vm.owner) || vm.ownerName });
+        this.#tell("vms");
+    }
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* A table of many rows that can be sorted. A row is built once for each item; an item that changes is
+   another object (see store.js), so an update builds the rows of changed items alone.
+
+   On a narrow screen the style sheet shows each row as a block, which would take the roles from the
+   elements: they are written out. */
+
+import { element, place } from "./dom.js";
+
+const CONTROL = "a, button, input";
+
+export class Table {
+    #columns;
+    #key;
+    #rows = new WeakMap();
+    #items = [];
+    #sort;
+    #descending = false;
+    #body = element("tbody", { role: "rowgroup" });
+    #headings;
+    #empty;
+
+    /* columns: name; title, and label, a text, if the title is a node; cell(item), a node, a text or a list of
+       them; order(a, b) if it sorts.
+       options: key(item), the text that tells it from others; sort, the first column's name; empty, the
+       text for no items; label, of the table */
+    constructor(columns, { key, sort, empty, label }) {
+        this.#columns = columns;
+        this.#key = key;
+        this.#sort = sort;
+        this.#empty = element("p", { class: "empty", hidden: true }, empty);
+        this.#headings = new Map(columns.map(column => [column.name, this.#heading(column)]));
+        this.node = element(
+            "div", { class: "table" },
+            element("table", { role: "table", "aria-label": label },
+                    element("thead", { role: "rowgroup" },
+                            element("tr", { role: "row" }, ...this.#headings.values())),
+                    this.#body),
+            this.#empty);
+    }
+
+    update(items) {
+        this.#items = items;
+        this.#show();
+    }
+
+    #heading(column) {
+        const title = column.order
+            ? element("button", { type: "button", class: "sort", click: () => this.#sortBy(column) }, column.title)
+            : column.title;
+        return element("th", { role: "columnheader", scope: "col", class: column.name }, title);
+    }
+
+    #sortBy(column) {
+        this.#descending = this.#sort === column.name && !this.#descending;
+        this.#sort = column.name;
+        this.#show();
+    }
+
+    #show() {
+        const { order } = this.#columns.find(column => column.name === this.#sort);
+        const sign = this.#descending ? -1 : 1;
+        const sorted = [...this.#items].sort((a, b) => sign * order(a, b));
+        const focus = this.#findFocus();
+
+        for (const [name, heading] of this.#headings)
+            heading.ariaSort = name !== this.#sort ? null : this.#descending ? "descending" : "ascending";
+        place(this.#body, sorted.map(item => this.#row(item)));
+        this.#empty.hidden = sorted.length > 0;
+        if (focus && !focus.node.isConnected)
+            this.#restoreFocus(focus);
+    }
+
+    #row(item) {
+        let row = this.#rows.get(item);
+        if (!row) {
+            row = element("tr", { role: "row", "data-id": this.#key(item) }, ...this.#columns.map(
+                column => element("td", { role: "cell", class: column.name, "data-title": column.label || column.title },
+                                  ...[column.cell(item)].flat())));
+            this.#rows.set(item, row);
+        }
+        return row;
+    }
+
+    /* The row that has the focus may be replaced by one of the same item. */
+    #findFocus() {
+        const node = document.activeElement;
+        const cell = this.#body.contains(node) ? node.closest("td") : null;
+        return cell && { node, id: cell.parentNode.dataset.id, column: cell.cellIndex };
+    }
+
+    #restoreFocus({ id, column }) {
+        const row = [...this.#body.rows].find(one => one.dataset.id === id);
+        row?.cells[column].querySelector(CONTROL)?.focus();
+    }
+}
+
+export function byText(get) {
+    return (a, b) => get(a).localeCompare(get(b), undefined, { numeric: true });
+}
+
+export function byNumber(get) {
+    return (a, b) => get(a) - get(b);
+}
