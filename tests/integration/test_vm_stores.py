@@ -4,6 +4,7 @@
 import os
 import random
 import signal
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -16,17 +17,13 @@ DEBIAN = "/usr/share/qemu/firmware"
 # of the killed QEMUs; more by hand
 KILLS = int(os.environ.get("VMFIRMWARE_KILLS", "8"))
 BOOTS = int(os.environ.get("VMFIRMWARE_BOOTS", "1"))
-FAILED = paths.REPOSITORY / "build" / "failed-store.fd"
+FAILED = paths.REPOSITORY / "build" / "failed-stores"
 OURS = "11111111-2222-3333-4444-555555555555"
 
 
 @pytest.fixture
 def vms(service):
     return VMs(service.start_with_qemu(search_path=[DEBIAN]))
-
-
-def listed(report):
-    return {(one["guid"], one["name"]): one["size"] for one in report["list"]}
 
 
 # What the guest writes for ever. Its store is full after some rounds: then the firmware reclaims it,
@@ -50,13 +47,43 @@ def stopped_copies(process, path, n):
         process.send_signal(signal.SIGCONT)
 
 
-def check(report):
-    """No variable is missing or half written."""
+def check_report(vms, state):
+    """No variable is missing or half written. Returns the health."""
+    report = vms.read_variables(memfd(state), list=True)
     assert report["health"] in ("ok", "pending", "torn"), report["health-detail"]
-    ours = {name: size for (guid, name), size in listed(report).items() if guid == OURS}
+    ours = {one["name"]: one["size"] for one in report["list"] if one["guid"] == OURS}
     assert set(ours) == {f"V{i}" for i in range(40)}
     for name, size in ours.items():
         assert size - len(name[1:]) in (900, 901), name
+    return report["health"]
+
+
+def check_boot(service, vms, state):
+    """PrepareVM leaves a store from which the firmware starts, with the variables as they were read."""
+    vm = vms.at("vm")
+    vm.import_nvram(memfd(state), format="raw")
+    expected = {(one["guid"], one["name"]): vm.get_variable(one["guid"], one["name"])
+                for one in vm.read_variables(list=True)["list"]}
+    with boot(service, vms, "vm", ["dmpstore -all"]) as shell:
+        shell.finish()
+        told = shell.dumped()
+    assert expected.keys() <= told.keys()
+    for key, value in expected.items():
+        assert told[key] == value or key[0] != OURS, key
+
+
+def check_all(states, check):
+    """{index: what the check returns}; the states that fail are kept."""
+    found, failures = {}, []
+    for i, state in states.items():
+        try:
+            found[i] = check(state)
+        except AssertionError as error:
+            FAILED.mkdir(exist_ok=True)
+            (FAILED / f"{i}.fd").write_bytes(state)
+            failures.append(f"{FAILED}/{i}.fd: {error}")
+    assert not failures, "\n".join(failures)
+    return found
 
 
 def test_killed_while_it_writes(service, vms):
@@ -68,28 +95,11 @@ def test_killed_while_it_writes(service, vms):
     vms = VMs(service.restart(path=os.environ["PATH"]))
     with boot(service, vms, "vm", writing()) as shell:
         shell.until("round-is-done")
-        states = list(stopped_copies(shell.qemu.process, vms.at("vm").nvram(), KILLS))
+        states = dict(enumerate(stopped_copies(shell.qemu.process, vms.at("vm").nvram(), KILLS)))
         shell.qemu.process.kill()
         shell.qemu.process.wait(60)
-    reports = [vms.read_variables(memfd(state), list=True) for state in states]
-    found = {}
-    for report, state in zip(reports, states):
-        try:
-            check(report)
-        except AssertionError:
-            FAILED.write_bytes(state)
-            print(f"{FAILED} has the state")
-            raise
-        found[report["health"]] = found.get(report["health"], 0) + 1
-    print(f"{len(states)} states: {found}")
+    health = check_all(states, lambda state: check_report(vms, state))
+    print(f"{KILLS} states: {Counter(health.values())}")
     # those that are not sound first
-    order = sorted(range(len(states)), key=lambda i: reports[i]["health"] == "ok")
-    for i in order[:BOOTS]:
-        vm = vms.at("vm")
-        vm.import_nvram(memfd(states[i]), format="raw")
-        with boot(service, vms, "vm", ["dmpstore -all"]) as shell:
-            shell.finish()
-            told = shell.dumped()
-        expected = listed(reports[i])
-        assert {key: len(data) for key, (_, data) in told.items() if key[0] == OURS} == {
-            key: size for key, size in expected.items() if key[0] == OURS}
+    order = sorted(states, key=lambda i: health[i] == "ok")[:BOOTS]
+    check_all({i: states[i] for i in order}, lambda state: check_boot(service, vms, state))
