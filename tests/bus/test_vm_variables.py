@@ -226,24 +226,6 @@ def test_fault_is_logged_once(vms, service):
 
 # -- starting ---------------------------------------------------------------------------------
 
-WORKING, SPARE = 0x41000, 0x42000
-QUEUE = WORKING + 32
-
-
-def make_pending(path, volume_header=True):
-    """As a firmware leaves it that is killed while it writes the variables anew."""
-    with open(path, "r+b") as file:
-        variables = file.read(0x40000)
-        file.seek(SPARE)
-        file.write(variables)
-        file.seek(QUEUE)
-        file.write(bytes([0xff & ~3]) + bytes(23) + (1).to_bytes(8, "little") + bytes(8))
-        file.write(bytes([0xff & ~2]) + bytes(7) + bytes(8) + bytes(8)
-                   + (0x40000).to_bytes(8, "little") + bytes(8))
-        file.seek(0 if not volume_header else 0x1000)
-        file.write(b"\xff" * 0x8000)
-
-
 @pytest.mark.parametrize("firmware", ["50-raw", "60-qcow2"])
 @pytest.mark.parametrize("volume_header", [True, False])
 @pytest.mark.parametrize("lease", [False, True])
@@ -254,10 +236,10 @@ def test_pending_write_is_completed(vms, service, firmware, volume_header, lease
     if firmware == "60-qcow2":
         raw = service.directory / "raw"
         subprocess.run(["qemu-img", "convert", "-O", "raw", path, raw], check=True)
-        make_pending(raw, volume_header)
+        edk2.make_pending(raw, volume_header)
         subprocess.run(["qemu-img", "convert", "-O", "qcow2", raw, path], check=True)
     else:
-        make_pending(path, volume_header)
+        edk2.make_pending(path, volume_header)
     report = vm.read_variables(list=True)
     assert report["health"] == "pending" and report["list"] == before["list"]
     answer = vms.prepare(firmware=firmware, lease=lease)
@@ -274,7 +256,7 @@ def test_pending_write_is_completed(vms, service, firmware, volume_header, lease
 def test_pending_write_of_a_vm_in_use_is_left_alone(vms):
     vm = vms.make(firmware="50-raw")
     lease = vm.acquire()
-    make_pending(vm.nvram())
+    edk2.make_pending(vm.nvram())
     content = vm.read()
     vms.prepare(firmware="50-raw")
     assert vm.read() == content and vm.backups() == []

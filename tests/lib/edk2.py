@@ -8,6 +8,9 @@ from dataclasses import dataclass
 GLOBAL = "8be4df61-93ca-11d2-aa0d-00e098032b8c"
 VOLUME_HEADER, STORE_HEADER, RECORD_HEADER = 72, 28, 60
 START = b"\xaa\x55"
+# length of the volume: end of the variables, places of the working block and of the spare area
+LAYOUTS = {0x20000: (0xe000, 0xf000, 0x10000), 0x84000: (0x40000, 0x41000, 0x42000)}
+WORKING_HEADER = 32
 LIVE = 0x3f
 
 
@@ -59,3 +62,21 @@ def read(path):
         at = (data + data_size + 3) // 4 * 4
     end = VOLUME_HEADER + size
     return Store(volume, variables, end - VOLUME_HEADER - STORE_HEADER, end - at)
+
+
+def make_pending(path, volume_header=True):
+    """As a firmware leaves the store that is killed while it writes the variables anew: they are in
+    the spare area, a record in the queue says so, and a part of them is erased."""
+    with open(path, "r+b") as file:
+        length, = struct.unpack_from("<Q", file.read(VOLUME_HEADER), 32)
+        size, working, spare = LAYOUTS[length]
+        file.seek(0)
+        variables = file.read(size)
+        file.seek(spare)
+        file.write(variables)
+        file.seek(working + WORKING_HEADER)
+        # a header of one write, and its record: the spare area is complete, the variables are not
+        file.write(bytes([0xff & ~3]) + bytes(23) + struct.pack("<QQ", 1, 0))
+        file.write(bytes([0xff & ~2]) + bytes(7) + struct.pack("<QQQQ", 0, 0, size, 0))
+        file.seek(0x1000 if volume_header else 0)
+        file.write(b"\xff" * 0x8000)

@@ -36,9 +36,9 @@ def copy_daemon(directory):
 
 
 @contextlib.contextmanager
-def temporary_directory():
+def temporary_directory(parent=None):
     """One that any uid may enter, unlike pytest's own: root's service reads as nobody."""
-    with tempfile.TemporaryDirectory(prefix="vmfirmware-test-") as name:
+    with tempfile.TemporaryDirectory(prefix="vmfirmware-test-", dir=parent) as name:
         directory = Path(name)
         directory.chmod(0o755)
         yield directory
