@@ -11,7 +11,7 @@
 #include "base/sink.h"
 #include "bus/names.h"
 #include "offline-request.h"
-#include "service/vm-property.h"
+#include "service/vm.h"
 #include "vm/nvram.h"
 #include "vm/policy.h"
 #include "vm/vm-answer.h"
@@ -412,7 +412,7 @@ static GVariant *call_get_all(Call *call, GError **error) {
     sink_entry_string(sink, "TemplateDigest", pin->template_digest);
     sink_entry_words(sink, "Changed", changed);
     sink_entry_uint64(sink, "LastPrepared", call->result.last_prepared);
-    sink_entry_string(sink, "SecureBoot", vm_property_get_secure_boot(pin, condition->look));
+    sink_entry_string(sink, "SecureBoot", vm_get_secure_boot(pin, condition->look));
     sink_open_entry(sink, "Certificates", "a{ss}");
     store_report_write_generations(store_summary_get_generations(summary), sink);
     sink_close_entry(sink);

@@ -109,8 +109,7 @@ static const StoreSummary *get_summary(const VM *vm) {
 GETTER(get_secure_boot) {
     const VM *vm = userdata;
 
-    return sd_bus_message_append(
-            reply, "s", vm_property_get_secure_boot(vm->pin, vm->condition.look));
+    return sd_bus_message_append(reply, "s", vm_get_secure_boot(vm->pin, vm->condition.look));
 }
 
 GETTER(get_certificates) {

@@ -8,7 +8,6 @@
 #include "service/log-vm.h"
 #include "service/vm-load.h"
 #include "vm/assessment.h"
-#include "vm/vm-condition.h"
 
 /* The queue of work without an owner; (uid_t)-1 is not a valid uid. */
 #define NOBODYS_QUEUE ((uid_t) - 1)
@@ -30,16 +29,6 @@ struct VMs {
     gboolean must_assess; /* the last assessment could not read anything */
     VMsObserver observer;
 };
-
-static void vm_free(gpointer data) {
-    VM *vm = data;
-
-    g_free(vm->id);
-    pin_unref(vm->pin);
-    vm_condition_clear(&vm->condition);
-    g_free(vm->fault);
-    g_free(vm);
-}
 
 static char *make_key(uid_t owner, const char *id) {
     return g_strdup_printf("%u/%s", (unsigned)owner, id);
@@ -72,27 +61,9 @@ static VM *add_vm(const VMs *vms, GHashTable *table, uid_t owner, const char *id
     return vm;
 }
 
-static guint set_differences(VM *vm, guint differences) {
-    guint before = vm->differences;
-
-    vm->differences = differences;
-    vm->n_assessed++;
-    return vm_property_compare_differences(before, differences);
-}
-
-/* Sets the condition, except a look that there was none of, and returns the properties that
- * change. */
 static guint set_condition(VM *vm, const VMCondition *condition) {
-    g_autoptr(VMLook) before = vm->condition.look;
-    guint properties;
+    const guint properties = vm_set_condition(vm, condition);
 
-    vm->condition = *condition;
-    if (!condition->look) {
-        vm->condition.look = g_steal_pointer(&before);
-        return 0;
-    }
-    vm->condition.look = vm_look_ref(condition->look);
-    properties = vm_property_compare_looks(vm->pin, before, condition->look);
     if (properties & VM_PROPERTY_HEALTH)
         log_vm_health(vm);
     return properties;
@@ -153,7 +124,7 @@ static void finish_assessment(gpointer data) {
             continue;
         if (assessed->has_condition)
             vms_set_condition(vms, vm->owner, vm->id, &assessed->condition);
-        properties = assessed->is_assessed ? set_differences(vm, assessed->differences) : 0;
+        properties = assessed->is_assessed ? vm_set_differences(vm, assessed->differences) : 0;
         if (properties)
             tell(vms, vm, VM_CHANGE_STATE, properties);
     }
@@ -237,8 +208,8 @@ VMs *vms_new(sd_event *event, LiveCatalog *live) {
     vms->digests = digest_cache_new();
     vms->jobs = jobs_new(event);
     vms->reads = jobs_new(event);
-    vms->table = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, vm_free);
-    vms->faulty = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, vm_free);
+    vms->table = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)vm_free);
+    vms->faulty = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)vm_free);
     live_catalog_set_dependent(live, &dependent);
     return vms;
 }
@@ -393,16 +364,6 @@ void vms_load(VMs *vms, VMsLoaded loaded, gpointer userdata) {
 
 /* -- changes ------------------------------------------------------------------------------ */
 
-/* Sets the pin and returns the properties that differ. */
-static guint set_pin(VM *vm, const Pin *pin) {
-    guint properties = vm_property_compare(vm->pin, pin);
-    const Pin *old = vm->pin;
-
-    vm->pin = pin_ref(pin);
-    pin_unref(old);
-    return properties;
-}
-
 void vms_begin(const VMs *vms, VMOp *op) {
     const VM *vm = vms_find(vms, op->owner, op->id);
 
@@ -435,11 +396,11 @@ void vms_finish(VMs *vms, const VMOp *op, const VMResult *result) {
         return;
     vm->size = result->size;
     if (!is_new && result->pin)
-        properties |= set_pin(vm, result->pin);
+        properties |= vm_set_pin(vm, result->pin);
     is_pinned_anew |= properties != 0;
     properties |= set_condition(vm, &result->condition);
     if (result->is_assessed)
-        properties |= set_differences(vm, result->differences);
+        properties |= vm_set_differences(vm, result->differences);
     /* it is unknown where the VM is gone */
     if (result->last_prepared && vm->last_prepared != result->last_prepared) {
         properties |= VM_PROPERTY_LAST_PREPARED;

@@ -3,27 +3,12 @@
 
 #include "service/jobs.h"
 #include "service/live-catalog.h"
-#include "service/vm-property.h"
-#include "vm/vm-op.h"
+#include "service/vm.h"
 
 /*
  * The table of VMs in the service's store. It changes only on the event loop, when a job is done.
  * The files on disk are authoritative; the table is read from them at the start.
  */
-
-typedef struct VM {
-    uid_t owner;
-    char *id;
-    Pin *pin;
-    char *fault;              /* why the record cannot be read; then PIN is NULL */
-    guint64 size;             /* bytes of all its files */
-    guint64 last_prepared;    /* µs since the epoch */
-    guint differences;        /* VMDifference, or-ed */
-    gboolean lacks_good_copy; /* once, since the service started */
-    guint n_assessed;         /* how often DIFFERENCES were set */
-    VMCondition condition;    /* as last read */
-    const VMStore *store;     /* borrowed */
-} VM;
 
 /* The kind of a VM's change. */
 typedef enum VMChange {
