@@ -98,14 +98,32 @@ GPtrArray *fleet_read(Context *context, GError **error) {
     return g_steal_pointer(&stores);
 }
 
-static char *secure_boot_to_text(const char *secure_boot, GVariant *certificates, gint64 expires) {
+static char *format_date(gint64 expires) {
     g_autoptr(GDateTime) time = expires > 0 ? g_date_time_new_from_unix_utc(expires) : NULL;
-    g_autofree char *date = time ? g_date_time_format(time, "%Y-%m-%d") : NULL;
+
+    return time ? g_date_time_format(time, "%Y-%m-%d") : NULL;
+}
+
+static gboolean is_over(gint64 expires) {
+    return expires < g_get_real_time() / G_USEC_PER_SEC;
+}
+
+char *fleet_find_expired(GVariant *properties) {
+    const char *secure_boot = "";
+    gint64 expires = 0;
+
+    (void)g_variant_lookup(properties, "secure-boot", "&s", &secure_boot);
+    (void)g_variant_lookup(properties, "expires", "x", &expires);
+    return g_str_equal(secure_boot, "enforced") && is_over(expires) ? format_date(expires) : NULL;
+}
+
+static char *secure_boot_to_text(const char *secure_boot, GVariant *certificates, gint64 expires) {
+    g_autofree char *date = format_date(expires);
     g_autofree char *needs = certificates ? find_needs(certificates) : g_strdup("");
 
     if (!g_str_equal(secure_boot, "enforced"))
         return g_strdup(*secure_boot ? secure_boot : "-");
-    if (date && expires * G_USEC_PER_SEC < g_get_real_time())
+    if (date && is_over(expires))
         return g_strdup_printf(
                 "enforced; its certificates expired on %s: boot loaders signed since then do not "
                 "start",

@@ -27,6 +27,10 @@ GPtrArray *fleet_read(Context *context, GError **error) G_GNUC_WARN_UNUSED_RESUL
  * purposes that are served differ; "none". */
 char *fleet_get_generation(GVariant *certificates) G_GNUC_WARN_UNUSED_RESULT;
 
+/* Returns the date on which certificates expired that the PROPERTIES of a virtual machine tell of;
+ * NULL: none has, or Secure Boot is not enforced. */
+char *fleet_find_expired(GVariant *properties) G_GNUC_WARN_UNUSED_RESULT;
+
 /* Returns the properties of a VM or of firmware with secure-boot in words: what follows from the
  * certificates. Not floating. */
 GVariant *fleet_say_secure_boot(GVariant *properties) G_GNUC_WARN_UNUSED_RESULT;

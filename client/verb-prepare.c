@@ -11,6 +11,7 @@
 #include "keys.h"
 #include "render.h"
 #include "verbs.h"
+#include "vm.h"
 
 /* Verbs that start virtual machines: prepare, run. Their first arguments are ID, ARCHITECTURE and
  * MACHINE. */
@@ -38,6 +39,15 @@ static gboolean prepare(
             "(oa{sv})", ret_reply, error);
 }
 
+/* A virtual machine that is gone when the command ends is not worth a change. */
+static void warn_expired(Context *context, const char *id, const Reply *reply) {
+    g_autoptr(GVariant) object = g_variant_get_child_value(reply->body, 0);
+    g_autoptr(GVariant) resolution = g_variant_get_child_value(reply->body, 1);
+
+    if (vm_has_new_keys(resolution) && !options_get(context->options, "ephemeral"))
+        vm_warn_expired(context, id, g_variant_get_string(object, NULL));
+}
+
 gboolean verb_prepare(Context *context, char **arguments, GError **error) {
     GVariantDict keys = G_VARIANT_DICT_INIT(NULL);
     g_auto(Reply) reply = {};
@@ -47,6 +57,7 @@ gboolean verb_prepare(Context *context, char **arguments, GError **error) {
         return FALSE;
     resolution = g_variant_get_child_value(reply.body, 1);
     render_resolution(context->output, context->options, resolution);
+    warn_expired(context, arguments[0], &reply);
     return TRUE;
 }
 
@@ -165,6 +176,7 @@ gboolean verb_run(Context *context, char **arguments, GError **error) {
     if (emulator && !check_qemu(context, emulator, rendered, error))
         return FALSE;
     tell_changes(arguments[0], resolution);
+    warn_expired(context, arguments[0], &reply);
     words = append_words(command, rendered);
     if (options_get(context->options, "ephemeral"))
         return run_and_wait(context, path, words, r, error);

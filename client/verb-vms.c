@@ -244,6 +244,7 @@ gboolean verb_reset(Context *context, char **arguments, GError **error) {
                 context, arguments[0], "Reset", g_variant_new("(@a{sv})", options), "()", &reply,
                 error))
         return FALSE;
+    vm_warn_expired(context, arguments[0], NULL);
     vm_tell(context, arguments[0], NULL);
     return TRUE;
 }
@@ -268,6 +269,8 @@ gboolean verb_rebind(Context *context, char **arguments, GError **error) {
         return FALSE;
     resolution = g_variant_get_child_value(reply.body, 0);
     render_resolution(context->output, context->options, resolution);
+    if (vm_has_new_keys(resolution))
+        vm_warn_expired(context, arguments[0], NULL);
     return TRUE;
 }
 

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "error.h"
+#include "fleet.h"
 #include "keys.h"
 
 /* Adds to the error which other users have a virtual machine of this id. */
@@ -109,6 +110,47 @@ gboolean vm_call(
     return connection_call(
             context->connection, CALL_CHANGE, context->what, path, BUS_VM_INTERFACE, method, owned,
             type, ret_reply, error);
+}
+
+gboolean vm_has_new_keys(GVariant *resolution) {
+    g_autoptr(GVariant) nvram = g_variant_lookup_value(resolution, "nvram", G_VARIANT_TYPE_VARDICT);
+    const char *secure_boot = "";
+    gboolean is_created = FALSE;
+
+    (void)g_variant_lookup(resolution, "secure-boot", "&s", &secure_boot);
+    return nvram && g_variant_lookup(nvram, "created", "b", &is_created) && is_created &&
+            g_str_equal(secure_boot, "enforced");
+}
+
+/* The command that adds the new certificates to a virtual machine. */
+static char *make_enroll(const Options *options, const char *id) {
+    const char *owner = options_get(options, "owner");
+
+    return g_strconcat(
+            "vmfirmwarectl ", options->is_user ? "--user " : "", "enroll ", owner ? "--owner=" : "",
+            owner ? owner : "", owner ? " " : "",
+            options_get(options, "directory") ? "--directory=" : "", id, " microsoft-2023", NULL);
+}
+
+void vm_warn_expired(Context *context, const char *id, const char *object) {
+    g_autofree char *found = object ? g_strdup(object) : vm_find(context, id, NULL);
+    g_autofree char *enroll = make_enroll(context->options, id);
+    g_autoptr(GVariant) properties = NULL;
+    g_autofree char *date = NULL;
+    g_autofree char *text = NULL;
+
+    if (found)
+        properties = connection_get_properties(
+                context->connection, context->what, found, BUS_VM_INTERFACE, NULL);
+    if (properties)
+        date = fleet_find_expired(properties);
+    if (!date)
+        return;
+    text = g_strdup_printf(
+            "%s: its certificates expired on %s, so boot loaders signed since then do not start; "
+            "'%s' adds the new ones, see vmfirmware-secure-boot(7)",
+            context->what, date, enroll);
+    output_warning(text);
 }
 
 void vm_tell(Context *context, const char *id, const Reply *reply) {

@@ -16,6 +16,13 @@ gboolean vm_call(
         Context *context, const char *id, const char *method, GVariant *arguments, const char *type,
         Reply *ret_reply, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* Returns TRUE if the NVRAM in an answer has just been made, and enforces Secure Boot. */
+gboolean vm_has_new_keys(GVariant *resolution) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Warns of certificates that have expired in the variables that have just been made. OBJECT is its
+ * path, or NULL. */
+void vm_warn_expired(Context *context, const char *id, const char *object);
+
 /* With --json, prints {"id": ID}, and "object" if REPLY begins with one. Otherwise prints nothing:
  * a command that succeeds is silent. */
 void vm_tell(Context *context, const char *id, const Reply *reply);

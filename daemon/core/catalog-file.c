@@ -26,6 +26,7 @@ static void file_clear(gpointer data) {
     descriptor_unref(file->descriptor);
     g_free(file->fault);
     store_summary_unref(file->store);
+    store_summary_unref(file->with_keys);
     g_strfreev(file->pair_faults);
     g_strfreev(file->reasons);
     g_strfreev(file->overrides);

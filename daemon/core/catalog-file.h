@@ -41,8 +41,9 @@ typedef struct CatalogFile {
 
     /* set where an effective file has a descriptor: */
     FirmwareImages images;
-    GStrv pair_faults;   /* why its images cannot belong together: see pair.h; or NULL */
-    StoreSummary *store; /* the variables of a new VM; NULL: none, or not readable */
+    GStrv pair_faults;       /* why its images cannot belong together: see pair.h; or NULL */
+    StoreSummary *store;     /* the variables in the template; NULL: none, or not readable */
+    StoreSummary *with_keys; /* the same with the keys of this host; NULL as STORE */
 
     /* The file of a more specific layer that overrides this one, or NULL. Each catalog with this
      * file has that one as well. */

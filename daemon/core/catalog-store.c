@@ -4,9 +4,11 @@
 
 #include "base/root.h"
 #include "core/store-file.h"
+#include "uefi/store-write.h"
 
 typedef struct KnownStore {
-    StoreSummary *summary; /* or NULL */
+    StoreSummary *summary;   /* or NULL */
+    StoreSummary *with_keys; /* of the same with the keys of this host; or NULL */
     FileStamp stamp;
     gboolean is_trusted;
 } KnownStore;
@@ -15,6 +17,7 @@ static void known_store_free(gpointer data) {
     KnownStore *known = data;
 
     store_summary_unref(known->summary);
+    store_summary_unref(known->with_keys);
     g_free(known);
 }
 
@@ -25,14 +28,29 @@ GHashTable *catalog_stores_new(void) {
 static KnownStore *copy_known(const KnownStore *known) {
     KnownStore *copy = g_memdup2(known, sizeof *known);
 
-    if (copy->summary)
+    if (copy->summary) {
         copy->summary = store_summary_ref(copy->summary);
+        copy->with_keys = store_summary_ref(copy->with_keys);
+    }
     return copy;
 }
 
-/* Returns 0 with a summary or NULL, or a negative errno if the system failed. */
+/* Returns SUMMARY if there are no keys, or if PrepareVM would fail to add them. */
+static StoreSummary *add_keys(
+        const CatalogStoreReading *reading, const Store *template, StoreSummary *summary) {
+    g_autoptr(GPtrArray) digests = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(Store) store = NULL;
+
+    if (reading->host_keys && !host_keys_are_none(reading->host_keys))
+        store = store_new_writable(template, NULL);
+    return store && host_keys_apply(reading->host_keys, reading->known, store, digests, NULL)
+            ? store_summary_new(store, reading->known)
+            : store_summary_ref(summary);
+}
+
+/* Sets the summaries, or none. Returns 0, or a negative errno if the system failed. */
 static int read_store(
-        const CatalogStoreReading *reading, int fd, const char *format, StoreSummary **ret) {
+        const CatalogStoreReading *reading, int fd, const char *format, KnownStore *known) {
     g_autoptr(Store) store = NULL;
     ImageFormat known_format;
     int r;
@@ -40,8 +58,10 @@ static int read_store(
     if (!image_format_from_string(format, &known_format))
         return 0;
     r = store_file_read(fd, known_format, &store);
-    if (r >= 0)
-        *ret = store_summary_new(store, reading->known);
+    if (r >= 0) {
+        known->summary = store_summary_new(store, reading->known);
+        known->with_keys = add_keys(reading, store, known->summary);
+    }
     return r == -EOPNOTSUPP ? 0 : r;
 }
 
@@ -75,7 +95,7 @@ static int look_at_store(
     if (r >= 0) {
         looked_at.stamp = file_stamp(&st);
         looked_at.is_trusted = file_stamp_is_trusted(&looked_at.stamp, reading->now);
-        r = read_store(reading, fd, image->format, &looked_at.summary);
+        r = read_store(reading, fd, image->format, &looked_at);
         if (r < 0)
             return r;
     }
@@ -85,14 +105,14 @@ static int look_at_store(
 
 int catalog_store_read(
         const CatalogStoreReading *reading, const Descriptor *descriptor,
-        const FirmwareImages *images, StoreSummary **ret) {
+        const FirmwareImages *images, StoreSummary **ret, StoreSummary **ret_with_keys) {
     const DescriptorImage *image = descriptor_get_variables_image(descriptor);
     const ImageInfo *info =
             image == &descriptor->executable ? &images->executable : &images->nvram_template;
     g_autofree char *key = NULL;
     KnownStore *known;
 
-    *ret = NULL;
+    *ret = *ret_with_keys = NULL;
     if (!descriptor_keeps_variables(descriptor) || !image->filename ||
         info->status != IMAGE_STATUS_OK)
         return 0;
@@ -108,6 +128,9 @@ int catalog_store_read(
             return r;
         g_hash_table_insert(reading->stores, g_steal_pointer(&key), known);
     }
-    *ret = known->summary ? store_summary_ref(known->summary) : NULL;
+    if (known->summary) {
+        *ret = store_summary_ref(known->summary);
+        *ret_with_keys = store_summary_ref(known->with_keys);
+    }
     return 0;
 }

@@ -3,6 +3,7 @@
 
 #include "core/descriptor.h"
 #include "core/image.h"
+#include "uefi/host-keys.h"
 #include "uefi/summary.h"
 
 /*
@@ -17,13 +18,15 @@ typedef struct CatalogStoreReading {
     gint64 now;                 /* microseconds since the epoch */
     const FileVisitor *visitor; /* or NULL */
     KnownCertificates *known;
+    const HostKeys *host_keys;   /* or NULL */
     GHashTable *stores;          /* see catalog_stores_new() */
-    GHashTable *previous_stores; /* or NULL; not those of another table of known certificates */
+    GHashTable *previous_stores; /* or NULL; not those of other known certificates or host keys */
 } CatalogStoreReading;
 
 /* Reads the variables that DESCRIPTOR's images begin a VM with: of the template, or of a combined
- * image. Sets *RET to NULL if there are none, or if their file cannot be read. Returns 0, or a
- * negative errno if the system failed. */
+ * image; and the same with the keys of this host. Sets *RET and *RET_WITH_KEYS to NULL if there are
+ * none, or if their file cannot be read. Returns 0, or a negative errno if the system failed. */
 int catalog_store_read(
         const CatalogStoreReading *reading, const Descriptor *descriptor,
-        const FirmwareImages *images, StoreSummary **ret) G_GNUC_WARN_UNUSED_RESULT;
+        const FirmwareImages *images, StoreSummary **ret, StoreSummary **ret_with_keys)
+        G_GNUC_WARN_UNUSED_RESULT;

@@ -38,12 +38,17 @@ void catalog_unref(Catalog *catalog) {
         g_atomic_rc_box_release_full(catalog, catalog_clear);
 }
 
-void catalog_add_problem(Catalog *catalog, const char *path, const char *text) {
+static CatalogProblem *add_problem(Catalog *catalog, const char *path, const char *text) {
     CatalogProblem *problem = g_new0(CatalogProblem, 1);
 
     problem->path = text_make_valid(path);
     problem->text = g_strdup(text);
     g_ptr_array_add(catalog->problems, problem);
+    return problem;
+}
+
+void catalog_add_problem(Catalog *catalog, const char *path, const char *text) {
+    (void)add_problem(catalog, path, text);
 }
 
 void catalog_add_conf_problems(Catalog *catalog, const GPtrArray *problems) {
@@ -201,7 +206,8 @@ static void make_own(const Group *group) {
 }
 
 static void complete_group(
-        const Build *build, const Group *group, const FirmwareImages *images, StoreSummary *store) {
+        const Build *build, const Group *group, const FirmwareImages *images, StoreSummary *store,
+        StoreSummary *with_keys) {
     CatalogFile *effective;
 
     make_own(group);
@@ -215,6 +221,7 @@ static void complete_group(
 
     effective->images = *images;
     effective->store = store ? store_summary_ref(store) : NULL;
+    effective->with_keys = with_keys ? store_summary_ref(with_keys) : NULL;
     effective->overrides = list_overrides(group);
     judge(effective, build->catalog->machines);
 }
@@ -224,21 +231,24 @@ static gboolean settle_group(const Build *build, const Group *group, GError **er
     gboolean is_same = is_as_before(group) && build->same_machines;
     FirmwareImages images = {};
     g_autoptr(StoreSummary) store = NULL;
+    g_autoptr(StoreSummary) with_keys = NULL;
     int r;
 
     if (effective->descriptor) {
         r = catalog_file_probe_images(&build->reading, effective->descriptor, &images);
         if (r >= 0)
-            r = catalog_store_read(&build->store_reading, effective->descriptor, &images, &store);
+            r = catalog_store_read(
+                    &build->store_reading, effective->descriptor, &images, &store, &with_keys);
         if (r < 0)
             return firmware_error_set_unreadable(
                     error, effective->descriptor->executable.filename, r);
         is_same = is_same && image_info_equal(&images.executable, &effective->images.executable) &&
                 image_info_equal(&images.nvram_template, &effective->images.nvram_template) &&
-                store_summary_equal(store, effective->store);
+                store_summary_equal(store, effective->store) &&
+                store_summary_equal(with_keys, effective->with_keys);
     }
     if (!is_same)
-        complete_group(build, group, &images, store);
+        complete_group(build, group, &images, store, with_keys);
     return TRUE;
 }
 
@@ -254,6 +264,31 @@ static void publish_file(Catalog *catalog, CatalogFile *file) {
     if (file->reasons[0] && !is_expected(file)) {
         g_autofree char *text = g_strjoinv(", ", file->reasons);
         catalog_add_problem(catalog, file->path, text);
+    }
+}
+
+/* A template is named once, whatever number of firmware has it. */
+static void add_expired(Catalog *catalog, gint64 now) {
+    g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+
+    for (guint i = 0; i < catalog->firmware->len; i++) {
+        const CatalogFile *file = catalog->firmware->pdata[i];
+        g_autofree char *date = store_summary_find_expired(file->with_keys, now);
+        const char *template;
+        g_autofree char *text = NULL;
+
+        if (!date || file->state != FIRMWARE_STATE_USABLE ||
+            !descriptor_has_feature(file->descriptor, FEATURE_SECURE_BOOT))
+            continue;
+        template = descriptor_get_variables_image(file->descriptor)->filename;
+        if (!g_hash_table_add(seen, (gpointer) template))
+            continue;
+        text = g_strdup_printf(
+                "its certificates expired on %s, so that boot loaders signed since then do not "
+                "start in new VMs; 'vmfirmwarectl enroll ID microsoft-2023' mends a VM, and keys "
+                "of this host (EnrollDirectory=) all new ones: see vmfirmware-secure-boot(7)",
+                date);
+        add_problem(catalog, template, text)->is_expired = TRUE;
     }
 }
 
@@ -346,6 +381,7 @@ static gboolean fill(const Build *build, GError **error) {
     if (!list_files(build, error) || !settle_files(build, error))
         return FALSE;
 
+    add_expired(catalog, build->sources->now / G_USEC_PER_SEC);
     catalog_add_conf_problems(catalog, machine_problems);
     collect_architectures(catalog);
     catalog->candidates = candidates_new(catalog->firmware);
@@ -373,11 +409,15 @@ Catalog *catalog_build(const CatalogSources *sources, GError **error) {
                             .now = sources->now,
                             .visitor = sources->visitor,
                             .known = catalog->known,
+                            .host_keys = catalog->host_keys,
                             .stores = catalog->stores,
                             /* the certificates of the others have other names */
                             .previous_stores = sources->previous &&
                                             known_certificates_equal(
-                                                       catalog->known, sources->previous->known)
+                                                       catalog->known, sources->previous->known) &&
+                                            host_keys_equal(
+                                                       catalog->host_keys,
+                                                       sources->previous->host_keys)
                                     ? sources->previous->stores
                                     : NULL,
                     },

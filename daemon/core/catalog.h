@@ -17,6 +17,7 @@
 typedef struct CatalogProblem {
     char *path;
     char *text;
+    gboolean is_expired; /* a template that is used, and whose certificates have expired */
 } CatalogProblem;
 
 typedef struct Catalog {

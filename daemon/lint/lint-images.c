@@ -271,11 +271,10 @@ static gboolean check_contents(const Firmware *firmware) {
 }
 
 /* Nothing stops booting: only boot loaders that were signed later do not start. */
-static void check_expiry(const Firmware *firmware, gint64 expires) {
-    g_autoptr(GDateTime) time = g_date_time_new_from_unix_utc(expires);
-    g_autofree char *date = time ? g_date_time_format(time, "%Y-%m-%d") : NULL;
+static void check_expiry(const Firmware *firmware, const StoreSummary *store) {
+    g_autofree char *date = store_summary_find_expired(store, firmware->facts->now);
 
-    if (date && expires > 0 && expires < firmware->facts->now)
+    if (date)
         lint_add(
                 firmware->findings, LINT_SEVERITY_WARNING, "certificates", firmware->path,
                 "/mapping",
@@ -291,10 +290,11 @@ static gboolean check_keys(const Firmware *firmware, GError **error) {
     g_autoptr(GHashTable) stores = catalog_stores_new();
     const CatalogStoreReading reading = {.known = firmware->facts->known, .stores = stores};
     g_autoptr(StoreSummary) store = NULL;
+    g_autoptr(StoreSummary) with_keys = NULL;
     gboolean is_enrolled;
     int r;
 
-    r = catalog_store_read(&reading, descriptor, &firmware->images, &store);
+    r = catalog_store_read(&reading, descriptor, &firmware->images, &store, &with_keys);
     if (r < 0)
         return firmware_error_set_unreadable(error, descriptor->nvram_template.filename, r);
     if (!store || !store->is_readable)
@@ -313,7 +313,7 @@ static gboolean check_keys(const Firmware *firmware, GError **error) {
                 "no enrolled-keys, but the variables of a new VM have a platform key: the guest "
                 "starts signed boot loaders only");
     else if (is_enrolled)
-        check_expiry(firmware, store->expires);
+        check_expiry(firmware, store);
     return TRUE;
 }
 

@@ -55,6 +55,11 @@ static void log_problem(const CatalogProblem *problem, const CatalogFile *file) 
                 "MESSAGE_ID", LOG_ID_FIRMWARE_PROBLEM, "VMFIRMWARE_NAME", file->name,
                 "VMFIRMWARE_PATH", problem->path, "MESSAGE", "%s is %s: %s", problem->path,
                 firmware_state_to_string(file->state), problem->text);
+    else if (problem->is_expired)
+        g_log_structured(
+                G_LOG_DOMAIN, G_LOG_LEVEL_MESSAGE, "MESSAGE_ID", LOG_ID_FIRMWARE_EXPIRED,
+                "VMFIRMWARE_PATH", problem->path, "MESSAGE", "%s: %s", problem->path,
+                problem->text);
     else
         g_log_structured(
                 G_LOG_DOMAIN, G_LOG_LEVEL_WARNING, "MESSAGE_ID", LOG_ID_FIRMWARE_PROBLEM,

@@ -77,6 +77,22 @@ void log_vm_health(const VM *vm) {
             store_health_to_string(summary->health), summary->detail);
 }
 
+void log_vm_expired(const VM *vm) {
+    g_autofree char *date = store_summary_find_expired(
+            vm_look_get_summary(vm->condition.look), g_get_real_time() / G_USEC_PER_SEC);
+    g_autofree char *owner = g_strdup_printf("%u", (unsigned)vm->owner);
+    g_autofree char *id = text_make_printable(vm->id);
+
+    if (!date || !descriptor_has_feature(vm->pin->resolution->descriptor, FEATURE_SECURE_BOOT))
+        return;
+    g_log_structured(
+            G_LOG_DOMAIN, G_LOG_LEVEL_MESSAGE, "MESSAGE_ID", LOG_ID_VM_EXPIRED, "VMFIRMWARE_VM_ID",
+            vm->id, "VMFIRMWARE_VM_OWNER", owner, "MESSAGE",
+            "VM %s of uid %s begins with certificates that expired on %s, so boot loaders signed "
+            "since then do not start; 'vmfirmwarectl enroll' with microsoft-2023 adds the new ones",
+            id, owner, date);
+}
+
 gboolean log_vm_good_copy(const VM *vm) {
     g_autofree char *owner = g_strdup_printf("%u", (unsigned)vm->owner);
     g_autofree char *id = text_make_printable(vm->id);

@@ -13,5 +13,7 @@ void log_vm_health(const VM *vm);
 /* Logs, unless it has before, that the limit of the owner leaves no room for a good copy of VM's
  * variables. Returns TRUE. */
 gboolean log_vm_good_copy(const VM *vm);
+/* Logs that VM begins with certificates that have expired, if its last look says so. */
+void log_vm_expired(const VM *vm);
 /* Logs that the record of VM cannot be read. */
 void log_vm_unreadable(const VM *vm);

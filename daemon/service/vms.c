@@ -413,6 +413,8 @@ void vms_finish(VMs *vms, const VMOp *op, const VMResult *result) {
         tell(vms, vm, VM_CHANGE_PIN, properties);
     else if (properties)
         tell(vms, vm, VM_CHANGE_STATE, properties);
+    if (result->is_created && op->request->call != REQUEST_CALL_IMPORT_VM)
+        log_vm_expired(vm);
     vm->lacks_good_copy |= result->lacks_good_copy && log_vm_good_copy(vm);
     /* the result belongs to a catalog that has been replaced */
     if (result->is_assessed && op->catalog != live_catalog_get_catalog(vms->live))

@@ -86,6 +86,16 @@ gboolean store_summary_has_certificate(
             g_strv_contains((const char *const *)summary->digests, digest);
 }
 
+char *store_summary_find_expired(const StoreSummary *summary, gint64 now) {
+    g_autoptr(GDateTime) time = NULL;
+
+    if (!summary || !summary->is_readable || summary->secure_boot != SECURE_BOOT_ENFORCED ||
+        summary->expires == 0 || summary->expires >= now)
+        return NULL;
+    time = g_date_time_new_from_unix_utc(summary->expires);
+    return time ? g_date_time_format(time, "%Y-%m-%d") : NULL;
+}
+
 const char *store_summary_get_secure_boot(const StoreSummary *summary, gboolean has_secure_boot) {
     if (!has_secure_boot)
         return secure_boot_to_string(SECURE_BOOT_NONE);

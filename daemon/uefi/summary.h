@@ -41,6 +41,10 @@ gboolean store_summary_has_platform_key(const StoreSummary *summary);
 gboolean store_summary_has_certificate(
         const StoreSummary *summary, const KnownCertificates *known, const char *certificate);
 
+/* Returns the date on which the first certificates of an enforcing store expired; NULL: Secure Boot
+ * is not enforced, or none has expired by NOW, in seconds since the epoch. SUMMARY may be NULL. */
+char *store_summary_find_expired(const StoreSummary *summary, gint64 now) G_GNUC_WARN_UNUSED_RESULT;
+
 /* The values of the properties SecureBoot, Certificates, Expires and Health. SUMMARY may be NULL:
  * there is no store, or it has not been read yet. HAS_SECURE_BOOT: the firmware supports it. */
 const char *store_summary_get_secure_boot(const StoreSummary *summary, gboolean has_secure_boot);

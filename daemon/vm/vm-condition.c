@@ -31,11 +31,12 @@ void vm_read_condition(
         VMStore *store, uid_t owner, const char *id, const Pin *pin, KnownCertificates *known,
         VMLook *before, VMCondition *ret) {
     g_auto(FileFd) fd = FILE_FD_NONE;
+    g_autoptr(VMLook) earlier = ret->look;
     g_autoptr(VMLook) look = NULL;
 
     *ret = (VMCondition){.nvram_fault = get_nvram_fault(store, owner, id, pin, &fd)};
     if (fd >= 0)
-        look = vm_look_new(fd, pin->nvram_format, known, before);
+        look = vm_look_new(fd, pin->nvram_format, known, earlier ? earlier : before);
     /* after the look: a guest may have been writing, or have begun to */
     ret->is_in_use = vm_is_in_use(store, owner, id);
     if (ret->is_in_use && fd >= 0) {
@@ -45,6 +46,8 @@ void vm_read_condition(
     }
     if (look && !ret->is_in_use && vm_look_is_of(look, fd))
         ret->look = g_steal_pointer(&look);
+    else
+        ret->look = g_steal_pointer(&earlier);
     /* libvirt changes the owner while a guest runs */
     if (fd >= 0 && !ret->is_in_use && !is_owners(fd, owner))
         ret->nvram_fault = "nvram-owner";

@@ -117,6 +117,14 @@ static void describe_mismatch(const VMOp *op, const Pin *pin, GError **error) {
     g_propagate_error(error, longer);
 }
 
+/* Once its lease is held, nobody reads it. */
+static void look_at_new(const VMOp *op, int dir_fd, const Pin *pin, VMResult *result) {
+    g_auto(FileFd) fd = FILE_FD_NONE;
+
+    if (pin->has_nvram && vm_nvram_open(dir_fd, op->id, pin, O_RDONLY, &fd, NULL))
+        result->condition.look = vm_look_new(fd, pin->nvram_format, op->catalog->known, NULL);
+}
+
 gboolean vm_op_create(const VMOp *op, VMResult *result, GError **error) {
     gboolean has_own_template = op->source >= 0 && op->request->call == REQUEST_CALL_PREPARE;
     g_autoptr(Pin) pin = new_pin(op, 0, has_own_template, error);
@@ -136,6 +144,8 @@ gboolean vm_op_create(const VMOp *op, VMResult *result, GError **error) {
         return FALSE;
 
     vmstore_set_last_prepared(vmdraft_get_fd(draft));
+    if (op->request->lease)
+        look_at_new(op, vmdraft_get_fd(draft), pin, result);
     result->is_created = pin->has_nvram;
     result->pin = g_steal_pointer(&pin);
     result->is_assessed = TRUE;
@@ -174,17 +184,17 @@ static gboolean replace_nvram(
 }
 
 gboolean vm_op_replace_nvram(const VMOp *op, VMResult *result, GError **error) {
+    const gboolean is_import = op->request->call == REQUEST_CALL_IMPORT;
     g_auto(VMLock) lock = VM_LOCK_INIT;
     g_autoptr(Pin) pin = pin_with(op->pin, NULL, NULL, NULL);
 
     if (!vm_nvram_check_exists(op->id, op->pin, error) || !vm_lock(op, &lock, error) ||
         !vm_check_record(op, lock.dir, error) ||
         !replace_nvram(
-                op, lock.dir, pin,
-                op->request->call == REQUEST_CALL_IMPORT ? BACKUP_REASON_IMPORT
-                                                         : BACKUP_REASON_RESET,
-                result, error))
+                op, lock.dir, pin, is_import ? BACKUP_REASON_IMPORT : BACKUP_REASON_RESET, result,
+                error))
         return FALSE;
+    result->is_created = !is_import;
     result->pin = g_steal_pointer(&pin);
     return TRUE;
 }

@@ -3,10 +3,10 @@
 
 import hashlib
 import os
-import subprocess
 
 import pytest
 
+from lib import certificates as certificates_lib
 from lib import descriptors, images
 from lib.checks import raises
 from lib.config import text
@@ -19,14 +19,8 @@ EMPTY = "/usr/share/OVMF/OVMF_VARS_4M.fd"
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory):
     """DER of two certificates."""
-    directory, made = tmp_path_factory.mktemp("certificates"), []
-    for name in ("a", "b"):
-        path = directory / name
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "10",
-                        "-subj", f"/CN={name}", "-keyout", os.devnull, "-outform", "DER",
-                        "-out", str(path)], check=True, capture_output=True)
-        made.append(path.read_bytes())
-    return made
+    directory = tmp_path_factory.mktemp("certificates")
+    return [certificates_lib.make(directory, name) for name in ("a", "b")]
 
 
 def digest(data):
@@ -151,6 +145,7 @@ def test_faults_are_problems(start, keys, service, certificates):
     keys("PK/2", certificates[1])
     vms = start()
     problems = dict(vms.client.problems())
+    assert "expired" in problems.pop(f"{service.images}/vars.fd")
     directory = f"{service.directory}/enroll"
     assert set(problems) == {f"{directory}/{name}" for name in ("db/broken", "KEK/hashes", "PK/2")}
     assert "neither a certificate" in problems[f"{directory}/db/broken"]

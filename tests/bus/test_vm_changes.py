@@ -4,12 +4,11 @@
 import hashlib
 import json
 import os
-import subprocess
 
 import pytest
 from gi.repository import GLib
 
-from lib import descriptors, edk2, images
+from lib import certificates, descriptors, edk2, images
 from lib.checks import raises
 from lib.client import INVALID_ARGS
 from lib.config import write_config
@@ -30,11 +29,7 @@ def refused(name, call, *words):
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory):
     """DER of a certificate of the tests."""
-    path = tmp_path_factory.mktemp("certificate") / "c.der"
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "10",
-                    "-subj", "/CN=tests", "-keyout", os.devnull, "-outform", "DER",
-                    "-out", str(path)], check=True, capture_output=True)
-    return path.read_bytes()
+    return certificates.make(tmp_path_factory.mktemp("certificate"), "tests")
 
 
 @pytest.fixture

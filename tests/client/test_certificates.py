@@ -93,7 +93,7 @@ def test_metrics(vms, cli):
         'health="empty"}': "1",
         "vmfirmware_certificates_expire_timestamp_seconds": str(report["expires"]),
         'vmfirmware_firmware{state="usable"}': "3",
-        "vmfirmware_catalog_generation": "1", "vmfirmware_problems": "0", **found_numbers}
+        "vmfirmware_catalog_generation": "1", "vmfirmware_problems": "1", **found_numbers}
     assert {name: int(value) for name, value in found_numbers.items()} == {
         "vmfirmware_calls": ANY, "vmfirmware_refused_calls": 0,
         "vmfirmware_unfinished_calls": 0, "vmfirmware_jobs": 4, "vmfirmware_running_jobs": 0,
