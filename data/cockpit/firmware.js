@@ -84,7 +84,8 @@ export function firmwareView(store) {
     return {
         title: _("Firmware"),
         node: element("div", {}, top,
-                      element("p", {}, _("A virtual machine gets the first one that fits, from top to bottom.")),
+                      element("p", {}, _("A virtual machine gets the first one that fits, from top to bottom. "),
+                              link(_("Ask which one, and why not another"), ["ask"])),
                       element("div", { class: "toolbar" }, element("label", {}, _("Architecture"), architecture)),
                       table.node),
         update: what => {

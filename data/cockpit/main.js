@@ -4,9 +4,11 @@
 
      #/vms                  all virtual machines
      #/firmware             all firmware
-     #/firmware/NAME        one of them */
+     #/firmware/NAME        one of them
+     #/ask                  which firmware, and why not another */
 
 import { alert, button, element, link } from "./dom.js";
+import { askView } from "./ask.js";
 import { Store } from "./store.js";
 import { firmwareView, oneFirmwareView } from "./firmware.js";
 import { vmsView } from "./vms.js";
@@ -18,6 +20,7 @@ const _ = cockpit.gettext;
 const TABS = [
     { path: ["vms"], title: _("Virtual machines") },
     { path: ["firmware"], title: _("Firmware") },
+    { path: ["ask"], title: _("Why not?") },
 ];
 
 const store = new Store();
@@ -29,6 +32,8 @@ let view = null;
 function viewOf([kind, ...rest]) {
     if (kind === "firmware")
         return rest.length > 0 ? oneFirmwareView(store, rest[0]) : firmwareView(store);
+    if (kind === "ask")
+        return askView(store);
     return vmsView(store, []);
 }
 

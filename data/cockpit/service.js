@@ -13,6 +13,7 @@ const PROPERTIES = "org.freedesktop.DBus.Properties";
 /* the requirements that this page asks for, and the options that it gives */
 const OPTION_TYPES = {
     "all": "b",
+    "boot": "s",
     "dry-run": "b",
     "expected": "s",
     "features": "as",
@@ -20,10 +21,15 @@ const OPTION_TYPES = {
     "index": "u",
     "interface": "s",
     "live": "b",
+    "owner": "u",
     "render": "as",
     "without-features": "as",
 };
 const CHANGE_TYPES = { "do": "s", "names": "as", "numbers": "aq", "order": "aq" };
+
+export function isNoMatch(error) {
+    return error.name === "org.vmfirmware1.NoMatchingFirmware";
+}
 
 function wrap(types, values) {
     return Object.fromEntries(Object.entries(values).map(
@@ -155,8 +161,8 @@ export class Service {
         return this.#change(path, "Restore", "ua{sv}", index, {});
     }
 
-    async clone(path, id) {
-        return (await this.#change(path, "Clone", "sa{sv}", id, {}))[0];
+    async clone(path, id, options) {
+        return (await this.#change(path, "Clone", "sa{sv}", id, wrap(OPTION_TYPES, options)))[0];
     }
 
     async rename(path, id) {

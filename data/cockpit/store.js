@@ -44,6 +44,8 @@ export class Store extends EventTarget {
     error = null;
     /* root's connection; null if not known yet */
     isPrivileged = null;
+    /* whether there is a first list of firmware */
+    isLoaded = false;
     manager = { Problems: [], Architectures: [], HostFeatures: [] };
     firmware = [];
     /* object path → what ReportVMs says, never changed in place: a VM that changes is another object */
@@ -55,6 +57,7 @@ export class Store extends EventTarget {
     #permission = cockpit.permission({ admin: true });
     #loadFirmware = coalesced(() => this.#load(async () => {
         [this.manager, this.firmware] = await Promise.all([this.service.manager(), this.service.firmware()]);
+        this.isLoaded = true;
         this.#tell("firmware");
     }));
     #loadVMs = coalesced(() => this.#load(async () => {

@@ -1,15 +1,38 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* A table of many rows that can be sorted. A row is built once for each item; an item that changes is
-   another object (see store.js), so an update builds the rows of changed items alone.
-
-   On a narrow screen the style sheet shows each row as a block, which would take the roles from the
+/* Tables. On a narrow screen the style sheet shows each row as a block, which would take the roles from the
    elements: they are written out. */
 
 import { element, place } from "./dom.js";
 
 const CONTROL = "a, button, input";
 
+function headingOf(column, content = column.title) {
+    return element("th", { role: "columnheader", scope: "col", class: column.name }, content);
+}
+
+function rowOf(columns, item, attributes = {}) {
+    return element("tr", { role: "row", ...attributes }, ...columns.map(
+        column => element("td", { role: "cell", class: column.name, "data-title": column.label || column.title },
+                          ...[column.cell(item)].flat())));
+}
+
+function frame(label, headings, body, attributes = {}) {
+    return element("div", { class: "table", ...attributes },
+                   element("table", { role: "table", "aria-label": label },
+                           element("thead", { role: "rowgroup" }, element("tr", { role: "row" }, ...headings)),
+                           body));
+}
+
+/* of few rows; columns as below */
+export function plainTable(label, columns, items) {
+    return frame(label, columns.map(column => headingOf(column)),
+                 element("tbody", { role: "rowgroup" }, ...items.map(item => rowOf(columns, item))),
+                 { class: "table plain" });
+}
+
+/* A table of many rows that can be sorted. A row is built once for each item; an item that changes is
+   another object (see store.js), so an update builds the rows of changed items alone. */
 export class Table {
     #columns;
     #key;
@@ -31,13 +54,8 @@ export class Table {
         this.#sort = sort;
         this.#empty = element("p", { class: "empty", hidden: true }, empty);
         this.#headings = new Map(columns.map(column => [column.name, this.#heading(column)]));
-        this.node = element(
-            "div", { class: "table" },
-            element("table", { role: "table", "aria-label": label },
-                    element("thead", { role: "rowgroup" },
-                            element("tr", { role: "row" }, ...this.#headings.values())),
-                    this.#body),
-            this.#empty);
+        this.node = frame(label, this.#headings.values(), this.#body);
+        this.node.append(this.#empty);
     }
 
     update(items) {
@@ -46,10 +64,9 @@ export class Table {
     }
 
     #heading(column) {
-        const title = column.order
+        return headingOf(column, column.order
             ? element("button", { type: "button", class: "sort", click: () => this.#sortBy(column) }, column.title)
-            : column.title;
-        return element("th", { role: "columnheader", scope: "col", class: column.name }, title);
+            : column.title);
     }
 
     #sortBy(column) {
@@ -75,9 +92,7 @@ export class Table {
     #row(item) {
         let row = this.#rows.get(item);
         if (!row) {
-            row = element("tr", { role: "row", "data-id": this.#key(item) }, ...this.#columns.map(
-                column => element("td", { role: "cell", class: column.name, "data-title": column.label || column.title },
-                                  ...[column.cell(item)].flat())));
+            row = rowOf(this.#columns, item, { "data-id": this.#key(item) });
             this.#rows.set(item, row);
         }
         return row;
