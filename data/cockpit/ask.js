@@ -149,7 +149,7 @@ export function askView(store) {
 
     function update() {
         const isFirst = !architecture.value;
-        if (!store.isLoaded)
+        if (!store.hasFirmware)
             return;
         const all = [...new Set([...store.manager.Architectures, ...Object.keys(MACHINES)])].sort();
         architecture.replaceChildren(...all.map(name => option(name, name, name === (architecture.value || "x86_64"))));

@@ -50,3 +50,9 @@ export function urgency(certificates, expires, isEnforced) {
         ? { text: cockpit.format(_("Expired ${day}: ${what}"), words), tone: "danger", urgency: 0 }
         : { text: cockpit.format(_("Expired ${day}; not checked without Secure Boot"), words), tone: "warning", urgency: 1 };
 }
+
+/* of a VM as ReportVMs has it; null if its firmware checks none */
+export function certificatesOf(vm) {
+    return vm["secure-boot"] === "none" ? null
+        : urgency(vm.certificates, vm.expires, vm["secure-boot"] === "enforced");
+}

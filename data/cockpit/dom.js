@@ -12,11 +12,11 @@ function fill(node, attributes, children) {
         else if (value !== undefined && value !== null && value !== false)
             node.setAttribute(name, value === true ? "" : value);
     }
-    node.append(...children.flat().filter(child => child !== null && child !== undefined && child !== false));
+    node.append(...children.flat().filter(child => child || child === 0));
     return node;
 }
 
-/* A function as an attribute is a listener: { click: save }. A child that is null or false is left out. */
+/* A function as an attribute is a listener: { click: save }. A child that is null, false or empty is left out. */
 export function element(tag, attributes = {}, ...children) {
     return fill(document.createElement(tag), attributes, children);
 }
@@ -44,10 +44,10 @@ export function badge(text, tone) {
     return element("span", { class: `badge ${tone}` }, text);
 }
 
-/* tone: danger, warning, info, success */
+/* tone: danger, warning, info, success; title: its first words, or empty */
 export function alert(tone, title, ...children) {
     return element("div", { class: `alert ${tone}`, role: tone === "danger" ? "alert" : "status" },
-                   element("strong", {}, title), ...children);
+                   title && element("strong", {}, title), ...children);
 }
 
 /* Makes nodes the children of parent, and moves no node that stays in its place: it keeps the focus. */

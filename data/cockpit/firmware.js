@@ -56,6 +56,7 @@ export function firmwareView(store) {
                 ? element("div", { class: "detail" }, cockpit.format(_("overrides $0"), one.Overrides.join(", "))) : null],
         },
     ], {
+        name: "firmware",
         key: one => one.Name,
         sort: "rank",
         label: _("Firmware"),
@@ -135,6 +136,8 @@ export function oneFirmwareView(store, name) {
 
     function update() {
         const one = store.firmware.find(firmware => firmware.Name === name);
+        if (!one && !store.hasFirmware)
+            return;
         node.replaceChildren(one ? detail(one)
             : alert("warning", _("There is no firmware of this name."), " ", link(_("All firmware"), ["firmware"])));
     }

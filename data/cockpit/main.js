@@ -3,6 +3,7 @@
 /* The frame of the page: navigation, the state of the service, and one view at a time:
 
      #/vms                  all virtual machines
+     #/vms/OWNER/ID         one of them, with the owner's uid
      #/firmware             all firmware
      #/firmware/NAME        one of them
      #/ask                  which firmware, and why not another */
@@ -11,6 +12,7 @@ import { alert, button, element, link } from "./dom.js";
 import { askView } from "./ask.js";
 import { Store } from "./store.js";
 import { firmwareView, oneFirmwareView } from "./firmware.js";
+import { vmView } from "./vm.js";
 import { vmsView } from "./vms.js";
 import { failure } from "./words.js";
 import "./theme.js";
@@ -34,7 +36,7 @@ function viewOf([kind, ...rest]) {
         return rest.length > 0 ? oneFirmwareView(store, rest[0]) : firmwareView(store);
     if (kind === "ask")
         return askView(store);
-    return vmsView(store, []);
+    return rest.length === 2 ? vmView(store, ...rest) : vmsView(store);
 }
 
 function showNavigation(path) {

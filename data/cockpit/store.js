@@ -44,8 +44,9 @@ export class Store extends EventTarget {
     error = null;
     /* root's connection; null if not known yet */
     isPrivileged = null;
-    /* whether there is a first list of firmware */
-    isLoaded = false;
+    /* whether there is a first list of each */
+    hasFirmware = false;
+    hasVMs = false;
     manager = { Problems: [], Architectures: [], HostFeatures: [] };
     firmware = [];
     /* object path → what ReportVMs says, never changed in place: a VM that changes is another object */
@@ -57,12 +58,13 @@ export class Store extends EventTarget {
     #permission = cockpit.permission({ admin: true });
     #loadFirmware = coalesced(() => this.#load(async () => {
         [this.manager, this.firmware] = await Promise.all([this.service.manager(), this.service.firmware()]);
-        this.isLoaded = true;
+        this.hasFirmware = true;
         this.#tell("firmware");
     }));
     #loadVMs = coalesced(() => this.#load(async () => {
         const vms = await this.service.vms();
         this.vms = new Map(vms.map(vm => [vm.object, this.#complete(vm)]));
+        this.hasVMs = true;
         this.#tell("vms");
         await this.#findUsers(vms);
     }));
@@ -97,6 +99,11 @@ export class Store extends EventTarget {
     /* A call starts a service that has stopped. */
     start() {
         return this.status === "stopped" ? this.#begin() : this.connect();
+    }
+
+    /* Boot entries and backups of a VM have no signal: who has changed them says so. */
+    touch(path) {
+        this.#replace(path, { changes: (this.vms.get(path)?.changes || 0) + 1 });
     }
 
     /* Whether a VM is in use is computed when it is read, and has no signal. The service accepts 16 unfinished

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Tables. On a narrow screen the style sheet shows each row as a block, which would take the roles from the
+/* Tables. The style sheet lays out each row of a long table by itself, so that a browser leaves out those
+   that are not in sight, and on a narrow screen shows each as a block. Either would take the roles from the
    elements: they are written out. */
 
 import { element, place } from "./dom.js";
@@ -17,8 +18,8 @@ function rowOf(columns, item, attributes = {}) {
                           ...[column.cell(item)].flat())));
 }
 
-function frame(label, headings, body, attributes = {}) {
-    return element("div", { class: "table", ...attributes },
+function frame(kind, label, headings, body) {
+    return element("div", { class: `table ${kind}` },
                    element("table", { role: "table", "aria-label": label },
                            element("thead", { role: "rowgroup" }, element("tr", { role: "row" }, ...headings)),
                            body));
@@ -26,9 +27,8 @@ function frame(label, headings, body, attributes = {}) {
 
 /* of few rows; columns as below */
 export function plainTable(label, columns, items) {
-    return frame(label, columns.map(column => headingOf(column)),
-                 element("tbody", { role: "rowgroup" }, ...items.map(item => rowOf(columns, item))),
-                 { class: "table plain" });
+    return frame("plain", label, columns.map(column => headingOf(column)),
+                 element("tbody", { role: "rowgroup" }, ...items.map(item => rowOf(columns, item))));
 }
 
 /* A table of many rows that can be sorted. A row is built once for each item; an item that changes is
@@ -46,15 +46,15 @@ export class Table {
 
     /* columns: name; title, and label, a text, if the title is a node; cell(item), a node, a text or a list of
        them; order(a, b) if it sorts.
-       options: key(item), the text that tells it from others; sort, the first column's name; empty, the
+       options: name, of its class, which has the widths of the columns; key(item), the text that tells it from others; sort, the first column's name; empty, the
        text for no items; label, of the table */
-    constructor(columns, { key, sort, empty, label }) {
+    constructor(columns, { name, key, sort, empty, label }) {
         this.#columns = columns;
         this.#key = key;
         this.#sort = sort;
         this.#empty = element("p", { class: "empty", hidden: true }, empty);
         this.#headings = new Map(columns.map(column => [column.name, this.#heading(column)]));
-        this.node = frame(label, this.#headings.values(), this.#body);
+        this.node = frame(`long ${name}`, label, this.#headings.values(), this.#body);
         this.node.append(this.#empty);
     }
 
@@ -111,8 +111,10 @@ export class Table {
     }
 }
 
+const collator = new Intl.Collator(undefined, { numeric: true });
+
 export function byText(get) {
-    return (a, b) => get(a).localeCompare(get(b), undefined, { numeric: true });
+    return (a, b) => collator.compare(get(a), get(b));
 }
 
 export function byNumber(get) {

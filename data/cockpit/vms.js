@@ -4,17 +4,11 @@
 
 import { badge, button, element, link } from "./dom.js";
 import { Table, byNumber, byText } from "./table.js";
-import { needs, urgency } from "./certificates.js";
+import { certificatesOf, needs } from "./certificates.js";
+import { vmActions } from "./vm-actions.js";
 import { date, secureBoot, state } from "./words.js";
 
 const _ = cockpit.gettext;
-
-const collator = new Intl.Collator(undefined, { numeric: true });
-
-export function certificatesOf(vm) {
-    return vm["secure-boot"] === "none" ? null
-        : urgency(vm.certificates, vm.expires, vm["secure-boot"] === "enforced");
-}
 
 /* what cannot start, then certificates by urgency, then the rest */
 function rank(vm) {
@@ -30,7 +24,10 @@ const FILTERS = [
     { name: "in-use", title: _("In use"), test: vm => vm.inUse },
 ];
 
-export function vmsView(store, actions) {
+const byId = byText(vm => vm.id);
+
+export function vmsView(store) {
+    const actions = vmActions(store).filter(action => action.many);
     const selected = new Set();
     const search = element("input", { type: "search", input: () => update() });
     const filter = element("select", { change: () => update() },
@@ -88,9 +85,9 @@ export function vmsView(store, actions) {
     const table = new Table([
         { name: "select", title: all, label: _("Select"), cell: checkbox },
         {
-            name: "id", title: _("Name"), order: byText(vm => vm.id),
+            name: "id", title: _("Name"), order: byId,
             cell: vm => [
-                vm.id,
+                link(vm.id, ["vms", String(vm.owner), vm.id]),
                 vm.reference ? element("div", { class: "detail" }, vm.reference) : null,
             ],
         },
@@ -101,10 +98,11 @@ export function vmsView(store, actions) {
         { name: "secure-boot", title: _("Secure Boot"), cell: secureBootCell, order: byText(vm => vm["secure-boot"]) },
         {
             name: "certificates", title: _("Certificates"), cell: certificatesCell,
-            order: (a, b) => rank(a) - rank(b) || a.expires - b.expires || collator.compare(a.id, b.id),
+            order: (a, b) => rank(a) - rank(b) || a.expires - b.expires || byId(a, b),
         },
         { name: "prepared", title: _("Last start"), cell: vm => date(vm["last-prepared"]), order: byNumber(vm => -vm["last-prepared"]) },
     ], {
+        name: "vms",
         key: vm => vm.object,
         sort: "certificates",
         label: _("Virtual machines"),
