@@ -121,7 +121,10 @@ char *policy_describe_takers(const VMOp *op, guint64 size) {
         g_string_append_printf(
                 text, "%s%s", i > 0 ? ", " : "; firmware for that size: ",
                 (const char *)takers->firmware->pdata[i]);
-    return g_strdup(text->len > 0 ? text->str : "; no firmware has that size");
+    if (text->len == 0)
+        return g_strdup("; no firmware has that size");
+    g_string_append(text, "; from there Rebind with convert moves the variables");
+    return g_strdup(text->str);
 }
 
 /* Checks the chosen firmware against the NVRAM of the call. */
@@ -166,6 +169,15 @@ static gboolean differs(
     g_autofree char *what = g_strdup_printf("its %s is %s, not %s", key, pinned, asked);
 
     return conflict(op, what, error);
+}
+
+/* The same of what the NVRAM is like. */
+static gboolean nvram_differs(
+        const VMOp *op, const char *key, const char *pinned, const char *asked, GError **error) {
+    g_autofree char *help = g_strconcat(
+            asked, op->pin->has_nvram ? "; Rebind with convert moves its variables" : "", NULL);
+
+    return differs(op, key, pinned, help, error);
 }
 
 static gboolean check_machine(VMOp *op, GError **error) {
@@ -223,7 +235,7 @@ static gboolean check_pin(VMOp *op, GError **error) {
         return FALSE;
     if (op->request->nvram_format && op->pin->has_nvram &&
         !g_str_equal(op->request->nvram_format, format))
-        return differs(op, "nvram-format", format, op->request->nvram_format, error);
+        return nvram_differs(op, "nvram-format", format, op->request->nvram_format, error);
     if (op->request->has_nvram_size &&
         (!op->pin->has_nvram || op->request->nvram_size != op->pin->nvram_size)) {
         g_autofree char *asked = g_strdup_printf("%" G_GUINT64_FORMAT, op->request->nvram_size);
@@ -231,7 +243,7 @@ static gboolean check_pin(VMOp *op, GError **error) {
                 ? g_strdup_printf("%" G_GUINT64_FORMAT, op->pin->nvram_size)
                 : g_strdup("none");
 
-        return differs(op, "nvram-size", size, asked, error);
+        return nvram_differs(op, "nvram-size", size, asked, error);
     }
 
     selection_check_requirements(

@@ -138,7 +138,11 @@ static Resolution *find_equivalent(const VMOp *op, const Machine *machine, char 
     selection_visit(&input, try_firmware, &search);
     if (!search.found)
         *ret_nearest = search.n_nearest > 0
-                ? g_strdup_printf("nearest:%s", nearest->str)
+                ? g_strdup_printf(
+                          "nearest:%s; Rebind pins one of them%s", nearest->str,
+                          op->pin->has_nvram
+                                  ? ", and with convert moves the variables where the NVRAM differs"
+                                  : "")
                 : g_strdup("no other firmware is usable for its machine");
     return search.found;
 }

@@ -42,8 +42,7 @@ static gboolean check_start(const VMOp *op, VMResult *result, VMStart *ret_start
     if (result->differences & VM_DIFFERENCE_GONE) {
         g_set_error(
                 error, FIRMWARE_ERROR, FIRMWARE_ERROR_FIRMWARE_GONE,
-                "VM %s: the image %s of its firmware %s is gone, and no equivalent is installed; %s; "
-                "Rebind pins another one, and with convert moves the variables to NVRAM of another kind",
+                "VM %s: the image %s of its firmware %s is gone, and no equivalent is installed; %s",
                 op->id, op->pin->resolution->descriptor->executable.filename,
                 op->pin->resolution->name, nearest);
         return FALSE;

@@ -82,14 +82,28 @@ static gboolean check_health(const VMOp *op, const StoreSummary *summary, GError
     return FALSE;
 }
 
+/* The change that adds CERTIFICATE, a name or a SHA-256: "enroll-known microsoft-2023". */
+static char *name_change(const KnownCertificates *known, const char *certificate) {
+    const KnownCertificate *found = known_certificates_find_name(known, certificate);
+    g_autofree char *digest = g_ascii_strdown(certificate, -1);
+
+    if (!found)
+        found = known_certificates_find(known, digest);
+    return found && found->generation
+            ? g_strdup_printf("enroll-known %s-%s", found->authority, found->generation)
+            : g_strdup("enroll");
+}
+
 static gboolean check_certificates(const VMOp *op, const StoreSummary *summary, GError **error) {
     for (char **c = op->request->certificates; c && *c; c++)
         if (!store_summary_has_certificate(summary, op->catalog->known, *c)) {
+            g_autofree char *change = name_change(op->catalog->known, *c);
+
             g_set_error(
                     error, FIRMWARE_ERROR, FIRMWARE_ERROR_VM_CONFLICT,
                     "VM %s: the certificate %s is neither in KEK nor in db of its variables, and "
-                    "PrepareVM does not add it",
-                    op->id, *c);
+                    "PrepareVM does not add it: ChangeVariables does, with %s",
+                    op->id, *c, change);
             return FALSE;
         }
     return TRUE;

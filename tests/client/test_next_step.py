@@ -24,7 +24,9 @@ def vms(service):
 def test_import_names_the_firmware_that_takes_the_file(vms, cli):
     text = cli.fails(FAILURE, "import", "a", *ASK, "small.fd")
     assert text.endswith("has 131072 bytes, the firmware needs 540672; firmware for that size: "
-                         "20-small; choose it with --firmware=NAME or --nvram-size=BYTES")
+                         "20-small; from there Rebind with convert moves the variables; choose it "
+                         "with --firmware=NAME or --nvram-size=BYTES, and move on with "
+                         "'vmfirmwarectl rebind --convert'")
     # a name is not held against it, any other requirement is
     assert "20-small" in cli.fails(FAILURE, "import", "a", *ASK, "small.fd", "--firmware=10-large")
     assert "no firmware has that size" in cli.fails(
@@ -41,6 +43,34 @@ def test_import_names_the_option_for_the_format(service, vms, cli):
     images.qcow2(service.directory / "x.qcow2", images.OVMF_4M_VARS)
     text = cli.fails(FAILURE, "import", "a", *ASK, "small.fd", "--source-format=qcow2")
     assert text.endswith("say its format with --source-format=raw, qcow2 or json")
+
+
+def test_rebind_with_convert_is_named_where_it_helps(service, vms, cli):
+    cli("prepare", "a", *ASK, "--firmware=20-small")
+    for option in ("--nvram-size=540672", "--nvram-format=qcow2"):
+        text = cli.fails(FAILURE, "prepare", "a", *ASK, option)
+        assert "; Rebind with convert moves its variables; " in text
+        assert text.endswith("or 'vmfirmwarectl rebind --convert' it")
+    (service.images / "small-code.fd").unlink()
+    vms.client.reload()
+    text = cli.fails(FAILURE, "prepare", "a", *ASK)
+    assert "nearest: 10-large" in text and "Rebind pins one of them, and with convert" in text
+    assert text.endswith("or 'vmfirmwarectl rebind' it, with --convert where it keeps other NVRAM")
+    (service.images / "code.fd").unlink(missing_ok=True)
+    service.vendor.remove("10-large")
+    vms.client.reload()
+    text = cli.fails(FAILURE, "prepare", "a", *ASK)
+    assert "Rebind" not in text and text.endswith("or 'vmfirmwarectl rebind' it")
+
+
+@pytest.mark.parametrize("certificate, change, step", [
+    ("microsoft-uefi-2023", "with enroll-known microsoft-2023", "enroll ID NAME"),
+    (64 * "a", "with enroll", "enroll ID FILE")])
+def test_certificate_of_a_vm_that_is_there(vms, cli, certificate, change, step):
+    cli("prepare", "a", *ASK)
+    text = cli.fails(FAILURE, "prepare", "a", *ASK, f"--certificate={certificate}")
+    assert f"the certificate {certificate} is neither" in text
+    assert f"ChangeVariables does, {change}; " in text and step in text
 
 
 def test_template_of_prepare(vms, cli):
