@@ -11,11 +11,12 @@ import subprocess
 
 import pytest
 
-from lib import bootentry, edk2, images, jsonpage
+from lib import bootentry, descriptors, edk2, images, jsonpage
 from lib.cli import FAILURE, USAGE
 from lib.config import write_config
 from lib.vms import VMs
 
+SMALL = "/usr/share/OVMF/OVMF_VARS.fd"
 TEMPLATE = "/usr/share/OVMF/OVMF_VARS_4M.ms.fd"
 OTHER = "11111111-2222-3333-4444-555555555555"
 
@@ -189,6 +190,40 @@ def test_clone(cli, started, service, place):
     assert not (service.directory / "x").exists()
     if in_directory:
         assert raw(cli, "clone", copy, "--new-owner=bin", *words)[0] == USAGE
+
+
+@pytest.mark.parametrize("place", ["service", "directory"])
+def test_convert(cli, service, place):
+    """Of a VM of the service, and of one in a directory."""
+    service.vendor.write("40-small", descriptors.flash(
+        service.raw("small.fd", images.OVMF_2M_CODE),
+        images.copy(SMALL, service.images / "small-vars.fd")))
+    images.copy(TEMPLATE, service.ovmf("50-first")[1])
+    in_directory = place == "directory"
+    words = ([f"--directory={service.directory}/vm", f"--search-path={service.vendor}"]
+             if in_directory else [])
+    vm = [] if in_directory else ["vm"]
+    if not in_directory:
+        service.start(path=os.environ["PATH"])
+    (service.directory / "data").write_bytes(b"mine")
+    cli("prepare", *vm, "x86_64", "q35", "--firmware=40-small", *words)
+    cli("set-variable", *vm, OTHER, "Mine", service.directory / "data", *words, "--yes")
+    assert "--convert" in cli.fails(FAILURE, "rebind", *vm, "--firmware=50-first", *words)
+    assert "exclude each other" in cli.fails(
+        USAGE, "rebind", *vm, "--firmware=50-first", "--convert", "--reset", *words)
+    answer = cli.json("rebind", *vm, "--firmware=50-first", "--convert", *words)
+    assert (answer["name"], answer["nvram"]["size"]) == ("50-first", images.OVMF_4M_VARS)
+    store = edk2.read(answer["nvram"]["filename"])
+    assert [one.data for one in store.variables if one.name == "Mine"] == [b"mine"]
+    backups = cli.json("backups", *vm, *words)
+    assert [(one["reason"], one["size"]) for one in backups][0] == ("rebind", images.OVMF_2M_VARS)
+    assert f"backup {backups[0]['index']} is raw with 131072 bytes" in cli.fails(
+        FAILURE, "restore", *vm, *words)
+    (service.directory / "data").write_bytes(bytes(9000))
+    cli("set-variable", *vm, OTHER, "Large", service.directory / "data", *words, "--yes")
+    error = cli.fails(FAILURE, "rebind", *vm, "--firmware=40-small", "--convert", *words)
+    assert "Large (9072 bytes of at most 8192)" in error and error.endswith(
+        "; or take a fresh one with --reset")
 
 
 def test_all(cli, started, certificate, service):
