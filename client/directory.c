@@ -29,7 +29,8 @@ struct Directory {
     VMStore *store;
     DigestCache *digests;
     Pin *pin;
-    char *fault;  /* why the record cannot be read */
+    char *fault; /* why the record cannot be read */
+    guint max_backups;
     GArray *fds;  /* of FileFd: what the calls have returned */
     mode_t umask; /* the caller's */
 };
@@ -58,12 +59,14 @@ static void read_pin(Directory *directory) {
         directory->fault = g_strdup(error->message);
 }
 
-Directory *directory_open(const Options *options, gboolean is_new, GError **error) {
+Directory *directory_open(
+        const Options *options, const Config *config, gboolean is_new, GError **error) {
     g_autoptr(Directory) directory = g_new0(Directory, 1);
 
     directory->id = options_get_directory(options);
     directory->fds = g_array_new(FALSE, FALSE, sizeof(FileFd));
     directory->digests = digest_cache_new();
+    directory->max_backups = (guint)config->limits.backups;
     directory->umask = umask(0077);
     directory->flags = options_get(options, "no-lease") ? VMDIR_NO_LEASE : 0;
     directory->store =
@@ -301,6 +304,7 @@ static void init_call(
     call->result = VM_RESULT_INIT;
     op->store = directory->store;
     op->digests = directory->digests;
+    op->max_backups = directory->max_backups;
     op->catalog = catalog_ref(catalog);
     op->host_features = g_strdupv((GStrv)host_features);
     op->owner = op->new_owner = geteuid();

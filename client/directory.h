@@ -3,6 +3,7 @@
 
 #include "core/catalog.h"
 #include "options.h"
+#include "service/config.h"
 
 /*
  * The service's methods on one VM, answered in this process: the VM of --directory, whose id is the
@@ -12,8 +13,10 @@
 
 typedef struct Directory Directory;
 
-/* Opens the directory; IS_NEW: makes it if it is missing. Error: FIRMWARE_ERROR. */
-Directory *directory_open(const Options *options, gboolean is_new, GError **error)
+/* Opens the directory; IS_NEW: makes it if it is missing. CONFIG says how many backups it keeps.
+ * Error: FIRMWARE_ERROR. */
+Directory *directory_open(
+        const Options *options, const Config *config, gboolean is_new, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
 /* Closes the leases that the calls have returned. */
 void directory_free(Directory *directory);

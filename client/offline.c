@@ -367,7 +367,7 @@ static GVariant *call_directory(
         Offline *offline, const char *method, GVariant *arguments, GError **error) {
     if (!offline->directory)
         offline->directory = directory_open(
-                offline->options,
+                offline->options, offline->config,
                 g_str_equal(method, "PrepareVM") || g_str_equal(method, "ImportVM"), error);
     if (!offline->directory ||
         !build_whole(offline, get_architecture(offline->directory, arguments), error))

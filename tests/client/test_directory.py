@@ -247,6 +247,24 @@ def test_a_copy_is_another_vm(home):
     assert "already" in home.fails(FAILURE, "clone", str(clone))
 
 
+def test_backups_are_as_configured(home):
+    config = home.service.directory / "vmfirmwared" / "vmfirmwared.conf"
+    config.parent.mkdir()
+    home.cli.environment["XDG_CONFIG_HOME"] = str(home.service.directory)
+    home(*PREPARE)
+
+    def reset(number):
+        home.write(b"change%02d" % number)
+        home("reset", "--user")
+        return [one["index"] for one in home.json("backups")]
+
+    assert [reset(number) for number in range(1, 5)][-1] == [4, 3, 2]
+    config.write_text("[Limits]\nBackups=1\n")
+    assert reset(5) == [5]
+    config.write_text("[Limits]\nBackups=5\n")
+    assert [reset(number) for number in range(6, 11)][-1] == [10, 9, 8, 7, 6]
+
+
 def test_owners(home):
     home(*PREPARE)
     for path in (home.path / "nvram.raw", home.path):

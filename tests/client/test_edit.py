@@ -56,8 +56,8 @@ def signatures(store):
     return [one["sha256"] for one in store["signatures"]]
 
 
-def report(cli, argument, *words):
-    found, output, _ = raw(cli, "variables", argument, *words, "--json=short")
+def report(cli, *words):
+    found, output, _ = raw(cli, "variables", *words, "--json=short")
     assert found == 0
     return json.loads(output)
 
@@ -159,6 +159,13 @@ def test_directory(cli, started, certificate, service):
     after = json.loads(raw(cli, "variables", *words, "--json=short")[1])
     assert signatures(after) == signatures(before) + [digest(certificate)]
     assert raw(cli, "boot", *words)[0] == 0
+    # the backup, and back from it
+    assert report(cli, "--index=1", *words) == before
+    assert raw(cli, "export", service.directory / "old.fd", "--index=1", *words)[0] == 0
+    assert report(cli, service.directory / "old.fd")["sha256"] == before["sha256"]
+    assert raw(cli, "restore", *words)[0] == 0
+    assert report(cli, *words) == before
+    assert report(cli, "--index=2", *words) == after
     lease = os.open(path / "lock", os.O_RDWR)
     fcntl.flock(lease, fcntl.LOCK_EX)
     assert raw(cli, "secure-boot", "off", *words, "--yes")[0] == FAILURE
