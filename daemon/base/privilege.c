@@ -23,6 +23,7 @@ typedef enum Right {
 } Right;
 static _Thread_local Right right;
 static _Thread_local CapabilitySets lowered; /* of RIGHT_LOWERED_CAPABILITIES */
+static _Thread_local gid_t own_gid;          /* of RIGHT_LOWERED_UID */
 
 /* The kernel's calls change the calling thread alone; libcap does not promise that. */
 static int get_capabilities(CapabilitySets sets) {
@@ -73,10 +74,16 @@ uid_t privilege_get_uid(void) {
 
 /* When the file system uid leaves 0, the kernel removes the capabilities that concern files from
  * the effective set; when it returns to 0, the kernel restores them (capabilities(7)). */
-static int open_files_as(uid_t uid, gid_t gid) {
-    (void)setfsgid(gid);
-    (void)setfsuid(uid);
-    return setfsuid((uid_t)-1) == (int)uid ? 0 : -EPERM;
+static int open_files_as_nobody(void) {
+    (void)setfsgid(NOBODY);
+    (void)setfsuid(NOBODY);
+    return setfsuid((uid_t)-1) == NOBODY ? 0 : -EPERM;
+}
+
+/* The kernel always permits it to a process whose effective uid is 0. */
+static void open_files_as_root(void) {
+    (void)setfsgid(own_gid);
+    (void)setfsuid(0);
 }
 
 void privilege_keep_from_programs(void) {
@@ -89,7 +96,7 @@ int privilege_lower(void) {
     if (geteuid() != 0)
         return drop_effective_capabilities();
 
-    if (open_files_as(NOBODY, NOBODY) == 0)
+    if (open_files_as_nobody() == 0)
         return setgroups(0, NULL) < 0 ? -errno : 0;
     /* In a user namespace without the uid of nobody, root is the user who created the namespace,
      * and the files that root owns there belong to this user. */
@@ -99,6 +106,7 @@ int privilege_lower(void) {
 static Right find_right(void) {
     gboolean is_lowered = FALSE;
 
+    own_gid = getegid();
     if (privilege_get_uid() != geteuid())
         return RIGHT_LOWERED_UID;
     if (get_capabilities(lowered) < 0)
@@ -113,10 +121,12 @@ PrivilegeScope privilege_raise(void) {
 
     if (right == RIGHT_UNKNOWN)
         right = find_right();
-    if (right == RIGHT_LOWERED_UID && open_files_as(geteuid(), getegid()) == 0)
+    if (right == RIGHT_LOWERED_UID) {
+        open_files_as_root();
         scope = PRIVILEGE_UID;
-    else if (right == RIGHT_LOWERED_CAPABILITIES && raise_permitted_capabilities() == 0)
+    } else if (right == RIGHT_LOWERED_CAPABILITIES && raise_permitted_capabilities() == 0) {
         scope = PRIVILEGE_CAPABILITIES;
+    }
     if (scope != PRIVILEGE_AS_BEFORE)
         right = RIGHT_IN_FORCE;
     return scope;
@@ -134,7 +144,7 @@ void privilege_restore(PrivilegeScope scope) {
         right = RIGHT_LOWERED_CAPABILITIES;
         break;
     case PRIVILEGE_UID:
-        r = open_files_as(NOBODY, NOBODY);
+        r = open_files_as_nobody();
         right = RIGHT_LOWERED_UID;
         break;
     }
