@@ -46,6 +46,14 @@ static char *find_digest(DigestCache *cache, const char *path, const FileStamp *
     return entry && file_stamp_equal(&entry->stamp, stamp) ? g_strdup(entry->digest) : NULL;
 }
 
+gboolean digest_cache_has(
+        DigestCache *cache, const char *path, const struct stat *st, const char *digest) {
+    const FileStamp stamp = file_stamp(st);
+    g_autofree char *known = find_digest(cache, path, &stamp);
+
+    return g_strcmp0(known, digest) == 0;
+}
+
 static void keep_digest(
         DigestCache *cache, const char *path, const FileStamp *stamp, const char *digest) {
     G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&cache->mutex);

@@ -42,7 +42,15 @@ static gboolean find_fate(
     g_autofree char *now = NULL;
     ImageInfo info = {.status = IMAGE_STATUS_BAD_FORMAT};
     ImageFormat format;
+    struct stat st;
     int r;
+
+    /* The same content has the same format and size as when it was pinned, and a file with the same
+     * status can be opened as before. */
+    *ret = IMAGE_SAME;
+    if (vm_op_stat_image(op, image->filename, &st) >= 0 &&
+        digest_cache_has(op->digests, image->filename, &st, digest))
+        return TRUE;
 
     *ret = IMAGE_GONE;
     r = vm_op_open_image(op, image->filename, &fd);

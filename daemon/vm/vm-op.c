@@ -45,18 +45,34 @@ gboolean vm_op_open_directory(const VMOp *op, FileFd *ret, GError **error) {
     return r >= 0 || firmware_error_set_io(error, op->id, r);
 }
 
+static gboolean is_silent(const VMOp *op, const char *filename) {
+    return op->catalog && g_hash_table_contains(op->catalog->silent, filename);
+}
+
+/* The service of a user reads with the rights of this user alone. */
+static gboolean may_read(const VMOp *op, const struct stat *st) {
+    return (st->st_mode & S_IROTH) || op->owner == privilege_get_uid();
+}
+
+int vm_op_stat_image(const VMOp *op, const char *filename, struct stat *ret) {
+    if (is_silent(op, filename))
+        return -ETIMEDOUT;
+    if (stat(filename, ret) < 0)
+        return -errno;
+    return may_read(op, ret) ? 0 : -EACCES;
+}
+
 int vm_op_open_image(const VMOp *op, const char *filename, FileFd *ret) {
     g_auto(FileFd) fd = FILE_FD_NONE;
     struct stat st;
     int r;
 
-    if (op->catalog && g_hash_table_contains(op->catalog->silent, filename))
+    if (is_silent(op, filename))
         return -ETIMEDOUT;
     r = file_open_regular(AT_FDCWD, filename, &fd, &st);
     if (r < 0)
         return r;
-    /* The service of a user reads with the rights of this user alone. */
-    if (!(st.st_mode & S_IROTH) && op->owner != privilege_get_uid())
+    if (!may_read(op, &st))
         return -EACCES;
 
     *ret = fd;

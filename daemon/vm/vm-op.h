@@ -78,6 +78,10 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(VMOp, vm_op_clear)
 gboolean vm_op_open_directory(const VMOp *op, FileFd *ret, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
 
+/* Looks up the status of an image for the VM's owner, or fails as vm_op_open_image() does. */
+int vm_op_stat_image(const VMOp *op, const char *filename, struct stat *ret)
+        G_GNUC_WARN_UNUSED_RESULT;
+
 /* Opens an image for the VM's owner. Returns 0 or a negative errno; -EACCES also where the service
  * may read the file and others may not: a copy or a digest would disclose its content. */
 int vm_op_open_image(const VMOp *op, const char *filename, FileFd *ret) G_GNUC_WARN_UNUSED_RESULT;

@@ -90,8 +90,13 @@ static void a_trusted_stamp_spares_the_reading(void) {
     g_autofree char *first = NULL;
     g_autofree char *second = NULL;
     g_autofree char *other = NULL;
+    struct stat st;
 
+    g_assert_no_errno(fstat(fd, &st));
     g_assert_cmpint(digest_cache_get(f.cache, "x", fd, &first), ==, 0);
+    g_assert_true(digest_cache_has(f.cache, "x", &st, first));
+    g_assert_false(digest_cache_has(f.cache, "x", &st, "another"));
+    g_assert_false(digest_cache_has(f.cache, "y", &st, first));
     /* a descriptor that cannot be read from */
     g_assert_cmpint(digest_cache_get(f.cache, "x", blind, &second), ==, 0);
     g_assert_cmpstr(second, ==, first);
