@@ -313,17 +313,6 @@ static void init_call(
     op->fault = g_strdup(directory->fault);
 }
 
-/* An answer tells what the store holds now, as the service's does. */
-static void look(Call *call) {
-    VMOp *op = &call->op;
-    const Pin *pin = call->result.pin ? call->result.pin : op->pin;
-
-    if (pin)
-        vm_read_condition(
-                op->store, op->owner, op->id, pin, op->catalog->known, NULL,
-                &call->result.condition);
-}
-
 static GVariant *call_method(
         Call *call, const Method *method, GVariant *arguments, GError **error) {
     const PolicyFacts facts = {};
@@ -332,7 +321,8 @@ static GVariant *call_method(
         !method->decide(&call->op, &facts, error) || !method->run(&call->op, &call->result, error))
         return NULL;
     read_pin(call->directory);
-    look(call);
+    /* An answer tells what the store holds now, as the service's does. */
+    vm_read_result(&call->op, &call->result);
     return method->finish(call, error);
 }
 
@@ -379,7 +369,7 @@ static GVariant *call_get_all(Call *call, GError **error) {
     const Pin *pin = op->pin;
     g_autoptr(GPtrArray) changed = NULL;
     g_autoptr(GVariant) properties = NULL;
-    VMCondition *condition = &call->result.condition;
+    const VMCondition *condition = &call->result.condition;
     const StoreSummary *summary;
     gint64 expires;
     guint32 owner = op->owner;
@@ -389,10 +379,9 @@ static GVariant *call_get_all(Call *call, GError **error) {
     if (!policy_check_exists(pin, op->fault, op->owner, op->id, error) ||
         !vm_assess(op, &call->result, NULL, error))
         return NULL;
-    vm_read_condition(op->store, op->owner, op->id, pin, op->catalog->known, NULL, condition);
+    vm_read_result(op, &call->result);
     summary = pin->has_nvram ? vm_look_get_summary(condition->look) : NULL;
     expires = store_summary_get_expires(summary);
-    vm_op_measure(op, &call->result);
     changed = vm_differences_to_words(call->result.differences);
 
     variant_sink = variant_sink_new();

@@ -109,15 +109,9 @@ static gboolean start_call(gpointer data) {
 
 static void run_call(gpointer data) {
     VMCall *call = data;
-    const Pin *pin;
 
     (void)call->method->run(&call->op, &call->result, &call->error);
-    pin = call->result.pin ? call->result.pin : call->op.pin;
-    vm_op_measure(&call->op, &call->result);
-    if (pin)
-        vm_read_condition(
-                call->op.store, call->op.new_owner, call->op.new_id ? call->op.new_id : call->op.id,
-                pin, call->op.catalog->known, call->op.look, &call->result.condition);
+    vm_read_result(&call->op, &call->result);
 }
 
 static void finish_call(gpointer data) {

@@ -79,15 +79,14 @@ static gboolean make(const VMOp *op, gboolean *ret_fits, GError **error) {
     return !store || vm_change_good_copy(op, lock.dir, fd, ret_fits, error);
 }
 
-void good_copy_update(const VMOp *op, VMResult *result) {
+gboolean good_copy_update(const VMOp *op, int dir_fd, VMResult *result) {
     g_autoptr(GError) error = NULL;
-    g_auto(FileFd) dir = FILE_FD_NONE;
     g_auto(FileFd) fd = FILE_FD_NONE;
     gboolean fits = TRUE;
 
-    if (!vm_op_open_directory(op, &dir, &error) ||
-        !vm_nvram_open(dir, op->id, op->pin, O_RDONLY, &fd, &error) || !differs(op, dir, fd))
-        return;
+    if (!vm_nvram_open(dir_fd, op->id, op->pin, O_RDONLY, &fd, &error) || !differs(op, dir_fd, fd))
+        return FALSE;
     if (make(op, &fits, &error))
         result->lacks_good_copy = !fits;
+    return TRUE;
 }

@@ -8,7 +8,8 @@
  * from the good copy before it (from the template, if there is none) when PrepareVM looked at it.
  */
 
-/* Makes the good copy if the NVRAM, which PrepareVM has found sound, differs from it. Sets
- * RESULT->lacks_good_copy if the owner's limit leaves no room. Any other failure is ignored: no
- * start fails for it, and the next one tries again. */
-void good_copy_update(const VMOp *op, VMResult *result);
+/* Makes the good copy if the NVRAM, which PrepareVM has found sound, differs from it; DIR_FD is the
+ * VM's directory. Returns TRUE if it may have made one. Sets RESULT->lacks_good_copy if the owner's
+ * limit leaves no room. Any other failure is ignored: no start fails for it, and the next one tries
+ * again. */
+gboolean good_copy_update(const VMOp *op, int dir_fd, VMResult *result) G_GNUC_WARN_UNUSED_RESULT;

@@ -6,11 +6,12 @@
 #include "vm/vm-lock.h"
 #include "vm/vm-nvram.h"
 
-static const char *get_nvram_fault(
-        const VMStore *store, uid_t owner, const char *id, const Pin *pin, FileFd *ret_fd) {
+#include <fcntl.h>
+
+static const char *get_nvram_fault(int dir_fd, const char *id, const Pin *pin, FileFd *ret_fd) {
     g_autoptr(GError) error = NULL;
 
-    if (!pin->has_nvram || vm_nvram_open_to_read(store, owner, id, pin, ret_fd, &error))
+    if (!pin->has_nvram || vm_nvram_open(dir_fd, id, pin, O_RDONLY, ret_fd, &error))
         return NULL;
     if (g_error_matches(error, FIRMWARE_ERROR, FIRMWARE_ERROR_NVRAM_MISMATCH) ||
         g_error_matches(error, FIRMWARE_ERROR, FIRMWARE_ERROR_IMAGE_UNUSABLE))
@@ -27,30 +28,65 @@ static gboolean is_owners(int fd, uid_t owner) {
     return fstat(fd, &st) < 0 || st.st_uid == owner;
 }
 
-void vm_read_condition(
-        VMStore *store, uid_t owner, const char *id, const Pin *pin, KnownCertificates *known,
-        VMLook *before, VMCondition *ret) {
+void vm_complete_condition(
+        VMStore *store, int dir_fd, int fd, uid_t owner, VMLook *look, VMCondition *ret,
+        guint64 *ret_size) {
+    /* after the look: a guest may have been writing, or have begun to */
+    ret->is_in_use = vm_is_in_use_at(store, dir_fd, ret_size);
+    if (ret->is_in_use && fd >= 0) {
+        ret->watch = vmstore_watch(store, fd);
+        /* its use may have ended before the watch began */
+        ret->is_in_use = vm_is_in_use_at(store, dir_fd, NULL);
+    }
+    if (look && !ret->is_in_use && vm_look_is_of(look, fd))
+        ret->look = vm_look_ref(look);
+    /* libvirt changes the owner while a guest runs */
+    if (fd >= 0 && !ret->is_in_use && !is_owners(fd, owner))
+        ret->nvram_fault = "nvram-owner";
+}
+
+/* FILE_FD_NONE: it is gone. */
+static FileFd open_directory(const VMStore *store, uid_t owner, const char *id) {
+    FileFd fd;
+
+    return vmstore_open_vm(store, owner, id, &fd) >= 0 ? fd : FILE_FD_NONE;
+}
+
+static void read_condition(
+        VMStore *store, int dir_fd, uid_t owner, const char *id, const Pin *pin,
+        KnownCertificates *known, VMLook *before, VMCondition *ret, guint64 *ret_size) {
     g_auto(FileFd) fd = FILE_FD_NONE;
     g_autoptr(VMLook) earlier = ret->look;
     g_autoptr(VMLook) look = NULL;
 
-    *ret = (VMCondition){.nvram_fault = get_nvram_fault(store, owner, id, pin, &fd)};
+    *ret = (VMCondition){.nvram_fault = get_nvram_fault(dir_fd, id, pin, &fd)};
     if (fd >= 0)
         look = vm_look_new(fd, pin->nvram_format, known, earlier ? earlier : before);
-    /* after the look: a guest may have been writing, or have begun to */
-    ret->is_in_use = vm_is_in_use(store, owner, id);
-    if (ret->is_in_use && fd >= 0) {
-        ret->watch = vmstore_watch(store, fd);
-        /* its use may have ended before the watch began */
-        ret->is_in_use = vm_is_in_use(store, owner, id);
-    }
-    if (look && !ret->is_in_use && vm_look_is_of(look, fd))
-        ret->look = g_steal_pointer(&look);
-    else
+    vm_complete_condition(store, dir_fd, fd, owner, look, ret, ret_size);
+    if (!ret->look)
         ret->look = g_steal_pointer(&earlier);
-    /* libvirt changes the owner while a guest runs */
-    if (fd >= 0 && !ret->is_in_use && !is_owners(fd, owner))
-        ret->nvram_fault = "nvram-owner";
+}
+
+void vm_read_condition(
+        VMStore *store, uid_t owner, const char *id, const Pin *pin, KnownCertificates *known,
+        VMLook *before, VMCondition *ret) {
+    g_auto(FileFd) dir = open_directory(store, owner, id);
+
+    read_condition(store, dir, owner, id, pin, known, before, ret, NULL);
+}
+
+void vm_read_result(const VMOp *op, VMResult *result) {
+    const Pin *pin = result->pin ? result->pin : op->pin;
+    const char *id = op->new_id ? op->new_id : op->id;
+    g_auto(FileFd) dir = FILE_FD_NONE;
+
+    if (!pin || result->is_read)
+        return;
+    dir = open_directory(op->store, op->new_owner, id);
+    read_condition(
+            op->store, dir, op->new_owner, id, pin, op->catalog->known, op->look,
+            &result->condition, &result->size);
+    result->last_prepared = vmstore_get_last_prepared(dir);
 }
 
 const char *vm_get_state(guint differences, const VMCondition *condition) {

@@ -11,5 +11,15 @@ void vm_read_condition(
         VMStore *store, uid_t owner, const char *id, const Pin *pin, KnownCertificates *known,
         VMLook *before, VMCondition *ret);
 
+/* The rest of it, where the caller has opened DIR_FD, the VM's directory, and FD, its NVRAM, and
+ * has read LOOK (or NULL) from it. FILE_FD_NONE: could not be opened. *RET_SIZE is the size as from
+ * vmstore_get_size(). */
+void vm_complete_condition(
+        VMStore *store, int dir_fd, int fd, uid_t owner, VMLook *look, VMCondition *ret,
+        guint64 *ret_size);
+
+/* Sets RESULT's size, last_prepared and condition after an operation, unless the operation has. */
+void vm_read_result(const VMOp *op, VMResult *result);
+
 /* The contract's word for State. */
 const char *vm_get_state(guint differences, const VMCondition *condition);

@@ -171,17 +171,33 @@ gboolean vm_check_record(const VMOp *op, int dir_fd, GError **error) {
                      "another process has changed its record"));
 }
 
-static int is_image_in_use(int dir_fd, const VMFile *file, gpointer userdata) {
+typedef struct Use {
+    gboolean is_in_use;
+    guint64 size;
+} Use;
+
+static int find_use(int dir_fd, const VMFile *file, gpointer userdata) {
+    Use *use = userdata;
     gboolean may_be_image = !file->is_own || g_str_has_prefix(file->name, VMSTORE_NVRAM_PREFIX);
 
-    return may_be_image && is_running_from(dir_fd, file);
+    vmfiles_add_size(file, &use->size);
+    use->is_in_use = use->is_in_use || (may_be_image && is_running_from(dir_fd, file));
+    return 0;
+}
+
+gboolean vm_is_in_use_at(VMStore *store, int dir_fd, guint64 *ret_size) {
+    Use use = {};
+
+    /* Nobody runs from a directory that is gone. */
+    if (dir_fd >= 0)
+        (void)vmfiles_visit(dir_fd, NULL, find_use, &use);
+    if (ret_size)
+        *ret_size = use.size;
+    return use.is_in_use || (dir_fd >= 0 && vmstore_is_leased(store, dir_fd));
 }
 
 gboolean vm_is_in_use(VMStore *store, uid_t owner, const char *id) {
     g_auto(FileFd) dir = FILE_FD_NONE;
 
-    /* Nobody runs from a directory that is gone. */
-    if (vmstore_open_vm(store, owner, id, &dir) < 0)
-        return FALSE;
-    return vmfiles_visit(dir, NULL, is_image_in_use, NULL) > 0 || vmstore_is_leased(store, dir);
+    return vmstore_open_vm(store, owner, id, &dir) >= 0 && vm_is_in_use_at(store, dir, NULL);
 }

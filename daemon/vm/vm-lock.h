@@ -47,6 +47,9 @@ gboolean vm_check_record(const VMOp *op, int dir_fd, GError **error) G_GNUC_WARN
 /* TRUE: somebody has the lease, or a QEMU has the NVRAM or a foreign file in the VM's directory
  * open for writing. */
 gboolean vm_is_in_use(VMStore *store, uid_t owner, const char *id);
+/* The same for an open directory, or FILE_FD_NONE. *RET_SIZE (may be NULL) is the size as from
+ * vmstore_get_size(). */
+gboolean vm_is_in_use_at(VMStore *store, int dir_fd, guint64 *ret_size);
 
 /* Takes QEMU's locks on the image FD, for as long as it is open. Returns 0 or a negative errno:
  * -EAGAIN, a QEMU has it open for writing. */

@@ -4,9 +4,14 @@
 
 #include "core/store-file.h"
 
+void vm_comparison_clear(VMComparison *comparison) {
+    g_free(comparison->file);
+}
+
 static void look_clear(gpointer data) {
     VMLook *look = data;
 
+    vm_comparison_clear(&look->comparison);
     known_certificates_unref(look->known);
     store_summary_unref(look->summary);
 }
@@ -43,6 +48,18 @@ VMLook *vm_look_new(int fd, ImageFormat format, KnownCertificates *known, VMLook
     look->known = known_certificates_ref(known);
     look->summary = store ? store_summary_new(store, known) : NULL;
     return g_steal_pointer(&look);
+}
+
+VMLook *vm_look_add_comparison(const VMLook *look, VMComparison *comparison) {
+    VMLook *copy = g_atomic_rc_box_new0(VMLook);
+
+    copy->stamp = look->stamp;
+    copy->is_trusted = look->is_trusted;
+    copy->known = known_certificates_ref(look->known);
+    copy->summary = look->summary ? store_summary_ref(look->summary) : NULL;
+    copy->comparison = *comparison;
+    *comparison = (VMComparison){};
+    return copy;
 }
 
 gboolean vm_look_is_of(const VMLook *look, int fd) {

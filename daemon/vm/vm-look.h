@@ -10,11 +10,24 @@
  * Immutable and reference-counted.
  */
 
+/* A comparison of the store with the good copy, or with the template where there is no good copy.
+ * It is true as long as these stamps are. */
+typedef struct VMComparison {
+    FileStamp directory; /* the VM's: a good copy comes with another one */
+    char *file;      /* the good copy, in the directory, or a path of the template; NULL: none */
+    FileStamp stamp; /* of FILE */
+} VMComparison;
+
+void vm_comparison_clear(VMComparison *comparison);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(VMComparison, vm_comparison_clear)
+
 typedef struct VMLook {
     FileStamp stamp;
     gboolean is_trusted;      /* the stamp proves that the rest is up to date */
     KnownCertificates *known; /* the names in SUMMARY are from this table */
     StoreSummary *summary;    /* NULL: the service cannot read this format */
+    /* Which has found that no good copy is due; all zero: none has. */
+    VMComparison comparison;
 } VMLook;
 
 VMLook *vm_look_ref(VMLook *look);
@@ -24,6 +37,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(VMLook, vm_look_unref)
 /* Reads the store in FD, or returns a reference to BEFORE (NULL: none) if the file is the same.
  * Returns NULL if the system failed. */
 VMLook *vm_look_new(int fd, ImageFormat format, KnownCertificates *known, VMLook *before)
+        G_GNUC_WARN_UNUSED_RESULT;
+
+/* Returns a copy of LOOK with COMPARISON, which it takes. */
+VMLook *vm_look_add_comparison(const VMLook *look, VMComparison *comparison)
         G_GNUC_WARN_UNUSED_RESULT;
 
 /* Returns TRUE if FD has not changed since LOOK was made from it. */

@@ -117,6 +117,7 @@ typedef struct VMResult {
     guint64 size;          /* bytes of all files of the VM */
     guint64 last_prepared; /* µs since the epoch */
     VMCondition condition; /* of the files after the operation */
+    gboolean is_read;      /* the last three are known; else vm_read_result() reads them */
 } VMResult;
 
 #define VM_RESULT_INIT                               \

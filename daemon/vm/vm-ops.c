@@ -413,13 +413,3 @@ gboolean vm_op_remove(const VMOp *op, VMResult *result, GError **error) {
     return vm_lock(op, &lock, error) &&
             vmstore_remove(op->store, op->owner, op->id, op->pin, op->commit, error);
 }
-
-void vm_op_measure(const VMOp *op, VMResult *result) {
-    const char *id = op->new_id ? op->new_id : op->id;
-    g_auto(FileFd) dir = FILE_FD_NONE;
-
-    if (vmstore_open_vm(op->store, op->new_owner, id, &dir) < 0)
-        return;
-    result->size = vmstore_get_size(dir);
-    result->last_prepared = vmstore_get_last_prepared(dir);
-}

@@ -8,9 +8,6 @@
  * and publishes it. For worker threads: nothing here uses the event loop or the table of VMs.
  */
 
-/* Sets RESULT's size and last_prepared after an operation. */
-void vm_op_measure(const VMOp *op, VMResult *result);
-
 /* One function for each method of the contract; Reset and Import share one. RESULT is
  * VM_RESULT_INIT. Takes the VM's lease where the contract has NVRAMInUse. A failure that leaves
  * RESULT->pin set has published that pin. */

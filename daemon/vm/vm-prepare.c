@@ -33,11 +33,17 @@ static gboolean record_call(const VMOp *op, int dir_fd, VMResult *result, GError
     return TRUE;
 }
 
-/* The VM can start from the answer that the call gets. */
-static gboolean check_start(const VMOp *op, VMResult *result, VMStart *ret_start, GError **error) {
+/* The VM can start from the answer that the call gets. *RET_DIR is its directory. */
+static gboolean check_start(
+        const VMOp *op, FileFd *ret_dir, VMResult *result, VMStart *ret_start, GError **error) {
     g_autofree char *nearest = NULL;
+    int r = vmstore_open_vm(op->store, op->owner, op->id, ret_dir);
 
-    if (!vm_check_start(op, ret_start, error) || !vm_assess(op, result, &nearest, error))
+    if (r < 0)
+        return op->pin->has_nvram ? vm_nvram_open_failed(error, op->id, r)
+                                  : firmware_error_set_io(error, op->id, r);
+    if (!vm_check_start(op, *ret_dir, ret_start, result, error) ||
+        !vm_assess(op, result, &nearest, error))
         return FALSE;
     if (result->differences & VM_DIFFERENCE_GONE) {
         g_set_error(
@@ -77,17 +83,26 @@ static gboolean complete_write(const VMOp *op, VMResult *result, GError **error)
 }
 
 gboolean vm_op_prepare(const VMOp *op, VMResult *result, GError **error) {
-    g_auto(FileFd) dir = FILE_FD_NONE;
+    g_auto(FileFd) first = FILE_FD_NONE;
+    g_auto(FileFd) changed = FILE_FD_NONE;
+    int dir;
     VMStart start;
 
     /* Check first, so that a call that fails changes nothing. */
-    if (!check_start(op, result, &start, error) ||
-        (start == VM_START_PENDING && !complete_write(op, result, error)))
+    if (!check_start(op, &first, result, &start, error))
         return FALSE;
-    if (start == VM_START_SOUND)
-        good_copy_update(op, result);
-    if (!vm_op_open_directory(op, &dir, error) ||
-        (op->request->lease && !vm_lock_lease(op, &result->lease, error)) ||
+    dir = first;
+    if (start == VM_START_PENDING && !complete_write(op, result, error))
+        return FALSE;
+    /* each change of the files exchanges the directory */
+    if (start == VM_START_PENDING ||
+        (start == VM_START_SOUND && good_copy_update(op, dir, result))) {
+        result->is_read = FALSE;
+        if (!vm_op_open_directory(op, &changed, error))
+            return FALSE;
+        dir = changed;
+    }
+    if ((op->request->lease && !vm_lock_lease(op, &result->lease, error)) ||
         !record_call(op, dir, result, error))
         return FALSE;
     if (result->pin) {
@@ -96,6 +111,8 @@ gboolean vm_op_prepare(const VMOp *op, VMResult *result, GError **error) {
     }
     /* An exchanged directory has the same lock file. */
     vmstore_set_last_prepared(dir);
+    result->last_prepared = vmstore_get_last_prepared(dir);
+    result->is_read = result->is_read && !result->pin && result->lease < 0;
     return TRUE;
 }
 
@@ -106,10 +123,11 @@ gboolean vm_op_set_reference(const VMOp *op, VMResult *result, GError **error) {
 }
 
 gboolean vm_op_get_resolution(const VMOp *op, VMResult *result, GError **error) {
+    g_auto(FileFd) dir = FILE_FD_NONE;
     VMStart start;
 
     if (op->request->check)
-        return check_start(op, result, &start, error);
+        return check_start(op, &dir, result, &start, error);
     if (!vm_assess(op, result, NULL, error))
         return FALSE;
     vm_find_platform_key(op, op->pin, result);

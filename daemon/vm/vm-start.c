@@ -2,11 +2,13 @@
 
 #include "vm/vm-start.h"
 
+#include <fcntl.h>
+
 #include "base/error.h"
 #include "core/store-file.h"
 #include "uefi/efi.h"
 #include "vm/backup-list.h"
-#include "vm/vm-lock.h"
+#include "vm/vm-condition.h"
 #include "vm/vm-nvram.h"
 
 /* OVMF formats no store, unlike ArmVirtQemu and QEMU: a guest never boots from an empty one. Its
@@ -50,14 +52,13 @@ static gboolean knows_format(const VMOp *op, const StoreSummary *summary) {
 }
 
 /* "Restore 3, the good copy of …, brings its variables back, "; empty without a good copy. */
-static char *describe_good_copy(const VMOp *op) {
-    g_auto(FileFd) dir = FILE_FD_NONE;
+static char *describe_good_copy(int dir_fd) {
     g_autoptr(BackupList) list = NULL;
     g_autoptr(GDateTime) time = NULL;
     g_autofree char *when = NULL;
     const Backup *good = NULL;
 
-    if (vm_op_open_directory(op, &dir, NULL) && backup_list_read(dir, &list) >= 0)
+    if (backup_list_read(dir_fd, &list) >= 0)
         good = backup_list_get_good(list);
     if (!good)
         return g_strdup("");
@@ -68,12 +69,13 @@ static char *describe_good_copy(const VMOp *op) {
             when);
 }
 
-static gboolean check_health(const VMOp *op, const StoreSummary *summary, GError **error) {
+static gboolean check_health(
+        const VMOp *op, int dir_fd, const StoreSummary *summary, GError **error) {
     g_autofree char *restore = NULL;
 
     if (is_usable(op->pin, summary->health) || !knows_format(op, summary))
         return TRUE;
-    restore = describe_good_copy(op);
+    restore = describe_good_copy(dir_fd);
     g_set_error(
             error, FIRMWARE_ERROR, FIRMWARE_ERROR_IMAGE_UNUSABLE,
             "VM %s: its variable store is %s, so a guest would not start (%s); %sImport replaces "
@@ -109,7 +111,8 @@ static gboolean check_certificates(const VMOp *op, const StoreSummary *summary, 
     return TRUE;
 }
 
-gboolean vm_check_start(const VMOp *op, VMStart *ret_start, GError **error) {
+gboolean vm_check_start(
+        const VMOp *op, int dir_fd, VMStart *ret_start, VMResult *result, GError **error) {
     const Pin *pin = op->pin;
     g_auto(FileFd) fd = FILE_FD_NONE;
     g_autoptr(VMLook) look = NULL;
@@ -118,20 +121,24 @@ gboolean vm_check_start(const VMOp *op, VMStart *ret_start, GError **error) {
     *ret_start = VM_START_PLAIN;
     if (!pin->has_nvram)
         return check_certificates(op, NULL, error);
-    if (!vm_nvram_open_to_read(op->store, op->owner, op->id, pin, &fd, error))
+    if (!vm_nvram_open(dir_fd, op->id, pin, O_RDONLY, &fd, error))
         return FALSE;
     look = vm_look_new(fd, pin->nvram_format, op->catalog->known, op->look);
+    vm_complete_condition(
+            op->store, dir_fd, fd, op->owner, look, &result->condition, &result->size);
+    result->last_prepared = vmstore_get_last_prepared(dir_fd);
+    result->is_read = TRUE;
     summary = vm_look_get_summary(look);
     if (!check_certificates(op, summary, error))
         return FALSE;
     /* the service cannot read the format, or not now */
-    if (!summary || vm_is_in_use(op->store, op->owner, op->id))
+    if (!summary || result->condition.is_in_use)
         return TRUE;
     if (summary->health == STORE_HEALTH_PENDING)
         *ret_start = VM_START_PENDING;
     else if (summary->health == STORE_HEALTH_OK && summary->is_readable)
         *ret_start = VM_START_SOUND;
-    return check_health(op, summary, error);
+    return check_health(op, dir_fd, summary, error);
 }
 
 void vm_find_platform_key(const VMOp *op, const Pin *pin, VMResult *result) {

@@ -15,9 +15,11 @@ typedef enum VMStart {
 } VMStart;
 
 /* Validates the NVRAM as vm_nvram_check() does, then its content; that of a VM in use is its
- * guest's. Errors: those of vm_nvram_check(); FIRMWARE_ERROR_IMAGE_UNUSABLE (the store has a
- * fault), _VM_CONFLICT (a required certificate is missing). */
-gboolean vm_check_start(const VMOp *op, VMStart *ret_start, GError **error)
+ * guest's. DIR_FD is the VM's directory. Sets RESULT's condition and size, and is_read if the
+ * firmware keeps variables. Errors: those of vm_nvram_check(); FIRMWARE_ERROR_IMAGE_UNUSABLE (the
+ * store has a fault), _VM_CONFLICT (a required certificate is missing). */
+gboolean vm_check_start(
+        const VMOp *op, int dir_fd, VMStart *ret_start, VMResult *result, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
 
 /* Sets has_platform_key of RESULT's resolution. The VM's owner can have changed the keys of PIN's

@@ -70,27 +70,30 @@ guint64 vmfiles_get_allocated(const struct stat *st) {
     return (guint64)st->st_blocks * 512;
 }
 
-static int get_status(int dir_fd, const char *name, struct stat *ret) {
-    PRIVILEGE_SCOPE(scope);
+typedef struct Entry {
+    char *name;
+    struct stat st;
+} Entry;
 
-    return fstatat(dir_fd, name, ret, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
+static void entry_clear(gpointer data) {
+    g_free(((Entry *)data)->name);
 }
 
-static int visit_name(
-        int dir_fd, const char *name, const Pin *pin, VMFileVisit visit, gpointer userdata) {
-    VMFile file = {.name = name};
-    int r;
+static int add_entry(int dir_fd, const char *name, GArray *entries) {
+    Entry entry = {};
 
     if (g_str_equal(name, ".") || g_str_equal(name, ".."))
         return 0;
-    r = get_status(dir_fd, name, &file.st);
-    if (r < 0)
-        return r == -ENOENT ? 0 : r;
-    file.is_own = S_ISREG(file.st.st_mode) && is_own_name(name, pin);
-    return visit(dir_fd, &file, userdata);
+    if (fstatat(dir_fd, name, &entry.st, AT_SYMLINK_NOFOLLOW) < 0)
+        return errno == ENOENT ? 0 : -errno;
+    entry.name = g_strdup(name);
+    g_array_append_val(entries, entry);
+    return 0;
 }
 
-int vmfiles_visit(int dir_fd, const Pin *pin, VMFileVisit visit, gpointer userdata) {
+/* In one scope: each costs system calls. A visitor must not run in it. */
+static int read_entries(int dir_fd, GArray *entries) {
+    PRIVILEGE_SCOPE(scope);
     const struct dirent *entry;
     FileFd copy;
     DIR *dir;
@@ -107,11 +110,39 @@ int vmfiles_visit(int dir_fd, const Pin *pin, VMFileVisit visit, gpointer userda
     }
 
     while (r == 0 && (errno = 0, entry = readdir(dir)))
-        r = visit_name(dir_fd, entry->d_name, pin, visit, userdata);
+        r = add_entry(dir_fd, entry->d_name, entries);
     if (r == 0)
         r = -errno;
     (void)closedir(dir);
     return r;
+}
+
+int vmfiles_visit(int dir_fd, const Pin *pin, VMFileVisit visit, gpointer userdata) {
+    g_autoptr(GArray) entries = g_array_new(FALSE, FALSE, sizeof(Entry));
+    int r;
+
+    g_array_set_clear_func(entries, entry_clear);
+    r = read_entries(dir_fd, entries);
+    for (guint i = 0; r == 0 && i < entries->len; i++) {
+        const Entry *entry = &g_array_index(entries, Entry, i);
+        const VMFile file = {
+                .name = entry->name,
+                .st = entry->st,
+                .is_own = S_ISREG(entry->st.st_mode) && is_own_name(entry->name, pin),
+        };
+
+        r = visit(dir_fd, &file, userdata);
+    }
+    return r;
+}
+
+void vmfiles_add_size(const VMFile *file, guint64 *size) {
+    guint64 taken = vmfiles_parse_backup(file->name, NULL, NULL) ? vmfiles_get_allocated(&file->st)
+                                                                 : (guint64)file->st.st_size;
+
+    /* The sum may overflow: an owner can set any size. */
+    if (file->is_own && !g_uint64_checked_add(size, *size, taken))
+        *size = G_MAXUINT64;
 }
 
 static int take_foreign_name(int dir_fd, const VMFile *file, gpointer userdata) {

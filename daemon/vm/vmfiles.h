@@ -32,6 +32,9 @@ gboolean vmfiles_parse_backup(const char *name, guint32 *ret_serial, ImageFormat
 /* Bytes on the disk: without holes. */
 guint64 vmfiles_get_allocated(const struct stat *st);
 
+/* Adds FILE to *SIZE, a size as from vmstore_get_size(). */
+void vmfiles_add_size(const VMFile *file, guint64 *size);
+
 /* *RET: the name of a foreign file, or NULL. Returns 0 or a negative errno. */
 int vmfiles_find_foreign(int dir_fd, const Pin *pin, char **ret) G_GNUC_WARN_UNUSED_RESULT;
 

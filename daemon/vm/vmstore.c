@@ -340,13 +340,7 @@ int vmstore_open_owned(int dir_fd, const char *name, int flags, FileFd *ret) {
 }
 
 static int add_size(int dir_fd, const VMFile *file, gpointer userdata) {
-    guint64 *size = userdata;
-    guint64 taken = vmfiles_parse_backup(file->name, NULL, NULL) ? vmfiles_get_allocated(&file->st)
-                                                                 : (guint64)file->st.st_size;
-
-    /* The sum may overflow: an owner can set any size. */
-    if (file->is_own && !g_uint64_checked_add(size, *size, taken))
-        *size = G_MAXUINT64;
+    vmfiles_add_size(file, userdata);
     return 0;
 }
 

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "util-vm.h"
 #include "vm/policy.h"
+#include "vm/vm-condition.h"
 #include "vm/vm-lock.h"
 
 /* The operations on a VM's files: each is decided by its policy, and then run, as for a call. */
@@ -123,7 +124,7 @@ static void a_new_vm_gets_pin_and_nvram(void) {
     g_assert_cmpint(result.lease, ==, FILE_FD_NONE);
     test_assert_entries(f.store, "a", "lock, nvram.raw, pin.json");
     assert_nvram(&f, "a", "nvram.raw", 'T');
-    vm_op_measure(&f.op, &result);
+    vm_read_result(&f.op, &result);
     g_assert_cmpuint(result.size, >, VARS_SIZE);
 }
 
