@@ -2,11 +2,11 @@
 
 #include "vm/vm-condition.h"
 
+#include <fcntl.h>
+
 #include "base/error.h"
 #include "vm/vm-lock.h"
 #include "vm/vm-nvram.h"
-
-#include <fcntl.h>
 
 static const char *get_nvram_fault(int dir_fd, const char *id, const Pin *pin, FileFd *ret_fd) {
     g_autoptr(GError) error = NULL;

@@ -92,12 +92,14 @@ gboolean vm_op_prepare(const VMOp *op, VMResult *result, GError **error) {
     if (!check_start(op, &first, result, &start, error))
         return FALSE;
     dir = first;
+    if (start == VM_START_PENDING)
+        result->is_read = FALSE;
     if (start == VM_START_PENDING && !complete_write(op, result, error))
         return FALSE;
-    /* each change of the files exchanges the directory */
-    if (start == VM_START_PENDING ||
-        (start == VM_START_SOUND && good_copy_update(op, dir, result))) {
+    if (start == VM_START_SOUND && good_copy_update(op, dir, result))
         result->is_read = FALSE;
+    /* a change has exchanged the directory */
+    if (op->pin->has_nvram && !result->is_read) {
         if (!vm_op_open_directory(op, &changed, error))
             return FALSE;
         dir = changed;
