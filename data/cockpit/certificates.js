@@ -51,8 +51,12 @@ export function urgency(certificates, expires, isEnforced) {
         : { text: cockpit.format(_("Expired ${day}; not checked without Secure Boot"), words), tone: "warning", urgency: 1 };
 }
 
-/* of a VM as ReportVMs has it; null if its firmware checks none */
+const known = new WeakMap();
+
+/* of a VM as ReportVMs has it, which never changes; null if its firmware checks none */
 export function certificatesOf(vm) {
-    return vm["secure-boot"] === "none" ? null
-        : urgency(vm.certificates, vm.expires, vm["secure-boot"] === "enforced");
+    if (!known.has(vm))
+        known.set(vm, vm["secure-boot"] === "none" ? null
+            : urgency(vm.certificates, vm.expires, vm["secure-boot"] === "enforced"));
+    return known.get(vm);
 }

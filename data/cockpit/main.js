@@ -78,7 +78,7 @@ function statusAlert() {
                      _("Turn on administrative access at the top of Cockpit. "), again);
     case "broken":
         return alert("danger", _("The service vmfirmwared cannot be asked."), " ",
-                     failure(typeof store.error === "string" ? { problem: store.error } : store.error, store.isPrivileged), " ", again);
+                     failure(store.error, store.isPrivileged), " ", again);
     default:
         return null;
     }

@@ -31,6 +31,32 @@ export function isNoMatch(error) {
     return error.name === "org.vmfirmware1.NoMatchingFirmware";
 }
 
+/* There is no service, and the bus cannot start one. */
+export function isAbsent(error) {
+    return error.problem === "not-found"
+        || /\.(ServiceUnknown|NameHasNoOwner|NoSuchUnit|UnitMasked)$|\.Spawn\./.test(error.name);
+}
+
+/* The service has ended during the call. */
+export function isInterrupted(error) {
+    return error.name === "org.freedesktop.DBus.Error.NoReply";
+}
+
+export function isRefused(error) {
+    return error.problem === "access-denied" || error.name === "org.freedesktop.DBus.Error.AccessDenied";
+}
+
+/* Calls back when the service appears on the bus. A connection to a service that is absent has ended, and
+   learns nothing of that. */
+export function onAppearance(callback) {
+    cockpit.dbus("org.freedesktop.DBus", { bus: "system" }).subscribe(
+        { interface: "org.freedesktop.DBus", member: "NameOwnerChanged", arg0: NAME },
+        (path, name, member, [, , owner]) => {
+            if (owner)
+                callback();
+        });
+}
+
 function wrap(types, values) {
     return Object.fromEntries(Object.entries(values).map(
         ([key, value]) => [key, cockpit.variant(types[key], value)]));
@@ -50,8 +76,8 @@ function unwrap(value) {
 /* One connection to the service. With administrative access it is root's, otherwise the user's own; then
    polkit decides.
 
-   listener.up(), and listener.down(problem): "not-found" if there is no service, "access-denied", another
-     word of Cockpit's if the connection ends, null if the service has stopped
+   listener.up(), listener.stopped(): the service is there, or no longer; the connection stays
+   listener.ended({ problem }): "not-found" if there is no service, "access-denied", another word of Cockpit's
    listener.catalogChanged()
    listener.vmAdded(), listener.vmRemoved(path), listener.vmChanged(path, properties) */
 export class Service {
@@ -59,8 +85,8 @@ export class Service {
 
     constructor(listener) {
         this.#client = cockpit.dbus(NAME, { bus: "system", superuser: "try" });
-        this.#client.addEventListener("owner", (event, owner) => owner ? listener.up() : listener.down(null));
-        this.#client.addEventListener("close", (event, reason) => listener.down(reason.problem || "disconnected"));
+        this.#client.addEventListener("owner", (event, owner) => owner ? listener.up() : listener.stopped());
+        this.#client.addEventListener("close", (event, { problem }) => listener.ended({ problem: problem || "disconnected" }));
         this.#client.subscribe({ path: MANAGER_PATH, interface: MANAGER }, (path, name, member, args) => {
             if (member === "CatalogChanged")
                 listener.catalogChanged();

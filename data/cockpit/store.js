@@ -5,7 +5,7 @@
 
    Events: "status", "firmware", "vms" whenever that part has changed. */
 
-import { Service } from "./service.js";
+import { Service, isAbsent, isInterrupted, isRefused, onAppearance } from "./service.js";
 
 /* Runs task, and once more if it was asked for meanwhile: a burst of signals costs two calls. */
 function coalesced(task) {
@@ -26,6 +26,8 @@ function coalesced(task) {
 }
 
 const IN_USE_READERS = 4;
+/* milliseconds */
+const TELL_AFTER = 20;
 
 /* the properties of a VM, and the keys of the same values in ReportVMs */
 const VM_KEYS = {
@@ -39,7 +41,7 @@ const VM_KEYS = {
 };
 
 export class Store extends EventTarget {
-    /* connecting, up, stopped, absent, refused, broken */
+    /* connecting, up, stopped, absent, refused, broken; error: why, of the last three */
     status = "connecting";
     error = null;
     /* root's connection; null if not known yet */
@@ -53,6 +55,7 @@ export class Store extends EventTarget {
     vms = new Map();
     /* uid → name; null: not known */
     #users = new Map();
+    #toTell = new Set();
     #inUseQueue = new Set();
     #inUseReaders = 0;
     #permission = cockpit.permission({ admin: true });
@@ -76,6 +79,10 @@ export class Store extends EventTarget {
             this.isPrivileged = this.#permission.allowed;
             this.#tell("status");
         });
+        onAppearance(() => {
+            if (this.status !== "up" && this.status !== "connecting" && this.status !== "stopped")
+                this.connect();
+        });
         this.connect();
     }
 
@@ -85,7 +92,9 @@ export class Store extends EventTarget {
         this.#become("connecting");
         this.service = new Service({
             up: () => this.#begin(),
-            down: problem => this.#end(problem),
+            /* before the first call it may just not have been started yet */
+            stopped: () => this.hasFirmware ? this.#become("stopped") : this.#begin(),
+            ended: reason => this.#fail(reason),
             catalogChanged: () => this.#loadFirmware(),
             vmAdded: () => this.#loadVMs(),
             vmRemoved: path => {
@@ -119,8 +128,15 @@ export class Store extends EventTarget {
         this.readInUse([...this.vms.values()].filter(vm => vm.inUse !== undefined).map(vm => vm.object));
     }
 
+    /* What comes in a burst, such as the signals of an action on many VMs, is told once. */
     #tell(what) {
-        this.dispatchEvent(new Event(what));
+        if (this.#toTell.size === 0)
+            setTimeout(() => {
+                const all = [...this.#toTell];
+                this.#toTell.clear();
+                all.forEach(one => this.dispatchEvent(new Event(one)));
+            }, TELL_AFTER);
+        this.#toTell.add(what);
     }
 
     #become(status, error = null) {
@@ -130,23 +146,27 @@ export class Store extends EventTarget {
     }
 
     async #begin() {
-        await Promise.all([this.#loadFirmware(), this.#loadVMs()]);
-        if (this.status === "connecting" || this.status === "stopped")
+        this.#become("connecting");
+        await Promise.all([this.#loadVMs(), this.#loadFirmware()]);
+        if (this.status === "connecting")
             this.#become("up");
     }
 
-    #end(problem) {
-        const statuses = { "not-found": "absent", "access-denied": "refused" };
-        this.#become(problem === null ? "stopped" : statuses[problem] || "broken", problem);
+    #fail(error) {
+        this.#become(isAbsent(error) ? "absent" : isRefused(error) ? "refused" : "broken", error);
     }
 
     async #load(task) {
+        const { service } = this;
         try {
             await task();
         } catch (error) {
-            if (error.problem)
-                return; /* the connection has ended, and says so itself */
-            this.#become(error.name === "org.freedesktop.DBus.Error.AccessDenied" ? "refused" : "broken", error);
+            if (service !== this.service)
+                return; /* closed, and replaced */
+            if (isInterrupted(error))
+                this.#become("stopped");
+            else
+                this.#fail(error);
         }
     }
 

@@ -6,16 +6,24 @@
 
 import { element, place } from "./dom.js";
 
+/* rows that are built in one go: more than a screen shows */
+const AT_ONCE = 100;
 const CONTROL = "a, button, input";
 
 function headingOf(column, content = column.title) {
     return element("th", { role: "columnheader", scope: "col", class: column.name }, content);
 }
 
-function rowOf(columns, item, attributes = {}) {
-    return element("tr", { role: "row", ...attributes }, ...columns.map(
-        column => element("td", { role: "cell", class: column.name, "data-title": column.label || column.title },
-                          ...[column.cell(item)].flat())));
+/* A row without its content, to be cloned for each item. */
+function emptyRow(columns) {
+    return element("tr", { role: "row" }, ...columns.map(
+        column => element("td", { role: "cell", class: column.name, "data-title": column.label || column.title })));
+}
+
+function rowOf(empty, columns, item) {
+    const row = empty.cloneNode(true);
+    columns.forEach((column, index) => row.children[index].append(...[column.cell(item)].flat().filter(Boolean)));
+    return row;
 }
 
 function frame(kind, label, headings, body) {
@@ -27,8 +35,9 @@ function frame(kind, label, headings, body) {
 
 /* of few rows; columns as below */
 export function plainTable(label, columns, items) {
+    const empty = emptyRow(columns);
     return frame("plain", label, columns.map(column => headingOf(column)),
-                 element("tbody", { role: "rowgroup" }, ...items.map(item => rowOf(columns, item))));
+                 element("tbody", { role: "rowgroup" }, ...items.map(item => rowOf(empty, columns, item))));
 }
 
 /* A table of many rows that can be sorted. A row is built once for each item; an item that changes is
@@ -36,8 +45,11 @@ export function plainTable(label, columns, items) {
 export class Table {
     #columns;
     #key;
+    #emptyRow;
     #rows = new WeakMap();
     #items = [];
+    #sorted = [];
+    #timer;
     #sort;
     #descending = false;
     #body = element("tbody", { role: "rowgroup" });
@@ -50,6 +62,7 @@ export class Table {
        text for no items; label, of the table */
     constructor(columns, { name, key, sort, empty, label }) {
         this.#columns = columns;
+        this.#emptyRow = emptyRow(columns);
         this.#key = key;
         this.#sort = sort;
         this.#empty = element("p", { class: "empty", hidden: true }, empty);
@@ -78,21 +91,38 @@ export class Table {
     #show() {
         const { order } = this.#columns.find(column => column.name === this.#sort);
         const sign = this.#descending ? -1 : 1;
-        const sorted = [...this.#items].sort((a, b) => sign * order(a, b));
         const focus = this.#findFocus();
 
         for (const [name, heading] of this.#headings)
             heading.ariaSort = name !== this.#sort ? null : this.#descending ? "descending" : "ascending";
-        place(this.#body, sorted.map(item => this.#row(item)));
-        this.#empty.hidden = sorted.length > 0;
+        this.#sorted = [...this.#items].sort((a, b) => sign * order(a, b));
+        this.#empty.hidden = this.#sorted.length > 0;
+        this.#fill();
         if (focus && !focus.node.isConnected)
             this.#restoreFocus(focus);
+    }
+
+    /* Builds some of the rows that are missing, and the others when the browser has shown these. */
+    #fill() {
+        const rows = [];
+        let built = 0;
+
+        for (const item of this.#sorted) {
+            if (!this.#rows.has(item) && built++ === AT_ONCE)
+                break;
+            rows.push(this.#row(item));
+        }
+        place(this.#body, rows);
+        clearTimeout(this.#timer);
+        if (rows.length < this.#sorted.length)
+            this.#timer = setTimeout(() => this.#fill());
     }
 
     #row(item) {
         let row = this.#rows.get(item);
         if (!row) {
-            row = rowOf(this.#columns, item, { "data-id": this.#key(item) });
+            row = rowOf(this.#emptyRow, this.#columns, item);
+            row.dataset.id = this.#key(item);
             this.#rows.set(item, row);
         }
         return row;
