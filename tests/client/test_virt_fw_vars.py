@@ -3,26 +3,21 @@
 
 import glob
 import json
-import shutil
-import subprocess
 
 import pytest
 
-from lib import edk2
+from lib import edk2, virtfw
 
 TEMPLATES = sorted(path for directory in ("OVMF", "AAVMF")
                    for path in glob.glob(f"/usr/share/{directory}/*VARS*.fd")
                    if edk2.is_formatted(path))
-THEIRS = shutil.which("virt-fw-vars")
 
-if THEIRS:
+if virtfw.PROGRAM:
     @pytest.mark.parametrize("path", TEMPLATES)
     def test_variable_by_variable(cli, service, path):
         # in QEMU's format, which is read, too
         output = service.directory / "store.json"
-        subprocess.run([THEIRS, "--input", path, "--output-json", output], check=True,
-                       stderr=subprocess.DEVNULL)
-        theirs = json.loads(output.read_text())["variables"]
+        theirs = virtfw.convert(path, output)
         report, converted = (cli.json("variables", "--list", each) for each in (path, output))
         assert {(one["guid"], one["name"], one["attributes"], one["size"])
                 for one in report["list"]} == {

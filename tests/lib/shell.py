@@ -59,14 +59,13 @@ class Shell:
         self.qemu.process.wait(120)
 
     def dumped(self):
-        """What dmpstore has told of non-volatile variables: {(guid, name): (attributes, data)}."""
+        """What dmpstore has told: {(guid, name): (attributes, data)}."""
         found = {}
         for words, guid, name, size, lines in DUMPED.findall(self.text()):
             attributes = sum(ATTRIBUTES[word] for word in words.split("+"))
             data = bytes.fromhex(re.sub("[ -]", "", "".join(BYTES.findall(lines))))
             assert len(data) == int(size, 16), name
-            if attributes & ATTRIBUTES["NV"]:
-                found[GUIDS.get(guid.lower(), guid.lower()), name] = (attributes, data)
+            found[GUIDS.get(guid.lower(), guid.lower()), name] = (attributes, data)
         return found
 
 
@@ -80,3 +79,12 @@ def boot(service, vms, name, script, extra=(), **given):
                      script, pass_fds=[resolution["lease"]])
     finally:
         os.close(resolution["lease"])
+
+
+def assert_agrees(vm, told):
+    """The report of the VM's store has the non-volatile variables that the firmware told."""
+    report = vm.read_variables(list=True)
+    assert report["health"] == "ok"
+    assert {key: value for key, value in told.items() if value[0] & ATTRIBUTES["NV"]} == {
+        (one["guid"], one["name"]): vm.get_variable(one["guid"], one["name"])
+        for one in report["list"]}
