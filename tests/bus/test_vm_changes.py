@@ -16,8 +16,6 @@ from lib.vms import (CONFLICT, IN_USE, LIMITS, NO_SUCH_VARIABLE, NOT_SUPPORTED, 
                      VMs, change, run_as)
 
 ENROLLED = "/usr/share/OVMF/OVMF_VARS_4M.ms.fd"
-SMALL = "/usr/share/OVMF/OVMF_VARS.ms.fd"
-BLANK = "/usr/share/AAVMF/AAVMF_VARS.fd"
 OTHER = "11111111-2222-3333-4444-555555555555"
 
 
@@ -129,7 +127,7 @@ def test_json_keeps_what_it_does_not_know(vms):
 
 def test_an_empty_store(vms, service):
     service.vendor.write("90-arm", descriptors.flash(
-        service.raw("arm.fd", 64 * images.MIB), BLANK,
+        service.raw("arm.fd", 64 * images.MIB), service.raw("blank.fd", 64 * images.MIB, b""),
         targets=[descriptors.target("aarch64", "virt-*")]))
     vms.client.manager("Reload")
     arm = vms.make("arm", architecture="aarch64", machine="virt", firmware="90-arm")
@@ -158,7 +156,7 @@ def test_health(vms):
 def test_limits(vms, service):
     service.vendor.write("55-small", descriptors.flash(
         service.raw("small.fd", 2 * images.MIB - 131072),
-        images.copy(SMALL, service.images / "small-vars.fd")))
+        service.raw("small-vars.fd", images.OVMF_2M_VARS, edk2.shrink(ENROLLED))))
     vms.client.manager("Reload")
     vm = vms.make(firmware="55-small")
     before = vm.read()

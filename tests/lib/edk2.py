@@ -64,6 +64,22 @@ def read(path):
     return Store(volume, variables, end - VOLUME_HEADER - STORE_HEADER, end - at)
 
 
+def shrink(source):
+    """A store of the 4 MiB build as one of the 2 MiB build, which Debian 13 does not ship."""
+    _, old_working, old_spare = LAYOUTS[0x84000]
+    size, working, _ = LAYOUTS[0x20000]
+    with open(source, "rb") as file:
+        old = file.read()
+    new = bytearray(old[:size].ljust(working, b"\xff") + old[old_working:old_spare])
+    new += b"\xff" * (0x20000 - len(new))
+    struct.pack_into("<I", new, VOLUME_HEADER + 16, size - VOLUME_HEADER)
+    struct.pack_into("<Q", new, 32, len(new))
+    struct.pack_into("<I", new, 56, len(new) // 0x1000)  # blocks
+    words = struct.unpack_from(f"<{VOLUME_HEADER // 2}H", new)
+    struct.pack_into("<H", new, 50, (words[25] - sum(words)) & 0xffff)
+    return bytes(new)
+
+
 def make_pending(path, volume_header=True):
     """As a firmware leaves the store that is killed while it writes the variables anew: they are in
     the spare area, a record in the queue says so, and a part of them is erased."""
