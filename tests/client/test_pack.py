@@ -76,7 +76,8 @@ def write_archive(path, files, compress=False):
             if isinstance(content, dict):
                 for key, value in content.items():
                     setattr(info, key, value)
-                archive.addfile(info)
+                # addfile() of Python 3.13 wants the data as well
+                stream.write(info.tobuf())
             else:
                 info.size = len(content)
                 archive.addfile(info, io.BytesIO(content))
