@@ -12,8 +12,6 @@ from lib import images, paths
 from lib.cli import FAILURE, USAGE
 
 OWN = ["lock", "nvram.raw", "pin.json"]
-# leaks are looked for by ptrace(2), which strace has taken
-TRACED = {"ASAN_OPTIONS": "detect_leaks=0"}
 
 
 class Home:
@@ -295,73 +293,3 @@ def test_as_another_user_with_a_parent_that_is_read_only(home):
     assert (done.returncode, done.stderr) == (0, "")
     assert {(home.path / name).stat().st_uid for name in OWN} == {12345}
     assert {(home.path / name).stat().st_gid for name in OWN} == {12345}
-
-
-# -- crash safety -------------------------------------------------------------------------------
-
-CHANGES = "renameat,renameat2,unlinkat,rmdir,mkdir,mkdirat,fsync,fchmod,ftruncate,pwrite64,write"
-
-
-def state(home):
-    """Of the VM, as the next call finds it: (firmware, NVRAM, newest backup)."""
-    if not home.path.exists() or "pin.json" not in home.files():
-        return None
-    name = home.json("vm")["firmware"]
-    listed = [f"backup-{entry['index']}.raw" for entry in home.json("backups")]
-    assert listed == sorted((name for name in home.files() if name.startswith("backup-")),
-                            reverse=True)
-    return (name, home.read(), home.read(listed[0]) if listed else None)
-
-
-OPERATIONS = {
-    "prepare": (None, ["prepare", "x86_64", "q35"], {("50-first", b"template", None)}),
-    "reset": (("50-first", b"changed.", b"older..."), ["reset"],
-              {("50-first", b"template", b"changed.")}),
-    "rebind": (("50-first", b"changed.", b"older..."), ["rebind", "--firmware=60-second", "--reset"],
-               {("60-second", b"another.", b"changed.")}),
-    "restore": (("50-first", b"changed.", b"older..."), ["restore", "1"],
-                {("50-first", b"older...", b"changed.")}),
-    "remove": (("50-first", b"changed.", b"older..."), ["remove"], {None}),
-}
-
-
-def set_up(home, before):
-    shutil.rmtree(home.path, ignore_errors=True)
-    if before is None:
-        return
-    home(*PREPARE)
-    home.write(before[2])
-    home("reset")
-    home.write(before[1])
-
-
-@pytest.mark.parametrize("operation", OPERATIONS)
-@pytest.mark.parametrize("fault", ["signal=KILL", "error=EIO"])
-def test_each_system_call_can_be_the_last(home, operation, fault):
-    """A change is whole or not at all, wherever it is killed or fails, when the next call is made."""
-    before, words, after = OPERATIONS[operation]
-    seen = set()
-    for number in range(1, 1000):
-        set_up(home, before)
-        (home.path.parent / "marker").touch()
-        command = home.cli.command(*home.words(*words))
-        done = subprocess.run(
-            ["strace", "-o", home.path.parent / "trace", "-e", f"trace={CHANGES}", "-e",
-             f"inject={CHANGES}:{fault}:when={number}", *command],
-            env=home.cli.environment | TRACED, cwd=home.cli.directory, check=False,
-            capture_output=True)
-        if "INJECTED" not in (home.path.parent / "trace").read_text() and \
-                "KILL" not in (home.path.parent / "trace").read_text():
-            break
-        if home.path.exists() and home.files():
-            home.cli.raw(*home.words("vm"))
-            assert not [name for name in home.files() if name.startswith(".")], (number, home.files())
-        found = state(home)
-        seen.add(found)
-        assert found in {before, *after}, (number, found, done.stderr)
-        if done.returncode == 0:
-            assert found in after, (number, found)
-    else:
-        raise AssertionError("it never ends")
-    assert number > 5
-    assert state(home) in after

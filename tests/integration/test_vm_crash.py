@@ -9,9 +9,7 @@ import os
 import random
 import re
 import shutil
-from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
-from subprocess import TimeoutExpired
 
 import pytest
 
@@ -197,21 +195,15 @@ def test_name_of_an_owners_directory_is_on_disk_before_its_mode_says_so(world):
 
 
 def check_each(world, points, check):
-    """Check each point on a bus of its own, some at a time; all that fail are told."""
+    """Each on a bus of its own."""
     def run(number, point):
         bus = world.buses.get()
         try:
             check(number, point, bus)
-        except (AssertionError, DBusError, OSError, ValueError, TimeoutExpired) as error:
-            return f"{point}:\n    {error}"
         finally:
             world.buses.put(bus)
-        return None
 
-    with ThreadPoolExecutor(WORKERS) as pool:
-        results = list(pool.map(run, range(len(points)), points))
-    failures = [result for result in results if result]
-    assert not failures, f"{len(failures)} of {len(points)}:\n" + "\n".join(failures)
+    faults.check_each(points, run, WORKERS)
 
 
 def run_cases(world, operation, fault, check):

@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Killing and failing a running daemon at one chosen system call, by strace's fault injection."""
+"""Killing and failing a running daemon, or a program, at one chosen system call, by strace's fault
+injection."""
 
 import os
 import re
 import signal
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+
+from .client import DBusError
 
 # What changes files; of openat only what creates, of ioctl only FICLONE.
 CHANGING_CALLS = (
@@ -148,3 +152,35 @@ def points(lines, directory):
                            if thread == match["thread"])
             found.append(Point(name, counts[key], rest, so_far))
     return found
+
+
+def run(command, output, expressions=("trace=" + ",".join(CHANGING_CALLS),), **options):
+    """A program to its end, traced; it is strace that ends as the program does."""
+    words = [word for expression in expressions for word in ("-e", expression)]
+    return subprocess.run(["strace", "-f", "-y", "-s", "64", "-o", str(output), *words, *command],
+                          check=False, capture_output=True, **options)
+
+
+def run_disturbed(command, output, point, fault, **options):
+    """The same: one call is killed or fails. FAULT is as that of injecting()."""
+    done = run(command, output, [f"trace={point.name}",
+                                 f"inject={point.name}:{fault}:when={point.ordinal}"], **options)
+    with open(output, encoding="utf-8", errors="backslashreplace") as file:
+        text = file.read()
+    assert "(INJECTED)" in text or "killed by SIGKILL" in text, f"the call did not come: {text}"
+    return done
+
+
+def check_each(found, check, workers=2):
+    """check(number, point) of each point, some at a time; all that fail are told."""
+    def told(number, point):
+        try:
+            check(number, point)
+        except (AssertionError, DBusError, OSError, ValueError,
+                subprocess.TimeoutExpired) as error:
+            return f"{point}:\n    {error}"
+        return None
+
+    with ThreadPoolExecutor(workers) as pool:
+        failures = [text for text in pool.map(told, range(len(found)), found) if text]
+    assert not failures, f"{len(failures)} of {len(found)}:\n" + "\n".join(failures)
