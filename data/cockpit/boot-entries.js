@@ -2,7 +2,7 @@
 
 /* A virtual machine's boot entries: the list, and its change. */
 
-import { badge, button, element, place } from "./dom.js";
+import { badge, button, choice, element, place, section } from "./dom.js";
 import { plainTable } from "./table.js";
 import { changeVariables } from "./vm-actions.js";
 
@@ -14,29 +14,44 @@ function nameOf(number) {
 
 function boundTo(word) {
     switch (word) {
-    case "partition": return _("a partition");
-    case "mac": return _("a network card");
-    case "device": return _("a device");
-    default: return "–";
+        case "partition":
+            return _("a partition");
+        case "mac":
+            return _("a network card");
+        case "device":
+            return _("a device");
+        default:
+            return "–";
     }
 }
 
 /* in the order in which they are tried; then those that are not tried */
 function sorted(report) {
     const order = report["boot-order"];
-    const rank = entry => order.includes(entry.number) ? order.indexOf(entry.number) : order.length;
+    const rank = entry =>
+        order.includes(entry.number) ? order.indexOf(entry.number) : order.length;
     return [...report["boot-entries"]].sort((a, b) => rank(a) - rank(b));
 }
 
 function columns(order) {
     return [
-        { name: "number", title: _("Entry"), cell: entry => element("code", {}, nameOf(entry.number)) },
         {
-            name: "title", title: _("Title"), cell: entry => [
-                entry.title || "–",
-                entry.active ? null : [" ", badge(_("inactive"), "neutral")],
-                order.includes(entry.number) ? null : [" ", badge(_("not tried"), "neutral")],
-            ].flat(),
+            name: "number",
+            title: _("Entry"),
+            cell: entry => element("code", {}, nameOf(entry.number)),
+        },
+        {
+            name: "title",
+            title: _("Title"),
+            cell: entry =>
+                [
+                    entry.title || "–",
+                    entry.active ? null : [" ", badge({ text: _("inactive"), tone: "neutral" })],
+                    /* without an order the firmware makes one at the next start */
+                order.length === 0 || order.includes(entry.number)
+                        ? null
+                        : [" ", badge({ text: _("not tried"), tone: "neutral" })],
+                ].flat(),
         },
         { name: "bound", title: _("Bound to"), cell: entry => boundTo(entry["bound-to"]) },
         { name: "path", title: _("Boots"), cell: entry => element("code", {}, entry.path) },
@@ -61,25 +76,30 @@ function editorRow(entry, list, isTried) {
         place(list, rows);
         focused.focus();
     };
+    const fate = choice({ "aria-label": name }, FATES);
     const row = element(
-        "li", { "data-number": entry.number },
+        "li",
+        { "data-number": entry.number },
         button("↑", () => move(-1), { "aria-label": cockpit.format(_("Move $0 up"), name) }),
         button("↓", () => move(1), { "aria-label": cockpit.format(_("Move $0 down"), name) }),
-        element("select", { "aria-label": name }, ...FATES.map(fate => element(
-            "option", { value: fate.value, selected: fate.value === (isTried ? "tried" : "kept") }, fate.title))),
-        name);
+        fate,
+        name,
+    );
+    fate.value = isTried ? "tried" : "kept";
     return row;
 }
 
 /* What the rows say, as changes of ChangeVariables; none if nothing differs. */
 function changesOf(rows, order) {
-    const numbers = fate => rows.filter(row => row.querySelector("select").value === fate).map(row => Number(row.dataset.number));
+    const numbers = fate =>
+        rows
+            .filter(row => row.querySelector("select").value === fate)
+            .map(row => Number(row.dataset.number));
     const removed = numbers("removed");
     const tried = numbers("tried");
     const changes = [];
 
-    if (removed.length > 0)
-        changes.push({ do: "remove-boot", numbers: removed });
+    if (removed.length > 0) changes.push({ do: "remove-boot", numbers: removed });
     if (tried.join() !== order.filter(number => !removed.includes(number)).join())
         changes.push({ do: "boot-order", order: tried });
     return changes;
@@ -91,11 +111,23 @@ function openEditor(store, vm, report) {
     const status = element("p", { role: "status" });
     const next = button(_("Show what changes"), null, { type: "submit", class: "primary" });
     const dialog = element(
-        "dialog", { "aria-labelledby": "editor-title", close: () => dialog.remove() },
+        "dialog",
+        { "aria-labelledby": "editor-title", close: () => dialog.remove() },
         element("h2", { id: "editor-title" }, _("Boot entries")),
         element("p", {}, _("The firmware tries them from top to bottom.")),
-        element("form", { submit }, list, status,
-                element("div", { class: "buttons" }, next, button(_("Cancel"), () => dialog.close()))));
+        element(
+            "form",
+            { submit },
+            list,
+            status,
+            element(
+                "div",
+                { class: "buttons" },
+                next,
+                button(_("Cancel"), () => dialog.close()),
+            ),
+        ),
+    );
 
     function submit(event) {
         const changes = changesOf([...list.children], order);
@@ -113,19 +145,32 @@ function openEditor(store, vm, report) {
         });
     }
 
-    list.append(...sorted(report).map(entry => editorRow(entry, list, order.includes(entry.number))));
+    list.append(
+        ...sorted(report).map(entry => editorRow(entry, list, order.includes(entry.number))),
+    );
     document.body.append(dialog);
     dialog.showModal();
 }
 
 export function bootSection(store, vm, report) {
     const entries = sorted(report);
-    return element(
-        "section", {},
-        element("h2", {}, _("Boot entries")),
-        entries.length === 0 ? element("p", {}, _("None yet: the firmware makes them at the first start, and finds disks without them."))
+    return section(
+        _("Boot entries"),
+        entries.length === 0
+            ? element(
+                  "p",
+                  {},
+                  _(
+                      "None yet: the firmware makes them at the first start, and finds disks without them.",
+                  ),
+              )
             : [
-                plainTable(_("Boot entries"), columns(report["boot-order"]), entries),
-                element("div", { class: "buttons" }, button(_("Change") + "…", () => openEditor(store, vm, report))),
-            ]);
+                  plainTable(_("Boot entries"), columns(report["boot-order"]), entries),
+                  element(
+                      "div",
+                      { class: "buttons" },
+                      button(_("Change") + "…", () => openEditor(store, vm, report)),
+                  ),
+              ],
+    );
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* A dialog that says what an action will do with one or several virtual machines, does it, and shows what came
-   of it for each. The browser keeps the focus in a modal <dialog>, and returns it when that closes. */
+/* A dialog that says what an action will do with one or several virtual machines, does it, and
+   shows the result for each. The browser keeps the focus in a modal <dialog>, and returns it when that
+   closes. */
 
-import { alert, badge, button, element } from "./dom.js";
+import { alert, badge, button, choice, element } from "./dom.js";
 import { failure } from "./words.js";
 
 const _ = cockpit.gettext;
@@ -13,10 +14,11 @@ const AT_ONCE = 4;
 
 async function forEach(items, task) {
     const queue = [...items];
-    await Promise.all(Array.from({ length: AT_ONCE }, async () => {
-        while (queue.length > 0)
-            await task(queue.shift());
-    }));
+    await Promise.all(
+        Array.from({ length: AT_ONCE }, async () => {
+            while (queue.length > 0) await task(queue.shift());
+        }),
+    );
 }
 
 /* One virtual machine in the dialog: its plan, and then what came of it. */
@@ -28,7 +30,12 @@ class Entry {
 
     constructor(vm) {
         this.vm = vm;
-        this.node = element("li", { "data-id": vm.object }, element("strong", {}, vm.id), this.#result);
+        this.node = element(
+            "li",
+            { "data-id": vm.object },
+            element("strong", {}, vm.id),
+            this.#result,
+        );
     }
 
     show(state, ...nodes) {
@@ -42,34 +49,65 @@ class Entry {
 }
 
 function input({ name, label, value, type, options }) {
-    if (options)
-        return element("label", {}, label, element("select", { name }, ...options.map(
-            one => element("option", { value: one.value }, one.title))));
-    return element("label", {}, label, element("input", { name, type: type || "text", value, required: true, autocomplete: "off" }));
+    if (options) return element("label", {}, label, choice({ name }, options));
+    return element(
+        "label",
+        {},
+        label,
+        element("input", {
+            name,
+            type: type || "text",
+            value,
+            required: true,
+            autocomplete: "off",
+        }),
+    );
 }
 
 /* action:
      title, text   what it is, and what it will do
      confirm       on the button; danger: it loses something
      fields        inputs: name, label, value, or options for a choice
-     plan(vm)      what it will do with this one: { nodes, isNeeded, warning }; optional, changes nothing. The
-                   warning is a text; one that several have is shown once
+     plan(vm)      what it will do with this one: { nodes, isNeeded, warning }; optional, changes
+                   nothing. The warning is a text; one that several have is shown once
      run(vm, plan, values)  does it; values by the names of the fields
      done(vm, values)       after the success of the only one; optional */
 export function openDialog(store, vms, action) {
     const entries = vms.map(vm => new Entry(vm));
     const summary = element("p", { role: "status" });
     const warnings = element("div");
-    const confirm = button(action.confirm, null, { type: "submit", class: action.danger ? "danger" : "primary" });
+    const confirm = button(action.confirm, null, {
+        type: "submit",
+        class: action.danger ? "danger" : "primary",
+    });
     const cancel = button(_("Cancel"), () => dialog.close());
-    const form = element("form", { method: "dialog", submit: event => { event.preventDefault(); run(); } },
-                         ...(action.fields || []).map(input));
+    const form = element(
+        "form",
+        {
+            method: "dialog",
+            submit: event => {
+                event.preventDefault();
+                run();
+            },
+        },
+        ...(action.fields || []).map(input),
+    );
     const dialog = element(
-        "dialog", { "aria-labelledby": "dialog-title", close: () => { isClosed = true; dialog.remove(); } },
+        "dialog",
+        {
+            "aria-labelledby": "dialog-title",
+            close: () => {
+                isClosed = true;
+                dialog.remove();
+            },
+        },
         element("h2", { id: "dialog-title" }, action.title),
         element("p", {}, action.text),
         element("ul", { class: "entries" }, ...entries.map(entry => entry.node)),
-        warnings, summary, form);
+        warnings,
+        summary,
+        form,
+    );
     let isClosed = false;
 
     function count(state) {
@@ -77,8 +115,7 @@ export function openDialog(store, vms, action) {
     }
 
     async function makePlan(entry) {
-        if (isClosed)
-            return;
+        if (isClosed) return;
         try {
             entry.plan = await action.plan(entry.vm);
             entry.show(entry.plan.isNeeded ? "planned" : "needless", ...entry.plan.nodes);
@@ -95,37 +132,48 @@ export function openDialog(store, vms, action) {
         warnings.replaceChildren(...[...texts].map(text => alert("warning", "", text)));
         confirm.disabled = count("planned") === 0;
         confirm.hidden = confirm.disabled;
-        summary.textContent = entries.length === 1 ? ""
-            : cockpit.format(_("$0 would change, $1 need nothing, $2 cannot be changed."),
-                             count("planned"), count("needless"), count("failed"));
+        summary.textContent =
+            entries.length === 1
+                ? ""
+                : cockpit.format(
+                      _("$0 would change, $1 need nothing, $2 cannot be changed."),
+                      count("planned"),
+                      count("needless"),
+                      count("failed"),
+                  );
     }
 
     async function runOne(entry, values) {
-        if (isClosed)
-            return;
+        if (isClosed) return;
         try {
             await action.run(entry.vm, entry.plan, values);
-            entry.show("done", badge(_("Done"), "success"));
+            entry.show("done", badge({ text: _("Done"), tone: "success" }));
             store.touch(entry.vm.object);
         } catch (error) {
             entry.fail(error, store.isPrivileged);
         }
         if (entries.length > 1)
-            summary.textContent = cockpit.format(_("$0 of $1 done, $2 failed."),
-                                                 count("done"), entries.length, count("failed"));
+            summary.textContent = cockpit.format(
+                _("$0 of $1 done, $2 failed."),
+                count("done"),
+                entries.length,
+                count("failed"),
+            );
     }
 
     async function run() {
         const values = Object.fromEntries(new FormData(form));
-        const wanted = entries.filter(entry => entry.state === (action.plan ? "planned" : "waiting")
-            || (entries.length === 1 && entry.state === "failed"));
+        const wanted = entries.filter(
+            entry =>
+                entry.state === (action.plan ? "planned" : "waiting") ||
+                (entries.length === 1 && entry.state === "failed"),
+        );
 
         confirm.disabled = true;
         summary.textContent = _("Working…");
         await forEach(wanted, entry => runOne(entry, values));
         cancel.textContent = _("Close");
-        if (isClosed)
-            return;
+        if (isClosed) return;
         if (entries.length > 1) {
             confirm.hidden = true;
             cancel.focus();
@@ -142,6 +190,5 @@ export function openDialog(store, vms, action) {
     form.append(element("div", { class: "buttons" }, confirm, cancel));
     document.body.append(dialog);
     dialog.showModal();
-    if (action.plan)
-        makePlans();
+    if (action.plan) makePlans();
 }

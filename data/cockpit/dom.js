@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Builds elements. Ids, paths and texts of other users are data: they become text nodes and values of
-   attributes, never markup. */
+/* Builds elements. Ids, paths and texts of other users are data: they become text nodes and values
+   of attributes, never markup. */
 
 const SVG = "http://www.w3.org/2000/svg";
 
 function fill(node, attributes, children) {
     for (const [name, value] of Object.entries(attributes)) {
-        if (typeof value === "function")
-            node.addEventListener(name, value);
+        if (typeof value === "function") node.addEventListener(name, value);
         else if (value !== undefined && value !== null && value !== false)
             node.setAttribute(name, value === true ? "" : value);
     }
@@ -16,7 +15,8 @@ function fill(node, attributes, children) {
     return node;
 }
 
-/* A function as an attribute is a listener: { click: save }. A child that is null, false or empty is left out. */
+/* A function as an attribute is a listener: { click: save }. A child that is null, false or empty
+   is left out. */
 export function element(tag, attributes = {}, ...children) {
     return fill(document.createElement(tag), attributes, children);
 }
@@ -29,39 +29,62 @@ export function button(text, click, attributes = {}) {
     return element("button", { type: "button", click, ...attributes }, text);
 }
 
+export function section(title, ...children) {
+    return element("section", {}, element("h2", {}, title), ...children);
+}
+
+/* What a <select> offers; a choice that is still offered stays. options: value, and title if that
+   differs */
+export function offer(select, options) {
+    const { value: chosen } = select;
+    select.replaceChildren(
+        ...options.map(({ value, title = value }) =>
+            element("option", { value, selected: value === chosen }, title),
+        ),
+    );
+}
+
+export function choice(attributes, options) {
+    const select = element("select", attributes);
+    offer(select, options);
+    return select;
+}
+
 export function link(text, path, attributes = {}) {
     return element("a", { href: "#" + cockpit.location.encode(path), ...attributes }, text);
 }
 
 /* A name with its value; a value that is null leaves the pair out. */
 export function pair(name, ...value) {
-    return value.every(one => one === null || one === "") ? null
+    return value.every(one => one === null || one === "")
+        ? null
         : element("div", {}, element("dt", {}, name), element("dd", {}, ...value));
 }
 
-/* A word with a colour; the word alone says everything. */
-export function badge(text, tone) {
+/* Words with a colour, as words.js has them; the words alone say everything. */
+export function badge({ text, tone }) {
     return element("span", { class: `badge ${tone}` }, text);
 }
 
 /* tone: danger, warning, info, success; title: its first words, or empty */
 export function alert(tone, title, ...children) {
-    return element("div", { class: `alert ${tone}`, role: tone === "danger" ? "alert" : "status" },
-                   title && element("strong", {}, title), ...children);
+    return element(
+        "div",
+        { class: `alert ${tone}`, role: tone === "danger" ? "alert" : "status" },
+        title && element("strong", {}, title),
+        ...children,
+    );
 }
 
-/* Makes nodes the children of parent, and moves no node that stays in its place: it keeps the focus. */
+/* Makes nodes the children of parent. A node that stays in its place is not moved, and keeps the
+   focus. */
 export function place(parent, nodes) {
     const wanted = new Set(nodes);
 
-    for (const child of [...parent.childNodes])
-        if (!wanted.has(child))
-            child.remove();
+    for (const child of [...parent.childNodes]) if (!wanted.has(child)) child.remove();
     let next = parent.firstChild;
     for (const node of nodes) {
-        if (node === next)
-            next = next.nextSibling;
-        else
-            parent.insertBefore(node, next);
+        if (node === next) next = next.nextSibling;
+        else parent.insertBefore(node, next);
     }
 }

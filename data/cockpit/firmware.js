@@ -2,77 +2,131 @@
 
 /* The list of all firmware, and one firmware. */
 
-import { alert, badge, element, link, pair } from "./dom.js";
+import { alert, badge, choice, element, link, offer, pair, section } from "./dom.js";
 import { Table, byNumber, byText } from "./table.js";
 import { urgency } from "./certificates.js";
 import { health, layer, purpose, reason, secureBoot, state } from "./words.js";
 
 const _ = cockpit.gettext;
 
-function badgeOf({ text, tone }) {
-    return badge(text, tone);
-}
-
 /* A template's expiry is not reported: its generations say enough. */
 function certificatesCell(firmware) {
-    return firmware.SecureBoot === "none" ? "–"
-        : badgeOf(urgency(firmware.Certificates, 0, firmware.SecureBoot === "enforced"));
+    return firmware.SecureBoot === "none"
+        ? "–"
+        : badge(urgency(firmware.Certificates, 0, firmware.SecureBoot === "enforced"));
 }
 
 function architectures(firmware) {
     return firmware.Targets.map(([architecture]) => architecture);
 }
 
+/* A problem has the reasons as one text; the firmware that it belongs to has them as codes. */
+function reasonsOf(store, path, text) {
+    const firmware = store.firmware.find(one => one.Path === path);
+    return firmware ? firmware.Problems.map(reason).join("; ") : text;
+}
+
 function problems(store) {
-    if (store.manager.Problems.length === 0)
-        return null;
-    return alert("warning",
-                 cockpit.format(cockpit.ngettext("$0 file has a problem", "$0 files have problems", store.manager.Problems.length),
-                                store.manager.Problems.length),
-                 element("ul", {}, ...store.manager.Problems.map(([path, text]) => element(
-                     "li", {}, element("code", {}, path), ": ",
-                     text.split(/, (?=[a-z-]+(?::|,|$))/).map(reason).join("; ")))));
+    const all = store.manager.Problems;
+    if (all.length === 0) return null;
+    return alert(
+        "warning",
+        cockpit.format(
+            cockpit.ngettext("$0 file has a problem", "$0 files have problems", all.length),
+            all.length,
+        ),
+        element(
+            "ul",
+            {},
+            ...all.map(([path, text]) =>
+                element("li", {}, element("code", {}, path), ": ", reasonsOf(store, path, text)),
+            ),
+        ),
+    );
 }
 
 export function firmwareView(store) {
-    const architecture = element("select", { change: () => update() });
+    const architecture = choice({ change: () => update() }, []);
     const top = element("div");
-    const table = new Table([
-        { name: "rank", title: _("Priority"), cell: one => String(one.Rank + 1), order: byNumber(one => one.Rank) },
+    const table = new Table(
+        [
+            {
+                name: "rank",
+                title: _("Priority"),
+                cell: one => String(one.Rank + 1),
+                order: byNumber(one => one.Rank),
+            },
+            {
+                name: "id",
+                title: _("Name"),
+                order: byText(one => one.Name),
+                cell: one => [
+                    link(one.Name, ["firmware", one.Name]),
+                    one.Description ? element("div", { class: "detail" }, one.Description) : null,
+                ],
+            },
+            {
+                name: "architecture",
+                title: _("Architecture"),
+                cell: one => architectures(one).join(", ") || "–",
+                order: byText(one => architectures(one).join()),
+            },
+            {
+                name: "state",
+                title: _("State"),
+                cell: one => badge(state(one.State)),
+                order: byText(one => one.State),
+            },
+            {
+                name: "secure-boot",
+                title: _("Secure Boot"),
+                cell: one => badge(secureBoot(one.SecureBoot)),
+                order: byText(one => one.SecureBoot),
+            },
+            {
+                name: "certificates",
+                title: _("Certificates"),
+                cell: certificatesCell,
+                order: byText(one => JSON.stringify(one.Certificates)),
+            },
+            {
+                name: "layer",
+                title: _("From"),
+                order: byText(one => one.Layer),
+                cell: one => [
+                    layer(one.Layer),
+                    one.Overrides.length > 0
+                        ? element(
+                              "div",
+                              { class: "detail" },
+                              cockpit.format(_("overrides $0"), one.Overrides.join(", ")),
+                          )
+                        : null,
+                ],
+            },
+        ],
         {
-            name: "id", title: _("Name"), order: byText(one => one.Name),
-            cell: one => [
-                link(one.Name, ["firmware", one.Name]),
-                one.Description ? element("div", { class: "detail" }, one.Description) : null,
-            ],
+            name: "firmware",
+            key: one => one.Name,
+            sort: "rank",
+            label: _("Firmware"),
+            empty: _(
+                "No firmware is shown. Install a package with firmware for virtual machines, such as ovmf.",
+            ),
         },
-        { name: "architecture", title: _("Architecture"), cell: one => architectures(one).join(", ") || "–", order: byText(one => architectures(one).join()) },
-        { name: "state", title: _("State"), cell: one => badgeOf(state(one.State)), order: byText(one => one.State) },
-        { name: "secure-boot", title: _("Secure Boot"), cell: one => badgeOf(secureBoot(one.SecureBoot)), order: byText(one => one.SecureBoot) },
-        { name: "certificates", title: _("Certificates"), cell: certificatesCell, order: byText(one => JSON.stringify(one.Certificates)) },
-        {
-            name: "layer", title: _("From"), order: byText(one => one.Layer),
-            cell: one => [layer(one.Layer), one.Overrides.length > 0
-                ? element("div", { class: "detail" }, cockpit.format(_("overrides $0"), one.Overrides.join(", "))) : null],
-        },
-    ], {
-        name: "firmware",
-        key: one => one.Name,
-        sort: "rank",
-        label: _("Firmware"),
-        empty: _("No firmware is shown. Install a package with firmware for virtual machines, such as ovmf."),
-    });
+    );
 
     function showArchitectures() {
         const all = [...new Set(store.firmware.flatMap(architectures))].sort();
-        const chosen = architecture.value;
-        architecture.replaceChildren(
-            element("option", { value: "" }, _("All")),
-            ...all.map(one => element("option", { value: one, selected: one === chosen }, one)));
+        offer(architecture, [{ value: "", title: _("All") }, ...all.map(one => ({ value: one }))]);
     }
 
     function update() {
-        table.update(store.firmware.filter(one => !architecture.value || architectures(one).includes(architecture.value)));
+        table.update(
+            store.firmware.filter(
+                one => !architecture.value || architectures(one).includes(architecture.value),
+            ),
+        );
     }
 
     function updateAll() {
@@ -84,14 +138,25 @@ export function firmwareView(store) {
     updateAll();
     return {
         title: _("Firmware"),
-        node: element("div", {}, top,
-                      element("p", {}, _("A virtual machine gets the first one that fits, from top to bottom. "),
-                              link(_("Ask which one, and why not another"), ["ask"])),
-                      element("div", { class: "toolbar" }, element("label", {}, _("Architecture"), architecture)),
-                      table.node),
+        node: element(
+            "div",
+            {},
+            top,
+            element(
+                "p",
+                {},
+                _("A virtual machine gets the first one that fits, from top to bottom. "),
+                link(_("Ask which one, and why not another"), ["ask"]),
+            ),
+            element(
+                "div",
+                { class: "toolbar" },
+                element("label", {}, _("Architecture"), architecture),
+            ),
+            table.node,
+        ),
         update: what => {
-            if (what === "firmware")
-                updateAll();
+            if (what === "firmware") updateAll();
         },
         close: () => {},
     };
@@ -103,32 +168,60 @@ function file(title, [path, format]) {
 
 function detail(one) {
     return element(
-        "div", {},
+        "div",
+        {},
         one.Problems.length > 0
-            ? alert(one.State === "usable" ? "warning" : "danger", _("What is wrong with it"),
-                    element("ul", {}, ...one.Problems.map(code => element("li", {}, reason(code)))))
+            ? alert(
+                  one.State === "usable" ? "warning" : "danger",
+                  _("What is wrong with it"),
+                  element("ul", {}, ...one.Problems.map(code => element("li", {}, reason(code)))),
+              )
             : null,
-        element("dl", {},
-                pair(_("Description"), one.Description),
-                pair(_("State"), badgeOf(state(one.State))),
-                pair(_("Priority"), String(one.Rank + 1)),
-                pair(_("Descriptor"), element("code", {}, one.Path)),
-                pair(_("From"), layer(one.Layer)),
-                one.Overrides.length > 0 ? pair(_("Overrides"), element("code", {}, one.Overrides.join(", "))) : null,
-                pair(_("Interface"), one.InterfaceTypes.join(", ")),
-                pair(_("Loaded by"), one.Device === "flash" ? `${one.Device}, ${one.Mode}` : one.Device),
-                file(_("Executable"), one.Executable),
-                file(_("Template of the variables"), one.NVRAMTemplate),
-                pair(_("Secure Boot of a new virtual machine"), badgeOf(secureBoot(one.SecureBoot))),
-                one.Health ? pair(_("Health of the template"), badgeOf(health(one.Health))) : null,
-                ...Object.entries(one.Certificates).map(([key, value]) => pair(
-                    purpose(key), value === "none" ? _("none") : value.replace("+", ", "))),
-                pair(_("Features"), one.Features.join(", ")),
-                pair(_("Tags"), one.Tags.join(", "))),
-        one.Targets.length > 0 ? element(
-            "section", {}, element("h2", {}, _("For these machine types")),
-            element("ul", {}, ...one.Targets.map(([architecture, machines]) => element(
-                "li", {}, element("strong", {}, architecture), ": ", machines.join(", "))))) : null);
+        element(
+            "dl",
+            {},
+            pair(_("Description"), one.Description),
+            pair(_("State"), badge(state(one.State))),
+            pair(_("Priority"), String(one.Rank + 1)),
+            pair(_("Descriptor"), element("code", {}, one.Path)),
+            pair(_("From"), layer(one.Layer)),
+            one.Overrides.length > 0
+                ? pair(_("Overrides"), element("code", {}, one.Overrides.join(", ")))
+                : null,
+            pair(_("Interface"), one.InterfaceTypes.join(", ")),
+            pair(
+                _("Loaded by"),
+                one.Device === "flash" ? `${one.Device}, ${one.Mode}` : one.Device,
+            ),
+            file(_("Executable"), one.Executable),
+            file(_("Template of the variables"), one.NVRAMTemplate),
+            pair(_("Secure Boot of a new virtual machine"), badge(secureBoot(one.SecureBoot))),
+            one.Health ? pair(_("Health of the template"), badge(health(one.Health))) : null,
+            ...Object.entries(one.Certificates).map(([key, value]) =>
+                pair(purpose(key), value === "none" ? _("none") : value.replace("+", ", ")),
+            ),
+            pair(_("Features"), one.Features.join(", ")),
+            pair(_("Tags"), one.Tags.join(", ")),
+        ),
+        one.Targets.length > 0
+            ? section(
+                  _("For these machine types"),
+                  element(
+                      "ul",
+                      {},
+                      ...one.Targets.map(([architecture, machines]) =>
+                          element(
+                              "li",
+                              {},
+                              element("strong", {}, architecture),
+                              ": ",
+                              machines.join(", "),
+                          ),
+                      ),
+                  ),
+              )
+            : null,
+    );
 }
 
 export function oneFirmwareView(store, name) {
@@ -136,10 +229,17 @@ export function oneFirmwareView(store, name) {
 
     function update() {
         const one = store.firmware.find(firmware => firmware.Name === name);
-        if (!one && !store.hasFirmware)
-            return;
-        node.replaceChildren(one ? detail(one)
-            : alert("warning", _("There is no firmware of this name."), " ", link(_("All firmware"), ["firmware"])));
+        if (!one && !store.hasFirmware) return;
+        node.replaceChildren(
+            one
+                ? detail(one)
+                : alert(
+                      "warning",
+                      _("There is no firmware of this name."),
+                      " ",
+                      link(_("All firmware"), ["firmware"]),
+                  ),
+        );
     }
 
     update();
@@ -148,8 +248,7 @@ export function oneFirmwareView(store, name) {
         parent: { title: _("Firmware"), path: ["firmware"] },
         node,
         update: what => {
-            if (what === "firmware")
-                update();
+            if (what === "firmware") update();
         },
         close: () => {},
     };

@@ -34,16 +34,19 @@ let view = null;
 function viewOf([kind, ...rest]) {
     if (kind === "firmware")
         return rest.length > 0 ? oneFirmwareView(store, rest[0]) : firmwareView(store);
-    if (kind === "ask")
-        return askView(store);
+    if (kind === "ask") return askView(store);
     return rest.length === 2 ? vmView(store, ...rest) : vmsView(store);
 }
 
 function showNavigation(path) {
     const current = TABS.find(tab => tab.path[0] === path[0]) || TABS[0];
-    navigation.replaceChildren(...TABS.map(tab => link(tab.title, tab.path, {
-        "aria-current": tab === current ? "page" : null,
-    })));
+    navigation.replaceChildren(
+        ...TABS.map(tab =>
+            link(tab.title, tab.path, {
+                "aria-current": tab === current ? "page" : null,
+            }),
+        ),
+    );
 }
 
 function show() {
@@ -54,33 +57,59 @@ function show() {
     view = viewOf(path);
     showNavigation(path);
     main.replaceChildren(
-        element("header", {},
-                view.parent ? link(view.parent.title, view.parent.path, { class: "parent" }) : null,
-                element("h1", {}, view.title)),
-        view.node);
+        element(
+            "header",
+            {},
+            view.parent ? link(view.parent.title, view.parent.path, { class: "parent" }) : null,
+            element("h1", {}, view.title),
+        ),
+        view.node,
+    );
     document.title = view.title;
-    if (!isFirst)
-        main.focus();
+    if (!isFirst) main.focus();
 }
 
 function statusAlert() {
     const again = button(_("Try again"), () => store.connect());
 
     switch (store.status) {
-    case "stopped":
-        return alert("warning", _("The service vmfirmwared has stopped."), " ",
-                     _("What you see is from before. "), button(_("Start it"), () => store.start()));
-    case "absent":
-        return alert("danger", _("The service vmfirmwared does not run, and cannot be started."), " ",
-                     _("Install the package vmfirmwared. If it is installed, “systemctl status vmfirmwared” says why it does not start. "), again);
-    case "refused":
-        return alert("danger", _("You are not allowed to ask the service vmfirmwared."), " ",
-                     _("Turn on administrative access at the top of Cockpit. "), again);
-    case "broken":
-        return alert("danger", _("The service vmfirmwared cannot be asked."), " ",
-                     failure(store.error, store.isPrivileged), " ", again);
-    default:
-        return null;
+        case "stopped":
+            return alert(
+                "warning",
+                _("The service vmfirmwared has stopped."),
+                " ",
+                _("What you see is from before. "),
+                button(_("Start it"), () => store.start()),
+            );
+        case "absent":
+            return alert(
+                "danger",
+                _("The service vmfirmwared does not run, and cannot be started."),
+                " ",
+                _(
+                    "Install the package vmfirmwared. If it is installed, “systemctl status vmfirmwared” says why it does not start. ",
+                ),
+                again,
+            );
+        case "refused":
+            return alert(
+                "danger",
+                _("You are not allowed to ask the service vmfirmwared."),
+                " ",
+                _("Turn on administrative access at the top of Cockpit. "),
+                again,
+            );
+        case "broken":
+            return alert(
+                "danger",
+                _("The service vmfirmwared cannot be asked."),
+                " ",
+                failure(store.error, store.isPrivileged),
+                " ",
+                again,
+            );
+        default:
+            return null;
     }
 }
 
@@ -89,8 +118,7 @@ function showStatus() {
     main.ariaBusy = String(store.status === "connecting");
 }
 
-for (const what of ["firmware", "vms"])
-    store.addEventListener(what, () => view.update(what));
+for (const what of ["firmware", "vms"]) store.addEventListener(what, () => view.update(what));
 store.addEventListener("status", showStatus);
 cockpit.addEventListener("locationchanged", show);
 document.body.append(navigation, status, main);

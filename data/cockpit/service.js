@@ -12,20 +12,20 @@ const PROPERTIES = "org.freedesktop.DBus.Properties";
 
 /* the requirements that this page asks for, and the options that it gives */
 const OPTION_TYPES = {
-    "all": "b",
-    "boot": "s",
+    all: "b",
+    boot: "s",
     "dry-run": "b",
-    "expected": "s",
-    "features": "as",
+    expected: "s",
+    features: "as",
     "host-supported": "b",
-    "index": "u",
-    "interface": "s",
-    "live": "b",
-    "owner": "u",
-    "render": "as",
+    index: "u",
+    interface: "s",
+    live: "b",
+    owner: "u",
+    render: "as",
     "without-features": "as",
 };
-const CHANGE_TYPES = { "do": "s", "names": "as", "numbers": "aq", "order": "aq" };
+const CHANGE_TYPES = { do: "s", names: "as", numbers: "aq", order: "aq" };
 
 export function isNoMatch(error) {
     return error.name === "org.vmfirmware1.NoMatchingFirmware";
@@ -33,8 +33,10 @@ export function isNoMatch(error) {
 
 /* There is no service, and the bus cannot start one. */
 export function isAbsent(error) {
-    return error.problem === "not-found"
-        || /\.(ServiceUnknown|NameHasNoOwner|NoSuchUnit|UnitMasked)$|\.Spawn\./.test(error.name);
+    return (
+        error.problem === "not-found" ||
+        /\.(ServiceUnknown|NameHasNoOwner|NoSuchUnit|UnitMasked)$|\.Spawn\./.test(error.name)
+    );
 }
 
 /* The service has ended during the call. */
@@ -43,41 +45,46 @@ export function isInterrupted(error) {
 }
 
 export function isRefused(error) {
-    return error.problem === "access-denied" || error.name === "org.freedesktop.DBus.Error.AccessDenied";
+    return (
+        error.problem === "access-denied" ||
+        error.name === "org.freedesktop.DBus.Error.AccessDenied"
+    );
 }
 
-/* Calls back when the service appears on the bus. A connection to a service that is absent has ended, and
-   learns nothing of that. */
+/* Calls back when the service appears on the bus. A connection to a service that is absent has
+   ended, and learns nothing of that. */
 export function onAppearance(callback) {
-    cockpit.dbus("org.freedesktop.DBus", { bus: "system" }).subscribe(
-        { interface: "org.freedesktop.DBus", member: "NameOwnerChanged", arg0: NAME },
-        (path, name, member, [, , owner]) => {
-            if (owner)
-                callback();
-        });
+    cockpit
+        .dbus("org.freedesktop.DBus", { bus: "system" })
+        .subscribe(
+            { interface: "org.freedesktop.DBus", member: "NameOwnerChanged", arg0: NAME },
+            (path, name, member, [, , owner]) => {
+                if (owner) callback();
+            },
+        );
 }
 
 function wrap(types, values) {
-    return Object.fromEntries(Object.entries(values).map(
-        ([key, value]) => [key, cockpit.variant(types[key], value)]));
+    return Object.fromEntries(
+        Object.entries(values).map(([key, value]) => [key, cockpit.variant(types[key], value)]),
+    );
 }
 
 /* The bridge sends a variant as { t: signature, v: value }. */
 function unwrap(value) {
-    if (Array.isArray(value))
-        return value.map(unwrap);
-    if (value === null || typeof value !== "object")
-        return value;
+    if (Array.isArray(value)) return value.map(unwrap);
+    if (value === null || typeof value !== "object") return value;
     if (typeof value.t === "string" && "v" in value && Object.keys(value).length === 2)
         return unwrap(value.v);
     return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, unwrap(one)]));
 }
 
-/* One connection to the service. With administrative access it is root's, otherwise the user's own; then
-   polkit decides.
+/* One connection to the service. With administrative access it is root's, otherwise the user's own;
+   then polkit decides.
 
    listener.up(), listener.stopped(): the service is there, or no longer; the connection stays
-   listener.ended({ problem }): "not-found" if there is no service, "access-denied", another word of Cockpit's
+   listener.ended({ problem }): "not-found" if there is no service, "access-denied", another word of
+     Cockpit's
    listener.catalogChanged()
    listener.vmAdded(), listener.vmRemoved(path), listener.vmChanged(path, properties) */
 export class Service {
@@ -85,22 +92,26 @@ export class Service {
 
     constructor(listener) {
         this.#client = cockpit.dbus(NAME, { bus: "system", superuser: "try" });
-        this.#client.addEventListener("owner", (event, owner) => owner ? listener.up() : listener.stopped());
-        this.#client.addEventListener("close", (event, { problem }) => listener.ended({ problem: problem || "disconnected" }));
-        this.#client.subscribe({ path: MANAGER_PATH, interface: MANAGER }, (path, name, member, args) => {
-            if (member === "CatalogChanged")
-                listener.catalogChanged();
-            else if (member === "VMAdded")
-                listener.vmAdded();
-            else if (member === "VMRemoved")
-                listener.vmRemoved(args[2]);
-        });
+        this.#client.addEventListener("owner", (event, owner) =>
+            owner ? listener.up() : listener.stopped(),
+        );
+        this.#client.addEventListener("close", (event, { problem }) =>
+            listener.ended({ problem: problem || "disconnected" }),
+        );
+        this.#client.subscribe(
+            { path: MANAGER_PATH, interface: MANAGER },
+            (path, name, member, args) => {
+                if (member === "CatalogChanged") listener.catalogChanged();
+                else if (member === "VMAdded") listener.vmAdded();
+                else if (member === "VMRemoved") listener.vmRemoved(args[2]);
+            },
+        );
         this.#client.subscribe(
             { path_namespace: MANAGER_PATH, interface: PROPERTIES, member: "PropertiesChanged" },
             (path, name, member, [owner, changed]) => {
-                if (owner === VM)
-                    listener.vmChanged(path, unwrap(changed));
-            });
+                if (owner === VM) listener.vmChanged(path, unwrap(changed));
+            },
+        );
     }
 
     close() {
@@ -128,9 +139,16 @@ export class Service {
     /* the properties of all firmware, in priority order */
     async firmware() {
         const [objects] = await this.#call(
-            FIRMWARE_PATH, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects", "", []);
-        return Object.values(objects).map(one => one[FIRMWARE]).filter(Boolean)
-                .sort((a, b) => a.Rank - b.Rank);
+            FIRMWARE_PATH,
+            "org.freedesktop.DBus.ObjectManager",
+            "GetManagedObjects",
+            "",
+            [],
+        );
+        return Object.values(objects)
+            .map(one => one[FIRMWARE])
+            .filter(Boolean)
+            .sort((a, b) => a.Rank - b.Rank);
     }
 
     async vms() {
@@ -138,18 +156,39 @@ export class Service {
     }
 
     async capabilities(architecture, machine, requirements) {
-        return (await this.#manager("GetCapabilities", "ssa{sv}", architecture, machine,
-                                    wrap(OPTION_TYPES, requirements)))[0];
+        return (
+            await this.#manager(
+                "GetCapabilities",
+                "ssa{sv}",
+                architecture,
+                machine,
+                wrap(OPTION_TYPES, requirements),
+            )
+        )[0];
     }
 
     async explain(architecture, machine, requirements) {
-        return (await this.#manager("Explain", "ssa{sv}", architecture, machine,
-                                    wrap(OPTION_TYPES, requirements)))[0];
+        return (
+            await this.#manager(
+                "Explain",
+                "ssa{sv}",
+                architecture,
+                machine,
+                wrap(OPTION_TYPES, requirements),
+            )
+        )[0];
     }
 
     async select(architecture, machine, requirements) {
-        return (await this.#manager("Select", "ssa{sv}", architecture, machine,
-                                    wrap(OPTION_TYPES, requirements)))[1];
+        return (
+            await this.#manager(
+                "Select",
+                "ssa{sv}",
+                architecture,
+                machine,
+                wrap(OPTION_TYPES, requirements),
+            )
+        )[1];
     }
 
     async vm(path) {
@@ -165,8 +204,11 @@ export class Service {
     }
 
     async variables(path) {
-        return (await this.#call(path, VM, "ReadVariables", "a{sv}",
-                                 [wrap(OPTION_TYPES, { live: true })]))[0];
+        return (
+            await this.#call(path, VM, "ReadVariables", "a{sv}", [
+                wrap(OPTION_TYPES, { live: true }),
+            ])
+        )[0];
     }
 
     async backups(path) {
@@ -174,9 +216,15 @@ export class Service {
     }
 
     async changeVariables(path, changes, options) {
-        return (await this.#change(path, "ChangeVariables", "aa{sv}a{sv}",
-                                   changes.map(one => wrap(CHANGE_TYPES, one)),
-                                   wrap(OPTION_TYPES, options)))[0];
+        return (
+            await this.#change(
+                path,
+                "ChangeVariables",
+                "aa{sv}a{sv}",
+                changes.map(one => wrap(CHANGE_TYPES, one)),
+                wrap(OPTION_TYPES, options),
+            )
+        )[0];
     }
 
     reset(path) {

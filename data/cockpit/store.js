@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* What the page knows: all firmware and all virtual machines. The service's signals keep it current;
-   nothing is polled.
+/* The state of the page: all firmware and all virtual machines. The service's signals keep it
+   current; nothing is polled.
 
    Events: "status", "firmware", "vms" whenever that part has changed. */
 
@@ -14,8 +14,7 @@ function coalesced(task) {
 
     return async () => {
         again = true;
-        if (running)
-            return;
+        if (running) return;
         running = true;
         while (again) {
             again = false;
@@ -51,7 +50,8 @@ export class Store extends EventTarget {
     hasVMs = false;
     manager = { Problems: [], Architectures: [], HostFeatures: [] };
     firmware = [];
-    /* object path → what ReportVMs says, never changed in place: a VM that changes is another object */
+    /* object path → what ReportVMs says. A VM that changes is another object: none is changed in
+       place */
     vms = new Map();
     /* uid → name; null: not known */
     #users = new Map();
@@ -59,18 +59,25 @@ export class Store extends EventTarget {
     #inUseQueue = new Set();
     #inUseReaders = 0;
     #permission = cockpit.permission({ admin: true });
-    #loadFirmware = coalesced(() => this.#load(async () => {
-        [this.manager, this.firmware] = await Promise.all([this.service.manager(), this.service.firmware()]);
-        this.hasFirmware = true;
-        this.#tell("firmware");
-    }));
-    #loadVMs = coalesced(() => this.#load(async () => {
-        const vms = await this.service.vms();
-        this.vms = new Map(vms.map(vm => [vm.object, this.#complete(vm)]));
-        this.hasVMs = true;
-        this.#tell("vms");
-        await this.#findUsers(vms);
-    }));
+    #loadFirmware = coalesced(() =>
+        this.#load(async () => {
+            [this.manager, this.firmware] = await Promise.all([
+                this.service.manager(),
+                this.service.firmware(),
+            ]);
+            this.hasFirmware = true;
+            this.#tell("firmware");
+        }),
+    );
+    #loadVMs = coalesced(() =>
+        this.#load(async () => {
+            const vms = await this.service.vms();
+            this.vms = new Map(vms.map(vm => [vm.object, this.#complete(vm)]));
+            this.hasVMs = true;
+            this.#tell("vms");
+            await this.#findUsers(vms);
+        }),
+    );
 
     constructor() {
         super();
@@ -93,13 +100,12 @@ export class Store extends EventTarget {
         this.service = new Service({
             up: () => this.#begin(),
             /* before the first call it may just not have been started yet */
-            stopped: () => this.hasFirmware ? this.#become("stopped") : this.#begin(),
+            stopped: () => (this.hasFirmware ? this.#become("stopped") : this.#begin()),
             ended: reason => this.#fail(reason),
             catalogChanged: () => this.#loadFirmware(),
             vmAdded: () => this.#loadVMs(),
             vmRemoved: path => {
-                if (this.vms.delete(path))
-                    this.#tell("vms");
+                if (this.vms.delete(path)) this.#tell("vms");
             },
             vmChanged: (path, properties) => this.#changeVM(path, properties),
         });
@@ -115,8 +121,8 @@ export class Store extends EventTarget {
         this.#replace(path, { changes: (this.vms.get(path)?.changes || 0) + 1 });
     }
 
-    /* Whether a VM is in use is computed when it is read, and has no signal. The service accepts 16 unfinished
-       calls of a user; this takes a few of them. */
+    /* Whether a VM is in use is computed when it is read, and has no signal. The service accepts 16
+       unfinished calls of a user; this takes a few of them. */
     readInUse(paths) {
         paths.forEach(path => this.#inUseQueue.add(path));
         while (this.#inUseReaders < IN_USE_READERS && this.#inUseReaders < this.#inUseQueue.size)
@@ -125,7 +131,9 @@ export class Store extends EventTarget {
 
     /* Asks again about each VM that was asked about. */
     refreshInUse() {
-        this.readInUse([...this.vms.values()].filter(vm => vm.inUse !== undefined).map(vm => vm.object));
+        this.readInUse(
+            [...this.vms.values()].filter(vm => vm.inUse !== undefined).map(vm => vm.object),
+        );
     }
 
     /* What comes in a burst, such as the signals of an action on many VMs, is told once. */
@@ -148,8 +156,7 @@ export class Store extends EventTarget {
     async #begin() {
         this.#become("connecting");
         await Promise.all([this.#loadVMs(), this.#loadFirmware()]);
-        if (this.status === "connecting")
-            this.#become("up");
+        if (this.status === "connecting") this.#become("up");
     }
 
     #fail(error) {
@@ -161,12 +168,9 @@ export class Store extends EventTarget {
         try {
             await task();
         } catch (error) {
-            if (service !== this.service)
-                return; /* closed, and replaced */
-            if (isInterrupted(error))
-                this.#become("stopped");
-            else
-                this.#fail(error);
+            if (service !== this.service) return; /* closed, and replaced */
+            if (isInterrupted(error)) this.#become("stopped");
+            else this.#fail(error);
         }
     }
 
@@ -181,8 +185,7 @@ export class Store extends EventTarget {
 
     #replace(path, changes) {
         const vm = this.vms.get(path);
-        if (!vm || Object.keys(changes).every(key => vm[key] === changes[key]))
-            return;
+        if (!vm || Object.keys(changes).every(key => vm[key] === changes[key])) return;
         this.vms.set(path, { ...vm, ...changes });
         this.#tell("vms");
     }
@@ -201,24 +204,28 @@ export class Store extends EventTarget {
     }
 
     #changeVM(path, properties) {
-        if (this.vms.get(path)?.inUse !== undefined)
-            this.readInUse([path]);
-        this.#replace(path, Object.fromEntries(Object.entries(properties)
-                .filter(([key]) => key in VM_KEYS).map(([key, value]) => [VM_KEYS[key], value])));
+        if (this.vms.get(path)?.inUse !== undefined) this.readInUse([path]);
+        this.#replace(
+            path,
+            Object.fromEntries(
+                Object.entries(properties)
+                    .filter(([key]) => key in VM_KEYS)
+                    .map(([key, value]) => [VM_KEYS[key], value]),
+            ),
+        );
     }
 
     async #findUsers(vms) {
         const unknown = [...new Set(vms.map(vm => vm.owner))].filter(uid => !this.#users.has(uid));
-        if (unknown.length === 0)
-            return;
+        if (unknown.length === 0) return;
         unknown.forEach(uid => this.#users.set(uid, null));
         /* it exits with 2 if it does not know one of them */
-        const output = await cockpit.spawn(["getent", "passwd", ...unknown.map(String)])
-                .catch((error, found) => found || "");
+        const output = await cockpit
+            .spawn(["getent", "passwd", ...unknown.map(String)])
+            .catch((error, found) => found || "");
         for (const line of output.split("\n")) {
             const [name, , uid] = line.split(":");
-            if (uid)
-                this.#users.set(Number(uid), name);
+            if (uid) this.#users.set(Number(uid), name);
         }
         for (const [path, vm] of this.vms)
             if (unknown.includes(vm.owner))

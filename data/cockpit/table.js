@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Tables. The style sheet lays out each row of a long table by itself, so that a browser leaves out those
-   that are not in sight, and on a narrow screen shows each as a block. Either would take the roles from the
-   elements: they are written out. */
+/* Tables. The style sheet lays out each row of a long table by itself, so that a browser leaves out
+   those that are not in sight, and on a narrow screen shows each as a block. Either would take the
+   roles from the elements: they are written out. */
 
 import { element, place } from "./dom.js";
 
@@ -16,32 +16,53 @@ function headingOf(column, content = column.title) {
 
 /* A row without its content, to be cloned for each item. */
 function emptyRow(columns) {
-    return element("tr", { role: "row" }, ...columns.map(
-        column => element("td", { role: "cell", class: column.name, "data-title": column.label || column.title })));
+    return element(
+        "tr",
+        { role: "row" },
+        ...columns.map(column =>
+            element("td", {
+                role: "cell",
+                class: column.name,
+                "data-title": column.label || column.title,
+            }),
+        ),
+    );
 }
 
 function rowOf(empty, columns, item) {
     const row = empty.cloneNode(true);
-    columns.forEach((column, index) => row.children[index].append(...[column.cell(item)].flat().filter(Boolean)));
+    columns.forEach((column, index) =>
+        row.children[index].append(...[column.cell(item)].flat().filter(Boolean)),
+    );
     return row;
 }
 
 function frame(kind, label, headings, body) {
-    return element("div", { class: `table ${kind}` },
-                   element("table", { role: "table", "aria-label": label },
-                           element("thead", { role: "rowgroup" }, element("tr", { role: "row" }, ...headings)),
-                           body));
+    return element(
+        "div",
+        { class: `table ${kind}` },
+        element(
+            "table",
+            { role: "table", "aria-label": label },
+            element("thead", { role: "rowgroup" }, element("tr", { role: "row" }, ...headings)),
+            body,
+        ),
+    );
 }
 
 /* of few rows; columns as below */
 export function plainTable(label, columns, items) {
     const empty = emptyRow(columns);
-    return frame("plain", label, columns.map(column => headingOf(column)),
-                 element("tbody", { role: "rowgroup" }, ...items.map(item => rowOf(empty, columns, item))));
+    return frame(
+        "plain",
+        label,
+        columns.map(column => headingOf(column)),
+        element("tbody", { role: "rowgroup" }, ...items.map(item => rowOf(empty, columns, item))),
+    );
 }
 
-/* A table of many rows that can be sorted. A row is built once for each item; an item that changes is
-   another object (see store.js), so an update builds the rows of changed items alone. */
+/* A table of many rows that can be sorted. A row is built once for each item; an item that changes
+   is another object (see store.js), so an update builds the rows of changed items alone. */
 export class Table {
     #columns;
     #key;
@@ -56,10 +77,10 @@ export class Table {
     #headings;
     #empty;
 
-    /* columns: name; title, and label, a text, if the title is a node; cell(item), a node, a text or a list of
-       them; order(a, b) if it sorts.
-       options: name, of its class, which has the widths of the columns; key(item), the text that tells it from others; sort, the first column's name; empty, the
-       text for no items; label, of the table */
+    /* columns: name; title, and label, a text, if the title is a node; cell(item), a node, a text
+         or a list of them; order(a, b) if it sorts
+       options: name, the class with the widths of the columns; key(item), a text that no other item
+         has; sort, the first column's name; empty, the text for no items; label, of the table */
     constructor(columns, { name, key, sort, empty, label }) {
         this.#columns = columns;
         this.#emptyRow = emptyRow(columns);
@@ -77,9 +98,16 @@ export class Table {
     }
 
     #heading(column) {
-        return headingOf(column, column.order
-            ? element("button", { type: "button", class: "sort", click: () => this.#sortBy(column) }, column.title)
-            : column.title);
+        return headingOf(
+            column,
+            column.order
+                ? element(
+                      "button",
+                      { type: "button", class: "sort", click: () => this.#sortBy(column) },
+                      column.title,
+                  )
+                : column.title,
+        );
     }
 
     #sortBy(column) {
@@ -94,12 +122,12 @@ export class Table {
         const focus = this.#findFocus();
 
         for (const [name, heading] of this.#headings)
-            heading.ariaSort = name !== this.#sort ? null : this.#descending ? "descending" : "ascending";
+            heading.ariaSort =
+                name !== this.#sort ? null : this.#descending ? "descending" : "ascending";
         this.#sorted = [...this.#items].sort((a, b) => sign * order(a, b));
         this.#empty.hidden = this.#sorted.length > 0;
         this.#fill();
-        if (focus && !focus.node.isConnected)
-            this.#restoreFocus(focus);
+        if (focus && !focus.node.isConnected) this.#restoreFocus(focus);
     }
 
     /* Builds some of the rows that are missing, and the others when the browser has shown these. */
@@ -108,14 +136,13 @@ export class Table {
         let built = 0;
 
         for (const item of this.#sorted) {
-            if (!this.#rows.has(item) && built++ === AT_ONCE)
-                break;
+            if (!this.#rows.has(item) && built++ === AT_ONCE) break;
             rows.push(this.#row(item));
         }
         place(this.#body, rows);
         clearTimeout(this.#timer);
         if (rows.length < this.#sorted.length)
-            this.#timer = setTimeout(() => this.#fill());
+            this.#timer = setTimeout(() => this.node.isConnected && this.#fill());
     }
 
     #row(item) {

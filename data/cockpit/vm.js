@@ -2,7 +2,7 @@
 
 /* One virtual machine. */
 
-import { alert, badge, button, element, link, pair, svg } from "./dom.js";
+import { alert, badge, button, element, link, pair, section, svg } from "./dom.js";
 import { bootSection } from "./boot-entries.js";
 import { flashSection } from "./flash.js";
 import { plainTable } from "./table.js";
@@ -12,15 +12,12 @@ import * as words from "./words.js";
 
 const _ = cockpit.gettext;
 
-function badgeOf({ text, tone }) {
-    return badge(text, tone);
-}
-
 function overview(vm, properties) {
     const [path, format] = properties.NVRAM;
     return element(
-        "dl", {},
-        pair(_("State"), badgeOf(words.state(properties.State))),
+        "dl",
+        {},
+        pair(_("State"), badge(words.state(properties.State))),
         pair(_("In use"), words.yesNo(properties.InUse)),
         pair(_("Firmware"), link(properties.Firmware, ["firmware", properties.Firmware])),
         pair(_("Machine"), `${properties.Architecture} ${properties.Machine}`),
@@ -28,77 +25,136 @@ function overview(vm, properties) {
         pair(_("Reference"), vm.reference),
         pair(_("Made"), words.moment(properties.Created)),
         pair(_("Last start"), words.moment(properties.LastPrepared)),
-        pair(_("Secure Boot"), badgeOf(words.secureBoot(properties.SecureBoot))),
-        pair(_("Variables"), path ? [element("code", {}, path), ` (${format})`] : _("The firmware keeps none")),
-        properties.Changed.length > 0 ? pair(_("No longer as it was chosen"), properties.Changed.join(", ")) : null);
+        pair(_("Secure Boot"), badge(words.secureBoot(properties.SecureBoot))),
+        pair(
+            _("Variables"),
+            path ? [element("code", {}, path), ` (${format})`] : _("The firmware keeps none"),
+        ),
+        properties.Changed.length > 0
+            ? pair(_("No longer as it was chosen"), properties.Changed.join(", "))
+            : null,
+    );
 }
 
 function certificatesSection(vm, report) {
     const certificates = certificatesOf(vm);
     const guest = {
         yes: _("The guest can update its own revocation list."),
-        no: _("The guest cannot get the new certificate for the revocation list by itself: only the host can enroll it."),
+        no: _(
+            "The guest cannot get the new certificate for the revocation list by itself: only the host can enroll it.",
+        ),
     }[report["guest-can-update-kek"]];
-    return element(
-        "section", {},
-        element("h2", {}, _("Certificates")),
-        certificates ? element("p", {}, badgeOf(certificates)) : null,
-        element("dl", { class: "inner" }, ...Object.entries(report.certificates || {}).map(([purpose, generation]) => pair(
-            words.purpose(purpose), generation === "none" ? _("none") : generation.replace("+", ", ")))),
-        guest ? element("p", {}, guest) : null);
+    return section(
+        _("Certificates"),
+        certificates ? element("p", {}, badge(certificates)) : null,
+        element(
+            "dl",
+            { class: "inner" },
+            ...Object.entries(report.certificates || {}).map(([purpose, generation]) =>
+                pair(
+                    words.purpose(purpose),
+                    generation === "none" ? _("none") : generation.replace("+", ", "),
+                ),
+            ),
+        ),
+        guest ? element("p", {}, guest) : null,
+    );
 }
 
 /* For the eye: the text below it says the same. */
 function fillBar(parts, total) {
     let x = 0;
-    return svg("svg", { class: "fill", width: "100%", height: 20, "aria-hidden": "true" }, parts.map(part => {
-        const width = 100 * part.bytes / total;
-        const rectangle = svg("rect", { class: part.name, x: `${x}%`, width: `${width}%`, height: "100%" });
-        x += width;
-        return rectangle;
-    }));
+    return svg(
+        "svg",
+        { class: "fill", width: "100%", height: 20, "aria-hidden": "true" },
+        parts.map(part => {
+            const width = (100 * part.bytes) / total;
+            const rectangle = svg("rect", {
+                class: part.name,
+                x: `${x}%`,
+                width: `${width}%`,
+                height: "100%",
+            });
+            x += width;
+            return rectangle;
+        }),
+    );
 }
 
 function storeSection(report) {
     const parts = [
         { name: "live", bytes: report["bytes-live"], title: _("in use") },
-        { name: "dead", bytes: report["bytes-dead"], title: _("of old versions, which the firmware clears") },
+        {
+            name: "dead",
+            bytes: report["bytes-dead"],
+            title: _("of old versions, which the firmware clears"),
+        },
         { name: "free", bytes: report["bytes-free"], title: _("free") },
     ];
     const total = parts.reduce((sum, part) => sum + part.bytes, 0) || 1;
-    return element(
-        "section", {},
-        element("h2", {}, _("Variables")),
-        element("p", {}, badgeOf(words.health(report.health)), " ", report["health-detail"] || ""),
+    return section(
+        _("Variables"),
+        element("p", {}, badge(words.health(report.health)), " ", report["health-detail"] || ""),
         fillBar(parts, total),
-        element("p", {}, parts.map(part => `${words.size(part.bytes)} ${part.title}`).join(", "), ". ",
-                cockpit.format(cockpit.ngettext("$0 variable.", "$0 variables.", report.variables), report.variables), " ",
-                report["forbidden-room"] === undefined ? null : cockpit.format(_("The revocation list has $0 entries, and room for $1 more."),
-                                                                               report["forbidden-hashes"], report["forbidden-room"])));
+        element(
+            "p",
+            {},
+            parts.map(part => `${words.size(part.bytes)} ${part.title}`).join(", "),
+            ". ",
+            cockpit.format(
+                cockpit.ngettext("$0 variable.", "$0 variables.", report.variables),
+                report.variables,
+            ),
+            " ",
+            report["forbidden-room"] === undefined
+                ? null
+                : cockpit.format(
+                      _("The revocation list has $0 entries, and room for $1 more."),
+                      report["forbidden-hashes"],
+                      report["forbidden-room"],
+                  ),
+        ),
+    );
 }
 
 function backupsSection(store, vm, backups) {
     const columns = [
         { name: "time", title: _("Made"), cell: backup => words.moment(backup.time) },
         { name: "reason", title: _("Why"), cell: backup => words.backupReason(backup.reason) },
-        { name: "health", title: _("Health"), cell: backup => badgeOf(words.health(backup.health)) },
+        {
+            name: "health",
+            title: _("Health"),
+            cell: backup => badge(words.health(backup.health)),
+        },
         { name: "size", title: _("Size"), cell: backup => words.size(backup.size) },
         {
-            name: "action", title: _("Action"),
-            cell: backup => button(_("Restore") + "…", () => restore(store, vm, backup),
-                                   { "aria-label": cockpit.format(_("Restore the backup of $0"), words.moment(backup.time)) }),
+            name: "action",
+            title: _("Action"),
+            cell: backup =>
+                button(_("Restore") + "…", () => restore(store, vm, backup), {
+                    "aria-label": cockpit.format(
+                        _("Restore the backup of $0"),
+                        words.moment(backup.time),
+                    ),
+                }),
         },
     ];
-    return element("section", {}, element("h2", {}, _("Backups")),
-                   backups.length === 0 ? element("p", {}, _("None yet. A change of the variables makes one."))
-                       : plainTable(_("Backups"), columns, backups));
+    return section(
+        _("Backups"),
+        backups.length === 0
+            ? element("p", {}, _("None yet. A change of the variables makes one."))
+            : plainTable(_("Backups"), columns, backups),
+    );
 }
 
 /* A part of the page that may be refused, or fail, without the others. */
 function part(store, title, result, show) {
-    return result.status === "fulfilled" ? show(result.value)
-        : element("section", {}, element("h2", {}, title), alert(
-            "info", _("Not shown."), " ", words.failure(result.reason, store.isPrivileged)));
+    return result.status === "fulfilled"
+        ? show(result.value)
+        : section(
+              title,
+              alert("info", _("Not shown."), " ", words.failure(result.reason, store.isPrivileged)),
+          );
 }
 
 function advice(vm) {
@@ -106,49 +162,80 @@ function advice(vm) {
     const certificates = certificatesOf(vm);
     return [
         text && alert(words.state(vm.state).tone, text),
-        certificates?.urgency < 3 ? alert(certificates.tone, certificates.text, ". ", _("Shut the virtual machine down, and enroll the certificates of 2023.")) : null,
+        certificates?.urgency < 3
+            ? alert(
+                  certificates.tone,
+                  certificates.text,
+                  ". ",
+                  _("Shut the virtual machine down, and enroll the certificates of 2023."),
+              )
+            : null,
     ];
 }
 
 export function vmView(store, owner, id) {
     const actions = vmActions(store);
     const content = element("div");
-    const find = () => [...store.vms.values()].find(vm => vm.id === id && String(vm.owner) === owner);
+    const find = () =>
+        [...store.vms.values()].find(vm => vm.id === id && String(vm.owner) === owner);
     let shown = null;
     let isClosed = false;
 
     async function load(vm) {
         const [properties, resolution, report, backups] = await Promise.allSettled([
-            store.service.vm(vm.object), store.service.resolution(vm.object),
-            store.service.variables(vm.object), store.service.backups(vm.object),
+            store.service.vm(vm.object),
+            store.service.resolution(vm.object),
+            store.service.variables(vm.object),
+            store.service.backups(vm.object),
         ]);
-        if (isClosed || shown !== vm)
-            return;
+        if (isClosed || shown !== vm) return;
         const hasVariables = properties.status === "rejected" || properties.value.NVRAM[0] !== "";
         content.replaceChildren(
             ...advice(vm).filter(Boolean),
-            element("div", { class: "buttons", role: "group", "aria-label": _("Actions") },
-                    ...actions.filter(action => hasVariables || !action.needsVariables).map(action => button(
-                        action.title + "…", () => action.open([vm]), { class: action.danger ? "danger" : null }))),
+            element(
+                "div",
+                { class: "buttons", role: "group", "aria-label": _("Actions") },
+                ...actions
+                    .filter(action => hasVariables || !action.needsVariables)
+                    .map(action =>
+                        button(action.title + "…", () => action.open([vm]), {
+                            class: action.danger ? "danger" : null,
+                        }),
+                    ),
+            ),
             part(store, _("Virtual machine"), properties, value => overview(vm, value)),
-            ...hasVariables ? [
-                part(store, _("Variables"), report, value => element(
-                    "div", {}, certificatesSection(vm, value), bootSection(store, vm, value), storeSection(value))),
-                part(store, _("Backups"), backups, value => backupsSection(store, vm, value)),
-            ] : [],
-            part(store, _("Flash"), resolution, value => flashSection(value.flash, value.device)));
+            ...(hasVariables
+                ? [
+                      part(store, _("Variables"), report, value =>
+                          element(
+                              "div",
+                              {},
+                              certificatesSection(vm, value),
+                              bootSection(store, vm, value),
+                              storeSection(value),
+                          ),
+                      ),
+                      part(store, _("Backups"), backups, value => backupsSection(store, vm, value)),
+                  ]
+                : []),
+            part(store, _("Flash"), resolution, value => flashSection(value.flash, value.device)),
+        );
     }
 
     function update() {
         const vm = find();
-        if (vm === shown && vm)
-            return;
+        if (vm === shown && vm) return;
         shown = vm;
-        if (vm)
-            load(vm);
+        if (vm) load(vm);
         else if (store.hasVMs)
-            content.replaceChildren(alert("warning", _("There is no virtual machine of this name."), " ",
-                                          link(_("All virtual machines"), ["vms"])));
+            content.replaceChildren(
+                alert(
+                    "warning",
+                    _("There is no virtual machine of this name."),
+                    " ",
+                    link(_("All virtual machines"), ["vms"]),
+                ),
+            );
     }
 
     update();
@@ -157,9 +244,10 @@ export function vmView(store, owner, id) {
         parent: { title: _("Virtual machines"), path: ["vms"] },
         node: content,
         update: what => {
-            if (what === "vms")
-                update();
+            if (what === "vms") update();
         },
-        close: () => { isClosed = true; },
+        close: () => {
+            isClosed = true;
+        },
     };
 }
