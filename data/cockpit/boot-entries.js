@@ -48,7 +48,7 @@ function columns(order) {
                     entry.title || "–",
                     entry.active ? null : [" ", badge({ text: _("inactive"), tone: "neutral" })],
                     /* without an order the firmware makes one at the next start */
-                order.length === 0 || order.includes(entry.number)
+                    order.length === 0 || order.includes(entry.number)
                         ? null
                         : [" ", badge({ text: _("not tried"), tone: "neutral" })],
                 ].flat(),
