@@ -6,19 +6,21 @@
 PREFIX = /usr
 
 # Each variant is one build directory, build/VARIANT, installed into build/VARIANT/install.
-VARIANTS = gcc clang asan ndebug
+VARIANTS = gcc clang asan ndebug coverage
 compiler-gcc = gcc
 compiler-clang = clang
 compiler-asan = gcc
 compiler-ndebug = gcc
+compiler-coverage = gcc
 options-asan = -Db_sanitize=address,undefined
 options-ndebug = -Dbuildtype=release -Db_ndebug=true
+options-coverage = -Db_coverage=true -Doptimization=0
 
 # Set by `make check`: warnings are errors. A compiler that is newer than those of the checks may warn
 # of more, which must stop nobody from building.
 WERROR =
 
-.PHONY: all build demo check bench install uninstall format clean $(VARIANTS:%=build/%)
+.PHONY: all build demo check analysis coverage bench install uninstall format clean $(VARIANTS:%=build/%)
 
 all: build
 
@@ -37,6 +39,17 @@ demo:
 check:
 	@tests/install-dependencies check
 	@tests/run
+
+# What compilers and tests do not see.
+analysis:
+	@tests/install-dependencies proof
+	@tests/run analysis
+
+# Which lines the tests reach; as root.
+coverage:
+	@tests/install-dependencies proof
+	@$(MAKE) --no-print-directory build/coverage
+	@tests/coverage
 
 # Ratios of times; the machine should have nothing else to do.
 bench:
