@@ -47,8 +47,8 @@ def build(directory):
     return next(Path(directory).glob("*.changes"))
 
 
-def deb_of(changes):
-    return next(changes.parent.glob("vmfirmwared_*.deb"))
+def deb_of(changes, name="vmfirmwared"):
+    return next(changes.parent.glob(f"{name}_*.deb"))
 
 
 def next_version(deb, directory):

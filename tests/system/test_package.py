@@ -34,6 +34,9 @@ INSTALLED = {
     "usr/share/vmfirmwared/firmware/90-seabios-256k.json",
     "usr/share/vmfirmwared/machines/50-x86.conf",
 }
+# the package cockpit-vmfirmware
+PAGE = {f"usr/share/cockpit/vmfirmware/{name}" for name in (
+    "index.html", "main.js", "manifest.json", "po.de.js", "po.manifest.de.js", "vmfirmware.css")}
 
 
 def files_below(directory):
@@ -52,6 +55,20 @@ def test_the_package_holds_what_is_installed(machine):
     # Debian 13 has it below usr
     unit = f"lib/systemd/system/{UNIT}"
     assert INSTALLED <= files and len({unit, f"usr/{unit}"} & files) == 1
+    assert not PAGE & files
+
+
+def test_the_page_is_a_package_of_its_own(changes):
+    """Nothing else is in it, and no script of the other package's."""
+    deb = package.deb_of(changes, "cockpit-vmfirmware")
+    listed = package.run("dpkg-deb", "--contents", deb, cwd=changes.parent).splitlines()
+    files = {line.split()[5].removeprefix("./") for line in listed if line.startswith("-")}
+    assert PAGE <= files
+    assert {os.path.dirname(name) for name in files} == {
+        "usr/share/cockpit/vmfirmware", "usr/share/doc/cockpit-vmfirmware"}
+    control = package.run("dpkg-deb", "--info", deb, cwd=changes.parent)
+    assert not re.search(r"postinst|prerm|postrm", control)
+    assert re.search(r"Depends: cockpit-bridge \(.*\), vmfirmwared \(", control)
 
 
 def test_exposure_of_the_system_unit(machine):
@@ -75,7 +92,7 @@ def test_install_and_uninstall_below_destdir(tmp_path):
     package.run("meson", "setup", build, "--prefix=/usr", "--buildtype=plain", cwd=source)
     package.run("meson", "install", "-C", build, f"--destdir={destination}", cwd=source)
     files = files_below(destination)
-    assert INSTALLED <= files
+    assert INSTALLED | PAGE <= files
     assert [name for name in files if name.endswith("systemd/system/vmfirmwared.service")]
     package.run("make", "uninstall", f"DESTDIR={destination}", cwd=source)
     assert files_below(destination) == set()
