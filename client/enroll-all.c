@@ -2,6 +2,8 @@
 
 #include "enroll-all.h"
 
+#include <signal.h>
+
 #include "edit.h"
 #include "error.h"
 #include "keys.h"
@@ -21,6 +23,8 @@ static const char *const words[N_OUTCOMES] = {"changed", "unchanged", "in-use", 
 typedef struct Fleet {
     Context *context;
     GVariant *changes;
+    Progress progress;
+    gboolean is_cut_off; /* the service has gone */
     guint counts[N_OUTCOMES];
     GVariantBuilder json; /* aa{sv} */
 } Fleet;
@@ -37,11 +41,13 @@ static GVariant *list_vms(Context *context, GError **error) {
     return g_variant_get_child_value(reply.body, 0);
 }
 
+/* A VM whose variables have not been read yet is in use, or cannot be changed: the result says so.
+ */
 static gboolean is_candidate(GVariant *vm) {
     const char *secure_boot = "";
 
     (void)g_variant_lookup(vm, "secure-boot", "&s", &secure_boot);
-    return g_str_equal(secure_boot, "enforced") || g_str_equal(secure_boot, "off");
+    return !g_str_equal(secure_boot, "none") && !g_str_equal(secure_boot, "setup");
 }
 
 static gboolean is_in_use(Context *context, const char *object) {
@@ -75,6 +81,8 @@ static Outcome change_vm(const Fleet *fleet, const char *id, const char *object,
 }
 
 static void report(Fleet *fleet, const char *id, Outcome outcome, const GError *failure) {
+    const gboolean is_told = fleet->context->options->json == JSON_OFF && failure;
+
     fleet->counts[outcome]++;
     g_variant_builder_open(&fleet->json, G_VARIANT_TYPE_VARDICT);
     g_variant_builder_add(&fleet->json, "{sv}", "id", g_variant_new_string(id));
@@ -83,20 +91,47 @@ static void report(Fleet *fleet, const char *id, Outcome outcome, const GError *
         g_variant_builder_add(
                 &fleet->json, "{sv}", "error", g_variant_new_string(failure->message));
     g_variant_builder_close(&fleet->json);
-    if (fleet->context->options->json == JSON_OFF && outcome == OUTCOME_FAILED)
+    if (is_told)
+        progress_clear(&fleet->progress);
+    if (is_told && outcome == OUTCOME_FAILED)
         output_line("%s", failure->message);
-    if (fleet->context->options->json == JSON_OFF && outcome == OUTCOME_IN_USE)
+    else if (is_told)
         output_line("%s: in use, and not changed", id);
 }
 
 static void visit(Fleet *fleet, GVariant *vm) {
     const char *id = "", *object = "/";
     g_autoptr(GError) failure = NULL;
+    Outcome outcome;
 
     (void)g_variant_lookup(vm, "id", "&s", &id);
     (void)g_variant_lookup(vm, "object", "&o", &object);
-    report(fleet, id, change_vm(fleet, id, object, &failure), failure);
+    outcome = change_vm(fleet, id, object, &failure);
+    fleet->is_cut_off = g_error_matches(failure, CLIENT_ERROR, CLIENT_ERROR_UNREACHABLE);
+    /* one that was removed meanwhile needs no keys */
+    if (!fleet->is_cut_off && !g_error_matches(failure, CLIENT_ERROR, CLIENT_ERROR_NO_SUCH_VM))
+        report(fleet, id, outcome, failure);
 }
+
+/* -- Ctrl-C ------------------------------------------------------------------------------- */
+
+static volatile sig_atomic_t is_interrupted;
+
+static void on_interrupt(int number) {
+    is_interrupted = TRUE;
+}
+
+/* The first Ctrl-C ends the run behind the VM that is being changed; the second ends the program.
+ */
+static void catch_interrupt(void) {
+    const struct sigaction stop = {.sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND};
+    struct sigaction before;
+
+    if (sigaction(SIGINT, NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+        (void)sigaction(SIGINT, &stop, NULL);
+}
+
+/* -- all of them -------------------------------------------------------------------------- */
 
 static void print_summary(Fleet *fleet) {
     const gboolean is_dry_run = options_get(fleet->context->options, "dry-run") != NULL;
@@ -126,11 +161,10 @@ gboolean enroll_all(Context *context, GVariant *changes, GError **error) {
     g_autoptr(GVariant) owned = g_variant_ref_sink(changes);
     g_autoptr(GVariant) vms = list_vms(context, error);
     Fleet fleet = {.context = context, .changes = owned};
-    g_auto(Progress) progress;
+    g_autofree char *label = g_strdup_printf("vmfirmwarectl: %s", context->what);
     g_autofree char *question = NULL;
     guint n, done = 0;
 
-    progress_begin(&progress, context->what);
     if (!vms)
         return FALSE;
     n = count_candidates(vms);
@@ -142,17 +176,25 @@ gboolean enroll_all(Context *context, GVariant *changes, GError **error) {
         !edit_confirm(context, question, error))
         return FALSE;
     g_variant_builder_init(&fleet.json, G_VARIANT_TYPE("aa{sv}"));
-    for (gsize i = 0; i < g_variant_n_children(vms); i++) {
+    catch_interrupt();
+    progress_begin(&fleet.progress, label);
+    for (gsize i = 0; i < g_variant_n_children(vms) && !is_interrupted && !fleet.is_cut_off; i++) {
         g_autoptr(GVariant) vm = g_variant_get_child_value(vms, i);
 
         if (!is_candidate(vm))
             continue;
         visit(&fleet, vm);
-        progress_update(&progress, ++done, n);
+        if (!fleet.is_cut_off)
+            progress_update(&fleet.progress, ++done, n);
     }
-    progress_clear(&progress);
+    progress_clear(&fleet.progress);
     print_summary(&fleet);
     g_variant_builder_clear(&fleet.json);
+    if (done < n)
+        return client_error_set(
+                error, fleet.is_cut_off ? CLIENT_ERROR_UNREACHABLE : CLIENT_ERROR_FAILURE,
+                "%s: %s behind %u of %u virtual machines; the same command goes on with the others",
+                context->what, fleet.is_cut_off ? "the service has gone" : "interrupted", done, n);
     return fleet.counts[OUTCOME_FAILED] == 0 ||
             client_error_set(
                     error, CLIENT_ERROR_FAILURE, "%s: %u of %u virtual machines failed",

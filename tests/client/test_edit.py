@@ -255,6 +255,16 @@ def test_all(cli, started, certificate, service):
     assert found == FAILURE and "1 of 3" not in error or "failed" in output
 
 
+def test_all_names_those_that_were_in_use_from_the_beginning(cli, started, service, certificate):
+    vms = VMs(started)
+    lease = vms.make("a", firmware="50-first").acquire()
+    service.restart(path=os.environ["PATH"])
+    found, output, _ = raw(cli, "enroll", "--all", certificate, "--yes")
+    assert found == 0 and "a: in use, and not changed" in output
+    assert "0 changed, 0 had the keys already, 1 in use, 0 failed." in output
+    os.close(lease)
+
+
 def test_without_the_keys_of_this_host(cli, service, certificate):
     images.copy(TEMPLATE, service.ovmf("50-first", features=["secure-boot"])[1])
     enroll = service.directory / "enroll" / "db"
