@@ -67,7 +67,6 @@ static int method_explain(sd_bus_message *message, void *userdata, sd_bus_error 
     const Bus *bus = userdata;
     g_autoptr(Request) request = NULL;
     g_autoptr(GPtrArray) verdicts = NULL;
-    g_autoptr(sd_bus_message) reply = NULL;
     MessageSink sink;
     SelectionInput input;
     int r;
@@ -79,14 +78,9 @@ static int method_explain(sd_bus_message *message, void *userdata, sd_bus_error 
     input = make_input(bus, request);
     verdicts = selection_explain(&input);
 
-    r = sd_bus_message_new_method_return(message, &reply);
-    if (r < 0)
-        return r;
-    message_sink_init(&sink, reply);
+    message_sink_begin_reply(&sink, message);
     answer_verdicts(&sink.sink, verdicts);
-    if (sink.result < 0)
-        return sink.result;
-    return sd_bus_send(NULL, reply, NULL);
+    return message_sink_send(&sink);
 }
 
 static int method_get_capabilities(
@@ -94,7 +88,6 @@ static int method_get_capabilities(
     const Bus *bus = userdata;
     g_autoptr(Request) request = NULL;
     g_autoptr(Capabilities) capabilities = NULL;
-    g_autoptr(sd_bus_message) reply = NULL;
     MessageSink sink;
     SelectionInput input;
     int r;
@@ -106,14 +99,9 @@ static int method_get_capabilities(
     input = make_input(bus, request);
     capabilities = selection_capabilities(&input);
 
-    r = sd_bus_message_new_method_return(message, &reply);
-    if (r < 0)
-        return r;
-    message_sink_init(&sink, reply);
+    message_sink_begin_reply(&sink, message);
     answer_capabilities(&sink.sink, capabilities);
-    if (sink.result < 0)
-        return sink.result;
-    return sd_bus_send(NULL, reply, NULL);
+    return message_sink_send(&sink);
 }
 
 static int method_get_firmware(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {
@@ -139,18 +127,11 @@ static int method_get_firmware(sd_bus_message *message, void *userdata, sd_bus_e
 static int method_list_firmware(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {
     const Bus *bus = userdata;
     const Catalog *catalog = live_catalog_get_catalog(bus->live);
-    g_autoptr(sd_bus_message) reply = NULL;
     MessageSink sink;
-    int r;
 
-    r = sd_bus_message_new_method_return(message, &reply);
-    if (r < 0)
-        return r;
-    message_sink_init(&sink, reply);
+    message_sink_begin_reply(&sink, message);
     answer_firmware_list(&sink.sink, catalog, bus_firmware_path);
-    if (sink.result < 0)
-        return sink.result;
-    return sd_bus_send(NULL, reply, NULL);
+    return message_sink_send(&sink);
 }
 
 /* -- properties -------------------------------------------------------------------------- */

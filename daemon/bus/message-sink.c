@@ -34,3 +34,17 @@ void message_sink_init(MessageSink *sink, sd_bus_message *message) {
 
     *sink = (MessageSink){.sink.type = &type, .message = message};
 }
+
+void message_sink_begin_reply(MessageSink *sink, sd_bus_message *call) {
+    sd_bus_message *reply = NULL;
+    int r = sd_bus_message_new_method_return(call, &reply);
+
+    message_sink_init(sink, reply);
+    keep(sink, r);
+}
+
+int message_sink_send(const MessageSink *sink) {
+    g_autoptr(sd_bus_message) message = sink->message;
+
+    return sink->result < 0 ? sink->result : sd_bus_send(NULL, message, NULL);
+}

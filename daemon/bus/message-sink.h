@@ -12,3 +12,8 @@ typedef struct MessageSink {
 } MessageSink;
 
 void message_sink_init(MessageSink *sink, sd_bus_message *message);
+
+/* Writes into a new reply to CALL, which message_sink_send() sends and frees. It returns a negative
+ * errno if that, or a write, has failed. */
+void message_sink_begin_reply(MessageSink *sink, sd_bus_message *call);
+int message_sink_send(const MessageSink *sink) G_GNUC_WARN_UNUSED_RESULT;

@@ -46,18 +46,11 @@ int bus_append_vm_resolution(sd_bus_message *reply, const VMCall *call, sd_bus_e
 
 int bus_reply_report(const VMCall *call) {
     const VMResult *result = &call->result;
-    g_autoptr(sd_bus_message) reply = NULL;
     MessageSink sink;
-    int r;
 
-    r = sd_bus_message_new_method_return(call->message, &reply);
-    if (r < 0)
-        return r;
-    message_sink_init(&sink, reply);
+    message_sink_begin_reply(&sink, call->message);
     store_report_write(
             result->report, image_format_to_string(result->store_format), call->op.request->list,
             &sink.sink);
-    if (sink.result < 0)
-        return sink.result;
-    return sd_bus_send(NULL, reply, NULL);
+    return message_sink_send(&sink);
 }

@@ -11,14 +11,9 @@
 static int method_get_stats(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {
     const Bus *bus = userdata;
     const JobsStats jobs = jobs_get_stats(vms_get_jobs(bus->vms));
-    g_autoptr(sd_bus_message) reply = NULL;
     MessageSink sink;
-    int r;
 
-    r = sd_bus_message_new_method_return(message, &reply);
-    if (r < 0)
-        return r;
-    message_sink_init(&sink, reply);
+    message_sink_begin_reply(&sink, message);
     sink_open_array(&sink.sink, "{sv}");
     sink_entry_uint64(&sink.sink, "calls", bus->n_calls);
     sink_entry_uint64(&sink.sink, "refused", bus->n_refused);
@@ -27,9 +22,7 @@ static int method_get_stats(sd_bus_message *message, void *userdata, sd_bus_erro
     sink_entry_uint64(&sink.sink, "jobs-running", jobs.n_running);
     sink_entry_uint64(&sink.sink, "jobs-stalled", jobs.n_stalled);
     sink_close(&sink.sink);
-    if (sink.result < 0)
-        return sink.result;
-    return sd_bus_send(NULL, reply, NULL);
+    return message_sink_send(&sink);
 }
 
 static const sd_bus_vtable bus_stats_vtable[] = {

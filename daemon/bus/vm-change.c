@@ -163,18 +163,11 @@ static int read_changes(sd_bus_message *message, GPtrArray **ret, sd_bus_error *
 /* -- the method ------------------------------------------------------------------------- */
 
 static int finish(VMCall *call, sd_bus_error *ret_error) {
-    g_autoptr(sd_bus_message) reply = NULL;
     MessageSink sink;
-    int r;
 
-    r = sd_bus_message_new_method_return(call->message, &reply);
-    if (r < 0)
-        return r;
-    message_sink_init(&sink, reply);
+    message_sink_begin_reply(&sink, call->message);
     vm_answer_changes(&sink.sink, &call->result);
-    if (sink.result < 0)
-        return sink.result;
-    return sd_bus_send(NULL, reply, NULL);
+    return message_sink_send(&sink);
 }
 
 int bus_method_change_variables(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {

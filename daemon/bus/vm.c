@@ -212,18 +212,11 @@ static int finish_get_variable(VMCall *call, sd_bus_error *ret_error) {
 }
 
 static int finish_list_backups(VMCall *call, sd_bus_error *ret_error) {
-    g_autoptr(sd_bus_message) reply = NULL;
     MessageSink sink;
-    int r;
 
-    r = sd_bus_message_new_method_return(call->message, &reply);
-    if (r < 0)
-        return r;
-    message_sink_init(&sink, reply);
+    message_sink_begin_reply(&sink, call->message);
     vm_answer_backups(&sink.sink, call->result.backups);
-    if (sink.result < 0)
-        return sink.result;
-    return sd_bus_send(NULL, reply, NULL);
+    return message_sink_send(&sink);
 }
 
 static int finish_remove(VMCall *call, sd_bus_error *ret_error) {

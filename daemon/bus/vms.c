@@ -257,22 +257,15 @@ static int reply_vms(
         const VMRead *read, const char *contents,
         void (*write)(const VMRead *read, const VM *vm, Sink *sink)) {
     g_autoptr(GPtrArray) list = vms_list(read->bus->vms);
-    g_autoptr(sd_bus_message) reply = NULL;
     MessageSink sink;
-    int r;
 
-    r = sd_bus_message_new_method_return(read->message, &reply);
-    if (r < 0)
-        return r;
-    message_sink_init(&sink, reply);
+    message_sink_begin_reply(&sink, read->message);
     sink_open_array(&sink.sink, contents);
     for (guint i = 0; i < list->len; i++)
         if (bus_vm_read_wants(read, list->pdata[i]))
             write(read, list->pdata[i], &sink.sink);
     sink_close(&sink.sink);
-    if (sink.result < 0)
-        return sink.result;
-    return sd_bus_send(NULL, reply, NULL);
+    return message_sink_send(&sink);
 }
 
 static int reply_list(const VMRead *read, sd_bus_error *ret_error) {
