@@ -364,55 +364,30 @@ static GVariant *call_get_vm(Call *call, GError **error) {
 }
 
 static GVariant *call_get_all(Call *call, GError **error) {
-    VariantSink *variant_sink;
     VMOp *op = &call->op;
-    const Pin *pin = op->pin;
-    g_autoptr(GPtrArray) changed = NULL;
+    VMResult *result = &call->result;
     g_autoptr(GVariant) properties = NULL;
-    const VMCondition *condition = &call->result.condition;
-    const StoreSummary *summary;
-    gint64 expires;
-    guint32 owner = op->owner;
+    VariantSink *variant_sink;
     Sink *sink;
+    VM vm = {.owner = op->owner, .id = op->id, .pin = op->pin, .store = op->store};
 
     op->request = request_new(REQUEST_CALL_GET_RESOLUTION, NULL, NULL, NULL);
-    if (!policy_check_exists(pin, op->fault, op->owner, op->id, error) ||
-        !vm_assess(op, &call->result, NULL, error))
+    if (!policy_check_exists(op->pin, op->fault, op->owner, op->id, error) ||
+        !vm_assess(op, result, NULL, error))
         return NULL;
-    vm_read_result(op, &call->result);
-    summary = pin->has_nvram ? vm_look_get_summary(condition->look) : NULL;
-    expires = store_summary_get_expires(summary);
-    changed = vm_differences_to_words(call->result.differences);
+    vm_read_result(op, result);
+    vm.differences = result->differences;
+    vm.last_prepared = result->last_prepared;
+    vm.condition = result->condition;
 
     variant_sink = variant_sink_new();
     sink = variant_sink_get_sink(variant_sink);
-    /* in the order of the interface */
     sink_open_array(sink, "{sv}");
-    sink_entry_string(sink, "Id", op->id);
-    sink_open_entry(sink, "Owner", "u");
-    sink_uint32(sink, owner);
-    sink_close_entry(sink);
-    sink_entry_uint64(sink, "Created", pin->created);
-    sink_entry_string(sink, "Architecture", pin->resolution->architecture);
-    sink_entry_string(sink, "Machine", pin->machine);
-    sink_entry_string(sink, "Firmware", pin->resolution->name);
-    sink_open_entry(sink, "NVRAM", "(ss)");
-    vm_answer_nvram_names(sink, op->store, op->owner, op->id, pin);
-    sink_close_entry(sink);
-    sink_entry_string(sink, "State", vm_get_state(call->result.differences, condition));
-    sink_entry_boolean(sink, "InUse", condition->is_in_use);
-    sink_entry_string(sink, "ExecutableDigest", pin->executable_digest);
-    sink_entry_string(sink, "TemplateDigest", pin->template_digest);
-    sink_entry_words(sink, "Changed", changed);
-    sink_entry_uint64(sink, "LastPrepared", call->result.last_prepared);
-    sink_entry_string(sink, "SecureBoot", vm_get_secure_boot(pin, condition->look));
-    sink_open_entry(sink, "Certificates", "a{ss}");
-    store_report_write_generations(store_summary_get_generations(summary), sink);
-    sink_close_entry(sink);
-    sink_open_entry(sink, "Expires", "x");
-    sink_basic(sink, 'x', &expires);
-    sink_close_entry(sink);
-    sink_entry_string(sink, "Health", store_summary_get_health(summary));
+    for (const VMPropertyEntry *entry = vm_properties; entry->name; entry++) {
+        sink_open_entry(sink, entry->name, entry->type);
+        entry->write(sink, &vm);
+        sink_close_entry(sink);
+    }
     sink_close(sink);
     properties = variant_sink_end(variant_sink);
     return g_variant_new("(@a{sv})", properties);

@@ -115,35 +115,17 @@ int bus_vm_add(Bus *bus) {
 /* -- signals ----------------------------------------------------------------------------- */
 
 static int emit_properties_changed(Bus *bus, const char *path, guint properties) {
-    static const struct {
-        VMProperty property;
-        const char *name;
-    } all[] = {
-            {VM_PROPERTY_ARCHITECTURE, "Architecture"},
-            {VM_PROPERTY_MACHINE, "Machine"},
-            {VM_PROPERTY_FIRMWARE, "Firmware"},
-            {VM_PROPERTY_NVRAM, "NVRAM"},
-            {VM_PROPERTY_STATE, "State"},
-            {VM_PROPERTY_CHANGED, "Changed"},
-            {VM_PROPERTY_LAST_PREPARED, "LastPrepared"},
-            {VM_PROPERTY_EXECUTABLE_DIGEST, "ExecutableDigest"},
-            {VM_PROPERTY_TEMPLATE_DIGEST, "TemplateDigest"},
-            {VM_PROPERTY_SECURE_BOOT, "SecureBoot"},
-            {VM_PROPERTY_CERTIFICATES, "Certificates"},
-            {VM_PROPERTY_EXPIRES, "Expires"},
-            {VM_PROPERTY_HEALTH, "Health"},
-    };
-    const char *names[G_N_ELEMENTS(all) + 1] = {};
-    gsize n = 0;
+    g_autoptr(GPtrArray) names = g_ptr_array_new();
 
-    for (gsize i = 0; i < G_N_ELEMENTS(all); i++)
-        if (properties & all[i].property)
-            names[n++] = all[i].name;
-    if (n == 0)
+    for (const VMPropertyEntry *entry = vm_properties; entry->name; entry++)
+        if (properties & entry->property)
+            g_ptr_array_add(names, (gpointer)entry->name);
+    if (names->len == 0)
         return 0;
+    g_ptr_array_add(names, NULL);
 
     return sd_bus_emit_properties_changed_strv(
-            bus->connection, path, BUS_VM_INTERFACE, (char **)names);
+            bus->connection, path, BUS_VM_INTERFACE, (char **)names->pdata);
 }
 
 int bus_vm_emit_changed(Bus *bus, const VM *vm, VMChange change, guint properties) {

@@ -27,107 +27,17 @@
 
 /* -- properties -------------------------------------------------------------------------- */
 
-#define GETTER(name)                                                                           \
-    static int name(                                                                           \
-            sd_bus *connection, const char *path, const char *interface, const char *property, \
-            sd_bus_message *reply, void *userdata, sd_bus_error *ret_error)
-
-GETTER(get_id) {
-    return sd_bus_message_append(reply, "s", ((const VM *)userdata)->id);
-}
-
-GETTER(get_owner) {
-    return sd_bus_message_append(reply, "u", (uint32_t)((const VM *)userdata)->owner);
-}
-
-GETTER(get_created) {
-    return sd_bus_message_append(reply, "t", ((const VM *)userdata)->pin->created);
-}
-
-GETTER(get_last_prepared) {
-    return sd_bus_message_append(reply, "t", ((const VM *)userdata)->last_prepared);
-}
-
-GETTER(get_architecture) {
-    const Pin *pin = ((const VM *)userdata)->pin;
-
-    return sd_bus_message_append(reply, "s", pin->resolution->architecture);
-}
-
-GETTER(get_machine) {
-    return sd_bus_message_append(reply, "s", ((const VM *)userdata)->pin->machine);
-}
-
-GETTER(get_firmware) {
-    const Pin *pin = ((const VM *)userdata)->pin;
-
-    return sd_bus_message_append(reply, "s", pin->resolution->name);
-}
-
-GETTER(get_nvram) {
-    const VM *vm = userdata;
+static int get_property(
+        sd_bus *connection, const char *path, const char *interface, const char *property,
+        sd_bus_message *reply, void *userdata, sd_bus_error *ret_error) {
+    const VMPropertyEntry *found = vm_properties;
     MessageSink sink;
 
+    while (!g_str_equal(found->name, property))
+        found++;
     message_sink_init(&sink, reply);
-    vm_answer_nvram_names(&sink.sink, vm->store, vm->owner, vm->id, vm->pin);
+    found->write(&sink.sink, userdata);
     return sink.result;
-}
-
-GETTER(get_state) {
-    const VM *vm = userdata;
-
-    return sd_bus_message_append(reply, "s", vm_get_state(vm->differences, &vm->condition));
-}
-
-GETTER(get_in_use) {
-    const VM *vm = userdata;
-
-    return sd_bus_message_append(reply, "b", (int)vm->condition.is_in_use);
-}
-
-GETTER(get_changed) {
-    g_autoptr(GPtrArray) words = vm_differences_to_words(((const VM *)userdata)->differences);
-    MessageSink sink;
-
-    message_sink_init(&sink, reply);
-    sink_words(&sink.sink, words);
-    return sink.result;
-}
-
-GETTER(get_executable_digest) {
-    return sd_bus_message_append(reply, "s", ((const VM *)userdata)->pin->executable_digest);
-}
-
-GETTER(get_template_digest) {
-    return sd_bus_message_append(reply, "s", ((const VM *)userdata)->pin->template_digest);
-}
-
-static const StoreSummary *get_summary(const VM *vm) {
-    return vm->pin->has_nvram ? vm_look_get_summary(vm->condition.look) : NULL;
-}
-
-GETTER(get_secure_boot) {
-    const VM *vm = userdata;
-
-    return sd_bus_message_append(reply, "s", vm_get_secure_boot(vm->pin, vm->condition.look));
-}
-
-GETTER(get_certificates) {
-    MessageSink sink;
-
-    message_sink_init(&sink, reply);
-    store_report_write_generations(
-            store_summary_get_generations(get_summary(userdata)), &sink.sink);
-    return sink.result;
-}
-
-GETTER(get_expires) {
-    return sd_bus_message_append(
-            reply, "x", (int64_t)store_summary_get_expires(get_summary(userdata)));
-}
-
-GETTER(get_health) {
-    return sd_bus_message_append(reply, "s", store_summary_get_health(get_summary(userdata)));
 }
 
 /* -- methods ----------------------------------------------------------------------------- */
@@ -365,23 +275,23 @@ METHOD(method_get_resolution, &get_resolution, REQUEST_CALL_GET_RESOLUTION, FALS
 
 const sd_bus_vtable bus_vm_vtable[] = {
         SD_BUS_VTABLE_START(0),
-        SD_BUS_PROPERTY("Id", "s", get_id, 0, CONST_FLAG),
-        SD_BUS_PROPERTY("Owner", "u", get_owner, 0, CONST_FLAG),
-        SD_BUS_PROPERTY("Created", "t", get_created, 0, CONST_FLAG),
-        SD_BUS_PROPERTY("Architecture", "s", get_architecture, 0, CHANGES_FLAG),
-        SD_BUS_PROPERTY("Machine", "s", get_machine, 0, CHANGES_FLAG),
-        SD_BUS_PROPERTY("Firmware", "s", get_firmware, 0, CHANGES_FLAG),
-        SD_BUS_PROPERTY("NVRAM", "(ss)", get_nvram, 0, CHANGES_FLAG),
-        SD_BUS_PROPERTY("State", "s", get_state, 0, CHANGES_FLAG),
-        SD_BUS_PROPERTY("InUse", "b", get_in_use, 0, 0),
-        SD_BUS_PROPERTY("ExecutableDigest", "s", get_executable_digest, 0, CHANGES_FLAG),
-        SD_BUS_PROPERTY("TemplateDigest", "s", get_template_digest, 0, CHANGES_FLAG),
-        SD_BUS_PROPERTY("Changed", "as", get_changed, 0, CHANGES_FLAG),
-        SD_BUS_PROPERTY("LastPrepared", "t", get_last_prepared, 0, CHANGES_FLAG),
-        SD_BUS_PROPERTY("SecureBoot", "s", get_secure_boot, 0, CHANGES_FLAG),
-        SD_BUS_PROPERTY("Certificates", "a{ss}", get_certificates, 0, CHANGES_FLAG),
-        SD_BUS_PROPERTY("Expires", "x", get_expires, 0, CHANGES_FLAG),
-        SD_BUS_PROPERTY("Health", "s", get_health, 0, CHANGES_FLAG),
+        SD_BUS_PROPERTY("Id", "s", get_property, 0, CONST_FLAG),
+        SD_BUS_PROPERTY("Owner", "u", get_property, 0, CONST_FLAG),
+        SD_BUS_PROPERTY("Created", "t", get_property, 0, CONST_FLAG),
+        SD_BUS_PROPERTY("Architecture", "s", get_property, 0, CHANGES_FLAG),
+        SD_BUS_PROPERTY("Machine", "s", get_property, 0, CHANGES_FLAG),
+        SD_BUS_PROPERTY("Firmware", "s", get_property, 0, CHANGES_FLAG),
+        SD_BUS_PROPERTY("NVRAM", "(ss)", get_property, 0, CHANGES_FLAG),
+        SD_BUS_PROPERTY("State", "s", get_property, 0, CHANGES_FLAG),
+        SD_BUS_PROPERTY("InUse", "b", get_property, 0, 0),
+        SD_BUS_PROPERTY("ExecutableDigest", "s", get_property, 0, CHANGES_FLAG),
+        SD_BUS_PROPERTY("TemplateDigest", "s", get_property, 0, CHANGES_FLAG),
+        SD_BUS_PROPERTY("Changed", "as", get_property, 0, CHANGES_FLAG),
+        SD_BUS_PROPERTY("LastPrepared", "t", get_property, 0, CHANGES_FLAG),
+        SD_BUS_PROPERTY("SecureBoot", "s", get_property, 0, CHANGES_FLAG),
+        SD_BUS_PROPERTY("Certificates", "a{ss}", get_property, 0, CHANGES_FLAG),
+        SD_BUS_PROPERTY("Expires", "x", get_property, 0, CHANGES_FLAG),
+        SD_BUS_PROPERTY("Health", "s", get_property, 0, CHANGES_FLAG),
         SD_BUS_METHOD_WITH_ARGS(
                 "Acquire", OPTIONS, SD_BUS_RESULT("h", lease), method_acquire,
                 SD_BUS_VTABLE_UNPRIVILEGED),

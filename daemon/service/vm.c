@@ -2,6 +2,8 @@
 
 #include "service/vm.h"
 
+#include "vm/vm-answer.h"
+
 void vm_free(VM *vm) {
     g_free(vm->id);
     pin_unref(vm->pin);
@@ -10,7 +12,7 @@ void vm_free(VM *vm) {
     g_free(vm);
 }
 
-const char *vm_get_secure_boot(const Pin *pin, const VMLook *look) {
+static const char *get_secure_boot(const Pin *pin, const VMLook *look) {
     return store_summary_get_secure_boot(
             vm_look_get_summary(look),
             descriptor_has_feature(pin->resolution->descriptor, FEATURE_SECURE_BOOT));
@@ -33,7 +35,7 @@ static guint compare_pins(const Pin *a, const Pin *b) {
         properties |= VM_PROPERTY_EXECUTABLE_DIGEST;
     if (!g_str_equal(a->template_digest, b->template_digest))
         properties |= VM_PROPERTY_TEMPLATE_DIGEST;
-    if (!g_str_equal(vm_get_secure_boot(a, NULL), vm_get_secure_boot(b, NULL)))
+    if (!g_str_equal(get_secure_boot(a, NULL), get_secure_boot(b, NULL)))
         properties |= VM_PROPERTY_SECURE_BOOT;
     return properties;
 }
@@ -43,7 +45,7 @@ static guint compare_looks(const Pin *pin, const VMLook *a, const VMLook *b) {
     const StoreSummary *summary_b = vm_look_get_summary(b);
     guint properties = 0;
 
-    if (!g_str_equal(vm_get_secure_boot(pin, a), vm_get_secure_boot(pin, b)))
+    if (!g_str_equal(get_secure_boot(pin, a), get_secure_boot(pin, b)))
         properties |= VM_PROPERTY_SECURE_BOOT;
     if (!store_summary_same_generations(summary_a, summary_b))
         properties |= VM_PROPERTY_CERTIFICATES;
@@ -99,3 +101,106 @@ guint vm_set_condition(VM *vm, const VMCondition *condition) {
     vm->condition.look = vm_look_ref(condition->look);
     return compare_looks(vm->pin, before, condition->look);
 }
+
+/* -- the properties ---------------------------------------------------------------------- */
+
+#define PROPERTY(name) static void write_##name(Sink *sink, const VM *vm)
+
+PROPERTY(id) {
+    sink_string(sink, vm->id);
+}
+
+PROPERTY(owner) {
+    sink_uint32(sink, vm->owner);
+}
+
+PROPERTY(created) {
+    sink_basic(sink, 't', &vm->pin->created);
+}
+
+PROPERTY(architecture) {
+    sink_string(sink, vm->pin->resolution->architecture);
+}
+
+PROPERTY(machine) {
+    sink_string(sink, vm->pin->machine);
+}
+
+PROPERTY(firmware) {
+    sink_string(sink, vm->pin->resolution->name);
+}
+
+PROPERTY(nvram) {
+    vm_answer_nvram_names(sink, vm->store, vm->owner, vm->id, vm->pin);
+}
+
+PROPERTY(state) {
+    sink_string(sink, vm_get_state(vm->differences, &vm->condition));
+}
+
+PROPERTY(in_use) {
+    const int is_in_use = vm->condition.is_in_use;
+
+    sink_basic(sink, 'b', &is_in_use);
+}
+
+PROPERTY(executable_digest) {
+    sink_string(sink, vm->pin->executable_digest);
+}
+
+PROPERTY(template_digest) {
+    sink_string(sink, vm->pin->template_digest);
+}
+
+PROPERTY(changed) {
+    g_autoptr(GPtrArray) words = vm_differences_to_words(vm->differences);
+
+    sink_words(sink, words);
+}
+
+PROPERTY(last_prepared) {
+    sink_basic(sink, 't', &vm->last_prepared);
+}
+
+static const StoreSummary *get_summary(const VM *vm) {
+    return vm->pin->has_nvram ? vm_look_get_summary(vm->condition.look) : NULL;
+}
+
+PROPERTY(secure_boot) {
+    sink_string(sink, get_secure_boot(vm->pin, vm->condition.look));
+}
+
+PROPERTY(certificates) {
+    store_report_write_generations(store_summary_get_generations(get_summary(vm)), sink);
+}
+
+PROPERTY(expires) {
+    const gint64 expires = store_summary_get_expires(get_summary(vm));
+
+    sink_basic(sink, 'x', &expires);
+}
+
+PROPERTY(health) {
+    sink_string(sink, store_summary_get_health(get_summary(vm)));
+}
+
+const VMPropertyEntry vm_properties[] = {
+        {"Id", "s", 0, write_id},
+        {"Owner", "u", 0, write_owner},
+        {"Created", "t", 0, write_created},
+        {"Architecture", "s", VM_PROPERTY_ARCHITECTURE, write_architecture},
+        {"Machine", "s", VM_PROPERTY_MACHINE, write_machine},
+        {"Firmware", "s", VM_PROPERTY_FIRMWARE, write_firmware},
+        {"NVRAM", "(ss)", VM_PROPERTY_NVRAM, write_nvram},
+        {"State", "s", VM_PROPERTY_STATE, write_state},
+        {"InUse", "b", 0, write_in_use},
+        {"ExecutableDigest", "s", VM_PROPERTY_EXECUTABLE_DIGEST, write_executable_digest},
+        {"TemplateDigest", "s", VM_PROPERTY_TEMPLATE_DIGEST, write_template_digest},
+        {"Changed", "as", VM_PROPERTY_CHANGED, write_changed},
+        {"LastPrepared", "t", VM_PROPERTY_LAST_PREPARED, write_last_prepared},
+        {"SecureBoot", "s", VM_PROPERTY_SECURE_BOOT, write_secure_boot},
+        {"Certificates", "a{ss}", VM_PROPERTY_CERTIFICATES, write_certificates},
+        {"Expires", "x", VM_PROPERTY_EXPIRES, write_expires},
+        {"Health", "s", VM_PROPERTY_HEALTH, write_health},
+        {},
+};

@@ -45,5 +45,13 @@ guint vm_set_differences(VM *vm, guint differences);
 /* Takes CONDITION over. A VM keeps its look where CONDITION has none. */
 guint vm_set_condition(VM *vm, const VMCondition *condition);
 
-/* The value of SecureBoot. */
-const char *vm_get_secure_boot(const Pin *pin, const VMLook *look);
+/* A property of org.vmfirmware1.VM. */
+typedef struct VMPropertyEntry {
+    const char *name;
+    const char *type;
+    guint property; /* VMProperty; 0: no change is reported */
+    void (*write)(Sink *sink, const VM *vm);
+} VMPropertyEntry;
+
+/* In the order of the interface; ends with a property whose name is NULL. */
+extern const VMPropertyEntry vm_properties[];
