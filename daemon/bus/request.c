@@ -23,13 +23,9 @@ int bus_read_fd(sd_bus_message *message, const char *name, int *ret, sd_bus_erro
     return bus_error_set(ret_error, error);
 }
 
-/* A NULL-terminated list, with room for one string more than the limit. */
-typedef const char *StringList[REQUEST_MAX_STRINGS + 2];
-
-/* Returns 0 if the list has more strings than STRINGS can hold, and then leaves MESSAGE inside the
- * list. The caller chooses the length, and the time of sd_bus_message_read_strv() grows with its
+/* The caller chooses the length, and the time of sd_bus_message_read_strv() grows with its
  * square. */
-static int read_strings(sd_bus_message *message, StringList strings) {
+int bus_read_strings(sd_bus_message *message, BusStrings strings) {
     gsize n = 0;
     int r;
 
@@ -52,7 +48,7 @@ static int read_strings(sd_bus_message *message, StringList strings) {
  * reject it, and MESSAGE cannot be read any further, because sd_bus_message_skip() would visit each
  * element. */
 static int read_value(
-        sd_bus_message *message, const char *key, RequestValue *value, StringList strings,
+        sd_bus_message *message, const char *key, RequestValue *value, BusStrings strings,
         sd_bus_error *ret_error) {
     const char *contents;
     int is_true;
@@ -87,7 +83,7 @@ static int read_value(
         r = bus_read_fd(message, key, &value->fd, ret_error);
     } else {
         value->type = REQUEST_VALUE_STRINGS;
-        r = read_strings(message, strings);
+        r = bus_read_strings(message, strings);
         value->strings = strings;
         if (r == 0)
             return 0;
@@ -99,7 +95,7 @@ static int read_value(
 }
 
 static int read_requirement(sd_bus_message *message, Request *request, sd_bus_error *ret_error) {
-    StringList strings;
+    BusStrings strings;
     g_autoptr(GError) error = NULL;
     RequestValue value = {};
     const char *key;

@@ -15,8 +15,6 @@
 
 /* More keys than any change has: a caller chooses how many there are. */
 #define MAX_KEYS 32
-/* One string more than the limit, so that the limit is noticed. */
-#define MAX_STRINGS 65
 
 /* -- reading ---------------------------------------------------------------------------- */
 
@@ -42,28 +40,6 @@ static int read_fixed(sd_bus_message *message, char type, gsize size, GVariant *
     return r;
 }
 
-static int read_strings(sd_bus_message *message, GVariant **ret) {
-    g_auto(GVariantBuilder) strings = G_VARIANT_BUILDER_INIT(G_VARIANT_TYPE("as"));
-    const char *string;
-    guint n = 0;
-    int r;
-
-    r = sd_bus_message_enter_container(message, 'a', "s");
-    if (r < 0)
-        return r;
-    while (n < MAX_STRINGS && (r = sd_bus_message_read_basic(message, 's', &string)) > 0) {
-        g_variant_builder_add(&strings, "s", string);
-        n++;
-    }
-    if (r < 0)
-        return r;
-    /* of a longer list the rest is not read, and the message ends here */
-    if (n == MAX_STRINGS)
-        return -E2BIG;
-    *ret = g_variant_builder_end(&strings);
-    return sd_bus_message_exit_container(message);
-}
-
 /* Returns 0 with *RET NULL for a type that no key has. */
 static int read_value(sd_bus_message *message, GVariant **ret) {
     const char *contents;
@@ -78,9 +54,16 @@ static int read_value(sd_bus_message *message, GVariant **ret) {
     r = sd_bus_message_enter_container(message, 'v', contents);
     if (r < 0)
         return r;
-    if (g_str_equal(contents, "as"))
-        r = read_strings(message, ret);
-    else if (contents[0] == 'a')
+    if (g_str_equal(contents, "as")) {
+        BusStrings strings;
+
+        r = bus_read_strings(message, strings);
+        /* the rest of a longer list is not read, and the message ends here */
+        if (r == 0)
+            return -E2BIG;
+        if (r > 0)
+            *ret = g_variant_new_strv(strings, -1);
+    } else if (contents[0] == 'a')
         r = read_fixed(message, contents[1], contents[1] == 'q' ? 2 : 1, ret);
     else if (contents[0] == 's') {
         const char *text;
