@@ -197,7 +197,7 @@ static int call(
         Connection *connection, CallKind kind, const char *what, const char *path,
         const char *interface, const char *method, GVariant *arguments,
         sd_bus_message **ret_reply) {
-    guint64 timeout = kind == CALL_CHANGE ? CONNECTION_CHANGE_TIMEOUT_SEC * G_USEC_PER_SEC : 0;
+    guint64 timeout = kind == CALL_READ ? 0 : CONNECTION_CHANGE_TIMEOUT_SEC * G_USEC_PER_SEC;
     g_autofree char *label = g_strdup_printf("vmfirmwarectl: %s", what);
     g_autoptr(sd_bus_message) message = NULL;
     g_autoptr(sd_bus_message) reply = NULL;

@@ -13,12 +13,14 @@
  * CLIENT_ERROR with a one-line message that names the failure and the next step.
  */
 
-/* Calls that change something do file work, or wait for authentication. */
+/* Calls that change something do file work, or wait for authentication. Calls on all VMs read the
+ * variables of each that has changed. */
 #define CONNECTION_CHANGE_TIMEOUT_SEC 600
 
 typedef enum CallKind {
-    CALL_READ,   /* libsystemd's default: 25 s, or $SYSTEMD_BUS_TIMEOUT */
-    CALL_CHANGE, /* polkit may ask: CONNECTION_CHANGE_TIMEOUT_SEC */
+    CALL_READ,     /* libsystemd's default: 25 s, or $SYSTEMD_BUS_TIMEOUT */
+    CALL_READ_ALL, /* of all VMs: CONNECTION_CHANGE_TIMEOUT_SEC */
+    CALL_CHANGE,   /* polkit may ask: the same */
 } CallKind;
 
 typedef struct Connection Connection;

@@ -35,7 +35,7 @@ static GVariant *list_vms(Context *context, GError **error) {
 
     if (!options ||
         !connection_call_manager(
-                context->connection, CALL_READ, context->what, "ReportVMs",
+                context->connection, CALL_READ_ALL, context->what, "ReportVMs",
                 g_variant_new("(@a{sv})", options), "(aa{sv})", &reply, error))
         return NULL;
     return g_variant_get_child_value(reply.body, 0);

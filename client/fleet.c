@@ -84,7 +84,7 @@ GPtrArray *fleet_read(Context *context, GError **error) {
 
     if (!firmware ||
         !connection_call_manager(
-                context->connection, CALL_READ, context->what, "ReportVMs",
+                context->connection, CALL_READ_ALL, context->what, "ReportVMs",
                 g_variant_new_parsed("({'all': <true>},)"), "(aa{sv})", &reply, error))
         return NULL;
     vms = g_variant_get_child_value(reply.body, 0);

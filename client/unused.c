@@ -135,7 +135,7 @@ GVariant *unused_find(Context *context, GError **error) {
     if (!options)
         return NULL;
     if (!connection_call_manager(
-                context->connection, CALL_READ, context->what, "ReportVMs",
+                context->connection, CALL_READ_ALL, context->what, "ReportVMs",
                 g_variant_new("(@a{sv})", options), "(aa{sv})", &reply, error))
         return NULL;
 

@@ -117,7 +117,7 @@ gboolean verb_vms(Context *context, char **arguments, GError **error) {
     if (!options)
         return FALSE;
     if (!connection_call_manager(
-                context->connection, CALL_READ, context->what, "ListVMs",
+                context->connection, CALL_READ_ALL, context->what, "ListVMs",
                 g_variant_new("(@a{sv})", options), "(a(susso))", &reply, error))
         return FALSE;
 
