@@ -236,9 +236,11 @@ int vmfiles_give(int fd, uid_t uid, gid_t gid) {
     struct stat st;
 
     /* The mode first: the service may not change it after the chown. */
-    if (fchmod(fd, 0600) < 0 || fsync(fd) < 0 || fstat(fd, &st) < 0)
+    if (fchmod(fd, 0600) < 0 || fstat(fd, &st) < 0)
         return -errno;
-    if (st.st_uid == uid && geteuid() != 0)
-        return 0; /* The service of a user: the group is right, too. */
-    return fchown(fd, uid, gid) < 0 || fsync(fd) < 0 ? -errno : 0;
+    /* In the service of a user, the owner and the group are right. */
+    if ((st.st_uid != uid || geteuid() == 0) && fchown(fd, uid, gid) < 0)
+        return -errno;
+    /* Once, with content, mode and owner. */
+    return fsync(fd) < 0 ? -errno : 0;
 }
