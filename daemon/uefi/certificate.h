@@ -3,7 +3,7 @@
 
 #include <glib.h>
 
-/* The names of an X.509 certificate for people and policies. Only this module uses GnuTLS. */
+/* The names of an X.509 certificate for people and policies. */
 
 /* Firmware accepts no certificate of this size: a variable has at most 33 KiB. */
 #define CERTIFICATE_MAX_SIZE (64 * 1024)

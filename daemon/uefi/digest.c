@@ -4,16 +4,15 @@
 
 #include <errno.h>
 
-#include <gnutls/crypto.h>
-
 #include "base/file.h"
+#include "uefi/gnutls-library.h"
 
 #define DIGEST_SIZE 32
 
 typedef struct hash_hd_st Hash;
 
 static void hash_free(Hash *hash) {
-    gnutls_hash_deinit(hash, NULL);
+    gnutls_library()->gnutls_hash_deinit(hash, NULL);
 }
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Hash, hash_free)
@@ -22,7 +21,7 @@ static Hash *hash_new(void) {
     Hash *hash;
 
     /* fails for want of memory, or where a policy of the system forbids SHA-256 */
-    if (gnutls_hash_init(&hash, GNUTLS_DIG_SHA256) < 0)
+    if (gnutls_library()->gnutls_hash_init(&hash, GNUTLS_DIG_SHA256) < 0)
         g_error("GnuTLS has no SHA-256");
     return hash;
 }
@@ -31,7 +30,7 @@ static char *get_text(Hash *hash) {
     guint8 digest[DIGEST_SIZE];
     GString *text = g_string_sized_new(2 * DIGEST_SIZE);
 
-    gnutls_hash_output(hash, digest);
+    gnutls_library()->gnutls_hash_output(hash, digest);
     for (gsize i = 0; i < DIGEST_SIZE; i++)
         g_string_append_printf(text, "%02x", digest[i]);
     return g_string_free(text, FALSE);
@@ -40,7 +39,7 @@ static char *get_text(Hash *hash) {
 char *digest_bytes(const void *data, gsize size) {
     g_autoptr(Hash) hash = hash_new();
 
-    (void)gnutls_hash(hash, data, size);
+    (void)gnutls_library()->gnutls_hash(hash, data, size);
     return get_text(hash);
 }
 
@@ -65,7 +64,7 @@ int digest_file(int fd, guint64 size, char **ret) {
             return r;
         if (n < wanted)
             return -ENODATA;
-        (void)gnutls_hash(hash, chunk, n);
+        (void)gnutls_library()->gnutls_hash(hash, chunk, n);
         offset += n;
     }
 

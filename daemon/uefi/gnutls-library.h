@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <gnutls/crypto.h>
+#include <gnutls/x509.h>
+
+/*
+ * GnuTLS, which is loaded when a digest or a certificate first needs it. The client seldom does,
+ * and loading the library takes as long as all else that the client does at its start.
+ */
+
+#define GNUTLS_SYMBOLS(F)                  \
+    F(gnutls_free)                         \
+    F(gnutls_hash)                         \
+    F(gnutls_hash_deinit)                  \
+    F(gnutls_hash_init)                    \
+    F(gnutls_hash_output)                  \
+    F(gnutls_pem_base64_decode2)           \
+    F(gnutls_x509_crt_deinit)              \
+    F(gnutls_x509_crt_export2)             \
+    F(gnutls_x509_crt_get_activation_time) \
+    F(gnutls_x509_crt_get_dn3)             \
+    F(gnutls_x509_crt_get_expiration_time) \
+    F(gnutls_x509_crt_get_issuer_dn3)      \
+    F(gnutls_x509_crt_import)              \
+    F(gnutls_x509_crt_init)
+
+/* The address of each symbol; gnutls_free is a variable. */
+#define GNUTLS_DECLARE(symbol) typeof(symbol) *symbol;
+typedef struct GnuTLS {
+    GNUTLS_SYMBOLS(GNUTLS_DECLARE)
+} GnuTLS;
+#undef GNUTLS_DECLARE
+
+/* Never NULL: without the library the process ends. Thread-safe. */
+const GnuTLS *gnutls_library(void);
