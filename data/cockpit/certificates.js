@@ -69,12 +69,13 @@ export function urgency(certificates, expires, isEnforced) {
 
 const known = new WeakMap();
 
-/* of a VM as ReportVMs has it, which never changes; null if its firmware checks none */
+/* of a VM as ReportVMs has it, which never changes; null if its firmware checks none, or if they have not
+   been read yet */
 export function certificatesOf(vm) {
     if (!known.has(vm))
         known.set(
             vm,
-            vm["secure-boot"] === "none"
+            vm["secure-boot"] === "none" || Object.keys(vm.certificates).length === 0
                 ? null
                 : urgency(vm.certificates, vm.expires, vm["secure-boot"] === "enforced"),
         );

@@ -50,8 +50,17 @@ export function choice(attributes, options) {
     return select;
 }
 
+/* Cockpit leaves a number sign in a name as it is. */
+function hashOf(path) {
+    return "#" + cockpit.location.encode(path).replaceAll("#", "%23");
+}
+
+export function go(path) {
+    window.location.hash = hashOf(path);
+}
+
 export function link(text, path, attributes = {}) {
-    return element("a", { href: "#" + cockpit.location.encode(path), ...attributes }, text);
+    return element("a", { href: hashOf(path), ...attributes }, text);
 }
 
 /* A name with its value; a value that is null leaves the pair out. */

@@ -2,7 +2,7 @@
 
 /* What can be done with a virtual machine, and what it says before it does it. */
 
-import { alert, badge, element } from "./dom.js";
+import { alert, badge, element, go } from "./dom.js";
 import { openDialog } from "./dialog.js";
 import { backupReason, moment } from "./words.js";
 
@@ -87,7 +87,7 @@ function remove(store, vms) {
         confirm: _("Remove"),
         danger: true,
         run: vm => store.service.remove(vm.object),
-        done: () => cockpit.location.go(["vms"]),
+        done: () => go(["vms"]),
     });
 }
 
@@ -100,7 +100,7 @@ function rename(store, [vm]) {
         confirm: _("Rename"),
         fields: [{ name: "id", label: _("New name"), value: vm.id }],
         run: (one, plan, values) => store.service.rename(one.object, values.id),
-        done: (one, values) => cockpit.location.go(["vms", String(one.owner), values.id]),
+        done: (one, values) => go(["vms", String(one.owner), values.id]),
     });
 }
 
@@ -130,7 +130,7 @@ function clone(store, [vm]) {
         ],
         run: (one, plan, values) =>
             store.service.clone(one.object, values.id, { owner: one.owner, boot: values.boot }),
-        done: (one, values) => cockpit.location.go(["vms", String(one.owner), values.id]),
+        done: (one, values) => go(["vms", String(one.owner), values.id]),
     });
 }
 
