@@ -4,6 +4,7 @@
 
 import { badge, button, choice, element, place, section } from "./dom.js";
 import { plainTable } from "./table.js";
+import { show } from "./dialog.js";
 import { changeVariables } from "./vm-actions.js";
 
 const _ = cockpit.gettext;
@@ -112,7 +113,7 @@ function openEditor(store, vm, report) {
     const next = button(_("Show what changes"), null, { type: "submit", class: "primary" });
     const dialog = element(
         "dialog",
-        { "aria-labelledby": "editor-title", close: () => dialog.remove() },
+        { "aria-labelledby": "editor-title" },
         element("h2", { id: "editor-title" }, _("Boot entries")),
         element("p", {}, _("The firmware tries them from top to bottom.")),
         element(
@@ -148,8 +149,7 @@ function openEditor(store, vm, report) {
     list.append(
         ...sorted(report).map(entry => editorRow(entry, list, order.includes(entry.number))),
     );
-    document.body.append(dialog);
-    dialog.showModal();
+    show(dialog);
 }
 
 export function bootSection(store, vm, report) {

@@ -4,7 +4,7 @@
    shows the result for each. The browser keeps the focus in a modal <dialog>, and returns it when that
    closes. */
 
-import { alert, badge, button, choice, element } from "./dom.js";
+import { alert, badge, button, choice, element, focusSuccessor } from "./dom.js";
 import { failure } from "./words.js";
 
 const _ = cockpit.gettext;
@@ -46,6 +46,19 @@ class Entry {
     fail(error, isPrivileged) {
         this.show("failed", alert("danger", _("Not done."), " ", failure(error, isPrivileged)));
     }
+}
+
+/* Until it is closed. What opened it may be drawn anew meanwhile, and then gets no focus back from the
+   browser. */
+export function show(dialog) {
+    const opener = document.activeElement;
+
+    dialog.addEventListener("close", () => {
+        dialog.remove();
+        if (!opener.isConnected) focusSuccessor(opener);
+    });
+    document.body.append(dialog);
+    dialog.showModal();
 }
 
 function input({ name, label, value, type, options }) {
@@ -98,7 +111,6 @@ export function openDialog(store, vms, action) {
             "aria-labelledby": "dialog-title",
             close: () => {
                 isClosed = true;
-                dialog.remove();
             },
         },
         element("h2", { id: "dialog-title" }, action.title),
@@ -188,7 +200,6 @@ export function openDialog(store, vms, action) {
     }
 
     form.append(element("div", { class: "buttons" }, confirm, cancel));
-    document.body.append(dialog);
-    dialog.showModal();
+    show(dialog);
     if (action.plan) makePlans();
 }

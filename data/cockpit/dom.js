@@ -85,6 +85,14 @@ export function alert(tone, title, ...children) {
     );
 }
 
+/* Gives the focus to the control that has taken the place of one that is gone, if there is one. */
+export function focusSuccessor(gone) {
+    const name = node => node.ariaLabel || node.textContent;
+    const main = document.querySelector("main");
+
+    ([...main.querySelectorAll("button, a")].find(one => name(one) === name(gone)) || main).focus();
+}
+
 /* Makes nodes the children of parent. A node that stays in its place is not moved, and keeps the
    focus. */
 export function place(parent, nodes) {

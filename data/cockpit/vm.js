@@ -2,7 +2,7 @@
 
 /* One virtual machine. */
 
-import { alert, badge, button, element, link, pair, section, svg } from "./dom.js";
+import { alert, badge, button, element, focusSuccessor, link, pair, section, svg } from "./dom.js";
 import { bootSection } from "./boot-entries.js";
 import { flashSection } from "./flash.js";
 import { plainTable } from "./table.js";
@@ -189,6 +189,7 @@ export function vmView(store, owner, id) {
             store.service.backups(vm.object),
         ]);
         if (isClosed || shown !== vm) return;
+        const focused = content.contains(document.activeElement) && document.activeElement;
         const hasVariables = properties.status === "rejected" || properties.value.NVRAM[0] !== "";
         content.replaceChildren(
             ...advice(vm).filter(Boolean),
@@ -220,6 +221,7 @@ export function vmView(store, owner, id) {
                 : []),
             part(store, _("Flash"), resolution, value => flashSection(value.flash, value.device)),
         );
+        if (focused) focusSuccessor(focused);
     }
 
     function update() {
