@@ -96,14 +96,3 @@ def make_pending(path, volume_header=True):
         file.write(bytes([0xff & ~2]) + bytes(7) + struct.pack("<QQQQ", 0, 0, size, 0))
         file.seek(0x1000 if volume_header else 0)
         file.write(b"\xff" * 0x8000)
-
-
-def tear(path):
-    """As edk2 since November 2023 leaves the store when it is killed: behind the others a record
-    whose state is not written, nor the end of its data."""
-    store = read(path)
-    name = "Torn\0".encode("utf-16-le")
-    record = START + b"\xff\xff" + struct.pack("<I8x16xIII", 7, 0, len(name), 400) + bytes(16)
-    with open(path, "r+b") as file:
-        file.seek(VOLUME_HEADER + STORE_HEADER + store.room - store.free)
-        file.write(record + name + bytes(100))

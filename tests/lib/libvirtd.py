@@ -2,15 +2,13 @@
 """libvirtd in the test machine, with Debian's packages, and domains of it."""
 
 import json
-import shutil
 import subprocess
 from pathlib import Path
 
-from . import paths
+from . import archives
 from .machine import STATE, UNIT, Machine
 
 PACKAGES = ("libvirt-daemon-system", "libvirt-daemon-driver-qemu", "virtinst")
-ARCHIVES = paths.REPOSITORY / "build" / "archives"
 # the machine is a container: no cgroups of its own, no security driver of the kernel
 CONFIGURATION = 'security_driver = "none"\ncgroup_controllers = []\n'
 # all machines here have the UUID of the real one
@@ -22,23 +20,9 @@ DESCRIPTOR = "/etc/qemu/firmware/10-mine.json"
 STAND_STILL = b"\xfa\xf4\xeb\xfd"
 
 
-def download():
-    """The packages and what they depend on, beyond what is installed here."""
-    (ARCHIVES / "partial").mkdir(parents=True, exist_ok=True)
-    subprocess.run(
-        ["apt-get", "install", "--yes", "--no-install-recommends", "--download-only",
-         f"--option=Dir::Cache::archives={ARCHIVES}", *PACKAGES],
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True, timeout=600)
-    return sorted(ARCHIVES.glob("*.deb"))
-
-
 def install(machine):
     """libvirtd, and images of firmware that nobody's package has."""
-    directory = "/root/archives"
-    machine.path(directory).mkdir()
-    for package in download():
-        shutil.copy(package, machine.path(directory))
-    machine.shell(f"dpkg --install {directory}/*.deb", seconds=600)
+    archives.install(machine, *PACKAGES)
     with open(machine.path("/etc/libvirt/qemu.conf"), "a", encoding="utf-8") as configuration:
         configuration.write(CONFIGURATION)
     machine.run("systemctl", "restart", "libvirtd")

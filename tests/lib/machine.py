@@ -2,6 +2,7 @@
 """A machine with a systemd of its own: this one's root below an overlay, booted in a container."""
 
 import contextlib
+import ctypes
 import json
 import os
 import shutil
@@ -43,6 +44,7 @@ LIBRARY = "/usr/local/lib/vmfirmware-tests"
 STATE = "/var/lib/vmfirmwared"
 UNIT = "vmfirmwared.service"
 SECONDS = 120
+CLONE_NEWNET = 0x40000000
 # of those who have one
 PASSWORD = "secret"
 
@@ -59,6 +61,13 @@ def make_cgroups(name):
                 made[-1].mkdir()
                 break
     return made
+
+
+def enter_network(namespace):
+    """As setns(2) does; Python has it from version 3.12 on."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.setns(namespace.fileno(), CLONE_NEWNET):
+        raise OSError(ctypes.get_errno(), "setns")
 
 
 class Machine:
@@ -157,6 +166,17 @@ class Machine:
 
     def show(self, unit_property, unit=UNIT):
         return self.output("systemctl", "show", "--property", unit_property, "--value", unit)
+
+    @contextlib.contextmanager
+    def network(self):
+        """This thread, and what it starts, is in the machine's network: its localhost is the machine's."""
+        with open("/proc/thread-self/ns/net", "rb") as own, \
+                open(f"/proc/{self.leader}/ns/net", "rb") as machines:
+            enter_network(machines)
+            try:
+                yield
+            finally:
+                enter_network(own)
 
     def main_pid(self, unit=UNIT):
         return int(self.show("MainPID", unit))
