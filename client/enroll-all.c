@@ -121,7 +121,7 @@ static void on_interrupt(int number) {
     is_interrupted = TRUE;
 }
 
-/* The first Ctrl-C ends the run behind the VM that is being changed; the second ends the program.
+/* The first Ctrl-C ends the run after the VM that is being changed; the second ends the program.
  */
 static void catch_interrupt(void) {
     const struct sigaction stop = {.sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND};
@@ -193,7 +193,7 @@ gboolean enroll_all(Context *context, GVariant *changes, GError **error) {
     if (done < n)
         return client_error_set(
                 error, fleet.is_cut_off ? CLIENT_ERROR_UNREACHABLE : CLIENT_ERROR_FAILURE,
-                "%s: %s behind %u of %u virtual machines; the same command goes on with the others",
+                "%s: %s after %u of %u virtual machines; the same command goes on with the others",
                 context->what, fleet.is_cut_off ? "the service has gone" : "interrupted", done, n);
     return fleet.counts[OUTCOME_FAILED] == 0 ||
             client_error_set(

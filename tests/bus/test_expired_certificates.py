@@ -39,8 +39,9 @@ def vms(service, template, known):
     directory.mkdir()
     (directory / "tests.conf").write_text(certificates.table(**known))
     config = service.directory / "vmfirmwared.conf"
+    shipped = paths.data_directory() / "certificates"
     config.write_text(text(EnrollDirectory=service.directory / "enroll",
-                           CertificateDirectories=f"{directory}:{paths.data_directory()}/certificates"))
+                           CertificateDirectories=f"{directory}:{shipped}"))
     return VMs(service.start(arguments=[f"--config={config}"]))
 
 
@@ -51,7 +52,8 @@ def mend(service, known, names):
 
 
 def told(service, vm_id):
-    return sum(line.startswith(BEGINS.format(vm_id)) for line in service.daemon.stderr().splitlines())
+    lines = service.daemon.stderr().splitlines()
+    return sum(line.startswith(BEGINS.format(vm_id)) for line in lines)
 
 
 def test_the_template_is_a_problem(vms, service, template):

@@ -10,7 +10,6 @@ from lib import bootentry, certificates, descriptors, edk2, images
 from lib.checks import invalid_args, raises
 from lib.vms import IN_USE, MISMATCH, MISSING, NOT_SUPPORTED, UNUSABLE, VMs, change
 
-SMALL = "/usr/share/OVMF/OVMF_VARS.ms.fd"
 LARGE = "/usr/share/OVMF/OVMF_VARS_4M.ms.fd"
 OTHER = "11111111-2222-3333-4444-555555555555"
 # what firmware makes anew
@@ -27,7 +26,7 @@ def certificate(tmp_path_factory):
 def vms(service):
     service.vendor.write("20-2m", descriptors.flash(
         service.raw("small.fd", 2 * images.MIB - SIZES["20-2m"]),
-        images.copy(SMALL, service.images / "small-vars.fd"), features=["secure-boot"]))
+        service.raw("small-vars.fd", SIZES["20-2m"], edk2.shrink(LARGE)), features=["secure-boot"]))
     service.vendor.write("50-4m", descriptors.flash(
         service.raw("code.fd"), images.copy(LARGE, service.images / "vars.fd"),
         features=["secure-boot"]))

@@ -16,7 +16,6 @@ from lib.cli import FAILURE, USAGE
 from lib.config import write_config
 from lib.vms import VMs
 
-SMALL = "/usr/share/OVMF/OVMF_VARS.fd"
 TEMPLATE = "/usr/share/OVMF/OVMF_VARS_4M.ms.fd"
 OTHER = "11111111-2222-3333-4444-555555555555"
 
@@ -204,7 +203,7 @@ def test_convert(cli, service, place):
     """Of a VM of the service, and of one in a directory."""
     service.vendor.write("40-small", descriptors.flash(
         service.raw("small.fd", images.OVMF_2M_CODE),
-        images.copy(SMALL, service.images / "small-vars.fd")))
+        service.raw("small-vars.fd", images.OVMF_2M_VARS, edk2.shrink(TEMPLATE))))
     images.copy(TEMPLATE, service.ovmf("50-first")[1])
     in_directory = place == "directory"
     words = ([f"--directory={service.directory}/vm", f"--search-path={service.vendor}"]

@@ -8,8 +8,8 @@ import pytest
 from lib import images, paths
 
 TEMPLATE = "/usr/share/OVMF/OVMF_VARS_4M.ms.fd"
-WARNING = ("vmfirmwarectl: {}: its certificates expired on 2026-06-24, so boot loaders signed since "
-           "then do not start; 'vmfirmwarectl enroll {} microsoft-2023' adds the new ones, see "
+WARNING = ("vmfirmwarectl: {}: its certificates expired on 2026-06-24, so boot loaders signed "
+           "since then do not start; 'vmfirmwarectl enroll {} microsoft-2023' adds the new ones, see "
            "vmfirmware-secure-boot(7)\n")
 
 

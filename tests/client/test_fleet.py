@@ -7,11 +7,12 @@ import signal
 
 import pytest
 
-from lib import certificates, descriptors, images, wait
+from lib import certificates, descriptors, edk2, images, wait
 from lib.cli import FAILURE, Cli
 from lib.fakepolkit import NEVER, YES, FakePolkit
 from lib.vms import OWNER, VMs
 
+ENROLLED = "/usr/share/OVMF/OVMF_VARS_4M.ms.fd"
 OWN = "org.vmfirmware1.manage-own-vms"
 
 
@@ -37,7 +38,7 @@ class Fleet:
         self.digest = hashlib.sha256(certificates.make(service.directory, "c")).hexdigest()
         service.vendor.write("50-small", descriptors.flash(
             service.raw("small.fd", images.OVMF_2M_CODE),
-            images.copy("/usr/share/OVMF/OVMF_VARS.ms.fd", service.images / "small-vars.fd"),
+            service.raw("small-vars.fd", images.OVMF_2M_VARS, edk2.shrink(ENROLLED)),
             features=["secure-boot"]))
         self.polkit = Counting(bus, {OWN: NEVER})
         self.vms = VMs(service.start(path=os.environ["PATH"]))
@@ -84,7 +85,7 @@ def test_all_interrupted_and_resumed(fleet):
     fleet.polkit.release()
     status, output, errors = fleet.end(process)
     assert status == FAILURE and "13 changed, 0 had the keys already" in output
-    assert "interrupted behind 13 of 30 virtual machines; the same command goes on" in errors
+    assert "interrupted after 13 of 30 virtual machines; the same command goes on" in errors
     assert fleet.changed() == 13
     # killed at once
     process = fleet.start(20)

@@ -17,7 +17,7 @@ def make(directory, name):
 
 
 def table(**purposes):
-    """A file of known certificates: {purpose: DER}, of the generation 2030 of the authority tests."""
+    """A file of known certificates, {purpose: DER}: tests-2030."""
     return "".join(
         f"[tests-{purpose}]\nsha256={hashlib.sha256(der).hexdigest()}\npurpose={purpose}\n"
         "generation=2030\nauthority=tests\n"
