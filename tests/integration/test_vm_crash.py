@@ -155,6 +155,7 @@ class World:
             points = faults.points(strace.lines(), directory / "state")
             assert len(points) > 1, strace.lines()
             self.recorded[operation] = points, vmstate.snapshot(directory / "state")
+            shutil.rmtree(directory)
         return self.recorded[operation]
 
     def close(self):
