@@ -69,8 +69,8 @@ export function urgency(certificates, expires, isEnforced) {
 
 const known = new WeakMap();
 
-/* of a VM as ReportVMs has it, which never changes; null if its firmware checks none, or if they have not
-   been read yet */
+/* of a VM as ReportVMs has it, which never changes; null if its firmware checks none, or if they
+   have not been read yet */
 export function certificatesOf(vm) {
     if (!known.has(vm))
         known.set(

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /* A dialog that says what an action will do with one or several virtual machines, does it, and
-   shows the result for each. The browser keeps the focus in a modal <dialog>, and returns it when that
-   closes. */
+   shows the result for each. The browser keeps the focus in a modal <dialog>, and returns it when
+   that closes. */
 
 import { alert, badge, button, choice, element, focusSuccessor } from "./dom.js";
 import { failure } from "./words.js";
@@ -61,19 +61,13 @@ export function show(dialog) {
     dialog.showModal();
 }
 
-function input({ name, label, value, type, options }) {
+function input({ name, label, value, options }) {
     if (options) return element("label", {}, label, choice({ name }, options));
     return element(
         "label",
         {},
         label,
-        element("input", {
-            name,
-            type: type || "text",
-            value,
-            required: true,
-            autocomplete: "off",
-        }),
+        element("input", { name, value, required: true, autocomplete: "off" }),
     );
 }
 

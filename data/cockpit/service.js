@@ -17,12 +17,9 @@ const OPTION_TYPES = {
     "dry-run": "b",
     expected: "s",
     features: "as",
-    "host-supported": "b",
-    index: "u",
     interface: "s",
     live: "b",
     owner: "u",
-    render: "as",
     "without-features": "as",
 };
 const CHANGE_TYPES = { do: "s", names: "as", numbers: "aq", order: "aq" };
@@ -89,15 +86,16 @@ function unwrap(value) {
    listener.vmAdded(), listener.vmRemoved(path), listener.vmChanged(path, properties) */
 export class Service {
     #client;
+    #isClosed = false;
 
     constructor(listener) {
         this.#client = cockpit.dbus(NAME, { bus: "system", superuser: "try" });
         this.#client.addEventListener("owner", (event, owner) =>
             owner ? listener.up() : listener.stopped(),
         );
-        this.#client.addEventListener("close", (event, { problem }) =>
-            listener.ended({ problem: problem || "disconnected" }),
-        );
+        this.#client.addEventListener("close", (event, { problem }) => {
+            if (!this.#isClosed) listener.ended({ problem: problem || "disconnected" });
+        });
         this.#client.subscribe(
             { path: MANAGER_PATH, interface: MANAGER },
             (path, name, member, args) => {
@@ -115,6 +113,7 @@ export class Service {
     }
 
     close() {
+        this.#isClosed = true;
         this.#client.close();
     }
 

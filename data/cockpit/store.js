@@ -48,7 +48,7 @@ export class Store extends EventTarget {
     /* whether there is a first list of each */
     hasFirmware = false;
     hasVMs = false;
-    manager = { Problems: [], Architectures: [], HostFeatures: [] };
+    manager = { Problems: [], Architectures: [] };
     firmware = [];
     /* object path → what ReportVMs says. A VM that changes is another object: none is changed in
        place */

@@ -17,7 +17,7 @@ function overview(vm, properties) {
     return element(
         "dl",
         {},
-        pair(_("State"), badge(words.state(properties.State))),
+        pair(_("State"), badge(words.state(words.stateOf(vm)))),
         pair(_("In use"), words.yesNo(properties.InUse)),
         pair(_("Firmware"), link(properties.Firmware, ["firmware", properties.Firmware])),
         pair(_("Machine"), `${properties.Architecture} ${properties.Machine}`),
@@ -50,7 +50,7 @@ function certificatesSection(vm, report) {
         element(
             "dl",
             { class: "inner" },
-            ...Object.entries(report.certificates || {}).map(([purpose, generation]) =>
+            ...Object.entries(report.certificates).map(([purpose, generation]) =>
                 pair(
                     words.purpose(purpose),
                     generation === "none" ? _("none") : generation.replace("+", ", "),
@@ -81,6 +81,10 @@ function fillBar(parts, total) {
     );
 }
 
+function healthLine(report) {
+    return element("p", {}, badge(words.health(report.health)), " ", report["health-detail"]);
+}
+
 function storeSection(report) {
     const parts = [
         { name: "live", bytes: report["bytes-live"], title: _("in use") },
@@ -94,7 +98,7 @@ function storeSection(report) {
     const total = parts.reduce((sum, part) => sum + part.bytes, 0) || 1;
     return section(
         _("Variables"),
-        element("p", {}, badge(words.health(report.health)), " ", report["health-detail"] || ""),
+        healthLine(report),
         fillBar(parts, total),
         element(
             "p",
@@ -114,6 +118,18 @@ function storeSection(report) {
                       report["forbidden-room"],
                   ),
         ),
+    );
+}
+
+/* Of a store that cannot be read the report says that alone. */
+function variablesSections(store, vm, report) {
+    if (report.variables === undefined) return section(_("Variables"), healthLine(report));
+    return element(
+        "div",
+        {},
+        certificatesSection(vm, report),
+        bootSection(store, vm, report),
+        storeSection(report),
     );
 }
 
@@ -158,10 +174,11 @@ function part(store, title, result, show) {
 }
 
 function advice(vm) {
-    const text = words.stateAdvice(vm.state);
+    const state = words.stateOf(vm);
+    const text = words.stateAdvice(state);
     const certificates = certificatesOf(vm);
     return [
-        text && alert(words.state(vm.state).tone, text),
+        text && alert(words.state(state).tone, text),
         certificates?.urgency < 3
             ? alert(
                   certificates.tone,
@@ -181,44 +198,40 @@ export function vmView(store, owner, id) {
     let shown = null;
     let isClosed = false;
 
+    function actionButtons(vm, hasVariables) {
+        return element(
+            "div",
+            { class: "buttons", role: "group", "aria-label": _("Actions") },
+            ...actions
+                .filter(action => hasVariables || !action.needsVariables)
+                .map(action =>
+                    button(action.title + "…", () => action.open([vm]), {
+                        class: action.danger ? "danger" : null,
+                    }),
+                ),
+        );
+    }
+
     async function load(vm) {
+        const { service } = store;
         const [properties, resolution, report, backups] = await Promise.allSettled([
-            store.service.vm(vm.object),
-            store.service.resolution(vm.object),
-            store.service.variables(vm.object),
-            store.service.backups(vm.object),
+            service.vm(vm.object),
+            service.resolution(vm.object),
+            service.variables(vm.object),
+            service.backups(vm.object),
         ]);
         if (isClosed || shown !== vm) return;
         const focused = content.contains(document.activeElement) && document.activeElement;
         const hasVariables = properties.status === "rejected" || properties.value.NVRAM[0] !== "";
+        const variables = () => [
+            part(store, _("Variables"), report, value => variablesSections(store, vm, value)),
+            part(store, _("Backups"), backups, value => backupsSection(store, vm, value)),
+        ];
         content.replaceChildren(
             ...advice(vm).filter(Boolean),
-            element(
-                "div",
-                { class: "buttons", role: "group", "aria-label": _("Actions") },
-                ...actions
-                    .filter(action => hasVariables || !action.needsVariables)
-                    .map(action =>
-                        button(action.title + "…", () => action.open([vm]), {
-                            class: action.danger ? "danger" : null,
-                        }),
-                    ),
-            ),
+            actionButtons(vm, hasVariables),
             part(store, _("Virtual machine"), properties, value => overview(vm, value)),
-            ...(hasVariables
-                ? [
-                      part(store, _("Variables"), report, value =>
-                          element(
-                              "div",
-                              {},
-                              certificatesSection(vm, value),
-                              bootSection(store, vm, value),
-                              storeSection(value),
-                          ),
-                      ),
-                      part(store, _("Backups"), backups, value => backupsSection(store, vm, value)),
-                  ]
-                : []),
+            ...(hasVariables ? variables() : []),
             part(store, _("Flash"), resolution, value => flashSection(value.flash, value.device)),
         );
         if (focused) focusSuccessor(focused);

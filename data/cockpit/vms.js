@@ -6,14 +6,14 @@ import { badge, button, choice, element, link } from "./dom.js";
 import { Table, byNumber, byText } from "./table.js";
 import { certificatesOf, needs } from "./certificates.js";
 import { vmActions } from "./vm-actions.js";
-import { date, secureBoot, state } from "./words.js";
+import { date, secureBoot, state, stateOf } from "./words.js";
 
 const _ = cockpit.gettext;
 
 /* what cannot start, then certificates by urgency, then the rest */
 function rank(vm) {
-    if (vm.state !== "ready" && vm.state !== "changed") return -1;
-    return certificatesOf(vm)?.urgency ?? 6;
+    const { tone } = state(stateOf(vm));
+    return tone === "danger" || tone === "warning" ? -1 : (certificatesOf(vm)?.urgency ?? 6);
 }
 
 const FILTERS = [
@@ -103,7 +103,7 @@ export function vmsView(store) {
             {
                 name: "state",
                 title: _("State"),
-                cell: vm => badge(state(vm.state)),
+                cell: vm => badge(state(stateOf(vm))),
                 order: byNumber(rank),
             },
             {

@@ -23,11 +23,22 @@ export function state(word) {
             return { text: _("Variables missing"), tone: "danger" };
         case "nvram-mismatch":
             return { text: _("Variables do not fit"), tone: "danger" };
+        case "nvram-damaged":
+            return { text: _("Variables damaged"), tone: "danger" };
         case "nvram-owner":
             return { text: _("Variables belong to another user"), tone: "warning" };
         default:
             return { text: word, tone: "neutral" };
     }
+}
+
+/* The state of a VM as ReportVMs has it, or nvram-damaged: PrepareVM does not start it from such a
+   store. */
+export function stateOf(vm) {
+    const isDamaged = ["damaged", "truncated", "unreadable"].includes(vm.health);
+    return isDamaged && (vm.state === "ready" || vm.state === "changed")
+        ? "nvram-damaged"
+        : vm.state;
 }
 
 /* What the state of a VM means, and what helps; null if nothing is wrong. */
@@ -48,6 +59,10 @@ export function stateAdvice(word) {
         case "nvram-mismatch":
             return _(
                 "The file with the variables has another size or format than when it was made, so the virtual machine does not start. Restore a backup, or reset the variables.",
+            );
+        case "nvram-damaged":
+            return _(
+                "Its firmware cannot read the variables of this virtual machine, so it does not start. Restore a backup, or reset the variables.",
             );
         case "nvram-owner":
             return _(
