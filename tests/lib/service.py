@@ -3,7 +3,7 @@
 
 import os
 
-from . import descriptors, images, paths, still
+from . import descriptors, images, paths, still, wait
 from .client import Client, Signals
 from .daemon import Daemon
 
@@ -41,7 +41,14 @@ class Service:
         return self.client
 
     def start_with_qemu(self, **options):
-        return self.start(path=os.environ["PATH"], **options)
+        client = self.start(path=os.environ["PATH"], **options)
+        # it does not wait long for them, and each test wants what they answer
+        if self.daemon.children():
+            wait.until(lambda: not self.daemon.children(), "each QEMU has answered")
+            # the answers come before the second one at the latest
+            client.reload()
+            client.reload()
+        return client
 
     def start_as_unit(self, uid, environment=None, **options):
         """With the uid and the capabilities that its unit gives it; again after it has stopped."""
