@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <locale.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +31,9 @@
 
 /* How long the exit waits for threads: changes to a VM's files finish within this time. */
 #define END_WAIT_USEC (2 * G_USEC_PER_SEC)
+
+/* Bytes. glibc's own initial value, which else grows with each larger buffer that is freed. */
+#define MMAP_THRESHOLD (128 * 1024)
 
 #define EXIT_USAGE 2
 
@@ -283,12 +287,20 @@ static int serve(const Options *options, Config *config) {
     return r;
 }
 
+/* glibc keeps what each thread has needed at most: all worker threads share one arena, and the
+ * buffers for whole stores and images return to the system. */
+static void limit_memory(void) {
+    (void)mallopt(M_ARENA_MAX, 2);
+    (void)mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD);
+}
+
 int main(int argc, char **argv) {
     g_auto(Options) options = {};
     g_autoptr(GError) error = NULL;
     Config *config;
     int status;
 
+    limit_memory();
     (void)setlocale(LC_ALL, "");
     log_set_up();
     if (!parse_options(&argc, &argv, &options, &error)) {
