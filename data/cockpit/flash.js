@@ -10,7 +10,7 @@ import { size } from "./words.js";
 const _ = cockpit.gettext;
 
 const BAR_TOP = 4;
-const BAR_HEIGHT = 44;
+const BAR_HEIGHT = 62;
 const LINE = 18;
 /* per cent of the width that the label of an address takes */
 const LABEL = 24;
@@ -31,6 +31,11 @@ function writers(unit) {
         : _("The guest");
 }
 
+function writersInShort(unit) {
+    if (unit["read-only"]) return _("read-only");
+    return unit.secure ? _("the firmware writes") : _("the guest writes");
+}
+
 function end(unit) {
     return unit["phys-addr"] + unit.size;
 }
@@ -42,7 +47,7 @@ function rectangle(unit, percent) {
     return svg(
         "svg",
         { x: `${x}%`, y: BAR_TOP, width: `${width}%`, height: BAR_HEIGHT },
-        svg("title", {}, `${title(unit)}, ${size(unit.size)}`),
+        svg("title", {}, `${title(unit)}, ${size(unit.size)}, ${writersInShort(unit)}`),
         svg("rect", {
             class: unit["read-only"] ? "code" : "writable",
             width: "100%",
@@ -50,6 +55,7 @@ function rectangle(unit, percent) {
         }),
         svg("text", { x: 8, y: 18 }, title(unit)),
         svg("text", { x: 8, y: 36, class: "size" }, size(unit.size)),
+        svg("text", { x: 8, y: 54, class: "size" }, writersInShort(unit)),
     );
 }
 
