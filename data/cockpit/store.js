@@ -7,7 +7,12 @@
 
 import { Service, isAbsent, isInterrupted, isRefused, onAppearance } from "./service.js";
 
-/* Runs task, and once more if it was asked for meanwhile: a burst of signals costs two calls. */
+/* milliseconds */
+const TELL_AFTER = 20;
+const AGAIN_AFTER = 200;
+
+/* Runs task, and again after a pause if it was asked for meanwhile: a burst of signals costs few
+   calls. */
 function coalesced(task) {
     let running = false;
     let again = false;
@@ -19,14 +24,18 @@ function coalesced(task) {
         while (again) {
             again = false;
             await task();
+            if (again) await new Promise(resolve => setTimeout(resolve, AGAIN_AFTER));
         }
         running = false;
     };
 }
 
+/* What is as it was stays the same object, whose row is there. */
+function keep(old, now) {
+    return old && JSON.stringify(old) === JSON.stringify(now) ? old : now;
+}
+
 const IN_USE_READERS = 4;
-/* milliseconds */
-const TELL_AFTER = 20;
 
 /* the properties of a VM, and the keys of the same values in ReportVMs */
 const VM_KEYS = {
@@ -61,10 +70,13 @@ export class Store extends EventTarget {
     #permission = cockpit.permission({ admin: true });
     #loadFirmware = coalesced(() =>
         this.#load(async () => {
-            [this.manager, this.firmware] = await Promise.all([
+            const [manager, firmware] = await Promise.all([
                 this.service.manager(),
                 this.service.firmware(),
             ]);
+            const known = new Map(this.firmware.map(one => [one.Name, one]));
+            this.manager = manager;
+            this.firmware = firmware.map(one => keep(known.get(one.Name), one));
             this.hasFirmware = true;
             this.#tell("firmware");
         }),
@@ -176,11 +188,13 @@ export class Store extends EventTarget {
 
     /* ReportVMs does not say whether a VM is in use: what was read stays until it is read again. */
     #complete(vm) {
-        return {
+        const old = this.vms.get(vm.object);
+        return keep(old, {
             ...vm,
-            inUse: this.vms.get(vm.object)?.inUse,
+            inUse: old?.inUse,
             ownerName: this.#users.get(vm.owner) || String(vm.owner),
-        };
+            changes: old?.changes,
+        });
     }
 
     #replace(path, changes) {
