@@ -71,10 +71,15 @@ def test_both_renders_can_be_asked_for_at_once(service):
 @pytest.mark.parametrize("machine,device", [("q35", "ICH9-LPC"), ("pc", "PIIX4_PM")])
 @pytest.mark.parametrize("render", ["qemu", "qemu-legacy"])
 def test_s3_is_as_the_firmware_has_it(service, machine, device, render):
-    def disabled(qemu):
-        parent = "/machine/unattached"
-        return [qemu.get(f"{parent}/{name}", "disable_s3")
-                for name, kind in qemu.children(parent).items() if kind == f"child<{device}>"]
+    def disabled(qemu, parent="/machine/unattached", levels=1):
+        """Of each such device; newer QEMUs have PIIX4_PM in the device of the south bridge."""
+        found = []
+        for name, kind in qemu.children(parent).items():
+            if kind == f"child<{device}>":
+                found.append(qemu.get(f"{parent}/{name}", "disable_s3"))
+            elif levels and kind.startswith("child<"):
+                found += disabled(qemu, f"{parent}/{name}", levels - 1)
+        return found
 
     board = boards.ovmf("sleepy", machine, "_4M")
     copy = board.writable_copy(service, *board.describe(service, "sleepy"))
