@@ -16,11 +16,11 @@ PAGE = f"{ORIGIN}/cockpit/@localhost/vmfirmware/index.html"
 SECONDS = 60
 ARGUMENTS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
              "--no-proxy-server", "--disable-background-networking")
-ROLES = {"button": "button", "link": "a[href]", "checkbox": "input[type=checkbox]", "select": "select",
-         "input": "input:not([type=checkbox]):not([type=radio])", "radio": "input[type=radio]",
-         "heading": "h1, h2, h3", "dialog": "dialog[open]", "table": "table"}
+ROLES = {"button": "button", "link": "a[href]", "checkbox": "input[type=checkbox]",
+         "select": "select", "input": "input:not([type=checkbox])", "heading": "h1, h2, h3",
+         "dialog": "dialog[open]", "table": "table"}
 CONTROLS = ", ".join(selector for role, selector in ROLES.items() if role != "heading")
-# What a selector finds in an element and is shown, each with the name that a screen reader has for it.
+# What a selector finds in an element and is shown, each with the name that a screen reader says.
 NAMED = """
 const [root, selector] = arguments;
 const textOf = label => {
@@ -93,7 +93,7 @@ class Browser:
             time.sleep(0.05)
 
     def text(self):
-        return self.driver.find_element(By.TAG_NAME, "body").text
+        return self.run("return document.body.innerText")
 
     def sees(self, *texts):
         """Waits until all of them can be read on the page."""
@@ -140,6 +140,10 @@ class Browser:
 
     def choose(self, name, text):
         Select(self.find("select", name)).select_by_visible_text(text)
+
+    def names(self):
+        """Those in the table's rows; of many, far sooner than what the rows say."""
+        return self.run("return [...document.querySelectorAll('td.id a')].map(a => a.textContent)")
 
     def rows(self):
         """{name: text} of the table's rows."""
