@@ -323,6 +323,34 @@ def test_a_service_that_cannot_start(visit, started):
     page.misses("cannot be started")
 
 
+def test_many(visit, agents, console, descriptor):
+    """All of them can be reached."""
+    directory = descriptor.parent
+    for number in range(200):
+        libvirtd.add_firmware(console).rename(directory / f"70-many-{number:03}.json")
+    try:
+        agents.root.run("for number in range(1000):\n    vms.prepare(f'vm{number:04}', "
+                        "without_features=['secure-boot'])")
+        page = visit("root")
+        page.sees("1000 of 1000 shown")
+        page.until(lambda: set(page.names()) == {f"vm{number:04}" for number in range(1000)},
+                   "each has a row")
+        last = page.driver.find_elements(By.CSS_SELECTOR, "tbody tr")[-1]
+        # the rows above it get their height only when they come into sight
+        page.until(lambda: page.run("""
+arguments[0].scrollIntoView();
+const box = arguments[0].getBoundingClientRect();
+return box.top >= 0 && box.bottom <= innerHeight;""", last), "the last one is in sight")
+        page.type("input", "Search", "vm0999")
+        page.sees("1 of 1000 shown")
+        page.go("firmware")
+        page.until(lambda: sum(name.startswith("70-many-") for name in page.names()) == 200,
+                   "all firmware is listed")
+    finally:
+        for path in directory.glob("70-many-*"):
+            path.unlink()
+
+
 def test_german_in_the_shell(console, agents, started):
     """By Cockpit's own form and menu."""
     make(agents, "eine")
