@@ -29,37 +29,65 @@ struct Ephemeral {
     FileFd mark;
 };
 
+/* -- the mark ------------------------------------------------------------------------------ */
+
+/* Whoever has the mark of DIR_FD, owner or sweeper, is alone with the directory. FLAGS: O_EXCL, or
+ * 0. -EAGAIN: another process has the mark, or has removed the directory with it. */
+static int take_mark(int dir_fd, int flags, FileFd *ret) {
+    const int all_flags = O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | flags;
+    g_auto(FileFd) fd = openat(dir_fd, MARK_NAME, all_flags, 0600);
+    struct stat st;
+
+    if (fd < 0)
+        return errno == ENOENT || errno == EEXIST ? -EAGAIN : -errno;
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+        return errno == EWOULDBLOCK ? -EAGAIN : -errno;
+    if (fstat(fd, &st) < 0)
+        return -errno;
+    if (st.st_nlink == 0)
+        return -EAGAIN;
+
+    *ret = fd;
+    fd = FILE_FD_NONE;
+    return 0;
+}
+
 /* -- removal ------------------------------------------------------------------------------- */
 
-static int remove_tree(int parent_fd, const char *name) {
+/* LAST: what is removed after all else in the directory NAME, or NULL. */
+static void remove_tree(int parent_fd, const char *name, const char *last) {
     int fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     g_autoptr(RootDirectory) directory = fd < 0 ? NULL : fdopendir(fd);
     const struct dirent *entry;
 
-    if (!directory)
-        return unlinkat(parent_fd, name, 0) < 0 ? -errno : 0;
+    if (!directory) {
+        (void)unlinkat(parent_fd, name, 0);
+        return;
+    }
     while ((entry = readdir(directory)))
-        if (!g_str_equal(entry->d_name, ".") && !g_str_equal(entry->d_name, ".."))
-            (void)remove_tree(fd, entry->d_name);
-    return unlinkat(parent_fd, name, AT_REMOVEDIR) < 0 ? -errno : 0;
+        if (!g_str_equal(entry->d_name, ".") && !g_str_equal(entry->d_name, "..") &&
+            g_strcmp0(entry->d_name, last) != 0)
+            remove_tree(fd, entry->d_name, NULL);
+    if (last)
+        (void)unlinkat(fd, last, 0);
+    (void)unlinkat(parent_fd, name, AT_REMOVEDIR);
 }
 
-/* Locks the file NAME. FALSE: another process holds it. A missing file is not held. */
-static gboolean lock(int dir_fd, const char *name, FileFd *ret) {
-    *ret = openat(dir_fd, name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+/* FALSE: another process holds it. A missing one is not held. */
+static gboolean take_lease(int dir_fd, FileFd *ret) {
+    *ret = openat(dir_fd, LEASE_NAME, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     return *ret < 0 || flock(*ret, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
 }
 
-/* FALSE: a process has the VM's lease. */
+/* The caller has the mark. FALSE: a process has the VM's lease. */
 static gboolean remove_unless_leased(const char *path) {
     g_auto(FileFd) dir = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     g_auto(FileFd) lease = FILE_FD_NONE;
 
-    if (dir < 0)
-        return TRUE;
-    if (!lock(dir, LEASE_NAME, &lease))
+    if (dir >= 0 && !take_lease(dir, &lease))
         return FALSE;
-    (void)remove_tree(AT_FDCWD, path);
+    /* without the mark, another process may take the directory for its own */
+    remove_tree(AT_FDCWD, path, MARK_NAME);
     return TRUE;
 }
 
@@ -69,7 +97,7 @@ static void sweep_one(int dir_fd, const char *parent, const char *name) {
     g_auto(FileFd) mark = FILE_FD_NONE;
     struct stat st;
 
-    if (dir >= 0 && fstat(dir, &st) == 0 && st.st_uid == geteuid() && lock(dir, MARK_NAME, &mark))
+    if (dir >= 0 && fstat(dir, &st) == 0 && st.st_uid == geteuid() && take_mark(dir, 0, &mark) == 0)
         (void)remove_unless_leased(path);
 }
 
@@ -85,31 +113,25 @@ static void sweep(const char *parent) {
 /* -- the directory ------------------------------------------------------------------------- */
 
 /* -EAGAIN: another process has taken it for one that was left. */
-static int mark(Ephemeral *ephemeral) {
-    g_autofree char *path = g_build_filename(ephemeral->path, MARK_NAME, NULL);
+static int make_one(Ephemeral *ephemeral, const char *parent) {
+    g_autofree char *path = g_build_filename(parent, PREFIX "XXXXXX", NULL);
+    g_auto(FileFd) dir = FILE_FD_NONE;
 
-    ephemeral->mark = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (ephemeral->mark < 0)
+    if (!g_mkdtemp_full(path, 0700))
+        return -errno;
+    g_free(ephemeral->path);
+    ephemeral->path = g_steal_pointer(&path);
+    dir = open(ephemeral->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (dir < 0)
         return errno == ENOENT ? -EAGAIN : -errno;
-    if (flock(ephemeral->mark, LOCK_EX | LOCK_NB) < 0)
-        return errno == EWOULDBLOCK ? -EAGAIN : -errno;
-    return access(path, F_OK) < 0 ? -EAGAIN : 0;
+    return take_mark(dir, O_EXCL, &ephemeral->mark);
 }
 
 static int make(Ephemeral *ephemeral, const char *parent) {
     int r = -EAGAIN;
 
-    for (int i = 0; r == -EAGAIN && i < MAKE_ATTEMPTS; i++) {
-        g_free(ephemeral->path);
-        file_fd_close(ephemeral->mark);
-        ephemeral->mark = FILE_FD_NONE;
-        ephemeral->path = g_build_filename(parent, PREFIX "XXXXXX", NULL);
-        if (!g_mkdtemp_full(ephemeral->path, 0700)) {
-            g_clear_pointer(&ephemeral->path, g_free);
-            return -errno;
-        }
-        r = mark(ephemeral);
-    }
+    for (int i = 0; r == -EAGAIN && i < MAKE_ATTEMPTS; i++)
+        r = make_one(ephemeral, parent);
     return r;
 }
 

@@ -11,6 +11,9 @@ import pytest
 from lib import paths, wait
 from lib.cli import FAILURE, USAGE
 
+# leaks are looked for by ptrace(2), which strace has taken
+TRACED = {"ASAN_OPTIONS": "detect_leaks=0"}
+
 
 class Ephemeral:
     def __init__(self, service, cli):
@@ -30,6 +33,13 @@ class Ephemeral:
 
     def start(self, script, **options):
         return self.cli.start(*self.words("run", "--", "sh", "-c", script, "sh"), **options)
+
+    def start_slow(self, delay, script, **options):
+        """With a delay: inject= of strace(1)."""
+        command = self.cli.command(*self.words("run", "--", "sh", "-c", script, "sh"))
+        return subprocess.Popen(
+            ["strace", "-f", "-o", "/dev/null", "-e", f"inject={delay}", *command],
+            env=self.cli.environment | TRACED, cwd=self.cli.directory, **options)
 
 
 @pytest.fixture
@@ -144,4 +154,16 @@ def test_many_at_once(ephemeral):
     processes = [ephemeral.start("exit 0") for _ in range(8)]
     assert [process.wait(120) for process in processes] == [0] * 8
     assert [process.stderr.read() for process in processes] == [b""] * 8
+    assert ephemeral.left() == []
+
+
+def test_a_directory_that_is_being_made_is_not_swept(ephemeral):
+    """The sweeper has seen it without a mark, and lists what is in it when the VM is there."""
+    sweeper = ephemeral.start_slow("getdents64:delay_enter=1000000:when=1..3", "exit 0")
+    maker = ephemeral.start_slow("?mkdir,mkdirat:delay_exit=1500000:when=1",
+                                 f'read line; word=$({NVRAM}); test -e "$word"',
+                                 stdin=subprocess.PIPE)
+    assert sweeper.wait(120) == 0
+    maker.communicate(b"\n", timeout=120)
+    assert maker.returncode == 0
     assert ephemeral.left() == []
