@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -55,16 +54,9 @@ static Task *wait_for_task(void) {
     return g_queue_pop_head(&waiting);
 }
 
-/* The event loop answers most calls by itself, and waits for no thread: it comes first. A failure
- * costs no more than time. */
-static void yield_to_loop(void) {
-    (void)setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + TASK_NICE);
-}
-
 static gpointer run_tasks(gpointer first) {
     Task *task = first;
 
-    yield_to_loop();
     g_mutex_lock(&mutex);
     while (task) {
         g_mutex_unlock(&mutex);

@@ -16,9 +16,6 @@ typedef struct Task Task;
  * seconds in which it has not run, it is reported. */
 #define TASK_STALL_SEC 5
 
-/* How much lower than the event loop's the priority of a worker thread is, as nice(1) counts. */
-#define TASK_NICE 5
-
 typedef struct TaskFunctions {
     void (*run)(gpointer data);  /* on the thread; the data is its own until DONE */
     void (*done)(gpointer data); /* on the event loop */

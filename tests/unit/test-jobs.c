@@ -3,10 +3,8 @@
 #include "service/jobs.h"
 
 #include <string.h>
-#include <sys/resource.h>
 
 #include "service/sd-cleanup.h"
-#include "service/task.h"
 
 /* In which order jobs of one owner, of two and of many run, and how many at once. */
 
@@ -19,7 +17,6 @@ typedef struct Fixture {
     guint n_held;   /* jobs that run and wait for the test */
     guint n_may_go; /* of them */
     guint n_freed;
-    int nice; /* of the thread of the last job */
 } Fixture;
 
 typedef struct TestJob {
@@ -42,7 +39,6 @@ static void run(gpointer data) {
     G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&f->mutex);
 
     g_string_append_printf(f->log, "%s+ ", job->name);
-    f->nice = getpriority(PRIO_PROCESS, 0);
     f->n_held++;
     g_cond_broadcast(&f->cond);
     while (f->n_may_go == 0)
@@ -143,17 +139,6 @@ static void jobs_of_one_owner_run_in_their_order(void) {
     let_go(f, 2);
     wait_logged(f, "a+ a- b+ b- ");
     g_assert_cmpuint(f->n_freed, ==, 2);
-}
-
-static void a_job_yields_to_the_event_loop(void) {
-    const int nice = getpriority(PRIO_PROCESS, 0);
-    g_autoptr(Fixture) f = fixture_new();
-
-    (void)add(f, "a", 1, 1);
-    let_go(f, 1);
-    wait_logged(f, "a- ");
-    g_assert_cmpint(f->nice, ==, MIN(nice + TASK_NICE, 19));
-    g_assert_cmpint(getpriority(PRIO_PROCESS, 0), ==, nice);
 }
 
 static void a_job_without_work_is_over_at_once(void) {
@@ -286,7 +271,6 @@ int main(int argc, char **argv) {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func(
             "/jobs/jobs-of-one-owner-run-in-their-order", jobs_of_one_owner_run_in_their_order);
-    g_test_add_func("/jobs/a-job-yields-to-the-event-loop", a_job_yields_to_the_event_loop);
     g_test_add_func("/jobs/a-job-without-work-is-over-at-once", a_job_without_work_is_over_at_once);
     g_test_add_func(
             "/jobs/owners-take-turns-and-a-few-run-at-once",
