@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from lib import libvirtd, package
+from lib import libvirtd, package, wait
 from lib.machine import PASSWORD, STATE, UNIT, Machine
 
 # alice and bob are nobody in particular; carol may become root; dave keeps VMs by the example rule
@@ -42,14 +42,20 @@ def uids(machine):
                                       for user in USERS})
 
 
+def stop(machine):
+    """A call starts the service again, and cancels the stop; a page that is open still asks."""
+    wait.pause_until(lambda: machine.run("systemctl", "stop", UNIT, check=False).returncode == 0,
+                     "the service is stopped")
+
+
 @pytest.fixture
 def stopped(machine):
     """No service, no VMs, as after the installation."""
-    machine.run("systemctl", "stop", UNIT)
+    stop(machine)
     machine.run("systemctl", "reset-failed", UNIT, check=False)
     machine.shell(f"rm -rf {STATE}/*")
     yield machine
-    machine.run("systemctl", "stop", UNIT)
+    stop(machine)
 
 
 @pytest.fixture
