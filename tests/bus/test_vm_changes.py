@@ -8,14 +8,13 @@ import os
 import pytest
 from gi.repository import GLib
 
-from lib import certificates, descriptors, edk2, images
+from lib import certificates, descriptors, edk2, formats, images
 from lib.checks import raises
 from lib.client import INVALID_ARGS
 from lib.config import write_config
 from lib.vms import (CONFLICT, IN_USE, LIMITS, NO_SUCH_VARIABLE, NOT_SUPPORTED, OWNER, UNUSABLE,
                      VMs, change, run_as)
 
-ENROLLED = "/usr/share/OVMF/OVMF_VARS_4M.ms.fd"
 OTHER = "11111111-2222-3333-4444-555555555555"
 
 
@@ -32,21 +31,7 @@ def certificate(tmp_path_factory):
 
 @pytest.fixture
 def vms(service):
-    service.vendor.write("50-raw", descriptors.flash(
-        service.raw("code.fd"), images.copy(ENROLLED, service.images / "vars.fd"),
-        features=["secure-boot"]))
-    service.vendor.write("60-qcow2", descriptors.flash(
-        service.qcow2("code.qcow2"),
-        images.convert_qcow2(ENROLLED, service.images / "vars.qcow2"), fmt="qcow2",
-        template_fmt="qcow2"))
-    service.vendor.write("70-store", descriptors.by_filename(
-        "memory", service.raw("f.bin", 65536),
-        mapping={"uefi-vars": {"template": service.store("vars.json")}}))
-    service.vendor.write("80-none", descriptors.flash(service.raw("none.fd")))
-    return VMs(service.start_with_qemu())
-
-
-FIRMWARE = ["50-raw", "60-qcow2", "70-store"]
+    return formats.start(service)
 
 
 def variables(vm):
@@ -57,7 +42,7 @@ def set_it(name="a", data=b"1", **keys):
     return change("set", guid=OTHER, name=name, data=data, **keys)
 
 
-@pytest.mark.parametrize("firmware", FIRMWARE)
+@pytest.mark.parametrize("firmware", formats.FIRMWARE)
 def test_a_store_of_each_format(vms, certificate, firmware):
     vm = vms.make(firmware=firmware)
     before, report = variables(vm), vm.read_variables()
@@ -156,7 +141,7 @@ def test_health(vms):
 def test_limits(vms, service):
     service.vendor.write("55-small", descriptors.flash(
         service.raw("small.fd", 2 * images.MIB - 131072),
-        service.raw("small-vars.fd", images.OVMF_2M_VARS, edk2.shrink(ENROLLED))))
+        service.raw("small-vars.fd", images.OVMF_2M_VARS, edk2.shrink(formats.ENROLLED))))
     vms.client.manager("Reload")
     vm = vms.make(firmware="55-small")
     before = vm.read()

@@ -5,28 +5,16 @@ import os
 
 import pytest
 
-from lib import bootentry, descriptors, edk2, images
+from lib import bootentry, edk2, formats
 from lib.checks import invalid_args, raises
-from lib.vms import IN_USE, UNUSABLE, VMs, change
+from lib.vms import IN_USE, UNUSABLE, change
 
-ENROLLED = "/usr/share/OVMF/OVMF_VARS_4M.ms.fd"
 OTHER = "11111111-2222-3333-4444-555555555555"
-FORMATS = ["50-raw", "60-qcow2", "70-store"]
 
 
 @pytest.fixture
 def vms(service):
-    service.vendor.write("50-raw", descriptors.flash(
-        service.raw("code.fd"), images.copy(ENROLLED, service.images / "vars.fd")))
-    service.vendor.write("60-qcow2", descriptors.flash(
-        service.qcow2("code.qcow2"),
-        images.convert_qcow2(ENROLLED, service.images / "vars.qcow2"), fmt="qcow2",
-        template_fmt="qcow2"))
-    service.vendor.write("70-store", descriptors.by_filename(
-        "memory", service.raw("f.bin", 65536),
-        mapping={"uefi-vars": {"template": service.store("vars.json")}}))
-    service.vendor.write("80-none", descriptors.flash(service.raw("none.fd")))
-    return VMs(service.start_with_qemu())
+    return formats.start(service)
 
 
 def make(vms, firmware="50-raw"):
@@ -53,7 +41,7 @@ def boot(vm):
     return [entry["title"] for entry in report["boot-entries"]], report["boot-order"]
 
 
-@pytest.mark.parametrize("firmware", FORMATS)
+@pytest.mark.parametrize("firmware", formats.FIRMWARE)
 def test_a_store_of_each_format(vms, firmware):
     vm = make(vms, firmware)
     before, all_variables = vm.read(), variables(vm)

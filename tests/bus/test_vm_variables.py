@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from lib import descriptors, edk2, images, wait
+from lib import descriptors, edk2, formats, images, wait
 from lib.checks import raises
 from lib.client import INVALID_ARGS
 from lib.vms import (IN_USE, MISSING, NO_SUCH_VARIABLE, NOT_SUPPORTED, OWNER, UNUSABLE, VMs, memfd,
@@ -18,33 +18,21 @@ def refused(name, call, *words):
         call()
 
 
-ENROLLED = "/usr/share/OVMF/OVMF_VARS_4M.ms.fd"
 SHIM = "605dab50-e046-4300-abb6-3dd810dd8b23"
 
 
 @pytest.fixture
 def vms(service):
-    service.vendor.write("50-raw", descriptors.flash(
-        service.raw("code.fd"), images.copy(ENROLLED, service.images / "vars.fd"),
-        features=["secure-boot"]))
-    service.vendor.write("60-qcow2", descriptors.flash(
-        service.qcow2("code.qcow2"),
-        images.convert_qcow2(ENROLLED, service.images / "vars.qcow2"), fmt="qcow2",
-        template_fmt="qcow2"))
-    service.vendor.write("70-store", descriptors.by_filename(
-        "memory", service.raw("f.bin", 65536),
-        mapping={"uefi-vars": {"template": service.store("vars.json")}}))
-    service.vendor.write("80-none", descriptors.flash(service.raw("none.fd")))
-    return VMs(service.start_with_qemu())
+    return formats.start(service)
 
 
 def content():
-    with open(ENROLLED, "rb") as file:
+    with open(formats.ENROLLED, "rb") as file:
         return file.read()
 
 
 def test_of_a_vm(vms):
-    store = edk2.read(ENROLLED)
+    store = edk2.read(formats.ENROLLED)
     vm = vms.make(firmware="50-raw")
     report = vm.read_variables(list=True)
     assert (report["kind"], report["format"], report["health"]) == ("edk2", "raw", "ok")
@@ -86,7 +74,7 @@ def test_of_a_caller(vms):
 
 def test_what_is_not_read(vms):
     vm = vms.make(firmware="50-raw")
-    with open(ENROLLED, "rb") as file:
+    with open(formats.ENROLLED, "rb") as file:
         refused(INVALID_ARGS, lambda: vms.read_variables(file.fileno()), "store: not a memfd")
     fd = memfd(content(), seals=0)
     refused(INVALID_ARGS, lambda: vms.read_variables(fd), "store: not sealed")
@@ -101,7 +89,7 @@ def test_what_is_not_read(vms):
     refused(NOT_SUPPORTED, vms.make("none", firmware="80-none").read_variables, "no variables")
     path = vms.client.manager_property("StateDirectory") + "/zstd"
     subprocess.run(["qemu-img", "convert", "-c", "-f", "raw", "-O", "qcow2",
-                    "-ocompression_type=zstd", ENROLLED, path], check=True)
+                    "-ocompression_type=zstd", formats.ENROLLED, path], check=True)
     with open(path, "rb") as file:
         refused(NOT_SUPPORTED, lambda: vms.read_variables(file.read()), "zstd")
     os.unlink(vm.nvram())
