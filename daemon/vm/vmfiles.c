@@ -15,6 +15,9 @@
 
 #define UNKNOWN_GID 65534 /* nogroup */
 
+/* Others decide how many files there are in a directory. */
+#define BATCH_SIZE 64
+
 /* A foreign file may appear in a directory while it is removed. */
 #define REMOVE_ATTEMPTS 3
 
@@ -91,48 +94,65 @@ static int add_entry(int dir_fd, const char *name, GArray *entries) {
     return 0;
 }
 
-/* In one scope: each costs system calls. A visitor must not run in it. */
-static int read_entries(int dir_fd, GArray *entries) {
-    PRIVILEGE_SCOPE(scope);
-    const struct dirent *entry;
+static int open_listing(int dir_fd, DIR **ret) {
     FileFd copy;
-    DIR *dir;
-    int r;
+    int r = vmstore_open_directory(dir_fd, ".", &copy);
 
-    r = vmstore_open_directory(dir_fd, ".", &copy);
     if (r < 0)
         return r;
-    dir = fdopendir(copy);
-    if (!dir) {
-        r = -errno;
-        file_fd_close(copy);
-        return r;
-    }
-
-    while (r == 0 && (errno = 0, entry = readdir(dir)))
-        r = add_entry(dir_fd, entry->d_name, entries);
-    if (r == 0)
-        r = -errno;
-    (void)closedir(dir);
+    *ret = fdopendir(copy);
+    if (*ret)
+        return 0;
+    r = -errno;
+    file_fd_close(copy);
     return r;
+}
+
+/* In one scope: each costs system calls. A visitor must not run in it. Fewer entries than a batch:
+ * there are no more. */
+static int read_batch(DIR *dir, int dir_fd, GArray *entries) {
+    PRIVILEGE_SCOPE(scope);
+
+    while (entries->len < BATCH_SIZE) {
+        const struct dirent *entry;
+        int r;
+
+        errno = 0;
+        entry = readdir(dir);
+        if (!entry)
+            return -errno;
+        r = add_entry(dir_fd, entry->d_name, entries);
+        if (r < 0)
+            return r;
+    }
+    return 0;
 }
 
 int vmfiles_visit(int dir_fd, const Pin *pin, VMFileVisit visit, gpointer userdata) {
     g_autoptr(GArray) entries = g_array_new(FALSE, FALSE, sizeof(Entry));
-    int r;
+    gboolean is_last;
+    DIR *dir;
+    int r = open_listing(dir_fd, &dir);
 
+    if (r < 0)
+        return r;
     g_array_set_clear_func(entries, entry_clear);
-    r = read_entries(dir_fd, entries);
-    for (guint i = 0; r == 0 && i < entries->len; i++) {
-        const Entry *entry = &g_array_index(entries, Entry, i);
-        const VMFile file = {
-                .name = entry->name,
-                .st = entry->st,
-                .is_own = S_ISREG(entry->st.st_mode) && is_own_name(entry->name, pin),
-        };
+    do {
+        g_array_set_size(entries, 0);
+        r = read_batch(dir, dir_fd, entries);
+        is_last = entries->len < BATCH_SIZE;
+        for (guint i = 0; r == 0 && i < entries->len; i++) {
+            const Entry *entry = &g_array_index(entries, Entry, i);
+            const VMFile file = {
+                    .name = entry->name,
+                    .st = entry->st,
+                    .is_own = S_ISREG(entry->st.st_mode) && is_own_name(entry->name, pin),
+            };
 
-        r = visit(dir_fd, &file, userdata);
-    }
+            r = visit(dir_fd, &file, userdata);
+        }
+    } while (r == 0 && !is_last);
+    (void)closedir(dir);
     return r;
 }
 

@@ -284,6 +284,28 @@ static void foreign_files_are_carried_along(void) {
         g_assert_cmpuint(test_inode(f.store, "a", names[i]), ==, inodes[i]);
 }
 
+/* More than are listed at once. */
+static void many_foreign_files_are_carried_along(void) {
+    g_auto(OneVM) f = test_one_vm();
+    g_autoptr(Pin) pin = vmstore_read_pin(f.vm, NULL);
+    g_autoptr(VMDraft) draft = test_draft(f.store);
+    g_autoptr(GError) error = NULL;
+
+    for (guint i = 0; i < 200; i++) {
+        g_autofree char *name = g_strdup_printf("foreign-%u", i);
+
+        write_file(&f, name);
+    }
+    test_draft_give(draft, "scratch", "nvram.raw", "new");
+    g_assert_true(vmdraft_replace(draft, f.vm, "a", pin, &error));
+    g_assert_no_error(error);
+    for (guint i = 0; i < 200; i++) {
+        g_autofree char *name = g_strdup_printf("foreign-%u", i);
+
+        test_assert_content(f.store, "a", name, "foreign");
+    }
+}
+
 static void a_foreign_file_is_not_replaced(void) {
     g_auto(OneVM) f = test_one_vm();
     g_autoptr(Pin) pin = vmstore_read_pin(f.vm, NULL);
@@ -414,6 +436,7 @@ int main(int argc, char **argv) {
             TEST_CASE(a_removed_vm_is_gone),
             TEST_CASE(what_is_not_there_cannot_be_changed),
             TEST_CASE(foreign_files_are_carried_along),
+            TEST_CASE(many_foreign_files_are_carried_along),
             TEST_CASE(a_foreign_file_is_not_replaced),
             TEST_CASE(a_foreign_directory_is_not_carried_along),
             TEST_CASE(a_late_foreign_file_is_moved),
