@@ -44,11 +44,8 @@ GStrv render_get_arguments(const Options *options, GVariant *resolution) {
 /* Quotes a word for a shell if necessary. On a terminal no shell reads it. */
 static char *quote(const Output *output, const char *text) {
     g_autofree char *word = output_is_terminal(output) ? text_make_printable(text) : g_strdup(text);
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                                "@%+:,./_-=";
-    gboolean is_plain = *word && *word != '=' && word[strspn(word, plain)] == '\0';
 
-    return is_plain ? g_steal_pointer(&word) : g_shell_quote(word);
+    return text_quote_word(word);
 }
 
 static void print_arguments(const Output *output, const Options *options, GVariant *resolution) {

@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 
+#include "base/text.h"
 #include "error.h"
 #include "fleet.h"
 #include "keys.h"
@@ -125,11 +126,13 @@ gboolean vm_has_new_keys(GVariant *resolution) {
 /* The command that adds the new certificates to a virtual machine. */
 static char *make_enroll(const Options *options, const char *id) {
     const char *owner = options_get(options, "owner");
+    g_autofree char *quoted = text_quote_word(id);
 
     return g_strconcat(
             "vmfirmwarectl ", options->is_user ? "--user " : "", "enroll ", owner ? "--owner=" : "",
             owner ? owner : "", owner ? " " : "",
-            options_get(options, "directory") ? "--directory=" : "", id, " microsoft-2023", NULL);
+            options_get(options, "directory") ? "--directory=" : "", quoted, " microsoft-2023",
+            NULL);
 }
 
 void vm_warn_expired(Context *context, const char *id, const char *object) {

@@ -74,3 +74,11 @@ char *text_make_valid(const char *text) {
 char *text_make_printable(const char *text) {
     return text_is_printable(text) ? g_strdup(text) : text_escape(text);
 }
+
+char *text_quote_word(const char *text) {
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "@%+:,./_-=";
+    gboolean is_plain = *text && *text != '=' && text[strspn(text, plain)] == '\0';
+
+    return is_plain ? g_strdup(text) : g_shell_quote(text);
+}

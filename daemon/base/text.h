@@ -32,3 +32,6 @@ char *text_make_valid(const char *text) G_GNUC_WARN_UNUSED_RESULT;
 /* Returns a copy of TEXT for a terminal or a log, escaped only if it is not printable. Output of
  * this function passes through it unchanged. */
 char *text_make_printable(const char *text) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Quotes a word for a shell, only if it needs that. */
+char *text_quote_word(const char *text) G_GNUC_WARN_UNUSED_RESULT;
