@@ -194,6 +194,7 @@ def test_what_qemu_img_leaves_behind_is_ended(confined):
 
 
 def test_qemu_img_that_hangs_is_ended(service, confined):
+    wait.until(lambda: not service.daemon.children(), "each QEMU has answered")
     with ThreadPoolExecutor(1) as pool:
         call = pool.submit(confined, "sleep 1000 & sleep 1000")
         (pid,) = wait.until(service.daemon.children, "it runs")
