@@ -9,7 +9,7 @@ import pytest
 from lib import certificates as certificates_lib
 from lib import descriptors, images
 from lib.checks import raises
-from lib.config import text
+from lib.config import write_config
 from lib.vms import LIMITS, NO_MATCH, VMs
 
 ENROLLED = "/usr/share/OVMF/OVMF_VARS_4M.ms.fd"
@@ -55,12 +55,12 @@ def start(service, keys):
         mapping={"uefi-vars": {"template": service.store("vars.json")}}))
 
     def run(**settings):
-        path = service.directory / "vmfirmwared.conf"
-        path.write_text(text(EnrollDirectory=service.directory / "enroll", **settings))
+        config = write_config(service.directory, EnrollDirectory=service.directory / "enroll",
+                              **settings)
         if service.daemons:
             service.daemon.stop()
             service.daemons.remove(service.daemon)
-        return VMs(service.start_with_qemu(arguments=[f"--config={path}"]))
+        return VMs(service.start_with_qemu(arguments=[config]))
     return run
 
 

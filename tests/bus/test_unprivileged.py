@@ -7,7 +7,7 @@ import pytest
 from test_access import as_uid
 from test_log import get_as, put_as
 
-from lib import descriptors, paths
+from lib import descriptors
 from lib.checks import assert_all_answers
 from lib.client import ACCESS_DENIED
 from lib.descriptors import Layer
@@ -16,19 +16,8 @@ from lib.descriptors import Layer
 SERVICE_UID, OTHER_UID = 1, 65534
 
 
-@pytest.fixture
-def service(service):
-    """With a copy of the program, which may be where this uid may not enter."""
-    service.program = paths.copy_daemon(service.directory)
-    return service
-
-
 def start(service, **options):
-    return start_with(service.start, service, **options)
-
-
-def start_with(function, service, **options):
-    return function(binary=service.program, uid=SERVICE_UID, **options)
+    return service.start(uid=SERVICE_UID, **options)
 
 
 def test_it_runs_without_privileges(service):
@@ -92,7 +81,7 @@ def test_image_below_a_closed_directory_is_unreadable(service):
 @pytest.mark.parametrize("uid,allowed", [(0, True), (SERVICE_UID, True), (OTHER_UID, False)])
 def test_reload_is_for_root_and_the_services_own_uid(bus, service, uid, allowed):
     service.add("x")
-    client = start_with(service.start_blind, service)
+    client = service.start_blind(uid=SERVICE_UID)
     service.add("y")
     answer, *_ = as_uid(bus, uid, "client.reload()")
     assert answer == ("None" if allowed else ACCESS_DENIED)

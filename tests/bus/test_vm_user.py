@@ -5,7 +5,6 @@ import os
 
 import pytest
 
-from lib import paths
 from lib.bus import PrivateBus
 from lib.vms import IN_USE, OTHER, OWNER, VMs, run_as
 
@@ -23,8 +22,7 @@ def vms(service):
     os.chown(service.state, OWNER, OWNER)
     os.chown(service.directory, OWNER, OWNER)
     service.ovmf()
-    return VMs(service.start_with_qemu(kind="user", uid=OWNER,
-                                       binary=paths.copy_daemon(service.directory)))
+    return VMs(service.start_with_qemu(kind="user", uid=OWNER))
 
 
 EVERYTHING = """
@@ -63,7 +61,6 @@ def test_state_survives(bus, service, vms):
     run_as(OWNER, "vms.make('vm')\nvms.at('vm', 1).reset()", bus)
     again = VMs(service.restart(
         kind="user", uid=OWNER, path=os.environ["PATH"],
-        binary=str(service.directory / "vmfirmwared"),
         machines=[service.directory / "machines"]))
     assert again.at("vm", OWNER).get("State") == "ready"
     assert run_as(OWNER, "print(vms.prepare('vm')['pinned'])", bus) == ["True"]

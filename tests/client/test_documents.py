@@ -15,7 +15,8 @@ PAGE = paths.REPOSITORY / "docs" / "man" / "vmfirmwarectl.1.rst"
 @pytest.fixture
 def environment(service, cli):
     """The installed client on a bus with a service over this machine's own firmware."""
-    service.start_with_qemu(default_layers=True)
+    service.start_with_qemu(default_layers=True,
+                            arguments=[f"--config={paths.system_configuration()}"])
     return {**cli.environment,
             "PATH": f"{os.path.dirname(binary())}:{os.environ['PATH']}"}
 

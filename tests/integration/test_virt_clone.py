@@ -63,8 +63,7 @@ def libvirt():
 def test_the_nvram_of_a_copy_stays(service, libvirt):
     os.chown(service.directory, OWNER, OWNER)
     vms = VMs(service.start_with_qemu(
-        kind="user", uid=OWNER, search_path=["/usr/share/qemu/firmware"],
-        binary=paths.copy_daemon(service.directory)))
+        kind="user", uid=OWNER, search_path=["/usr/share/qemu/firmware"]))
     vm = vms.make("guest", owner=OWNER, without_features=["secure-boot"], render=["libvirt"])
     vm.write(b"the original's")
     domain = libvirt.directory / "guest.xml"

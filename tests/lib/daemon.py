@@ -18,13 +18,16 @@ class Daemon:
     def __init__(self, private_bus, directory, *, search_path=None, kind="system",
                  environment=None, path=None, arguments=(), machines=None, binary=None,
                  uid=None, wrapper=()):
-        """WRAPPER: words of a command that becomes the daemon, which follow it; and UID."""
+        """UID runs a copy, because it may not be able to enter this checkout. WRAPPER: words of a
+        command that becomes the daemon, which follow it; and UID."""
         self.bus = private_bus
         self.connection = private_bus.connect()
         self.stops, self.stops_lock = 0, threading.Lock()
         self.stderr_path = os.path.join(directory, f"stderr-{id(self):x}")
         tables = machines or [paths.machines_directory()]
-        command = [binary or paths.daemon_binary(), f"--{kind}",
+        if binary is None:
+            binary = paths.daemon_binary() if uid is None else paths.copy_daemon(directory)
+        command = [binary, f"--{kind}",
                    "--machines=" + ":".join(str(table) for table in tables),
                    f"--state-directory={directory}/state"]
         if uid is not None:
