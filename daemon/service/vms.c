@@ -23,20 +23,38 @@ struct VMs {
     DigestCache *digests;
     Jobs *jobs;
     Jobs *reads;
-    GHashTable *table;  /* "UID/ID" -> VM with a pin */
-    GHashTable *faulty; /* "UID/ID" -> VM with an unreadable record */
+    GHashTable *table;  /* set of VM with a pin, by owner and id */
+    GHashTable *faulty; /* set of VM with an unreadable record */
     gboolean assessment_waits;
     gboolean must_assess; /* the last assessment could not read anything */
     VMsObserver observer;
 };
 
-static char *make_key(uid_t owner, const char *id) {
-    return g_strdup_printf("%u/%s", (unsigned)owner, id);
+static guint hash_vm(gconstpointer data) {
+    const VM *vm = data;
+
+    return g_str_hash(vm->id) ^ vm->owner;
+}
+
+static gboolean is_same_vm(gconstpointer a, gconstpointer b) {
+    const VM *vm_a = a;
+    const VM *vm_b = b;
+
+    return vm_a->owner == vm_b->owner && g_str_equal(vm_a->id, vm_b->id);
+}
+
+static GHashTable *table_new(void) {
+    return g_hash_table_new_full(hash_vm, is_same_vm, (GDestroyNotify)vm_free, NULL);
+}
+
+static VM *find_in(GHashTable *table, uid_t owner, const char *id) {
+    const VM key = {.owner = owner, .id = (char *)id};
+
+    return g_hash_table_lookup(table, &key);
 }
 
 static VM *find_vm(const VMs *vms, uid_t owner, const char *id) {
-    g_autofree char *key = make_key(owner, id);
-    return g_hash_table_lookup(vms->table, key);
+    return find_in(vms->table, owner, id);
 }
 
 static void notify(const VMs *vms, const VM *vm, VMChange change, guint properties) {
@@ -57,7 +75,7 @@ static VM *add_vm(const VMs *vms, GHashTable *table, uid_t owner, const char *id
     vm->id = g_strdup(id);
     vm->size = size;
     vm->store = vms->store;
-    g_hash_table_replace(table, make_key(owner, id), vm);
+    g_hash_table_add(table, vm);
     return vm;
 }
 
@@ -208,8 +226,8 @@ VMs *vms_new(sd_event *event, LiveCatalog *live) {
     vms->digests = digest_cache_new();
     vms->jobs = jobs_new(event);
     vms->reads = jobs_new(event);
-    vms->table = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)vm_free);
-    vms->faulty = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)vm_free);
+    vms->table = table_new();
+    vms->faulty = table_new();
     live_catalog_set_dependent(live, &dependent);
     return vms;
 }
@@ -253,10 +271,9 @@ Jobs *vms_get_reads(const VMs *vms) {
 }
 
 const VM *vms_find(const VMs *vms, uid_t owner, const char *id) {
-    g_autofree char *key = make_key(owner, id);
-    const VM *vm = g_hash_table_lookup(vms->table, key);
+    const VM *vm = find_vm(vms, owner, id);
 
-    return vm ? vm : g_hash_table_lookup(vms->faulty, key);
+    return vm ? vm : find_in(vms->faulty, owner, id);
 }
 
 static int compare_vms(gconstpointer a, gconstpointer b) {
@@ -432,7 +449,6 @@ void vms_set_condition(VMs *vms, uid_t owner, const char *id, const VMCondition 
 }
 
 void vms_remove(VMs *vms, uid_t owner, const char *id) {
-    g_autofree char *key = make_key(owner, id);
     const VM *vm = vms_find(vms, owner, id);
 
     if (!vm)
@@ -442,22 +458,20 @@ void vms_remove(VMs *vms, uid_t owner, const char *id) {
         tell(vms, vm, VM_CHANGE_REMOVED, 0);
     else
         log_vm_change(vm, VM_CHANGE_REMOVED);
-    g_hash_table_remove(vm->pin ? vms->table : vms->faulty, key);
+    g_hash_table_remove(vm->pin ? vms->table : vms->faulty, vm);
 }
 
 void vms_rename(VMs *vms, uid_t owner, const char *id, const char *new_id) {
-    g_autofree char *key = make_key(owner, id);
-    g_autofree char *owned_key = NULL;
     g_autofree char *old_id = NULL;
     VM *vm = find_vm(vms, owner, id);
 
     if (!vm)
         return;
     notify(vms, vm, VM_CHANGE_REMOVED, 0);
-    (void)g_hash_table_steal_extended(vms->table, key, (gpointer *)&owned_key, NULL);
+    (void)g_hash_table_steal(vms->table, vm);
     old_id = g_steal_pointer(&vm->id);
     vm->id = g_strdup(new_id);
-    g_hash_table_replace(vms->table, make_key(owner, new_id), vm);
+    g_hash_table_add(vms->table, vm);
     log_vm_renamed(vm, old_id);
     notify(vms, vm, VM_CHANGE_ADDED, 0);
 }
