@@ -12,8 +12,8 @@ typedef struct View {
     uid_t owner;
     char *id;
     Pin *pin;
-    VMLook *look; /* or NULL */
     VMCondition condition;
+    gboolean is_read; /* CONDITION is new */
 } View;
 
 static void view_free(gpointer data) {
@@ -21,7 +21,6 @@ static void view_free(gpointer data) {
 
     g_free(view->id);
     pin_unref(view->pin);
-    vm_look_unref(view->look);
     vm_condition_clear(&view->condition);
     g_free(view);
 }
@@ -66,7 +65,7 @@ static void add_view(VMRead *read, const VM *vm) {
     view->owner = vm->owner;
     view->id = g_strdup(vm->id);
     view->pin = pin_ref(vm->pin);
-    view->look = vm->condition.look ? vm_look_ref(vm->condition.look) : NULL;
+    view->condition = vm_condition_copy(&vm->condition);
     g_ptr_array_add(read->views, view);
 }
 
@@ -97,14 +96,21 @@ static gboolean start_read(gpointer data) {
 }
 
 static void run_read(gpointer data) {
-    VMRead *read = data;
+    const VMRead *read = data;
+    VMStore *store = vms_get_store(read->bus->vms);
 
     for (guint i = 0; i < read->views->len; i++) {
         View *view = read->views->pdata[i];
 
+        /* a list does not say what is in use */
+        if (!read->id) {
+            view->is_read = vm_read_state(
+                    store, view->owner, view->id, view->pin, read->known, &view->condition);
+            continue;
+        }
         vm_read_condition(
-                vms_get_store(read->bus->vms), view->owner, view->id, view->pin, read->known,
-                view->look, &view->condition);
+                store, view->owner, view->id, view->pin, read->known, NULL, &view->condition);
+        view->is_read = TRUE;
     }
 }
 
@@ -116,12 +122,11 @@ static void take_over(VMRead *read) {
         const VM *vm = vms_find(read->bus->vms, view->owner, view->id);
 
         if (vm && vm->pin != view->pin) {
-            pin_unref(view->pin);
-            view->pin = pin_ref(vm->pin);
-            vm_condition_clear(&view->condition);
+            add_view(read, vm);
+            g_ptr_array_remove_index_fast(read->views, i - 1);
             continue;
         }
-        if (vm)
+        if (vm && view->is_read)
             vms_set_condition(read->bus->vms, view->owner, view->id, &view->condition);
         g_ptr_array_remove_index_fast(read->views, i - 1);
     }

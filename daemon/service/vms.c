@@ -112,7 +112,7 @@ static gboolean start_assessment(gpointer data) {
 
         assessed->n_assessed = vm->n_assessed;
         assessed->old_differences = vm->differences;
-        assessed->look = vm->condition.look ? vm_look_ref(vm->condition.look) : NULL;
+        assessed->condition = vm_condition_copy(&vm->condition);
     }
     return list->len > 0;
 }

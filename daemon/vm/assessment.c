@@ -10,7 +10,6 @@ static void assessed_free(gpointer data) {
 
     g_free(assessed->id);
     pin_unref(assessed->pin);
-    vm_look_unref(assessed->look);
     vm_condition_clear(&assessed->condition);
     g_free(assessed);
 }
@@ -83,7 +82,8 @@ static void assess(const Assessment *assessment, Assessed *assessed) {
 /* The certificates may have other names than at the last look. */
 static gboolean must_look(const Assessment *assessment, const Assessed *assessed) {
     return assessed->pin->has_nvram &&
-            (!assessed->look || assessed->look->known != assessment->catalog->known);
+            (!assessed->condition.look ||
+             assessed->condition.look->known != assessment->catalog->known);
 }
 
 void assessment_run(Assessment *assessment) {
@@ -101,12 +101,10 @@ void assessment_run(Assessment *assessment) {
             assess(assessment, assessed);
         }
         /* a changed State is broadcast in a signal, so the condition is read here */
-        assessed->has_condition =
-                (assessed->is_assessed && assessed->differences != assessed->old_differences) ||
-                must_look(assessment, assessed);
-        if (assessed->has_condition)
-            vm_read_condition(
+        if ((assessed->is_assessed && assessed->differences != assessed->old_differences) ||
+            must_look(assessment, assessed))
+            assessed->has_condition = vm_read_state(
                     assessment->store, assessed->owner, assessed->id, assessed->pin,
-                    assessment->catalog->known, assessed->look, &assessed->condition);
+                    assessment->catalog->known, &assessed->condition);
     }
 }

@@ -13,13 +13,12 @@ typedef struct Assessed {
     Pin *pin;
     guint n_assessed;      /* for the caller */
     guint old_differences; /* VMDifference, or-ed; set by the caller */
-    VMLook *look;          /* or NULL; set by the caller */
+    VMCondition condition; /* as last read; set by the caller */
 
     /* The result: */
     gboolean is_assessed; /* FALSE: an image cannot be read */
     guint differences;
-    gboolean has_condition; /* the differences have changed, or there was no look */
-    VMCondition condition;
+    gboolean has_condition; /* CONDITION has been read again */
 } Assessed;
 
 typedef struct Assessment {

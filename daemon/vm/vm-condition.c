@@ -75,6 +75,28 @@ void vm_read_condition(
     read_condition(store, dir, owner, id, pin, known, before, ret, NULL);
 }
 
+/* A file that has not changed has the format and the size that it had. It does not matter for State
+ * whether a guest has opened it, if its owner is right. */
+static gboolean has_state_of(
+        const VMCondition *condition, const VMStore *store, uid_t owner, const char *id,
+        const Pin *pin, const KnownCertificates *known) {
+    struct stat st;
+
+    if (condition->nvram_fault || !pin->has_nvram)
+        return !condition->nvram_fault;
+    return condition->look && vmstore_stat_nvram(store, owner, id, pin->nvram_format, &st) >= 0 &&
+            vm_look_is_current(condition->look, known, &st) && st.st_uid == owner;
+}
+
+gboolean vm_read_state(
+        VMStore *store, uid_t owner, const char *id, const Pin *pin, KnownCertificates *known,
+        VMCondition *condition) {
+    if (has_state_of(condition, store, owner, id, pin, known))
+        return FALSE;
+    vm_read_condition(store, owner, id, pin, known, NULL, condition);
+    return TRUE;
+}
+
 void vm_read_result(const VMOp *op, VMResult *result) {
     const Pin *pin = result->pin ? result->pin : op->pin;
     const char *id = op->new_id ? op->new_id : op->id;

@@ -11,6 +11,13 @@ void vm_read_condition(
         VMStore *store, uid_t owner, const char *id, const Pin *pin, KnownCertificates *known,
         VMLook *before, VMCondition *ret);
 
+/* Reads CONDITION again, which was read last, unless the status of the NVRAM shows that State and
+ * the look are as they were. No file is opened for that, and a use is not noticed. Returns TRUE if
+ * it was read. */
+gboolean vm_read_state(
+        VMStore *store, uid_t owner, const char *id, const Pin *pin, KnownCertificates *known,
+        VMCondition *condition);
+
 /* The rest of it, where the caller has opened DIR_FD, the VM's directory, and FD, its NVRAM, and
  * has read LOOK (or NULL) from it. FILE_FD_NONE: could not be opened. *RET_SIZE is the size as from
  * vmstore_get_size(). */

@@ -25,6 +25,14 @@ void vm_look_unref(VMLook *look) {
         g_atomic_rc_box_release_full(look, look_clear);
 }
 
+gboolean vm_look_is_current(
+        const VMLook *look, const KnownCertificates *known, const struct stat *st) {
+    FileStamp stamp = file_stamp(st);
+
+    return look && look->is_trusted && look->known == known &&
+            file_stamp_equal(&look->stamp, &stamp);
+}
+
 VMLook *vm_look_new(int fd, ImageFormat format, KnownCertificates *known, VMLook *before) {
     g_autoptr(VMLook) look = NULL;
     g_autoptr(Store) store = NULL;
@@ -34,11 +42,10 @@ VMLook *vm_look_new(int fd, ImageFormat format, KnownCertificates *known, VMLook
 
     if (fstat(fd, &st) < 0)
         return NULL;
-    stamp = file_stamp(&st);
-    if (before && before->is_trusted && before->known == known &&
-        file_stamp_equal(&before->stamp, &stamp))
+    if (vm_look_is_current(before, known, &st))
         return vm_look_ref(before);
 
+    stamp = file_stamp(&st);
     r = store_file_read(fd, format, &store);
     if (r < 0 && r != -EOPNOTSUPP)
         return NULL;

@@ -43,6 +43,10 @@ VMLook *vm_look_new(int fd, ImageFormat format, KnownCertificates *known, VMLook
 VMLook *vm_look_add_comparison(const VMLook *look, VMComparison *comparison)
         G_GNUC_WARN_UNUSED_RESULT;
 
+/* Returns TRUE if LOOK (or NULL) is up to date for a file with the status ST. */
+gboolean vm_look_is_current(
+        const VMLook *look, const KnownCertificates *known, const struct stat *st);
+
 /* Returns TRUE if FD has not changed since LOOK was made from it. */
 gboolean vm_look_is_of(const VMLook *look, int fd);
 

@@ -80,6 +80,14 @@ int vm_op_open_image(const VMOp *op, const char *filename, FileFd *ret) {
     return 0;
 }
 
+VMCondition vm_condition_copy(const VMCondition *condition) {
+    VMCondition copy = *condition;
+
+    if (copy.look)
+        copy.look = vm_look_ref(copy.look);
+    return copy;
+}
+
 void vm_condition_clear(VMCondition *condition) {
     g_clear_pointer(&condition->look, vm_look_unref);
 }

@@ -94,6 +94,7 @@ typedef struct VMCondition {
     VMLook *look; /* NULL: the VM is in use, or its NVRAM cannot be read */
 } VMCondition;
 
+VMCondition vm_condition_copy(const VMCondition *condition) G_GNUC_WARN_UNUSED_RESULT;
 void vm_condition_clear(VMCondition *condition);
 
 /* The output. It owns all its fields. */

@@ -255,6 +255,24 @@ int vmstore_open_vm(const VMStore *store, uid_t uid, const char *id, FileFd *ret
     return 0;
 }
 
+int vmstore_stat_nvram(
+        const VMStore *store, uid_t uid, const char *id, ImageFormat format, struct stat *ret) {
+    /* UID/ID/nvram.FORMAT */
+    char path[10 + 1 + VMSTORE_MAX_ID + 1 + sizeof VMSTORE_NVRAM_PREFIX + 16];
+    const int length = g_snprintf(path, sizeof path, "%u/%s", (unsigned)uid, id);
+
+    g_assert(store->lone < 0);
+    /* As vmstore_open_vm(), this follows no link. Everybody may pass through the directories. */
+    if (fstatat(store->vms, path, ret, AT_SYMLINK_NOFOLLOW) < 0)
+        return -errno;
+    if (!S_ISDIR(ret->st_mode))
+        return -ENOTDIR;
+    (void)g_snprintf(
+            path + length, sizeof path - (gsize)length, "/" VMSTORE_NVRAM_PREFIX "%s",
+            image_format_to_string(format));
+    return fstatat(store->vms, path, ret, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
+}
+
 /* -- loading ----------------------------------------------------------------------------- */
 
 Pin *vmstore_read_pin(int dir_fd, GError **error) {
