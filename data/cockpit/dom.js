@@ -50,9 +50,9 @@ export function choice(attributes, options) {
     return select;
 }
 
-/* Cockpit leaves a number sign in a name as it is. */
+/* What cockpit.location decodes. Its own encoder leaves a number sign in a name as it is. */
 function hashOf(path) {
-    return "#" + cockpit.location.encode(path).replaceAll("#", "%23");
+    return "#/" + path.map(encodeURIComponent).join("/");
 }
 
 export function go(path) {

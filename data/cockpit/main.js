@@ -19,13 +19,14 @@ import "./theme.js";
 
 const _ = cockpit.gettext;
 
+/* shows: the part of the store that it needs first */
 const TABS = [
-    { path: ["vms"], title: _("Virtual machines") },
-    { path: ["firmware"], title: _("Firmware") },
-    { path: ["ask"], title: _("Why not?") },
+    { path: ["vms"], title: _("Virtual machines"), shows: "vms" },
+    { path: ["firmware"], title: _("Firmware"), shows: "firmware" },
+    { path: ["ask"], title: _("Why not?"), shows: "firmware" },
 ];
 
-const store = new Store();
+const store = new Store(tabOf(cockpit.location.path).shows);
 const status = element("div", { id: "status" });
 const navigation = element("nav", { "aria-label": _("VM firmware") });
 const main = element("main", { tabindex: "-1" });
@@ -38,8 +39,12 @@ function viewOf([kind, ...rest]) {
     return rest.length === 2 ? vmView(store, ...rest) : vmsView(store);
 }
 
+function tabOf([kind]) {
+    return TABS.find(tab => tab.path[0] === kind) || TABS[0];
+}
+
 function showNavigation(path) {
-    const current = TABS.find(tab => tab.path[0] === path[0]) || TABS[0];
+    const current = tabOf(path);
     navigation.replaceChildren(
         ...TABS.map(tab =>
             link(tab.title, tab.path, {

@@ -63,11 +63,12 @@ export class Store extends EventTarget {
        place */
     vms = new Map();
     /* uid → name; null: not known */
-    #users = new Map();
+    #users = new Map([[0, "root"]]);
     #toTell = new Set();
     #inUseQueue = new Set();
     #inUseReaders = 0;
     #permission = cockpit.permission({ admin: true });
+    #loaders;
     #loadFirmware = coalesced(() =>
         this.#load(async () => {
             const [manager, firmware] = await Promise.all([
@@ -87,12 +88,18 @@ export class Store extends EventTarget {
             this.vms = new Map(vms.map(vm => [vm.object, this.#complete(vm)]));
             this.hasVMs = true;
             this.#tell("vms");
-            await this.#findUsers(vms);
+            this.#findUsers(vms);
         }),
     );
 
-    constructor() {
+    /* first: "firmware" or "vms", the part that is in sight. One bridge translates all answers, so
+       the other part is asked for when this one is there. */
+    constructor(first) {
         super();
+        this.#loaders =
+            first === "firmware"
+                ? [this.#loadFirmware, this.#loadVMs]
+                : [this.#loadVMs, this.#loadFirmware];
         this.isPrivileged = this.#permission.allowed;
         this.#permission.addEventListener("changed", () => {
             this.isPrivileged = this.#permission.allowed;
@@ -112,7 +119,8 @@ export class Store extends EventTarget {
         this.service = new Service({
             up: () => this.#begin(),
             /* before the first call it may just not have been started yet */
-            stopped: () => (this.hasFirmware ? this.#become("stopped") : this.#begin()),
+            stopped: () =>
+                this.hasFirmware || this.hasVMs ? this.#become("stopped") : this.#begin(),
             ended: reason => this.#fail(reason),
             catalogChanged: () => this.#loadFirmware(),
             vmAdded: () => this.#loadVMs(),
@@ -167,8 +175,11 @@ export class Store extends EventTarget {
 
     async #begin() {
         this.#become("connecting");
-        await Promise.all([this.#loadVMs(), this.#loadFirmware()]);
-        if (this.status === "connecting") this.#become("up");
+        for (const load of this.#loaders) {
+            await load();
+            if (this.status !== "connecting") return;
+        }
+        this.#become("up");
     }
 
     #fail(error) {

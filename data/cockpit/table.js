@@ -6,8 +6,10 @@
 
 import { element, place } from "./dom.js";
 
-/* rows that are built in one go: more than a screen shows */
-const AT_ONCE = 100;
+/* rows that are added in one go: at first more than a screen shows, so that something is there
+   soon; then most tables whole, because the browser lays out the page anew after each go */
+const AT_FIRST = 100;
+const AT_ONCE = 1000;
 const CONTROL = "a, button, input";
 
 function headingOf(column, content = column.title) {
@@ -31,9 +33,11 @@ function emptyRow(columns) {
 
 function rowOf(empty, columns, item) {
     const row = empty.cloneNode(true);
-    columns.forEach((column, index) =>
-        row.children[index].append(...[column.cell(item)].flat().filter(Boolean)),
-    );
+    let cell = row.firstChild;
+    for (const column of columns) {
+        cell.append(...[column.cell(item)].flat().filter(Boolean));
+        cell = cell.nextSibling;
+    }
     return row;
 }
 
@@ -70,6 +74,7 @@ export class Table {
     #rows = new WeakMap();
     #items = [];
     #sorted = [];
+    #frame;
     #timer;
     #sort;
     #descending = false;
@@ -130,19 +135,24 @@ export class Table {
         if (focus && !focus.node.isConnected) this.#restoreFocus(focus);
     }
 
-    /* Builds some of the rows that are missing, and the others when the browser has shown these. */
+    /* Adds some of the rows that are missing, and the others when the browser has shown these. */
     #fill() {
+        const limit = this.#body.rows.length < AT_FIRST ? AT_FIRST : AT_ONCE;
         const rows = [];
-        let built = 0;
+        let added = 0;
 
         for (const item of this.#sorted) {
-            if (!this.#rows.has(item) && built++ === AT_ONCE) break;
-            rows.push(this.#row(item));
+            const row = this.#row(item);
+            if (!row.parentNode && added++ === limit) break;
+            rows.push(row);
         }
         place(this.#body, rows);
+        cancelAnimationFrame(this.#frame);
         clearTimeout(this.#timer);
         if (rows.length < this.#sorted.length)
-            this.#timer = setTimeout(() => this.node.isConnected && this.#fill());
+            this.#frame = requestAnimationFrame(() => {
+                this.#timer = setTimeout(() => this.node.isConnected && this.#fill());
+            });
     }
 
     #row(item) {
