@@ -119,6 +119,7 @@ export function askView(store) {
         const shown = [...wishes.keys()]
             .filter(feature => capabilities.features.includes(feature) || wishOf(feature))
             .sort();
+        features.hidden = shown.length === 0;
         place(features, [legend, ...shown.map(feature => wishes.get(feature))]);
     }
 

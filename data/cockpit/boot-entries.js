@@ -107,7 +107,9 @@ function changesOf(rows, order) {
 }
 
 function openEditor(store, vm, report) {
-    const order = report["boot-order"];
+    const entries = sorted(report);
+    const order =
+        report["boot-order"].length > 0 ? report["boot-order"] : entries.map(one => one.number);
     const list = element("ol", { class: "editor" });
     const status = element("p", { role: "status" });
     const next = button(_("Show what changes"), null, { type: "submit", class: "primary" });
@@ -146,9 +148,7 @@ function openEditor(store, vm, report) {
         });
     }
 
-    list.append(
-        ...sorted(report).map(entry => editorRow(entry, list, order.includes(entry.number))),
-    );
+    list.append(...entries.map(entry => editorRow(entry, list, order.includes(entry.number))));
     show(dialog);
 }
 

@@ -55,7 +55,7 @@ export function show(dialog) {
 
     dialog.addEventListener("close", () => {
         dialog.remove();
-        if (!opener.isConnected) focusSuccessor(opener);
+        if (!opener.isConnected && document.activeElement === document.body) focusSuccessor(opener);
     });
     document.body.append(dialog);
     dialog.showModal();

@@ -9,6 +9,9 @@ import { health, layer, purpose, reason, secureBoot, state } from "./words.js";
 
 const _ = cockpit.gettext;
 
+/* Problems that leave the firmware below them in sight; more of them are shown when asked for. */
+const FEW = 5;
+
 /* A template's expiry is not reported: its generations say enough. */
 function certificatesCell(firmware) {
     return firmware.SecureBoot === "none"
@@ -26,28 +29,39 @@ function reasonsOf(store, path, text) {
     return firmware ? firmware.Problems.map(reason).join("; ") : text;
 }
 
-function problems(store) {
-    const all = store.manager.Problems;
-    if (all.length === 0) return null;
-    return alert(
-        "warning",
-        cockpit.format(
-            cockpit.ngettext("$0 file has a problem", "$0 files have problems", all.length),
-            all.length,
-        ),
-        element(
-            "ul",
-            {},
-            ...all.map(([path, text]) =>
+function titleOf(problems) {
+    return cockpit.format(
+        cockpit.ngettext("$0 file has a problem", "$0 files have problems", problems.length),
+        problems.length,
+    );
+}
+
+/* While there are problems it stays as the user has opened or closed it. */
+function problemsAlert(store) {
+    const title = element("summary");
+    const list = element("ul");
+    const details = element("details", {}, title, list);
+    const node = alert("warning", "", details);
+
+    function update() {
+        const { Problems: problems } = store.manager;
+        if (node.hidden) details.open = problems.length <= FEW;
+        node.hidden = problems.length === 0;
+        title.textContent = titleOf(problems);
+        list.replaceChildren(
+            ...problems.map(([path, text]) =>
                 element("li", {}, element("code", {}, path), ": ", reasonsOf(store, path, text)),
             ),
-        ),
-    );
+        );
+    }
+
+    node.hidden = true;
+    return { node, update };
 }
 
 export function firmwareView(store) {
     const architecture = choice({ change: () => update() }, []);
-    const top = element("div");
+    const problems = problemsAlert(store);
     const table = new Table(
         [
             {
@@ -110,9 +124,6 @@ export function firmwareView(store) {
             key: one => one.Name,
             sort: "rank",
             label: _("Firmware"),
-            empty: _(
-                "No firmware is shown. Install a package with firmware for virtual machines, such as ovmf.",
-            ),
         },
     );
 
@@ -126,11 +137,16 @@ export function firmwareView(store) {
             store.firmware.filter(
                 one => !architecture.value || architectures(one).includes(architecture.value),
             ),
+            store.hasFirmware
+                ? _(
+                      "No firmware is shown. Install a package with firmware for virtual machines, such as ovmf.",
+                  )
+                : "",
         );
     }
 
     function updateAll() {
-        top.replaceChildren(...[problems(store)].filter(Boolean));
+        problems.update();
         showArchitectures();
         update();
     }
@@ -141,7 +157,7 @@ export function firmwareView(store) {
         node: element(
             "div",
             {},
-            top,
+            problems.node,
             element(
                 "p",
                 {},

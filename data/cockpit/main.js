@@ -58,6 +58,8 @@ function show() {
     const { path } = cockpit.location;
     const isFirst = view === null;
 
+    /* it is about what was there before */
+    document.querySelectorAll("dialog").forEach(dialog => dialog.close());
     view?.close();
     view = viewOf(path);
     showNavigation(path);

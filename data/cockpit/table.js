@@ -85,20 +85,22 @@ export class Table {
     /* columns: name; title, and label, a text, if the title is a node; cell(item), a node, a text
          or a list of them; order(a, b) if it sorts
        options: name, the class with the widths of the columns; key(item), a text that no other item
-         has; sort, the first column's name; empty, the text for no items; label, of the table */
-    constructor(columns, { name, key, sort, empty, label }) {
+         has; sort, the first column's name; label, of the table */
+    constructor(columns, { name, key, sort, label }) {
         this.#columns = columns;
         this.#emptyRow = emptyRow(columns);
         this.#key = key;
         this.#sort = sort;
-        this.#empty = element("p", { class: "empty", hidden: true }, empty);
+        this.#empty = element("p", { class: "empty" });
         this.#headings = new Map(columns.map(column => [column.name, this.#heading(column)]));
         this.node = frame(`long ${name}`, label, this.#headings.values(), this.#body);
         this.node.append(this.#empty);
     }
 
-    update(items) {
+    /* empty: the text for no items */
+    update(items, empty) {
         this.#items = items;
+        this.#empty.textContent = items.length > 0 ? "" : empty;
         this.#show();
     }
 
@@ -130,7 +132,6 @@ export class Table {
             heading.ariaSort =
                 name !== this.#sort ? null : this.#descending ? "descending" : "ascending";
         this.#sorted = [...this.#items].sort((a, b) => sign * order(a, b));
-        this.#empty.hidden = this.#sorted.length > 0;
         this.#fill();
         if (focus && !focus.node.isConnected) this.#restoreFocus(focus);
     }

@@ -113,7 +113,11 @@ function storeSection(report) {
             report["forbidden-room"] === undefined
                 ? null
                 : cockpit.format(
-                      _("The revocation list has $0 entries, and room for $1 more."),
+                      cockpit.ngettext(
+                          "The revocation list has $0 entry, and room for $1 more.",
+                          "The revocation list has $0 entries, and room for $1 more.",
+                          report["forbidden-hashes"],
+                      ),
                       report["forbidden-hashes"],
                       report["forbidden-room"],
                   ),

@@ -142,9 +142,6 @@ export function vmsView(store) {
             key: vm => vm.object,
             sort: "certificates",
             label: _("Virtual machines"),
-            empty: _(
-                "No virtual machine is shown. The service keeps one from its first start with “vmfirmwarectl run” or by a VM manager that asks the service.",
-            ),
         },
     );
 
@@ -156,8 +153,18 @@ export function vmsView(store) {
         showSelection();
     }
 
+    function emptyText() {
+        if (!store.hasVMs) return "";
+        return store.vms.size > 0
+            ? _("No virtual machine is as searched for.")
+            : _(
+                  "No virtual machine is shown. The service keeps one from its first start with “vmfirmwarectl run” or by a VM manager that asks the service.",
+              );
+    }
+
     function showSelection() {
         const total = store.vms.size;
+        count.hidden = !store.hasVMs;
         count.textContent =
             selected.size > 0
                 ? cockpit.format(_("$0 of $1 selected"), selected.size, total)
@@ -176,7 +183,7 @@ export function vmsView(store) {
 
         for (const path of selected) if (!store.vms.has(path)) selected.delete(path);
         shown = [...store.vms.values()].filter(vm => test(vm) && text(vm).includes(words));
-        table.update(shown);
+        table.update(shown, emptyText());
         showSelection();
     }
 
