@@ -2,6 +2,7 @@
 """Chromium at Cockpit: finds what a person, or a screen reader, would find, and waits for it."""
 
 import base64
+import contextlib
 import time
 
 from selenium import webdriver
@@ -70,6 +71,22 @@ class Browser:
                                                   "any" if administrative else "none")
         assert status == 200, f"{user}: {status}"
         self.driver.get(PAGE)
+
+    def log_in_by_form(self, user, password):
+        """To the page in Cockpit's shell."""
+        self.driver.get(f"{ORIGIN}/vmfirmware")
+        for field, text in (("user", user), ("password", password)):
+            self.until(lambda field=field: self.driver.find_elements(
+                By.ID, f"login-{field}-input"), "the form is there")[0].send_keys(text)
+        self.driver.find_element(By.ID, "login-button").click()
+
+    @contextlib.contextmanager
+    def page_in_shell(self):
+        self.driver.switch_to.frame(self.until(lambda: [
+            frame for frame in self.driver.find_elements(By.TAG_NAME, "iframe")
+            if "/vmfirmware/" in (frame.get_attribute("src") or "")], "the page is there")[0])
+        yield
+        self.driver.switch_to.default_content()
 
     def go(self, place=""):
         """To a place in the page; it stays loaded."""

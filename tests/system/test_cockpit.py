@@ -8,11 +8,12 @@ import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from lib import cockpit, libvirtd, package
+from lib import cockpit, libvirtd, package, paths
 from lib.browser import ORIGIN, Browser
 from lib.machine import PASSWORD, UNIT
 
 from conftest import USERS
+from test_polkit import POLKIT, RULE, put_rule
 
 CERTIFICATES = "/etc/vmfirmwared/certificates"
 # the table that is shipped, with certificates of the tests in place of those of 2023
@@ -25,6 +26,15 @@ for name in kek windows uefi option-rom; do
     sed -i "/^\\[microsoft-$name-2023\\]/,/^sha256=/s/^sha256=.*/sha256=$digest/" 50-microsoft.conf
 done
 """
+BOOT_ENTRIES = """
+from lib import bootentry, edk2
+vms.at('one').change_variables(
+    change('remove-boot', all=True),
+    *(change('set', guid=edk2.GLOBAL, name=f'Boot000{number}', data=data)
+      for number, data in enumerate([bootentry.network(), bootentry.partition(), bootentry.file()], 1)),
+    change('boot-order', order=[1, 2, 3]))
+"""
+EXAMPLE_RULE = paths.REPOSITORY / "docs" / "examples" / "49-vmfirmwared.rules"
 SECURE = "features=['secure-boot', 'enrolled-keys']"
 LONG_NAME = "a-virtual-machine-with-a-name-as-long-as-managers-make-them"
 # each place of the page, and its heading
@@ -102,6 +112,13 @@ def report(agents, name, owner=0):
         f"import json\nprint(json.dumps(vms.at({name!r}, {owner}).read_variables()))")[0])
 
 
+def reset(page):
+    """As far as the service's answer."""
+    page.click("button", "Reset")
+    page.sees("which can be restored")
+    page.click("button", "Reset")
+
+
 @pytest.mark.parametrize("user", ["root", "alice"])
 def test_lists(visit, agents, uids, user):
     make(agents, "one", uids.alice)
@@ -161,6 +178,25 @@ def test_a_changed_descriptor_is_shown_at_once(visit, console, descriptor):
         page.misses(libvirtd.DESCRIPTOR)
 
 
+def test_many_problems_leave_the_firmware_in_sight(visit, descriptor):
+    broken = [descriptor.with_name(f"70-broken-{number}.json") for number in range(6)]
+    page = visit("alice", "firmware")
+    try:
+        for path in broken:
+            path.write_text("{", encoding="utf-8")
+        page.until(lambda: "70-broken-5" in page.rows(), "all are known")
+        page.go("ask")
+        page.sees("It gets ")
+        page.go("firmware")
+        page.sees("files have problems")
+        page.misses("it is not valid JSON")
+        page.driver.find_element(By.TAG_NAME, "summary").click()
+        page.sees("70-broken-5.json: it is not valid JSON")
+    finally:
+        for path in broken:
+            path.unlink()
+
+
 def test_explain(visit):
     page = visit("alice", "ask")
     page.choose("Architecture", "x86_64")
@@ -180,17 +216,11 @@ def test_explain(visit):
 
 def test_reset_and_restore(visit, agents, uids):
     make(agents, "one", uids.alice)
-    agents.root.run(f"""
-from lib.vms import change
-vm = vms.at('one', {uids.alice})
-vm.change_variables(change('secure-boot', on=False))
-""")
+    agents.root.run(f"vms.at('one', {uids.alice}).change_variables(change('secure-boot', on=False))")
     before = report(agents, "one", uids.alice)
     page = visit("root", f"vms/{uids.alice}/one")
     page.find("heading", "Backups")
-    page.click("button", "Reset")
-    page.sees("its boot entries and all settings of its firmware are lost")
-    page.click("button", "Reset")
+    reset(page)
     page.sees("Before a reset")
     after = report(agents, "one", uids.alice)
     assert (before["secure-boot"], after["secure-boot"]) == ("off", "enforced")
@@ -233,9 +263,7 @@ def test_what_polkit_refuses(visit, agents, uids):
     make(agents, "roots")
     before = report(agents, "mine", uids.alice)
     page = visit("alice", f"vms/{uids.alice}/mine")
-    page.click("button", "Reset")
-    page.sees("which can be restored")
-    page.click("button", "Reset")
+    reset(page)
     page.sees("Not done.", "administrative access")
     assert report(agents, "mine", uids.alice) == before
     page.click("button", "Close")
@@ -260,6 +288,108 @@ def test_administrative_access(visit, agents, uids):
     page.click("button", "Remove")
     page.until(lambda: set(page.rows()) == {"other"}, "the copy is gone")
     assert agents.root.run("print([e[0] for e in vms.list(all=True)])") == ["['other']"]
+
+
+def test_administrative_access_from_the_shell(console, agents, started, uids):
+    """Turned on and off again, in Cockpit's own dialogs."""
+    make(agents, "one", uids.alice)
+    with contextlib.closing(Browser()) as browser:
+        browser.log_in_by_form("carol", PASSWORD)
+        browser.find("button", "Limited access")
+        with browser.page_in_shell():
+            browser.row("one")
+            browser.go(f"vms/{uids.alice}/one")
+            reset(browser)
+            browser.sees("Not done.", "turn it on at the top of Cockpit")
+            browser.click("button", "Close")
+        browser.click("button", "Limited access")
+        browser.until(lambda: browser.driver.find_elements(By.ID, "switch-to-admin-access-password"),
+                      "it asks for the password")[0].send_keys(PASSWORD, Keys.ENTER)
+        browser.find("button", "Administrative access")
+        with browser.page_in_shell():
+            browser.find("heading", "Variables")
+            reset(browser)
+            browser.sees("Before a reset")
+        browser.click("button", "Administrative access")
+        browser.click("button", "Limit access")
+        browser.find("button", "Limited access")
+        with browser.page_in_shell():
+            browser.misses("Before a reset")
+            reset(browser)
+            browser.sees("Not done.")
+
+
+def test_a_polkit_rule_for_a_group(visit, agents, uids, started):
+    """The example: dave is one of the group, in no local session, and has no administrative access."""
+    make(agents, "his", uids.dave)
+    make(agents, "roots")
+    page = visit("dave", f"vms/{uids.dave}/his")
+    reset(page)
+    page.sees("Not done.", "with a polkit rule")
+    page.click("button", "Close")
+    put_rule(started, EXAMPLE_RULE.read_text("utf-8"))
+    try:
+        reset(page)
+        page.sees("Before a reset")
+        page.go("vms/0/roots")
+        reset(page)
+        page.sees("Not done.", "with a polkit rule")
+    finally:
+        started.path(RULE).unlink()
+        started.run("systemctl", "restart", POLKIT)
+
+
+def test_boot_entries(visit, agents):
+    make(agents, "one")
+    agents.root.run(BOOT_ENTRIES)
+    page = visit("root", "vms/0/one")
+    page.find("table", "Boot entries")
+    page.click("button", "Change")
+    page.click("button", "Show what changes")
+    page.sees("Nothing would change.")
+    page.click("button", "Move Boot0003 file up")
+    page.click("button", "Move Boot0003 file up")
+    page.choose("Boot0001 network", "remove it")
+    page.choose("Boot0002 disk", "do not try it")
+    page.click("button", "Show what changes")
+    page.sees("Boot0001", "BootOrder")
+    assert report(agents, "one")["boot-order"] == [1, 2, 3]
+    page.click("button", "Change")
+    page.until(lambda: "network" not in page.find("table", "Boot entries").text, "it is removed")
+    changed = report(agents, "one")
+    assert changed["boot-order"] == [3]
+    assert [entry["title"] for entry in changed["boot-entries"]] == ["disk", "file"]
+    # what is tried first
+    assert list(page.rows())[:2] == ["Boot0003", "Boot0002"]
+
+
+def test_several_at_once(visit, agents):
+    """One of them cannot be changed, which keeps none of the others."""
+    for name in ("one", "two", "three"):
+        make(agents, name)
+        agents.root.run(f"vms.at({name!r}).change_variables(change('secure-boot', on=False))")
+    agents.root.run("lease = vms.at('two').acquire()")
+    page = visit("root")
+    page.row("three")
+    page.click("checkbox", "Select all that are shown")
+    page.sees("3 of 3 selected")
+    page.click("button", "Reset")
+    page.click("button", "Reset")
+    page.sees("2 of 3 done, 1 failed.", "Shut the virtual machine down first.")
+    page.click("button", "Close")
+    assert [report(agents, name)["secure-boot"] for name in ("one", "three")] == ["enforced"] * 2
+    page.click("button", "Remove")
+    page.click("button", "Remove")
+    page.sees("2 of 3 done, 1 failed.")
+    page.click("button", "Close")
+    page.until(lambda: set(page.rows()) == {"two"}, "the other is left")
+    page.sees("1 of 1 selected")
+    page.type("input", "Search", "one")
+    page.sees("No virtual machine is as searched for.")
+    agents.root.run("os.close(lease)")
+    page.click("button", "Remove")
+    page.click("button", "Remove")
+    page.sees("No virtual machine is shown.")
 
 
 def test_by_keyboard_alone(visit, agents):
@@ -288,6 +418,9 @@ def test_by_keyboard_alone(visit, agents):
     page.until(lambda: active().tag_name == "input", "the name can be typed")
     page.press(Keys.CONTROL + "a", "another", Keys.ENTER)
     page.find("heading", "another")
+    page.click("button", "Clone")
+    page.driver.back()
+    page.until(lambda: not page.all("dialog"), "it does not stay over another page")
 
 
 def test_the_service_stops_and_starts(visit, agents, started):
@@ -354,19 +487,9 @@ return box.top >= 0 && box.bottom <= innerHeight;""", last), "the last one is in
 def test_german_in_the_shell(console, agents, started):
     """By Cockpit's own form and menu."""
     make(agents, "eine")
-    browser = Browser("de")
-    try:
-        browser.driver.get(f"{ORIGIN}/vmfirmware")
-        for field, text in (("user", "carol"), ("password", PASSWORD)):
-            browser.until(lambda field=field: browser.driver.find_elements(
-                By.ID, f"login-{field}-input"), "the form is there")[0].send_keys(text)
-        browser.driver.find_element(By.ID, "login-button").click()
+    with contextlib.closing(Browser("de")) as browser:
+        browser.log_in_by_form("carol", PASSWORD)
         browser.find("link", "VM-Firmware")
-        frame = browser.until(lambda: [
-            each for each in browser.driver.find_elements(By.TAG_NAME, "iframe")
-            if "/vmfirmware/" in (each.get_attribute("src") or "")], "the page is there")[0]
-        browser.driver.switch_to.frame(frame)
-        browser.sees("Virtuelle Maschinen", "Suchen", "eine", "Bereit")
-        assert browser.run("return document.documentElement.lang") == "de"
-    finally:
-        browser.close()
+        with browser.page_in_shell():
+            browser.sees("Virtuelle Maschinen", "Suchen", "eine", "Bereit")
+            assert browser.run("return document.documentElement.lang") == "de"
