@@ -38,7 +38,7 @@ exec systemd-nspawn --quiet --directory="$directory/root" --register=no --keep-u
     --private-network --machine="$name" --console=pipe --boot \
     systemd.unit=multi-user.target systemd.mask=timers.target systemd.mask=getty.target \
     systemd.mask=postgresql.service systemd.mask=systemd-timesyncd.service \
-    systemd.mask=prometheus.service systemd.mask=cockpit-motd.service
+    systemd.mask=prometheus.service systemd.mask=cockpit-motd.service systemd.mask=cockpit-issue.service
 """
 LIBRARY = "/usr/local/lib/vmfirmware-tests"
 STATE = "/var/lib/vmfirmwared"
