@@ -5,8 +5,9 @@
  * operations once a round, and prints a line for each: its name, then the 25th, 50th, 75th and 99th
  * percentile of its time in microseconds.
  *
- * Operations: ping, select, select-qemu, no-match, explain, list, report, prepare=ID. A client in
- * C, because one in Python takes longer than the service does.
+ * Operations: ping, select, select-qemu, no-match, explain, list, report, prepare=ID, and
+ * prepare-new, of another VM each time. A client in C, because one in Python takes longer than the
+ * service does.
  */
 
 #include <errno.h>
@@ -15,6 +16,7 @@
 #include <string.h>
 #include <systemd/sd-bus.h>
 #include <time.h>
+#include <unistd.h>
 
 #define NAME "org.vmfirmware1"
 #define PATH "/org/vmfirmware1"
@@ -30,6 +32,13 @@ static double now(void) {
 }
 
 static int append_arguments(sd_bus_message *m, const char *operation) {
+    static int n_new;
+    char id[64];
+
+    if (strcmp(operation, "prepare-new") == 0) {
+        snprintf(id, sizeof id, "new-%d-%d", (int)getpid(), n_new++);
+        return sd_bus_message_append(m, "sssa{sv}", id, "x86_64", "q35", 0);
+    }
     if (strncmp(operation, "prepare=", strlen("prepare=")) == 0)
         return sd_bus_message_append(
                 m, "sssa{sv}", operation + strlen("prepare="), "x86_64", "q35", 0);
@@ -44,7 +53,7 @@ static int append_arguments(sd_bus_message *m, const char *operation) {
 }
 
 static const char *method_of(const char *operation) {
-    if (strncmp(operation, "prepare=", strlen("prepare=")) == 0)
+    if (strncmp(operation, "prepare", strlen("prepare")) == 0)
         return "PrepareVM";
     if (strcmp(operation, "explain") == 0)
         return "Explain";
