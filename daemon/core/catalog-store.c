@@ -103,6 +103,10 @@ static int look_at_store(
     return 0;
 }
 
+static char *make_key(const DescriptorImage *image) {
+    return g_strconcat(image->format, ":", image->filename, NULL);
+}
+
 int catalog_store_read(
         const CatalogStoreReading *reading, const Descriptor *descriptor,
         const FirmwareImages *images, StoreSummary **ret, StoreSummary **ret_with_keys) {
@@ -116,7 +120,7 @@ int catalog_store_read(
     if (!descriptor_keeps_variables(descriptor) || !image->filename ||
         info->status != IMAGE_STATUS_OK)
         return 0;
-    key = g_strconcat(image->format, ":", image->filename, NULL);
+    key = make_key(image);
     known = g_hash_table_lookup(reading->stores, key);
     if (!known) {
         const KnownStore *previous = reading->previous_stores
@@ -133,4 +137,16 @@ int catalog_store_read(
         *ret_with_keys = store_summary_ref(known->with_keys);
     }
     return 0;
+}
+
+StoreSummary *catalog_store_find(
+        GHashTable *stores, const DescriptorImage *image, const struct stat *st,
+        gboolean with_keys) {
+    g_autofree char *key = make_key(image);
+    const KnownStore *known = g_hash_table_lookup(stores, key);
+    const FileStamp stamp = file_stamp(st);
+
+    if (!known || !known->is_trusted || !file_stamp_equal(&stamp, &known->stamp))
+        return NULL;
+    return with_keys ? known->with_keys : known->summary;
 }

@@ -30,3 +30,9 @@ int catalog_store_read(
         const CatalogStoreReading *reading, const Descriptor *descriptor,
         const FirmwareImages *images, StoreSummary **ret, StoreSummary **ret_with_keys)
         G_GNUC_WARN_UNUSED_RESULT;
+
+/* Returns the summary of IMAGE's store, or of the same with the keys of this host, if STORES proves
+ * that it is that of the file with the status ST; else NULL. STORES owns it. */
+StoreSummary *catalog_store_find(
+        GHashTable *stores, const DescriptorImage *image, const struct stat *st,
+        gboolean with_keys);

@@ -60,8 +60,11 @@ static void read_condition(
     g_autoptr(VMLook) look = NULL;
 
     *ret = (VMCondition){.nvram_fault = get_nvram_fault(dir_fd, id, pin, &fd)};
-    if (fd >= 0)
-        look = vm_look_new(fd, pin->nvram_format, known, earlier ? earlier : before);
+    /* the operation has made EARLIER: the same stamp is proof enough until the next look */
+    if (fd >= 0 && earlier && vm_look_is_of(earlier, fd))
+        look = vm_look_ref(earlier);
+    else if (fd >= 0)
+        look = vm_look_new(fd, pin->nvram_format, known, before);
     vm_complete_condition(store, dir_fd, fd, owner, look, ret, ret_size);
     if (!ret->look)
         ret->look = g_steal_pointer(&earlier);

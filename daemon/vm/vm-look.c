@@ -57,6 +57,19 @@ VMLook *vm_look_new(int fd, ImageFormat format, KnownCertificates *known, VMLook
     return g_steal_pointer(&look);
 }
 
+VMLook *vm_look_new_known(int fd, KnownCertificates *known, StoreSummary *summary) {
+    VMLook *look;
+    struct stat st;
+
+    if (fstat(fd, &st) < 0)
+        return NULL;
+    look = g_atomic_rc_box_new0(VMLook);
+    look->stamp = file_stamp(&st);
+    look->known = known_certificates_ref(known);
+    look->summary = store_summary_ref(summary);
+    return look;
+}
+
 VMLook *vm_look_add_comparison(const VMLook *look, VMComparison *comparison) {
     VMLook *copy = g_atomic_rc_box_new0(VMLook);
 

@@ -39,6 +39,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(VMLook, vm_look_unref)
 VMLook *vm_look_new(int fd, ImageFormat format, KnownCertificates *known, VMLook *before)
         G_GNUC_WARN_UNUSED_RESULT;
 
+/* Returns a look at the store in FD, which has been written just now, without reading it: SUMMARY
+ * is its summary. NULL if the system failed. */
+VMLook *vm_look_new_known(int fd, KnownCertificates *known, StoreSummary *summary)
+        G_GNUC_WARN_UNUSED_RESULT;
+
 /* Returns a copy of LOOK with COMPARISON, which it takes. */
 VMLook *vm_look_add_comparison(const VMLook *look, VMComparison *comparison)
         G_GNUC_WARN_UNUSED_RESULT;

@@ -88,11 +88,45 @@ static gboolean open_fresh(const VMOp *op, Pin *pin, Fresh *fresh, GError **erro
             (!fresh->content || nvram_set_content(source, fresh->content, &fresh->memory, error));
 }
 
-static gboolean make_fresh_nvram(const VMOp *op, VMDraft *draft, Pin *pin, GError **error) {
+/* The summary of the catalog, if it is that of the store in FD, which is a copy of its template.
+ * NULL: it must be read. */
+static StoreSummary *find_summary(const VMOp *op, const Pin *pin, const Fresh *fresh, int fd) {
+    const DescriptorImage *image = descriptor_get_variables_image(pin->resolution->descriptor);
+    struct stat template;
+    struct stat st;
+
+    /* extended or converted, it is another store */
+    if (fresh->fd < 0 || fresh->source.format != pin->nvram_format ||
+        fstat(fresh->fd, &template) < 0 || fstat(fd, &st) < 0 || st.st_size != template.st_size)
+        return NULL;
+    return catalog_store_find(op->catalog->stores, image, &template, fresh->content != NULL);
+}
+
+/* In the draft, where nobody else can open it. Once it is published, its owner may write to it, and
+ * once its lease is held, nobody reads it. */
+static void look_at_new(
+        const VMOp *op, const VMDraft *draft, const Pin *pin, const Fresh *fresh,
+        VMResult *result) {
+    KnownCertificates *known = op->catalog->known;
+    g_auto(FileFd) fd = FILE_FD_NONE;
+    StoreSummary *summary;
+
+    if (!vm_nvram_open(vmdraft_get_fd(draft), op->id, pin, O_RDONLY, &fd, NULL))
+        return;
+    summary = find_summary(op, pin, fresh, fd);
+    result->condition.look = summary ? vm_look_new_known(fd, known, summary)
+                                     : vm_look_new(fd, pin->nvram_format, known, NULL);
+}
+
+static gboolean make_fresh_nvram(
+        const VMOp *op, VMDraft *draft, Pin *pin, VMResult *result, GError **error) {
     g_auto(Fresh) fresh = FRESH_INIT;
 
-    return open_fresh(op, pin, &fresh, error) &&
-            nvram_make(draft, pin, &fresh.source, op->max_size, error);
+    if (!open_fresh(op, pin, &fresh, error) ||
+        !nvram_make(draft, pin, &fresh.source, op->max_size, error))
+        return FALSE;
+    look_at_new(op, draft, pin, &fresh, result);
+    return TRUE;
 }
 
 /* Adds to the error about the size of the caller's NVRAM which firmware takes it. */
@@ -117,14 +151,6 @@ static void describe_mismatch(const VMOp *op, const Pin *pin, GError **error) {
     g_propagate_error(error, longer);
 }
 
-/* Once its lease is held, nobody reads it. */
-static void look_at_new(const VMOp *op, int dir_fd, const Pin *pin, VMResult *result) {
-    g_auto(FileFd) fd = FILE_FD_NONE;
-
-    if (pin->has_nvram && vm_nvram_open(dir_fd, op->id, pin, O_RDONLY, &fd, NULL))
-        result->condition.look = vm_look_new(fd, pin->nvram_format, op->catalog->known, NULL);
-}
-
 gboolean vm_op_create(const VMOp *op, VMResult *result, GError **error) {
     gboolean has_own_template = op->source >= 0 && op->request->call == REQUEST_CALL_PREPARE;
     g_autoptr(Pin) pin = new_pin(op, 0, has_own_template, error);
@@ -136,7 +162,7 @@ gboolean vm_op_create(const VMOp *op, VMResult *result, GError **error) {
     draft = vmdraft_new(op->store, op->owner, op->commit, error);
     if (!draft)
         return FALSE;
-    if (pin->has_nvram && !make_fresh_nvram(op, draft, pin, error)) {
+    if (pin->has_nvram && !make_fresh_nvram(op, draft, pin, result, error)) {
         describe_mismatch(op, pin, error);
         return FALSE;
     }
@@ -144,8 +170,6 @@ gboolean vm_op_create(const VMOp *op, VMResult *result, GError **error) {
         return FALSE;
 
     vmstore_set_last_prepared(vmdraft_get_fd(draft));
-    if (op->request->lease)
-        look_at_new(op, vmdraft_get_fd(draft), pin, result);
     result->is_created = pin->has_nvram;
     result->pin = g_steal_pointer(&pin);
     result->is_assessed = TRUE;
