@@ -1,10 +1,19 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """EFI programs, and disks that boot them."""
 
+import functools
+import lzma
 import struct
+import uuid
+from pathlib import Path
 
 GREETING = b"a program of the tests runs"
 LOADERS = {"x86_64": "BOOTX64.EFI", "aarch64": "BOOTAA64.EFI"}
+
+# a section of code that LZMA has compressed, and where its data begin
+LZMA_SECTION = uuid.UUID("ee4e5898-3914-4259-9d6e-dc7bd79403cf").bytes_le + struct.pack("<H", 24)
+SHELL_FILE = uuid.UUID("7c04a583-9e3e-4f1c-ad65-e05268d0b4d1").bytes_le
+APPLICATION, PE32_SECTION = 9, 0x10
 
 # ConOut->OutputString(ConOut, text), and it never returns to the boot manager
 CODE = {
@@ -42,10 +51,32 @@ def program(architecture="x86_64"):
     return (dos + coff + optional + header).ljust(0x200, b"\0") + section
 
 
-def disk(directory, content=None, architecture="x86_64"):
-    """QEMU's arguments for one whose program the firmware boots by itself."""
+@functools.cache
+def shell(code):
+    """The shell in a firmware's code: UEFI PI vol. 3, file and section headers."""
+    content = Path(code).read_bytes()
+    volume = lzma.LZMADecompressor(lzma.FORMAT_ALONE).decompress(
+        content[content.index(LZMA_SECTION) + 20:])
+    file = volume.index(SHELL_FILE)
+    while volume[file + 18] != APPLICATION:
+        file = volume.index(SHELL_FILE, file + 1)
+    section = file + 24
+    while True:
+        size = int.from_bytes(volume[section:section + 3], "little")
+        if volume[section + 3] == PE32_SECTION:
+            return volume[section + 4:section + size]
+        section += (size + 3) // 4 * 4
+
+
+def write_loader(directory, content, architecture):
+    """What the firmware boots by itself from a disk of this directory."""
     boot = directory / "EFI" / "BOOT"
     boot.mkdir(parents=True, exist_ok=True)
-    (boot / LOADERS[architecture]).write_bytes(content or program(architecture))
+    (boot / LOADERS[architecture]).write_bytes(content)
+
+
+def disk(directory, content=None, architecture="x86_64"):
+    """QEMU's arguments for one whose program the firmware boots by itself."""
+    write_loader(directory, content or program(architecture), architecture)
     return ["-drive", f"file=fat:{directory},format=raw,if=none,id={directory.name},readonly=on",
             "-device", f"virtio-blk-pci,drive={directory.name}"]

@@ -4,7 +4,7 @@
 import os
 import re
 
-from . import wait
+from . import efi, wait
 from .qemu import Qemu
 
 PATIENCE = 600
@@ -21,11 +21,14 @@ GUIDS = {"efiglobalvariable": "8be4df61-93ca-11d2-aa0d-00e098032b8c",
 
 
 class Shell:
-    """Boots with QEMU's ARGUMENTS; the script is ended by a line that prints DONE."""
+    """Boots with QEMU's ARGUMENTS; the script is ended by a line that prints DONE. LOADER is a
+    shell for firmware that has none."""
 
-    def __init__(self, directory, architecture, arguments, script, pass_fds=()):
+    def __init__(self, directory, architecture, arguments, script, pass_fds=(), loader=None):
         disk = directory / "script"
         disk.mkdir(exist_ok=True)
+        if loader:
+            efi.write_loader(disk, loader, architecture)
         (disk / "startup.nsh").write_text("\r\n".join([*script, f"echo {DONE}", ""]))
         self.console = directory / "console"
         self.console.write_bytes(b"")
@@ -69,14 +72,14 @@ class Shell:
         return found
 
 
-def boot(service, vms, name, script, extra=(), **given):
+def boot(service, vms, name, script, extra=(), loader=None, **given):
     """A Shell of the VM, prepared with a lease."""
     resolution = vms.prepare(name, lease=True, render=["qemu"], **given)
     try:
         return Shell(service.directory, resolution["architecture"],
                      [*resolution["qemu-arguments"],
                       *MACHINE_ARGUMENTS[resolution["architecture"]], "-m", "512", *extra],
-                     script, pass_fds=[resolution["lease"]])
+                     script, pass_fds=[resolution["lease"]], loader=loader)
     finally:
         os.close(resolution["lease"])
 
