@@ -255,22 +255,26 @@ export function failure(error, isPrivileged) {
     return step ? `${text.replace(/\.?$/, ".")} ${step}` : text;
 }
 
-export function size(bytes) {
-    if (bytes >= 1 << 20 && bytes % (1 << 18) === 0)
-        return cockpit.format(_("$0 MiB"), bytes / (1 << 20));
-    return bytes >= 1 << 10
-        ? cockpit.format(_("$0 KiB"), Math.round(bytes / 102.4) / 10)
-        : cockpit.format(_("$0 bytes"), bytes);
-}
-
 /* seconds since the epoch; certificates expire in UTC */
 export function day(seconds) {
     return new Date(seconds * 1000).toISOString().slice(0, 10);
 }
 
 const language = cockpit.language.replace("_", "-") || "en";
+const numberFormat = new Intl.NumberFormat(language, {
+    maximumFractionDigits: 2,
+    useGrouping: false,
+});
 const dateFormat = new Intl.DateTimeFormat(language, { dateStyle: "medium" });
 const momentFormat = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" });
+
+export function size(bytes) {
+    if (bytes >= 1 << 20 && bytes % (1 << 18) === 0)
+        return cockpit.format(_("$0 MiB"), numberFormat.format(bytes / (1 << 20)));
+    return bytes >= 1 << 10
+        ? cockpit.format(_("$0 KiB"), numberFormat.format(bytes / (1 << 10)))
+        : cockpit.format(_("$0 bytes"), bytes);
+}
 
 /* microseconds since the epoch */
 export function date(microseconds) {
