@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "uefi/efi.h"
 #include "util-volume.h"
 #include "util.h"
 
@@ -63,10 +64,10 @@ static void lengths_stay_within_the_table(void) {
     for (gsize i = 0; i < G_N_ELEMENTS(lengths); i++) {
         /* of the table, then of its last entry */
         write_table("st");
-        memcpy(footer, &lengths[i], sizeof lengths[i]);
+        efi_put_u16(footer, lengths[i]);
         g_assert_cmpuint(read_table(sizeof image), ==, 0);
         write_table("xt");
-        memcpy(footer - 18, &lengths[i], sizeof lengths[i]);
+        efi_put_u16(footer - 18, lengths[i]);
         g_assert_cmpuint(read_table(sizeof image) & GUID_TABLE_SEV_METADATA, ==, 0);
     }
     /* a table that begins before the image */
