@@ -43,7 +43,8 @@ static guint64 get_be(const guint8 *bytes, gsize size) {
 /* Bytes behind the end of the file are zeros. */
 static int read_padded(int fd, guint64 offset, guint8 *buffer, gsize size) {
     gsize n = 0;
-    int r = offset > G_MAXINT64 - size ? -EUCLEAN : file_read_at(fd, offset, buffer, size, &n);
+    int r = offset > (guint64)G_MAXINT64 - size ? -EUCLEAN
+                                                : file_read_at(fd, offset, buffer, size, &n);
 
     if (r >= 0)
         memset(buffer + n, 0, size - n);
