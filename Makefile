@@ -6,15 +6,20 @@
 PREFIX = /usr
 
 # Each variant is one build directory, build/VARIANT, installed into build/VARIANT/install.
-VARIANTS = gcc clang asan ndebug coverage
+VARIANTS = gcc clang asan ndebug coverage i386 s390x
 compiler-gcc = gcc
 compiler-clang = clang
 compiler-asan = gcc
 compiler-ndebug = gcc
 compiler-coverage = gcc
+compiler-i386 = i686-linux-gnu-gcc
+compiler-s390x = s390x-linux-gnu-gcc
 options-asan = -Db_sanitize=address,undefined
 options-ndebug = -Dbuildtype=release -Db_ndebug=true
 options-coverage = -Db_coverage=true -Doptimization=0
+# tests/sysroot makes these
+options-i386 = --cross-file=build/debian/i386.cross -Dbuildtype=plain
+options-s390x = --cross-file=build/debian/s390x.cross -Dbuildtype=plain
 
 # Set by `make check`: warnings are errors. A compiler that is newer than those of the checks may warn
 # of more, which must stop nobody from building.
