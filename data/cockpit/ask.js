@@ -73,7 +73,7 @@ export function askView(store) {
     });
     const wanted = choice({ name: "interface", change: () => ask() }, [NO_WISH]);
     const legend = element("legend", {}, _("Features"));
-    const features = element("fieldset", { class: "features" }, legend);
+    const features = element("fieldset", { class: "features", hidden: true }, legend);
     /* feature → the label with its wish */
     const wishes = new Map();
     const outcome = element("div", { role: "status" });

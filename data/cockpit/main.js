@@ -103,7 +103,10 @@ function statusAlert() {
                 "danger",
                 _("You are not allowed to ask the service vmfirmwared."),
                 " ",
-                _("Turn on administrative access at the top of Cockpit. "),
+                store.isPrivileged
+                    ? _("The host's policy does not allow it.")
+                    : _("Turn on administrative access at the top of Cockpit."),
+                " ",
                 again,
             );
         case "broken":
