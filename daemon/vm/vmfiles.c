@@ -108,17 +108,19 @@ static int open_listing(int dir_fd, DIR **ret) {
     return r;
 }
 
-/* In one scope: each costs system calls. A visitor must not run in it. Fewer entries than a batch:
- * there are no more. */
-static int read_batch(DIR *dir, int dir_fd, GArray *entries) {
+/* In one scope: each costs system calls. A visitor must not run in it. Opens *DIR for the first
+ * batch. Fewer entries than a batch: there are no more. */
+static int read_batch(DIR **dir, int dir_fd, GArray *entries) {
     PRIVILEGE_SCOPE(scope);
+    int r = *dir ? 0 : open_listing(dir_fd, dir);
 
+    if (r < 0)
+        return r;
     while (entries->len < BATCH_SIZE) {
         const struct dirent *entry;
-        int r;
 
         errno = 0;
-        entry = readdir(dir);
+        entry = readdir(*dir);
         if (!entry)
             return -errno;
         r = add_entry(dir_fd, entry->d_name, entries);
@@ -131,15 +133,13 @@ static int read_batch(DIR *dir, int dir_fd, GArray *entries) {
 int vmfiles_visit(int dir_fd, const Pin *pin, VMFileVisit visit, gpointer userdata) {
     g_autoptr(GArray) entries = g_array_new(FALSE, FALSE, sizeof(Entry));
     gboolean is_last;
-    DIR *dir;
-    int r = open_listing(dir_fd, &dir);
+    DIR *dir = NULL;
+    int r;
 
-    if (r < 0)
-        return r;
     g_array_set_clear_func(entries, entry_clear);
     do {
         g_array_set_size(entries, 0);
-        r = read_batch(dir, dir_fd, entries);
+        r = read_batch(&dir, dir_fd, entries);
         is_last = entries->len < BATCH_SIZE;
         for (guint i = 0; r == 0 && i < entries->len; i++) {
             const Entry *entry = &g_array_index(entries, Entry, i);
@@ -152,7 +152,8 @@ int vmfiles_visit(int dir_fd, const Pin *pin, VMFileVisit visit, gpointer userda
             r = visit(dir_fd, &file, userdata);
         }
     } while (r == 0 && !is_last);
-    (void)closedir(dir);
+    if (dir)
+        (void)closedir(dir);
     return r;
 }
 

@@ -239,6 +239,7 @@ char *vmstore_nvram_path(const VMStore *store, uid_t uid, const char *id, ImageF
 }
 
 int vmstore_open_vm(const VMStore *store, uid_t uid, const char *id, FileFd *ret) {
+    PRIVILEGE_SCOPE(scope);
     g_auto(FileFd) owner = FILE_FD_NONE;
     struct stat st;
     int r;
