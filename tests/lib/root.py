@@ -28,13 +28,15 @@ exec chroot "$directory/root" sh -c "echo ready && exec cat"
 class Root:
     """An overlay over / in a mount namespace of its own.
 
-    SHARED directories are the real ones, and so are those of the daemon and the tests.
+    SHARED directories are the real ones, and so are those of the daemon, of the tests and of a
+    sanitizer's reports.
     """
 
     def __init__(self, directory, shared):
         directory = Path(directory)
         shared = [*shared, paths.REPOSITORY, paths.data_directory(),
-                  Path(paths.daemon_binary()).parents[1]]
+                  Path(paths.daemon_binary()).parents[1],
+                  *filter(None, [os.environ.get("VMFIRMWARE_REPORTS")])]
         directory.mkdir()
         self.holder = subprocess.Popen(
             ["unshare", "--mount", "--propagation=private", "sh", "-c", ENTER, "sh",
