@@ -11,7 +11,7 @@ from gi.repository import GLib
 from lib import descriptors
 from lib.client import PROPERTIES, DBusError
 from lib.deadmount import DeadMount
-from lib.vms import NO_SUCH_VM, OWNER, VM, VMs, run_as
+from lib.vms import NO_SUCH_VM, OWNER, VM, VMs, start_as
 
 
 @pytest.fixture
@@ -43,6 +43,13 @@ READS = {
 def test_who_waits_for_the_disk_waits_alone(bus, vms, read):
     vm = vms.make()
     other = vms.make("other", owner=OWNER)
+    # the service waits some seconds for the disk, which this may take to start
+    child = start_as(OWNER, f"""
+print("ready", flush=True)
+sys.stdin.readline()
+print(vms.at("other", {OWNER}).get("State"))
+""", bus)
+    assert child.stdout.readline() == "ready\n"
     dead = DeadMount(vm.directory())
     try:
         with ThreadPoolExecutor() as pool:
@@ -50,7 +57,7 @@ def test_who_waits_for_the_disk_waits_alone(bus, vms, read):
             # sent on the same connection, and after it
             assert vms.client.select_name("x86_64", "q35") == "ovmf"
             assert vm.get("Firmware") == "ovmf"
-            assert run_as(OWNER, f"print(vms.at('other', {OWNER}).get('State'))", bus) == ["ready"]
+            assert child.communicate("\n")[0] == "ready\n"
             assert not call.done()
             dead.answer()
             call.result()
