@@ -60,7 +60,7 @@ class Client:
     def __init__(self, connection):
         self.connection = connection
 
-    def call(self, path, interface, method, arguments=None, reply_type=None, timeout=60000):
+    def call(self, path, interface, method, arguments=None, reply_type=None, timeout=120000):
         """Call and return the reply as a GLib.Variant tuple."""
         try:
             return self.connection.call_sync(

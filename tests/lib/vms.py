@@ -59,7 +59,7 @@ class VMs:
     def __init__(self, client):
         self.client = client
 
-    def call(self, path, interface, method, signature, arguments=(), options=None, seconds=60):
+    def call(self, path, interface, method, signature, arguments=(), options=None, seconds=120):
         """(reply, fds); arguments and options may hold fds or bytes, where their type is h."""
         fds = Gio.UnixFDList.new()
         given = {}
@@ -84,7 +84,7 @@ class VMs:
             raise DBusError(name, error.message.removeprefix(f"GDBus.Error:{name}: ")) from None
         return reply.unpack(), out.steal_fds() if out else []
 
-    def manager(self, method, signature, arguments, options, seconds=60):
+    def manager(self, method, signature, arguments, options, seconds=120):
         return self.call(MANAGER_PATH, MANAGER, method, signature, arguments, options, seconds)
 
     def prepare_raw(self, vm_id="vm", architecture="x86_64", machine="q35", **options):
@@ -148,7 +148,7 @@ class VMObject:
         self.path = path
         self.resolution = resolution
 
-    def call(self, method, signature="a{sv}", arguments=(), options=None, seconds=60):
+    def call(self, method, signature="a{sv}", arguments=(), options=None, seconds=120):
         return self.vms.call(self.path, VM, method, signature, arguments, options, seconds)
 
     def properties(self):
