@@ -17,6 +17,7 @@ struct KnownCertificates {
     GPtrArray *list;      /* of KnownCertificate, in order of precedence */
     GHashTable *files;    /* SHA-256 in digits -> DER (GBytes): the certificates themselves */
     GString *directories; /* for people */
+    KnownMemo *memo;
 };
 
 static const char *const purposes[] = {
@@ -153,6 +154,8 @@ KnownCertificates *known_certificates_new(void) {
     known->files =
             g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_bytes_unref);
     known->directories = g_string_new(NULL);
+    known->memo = g_new0(KnownMemo, 1);
+    g_mutex_init(&known->memo->mutex);
     return known;
 }
 
@@ -242,6 +245,9 @@ static void clear_known(gpointer data) {
     g_ptr_array_unref(known->list);
     g_hash_table_unref(known->files);
     g_string_free(known->directories, TRUE);
+    g_mutex_clear(&known->memo->mutex);
+    g_clear_pointer(&known->memo->values, g_hash_table_unref);
+    g_free(known->memo);
 }
 
 KnownCertificates *known_certificates_ref(KnownCertificates *known) {
@@ -300,6 +306,10 @@ const KnownCertificate *known_certificates_find_name(
             return certificate;
     }
     return NULL;
+}
+
+KnownMemo *known_certificates_get_memo(const KnownCertificates *known) {
+    return known->memo;
 }
 
 const KnownCertificate *known_certificates_get(const KnownCertificates *known, guint index) {

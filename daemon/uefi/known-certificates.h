@@ -51,6 +51,13 @@ const KnownCertificate *known_certificates_find(const KnownCertificates *known, 
 const KnownCertificate *known_certificates_find_name(
         const KnownCertificates *known, const char *name);
 
+/* What uefi/summary has found with the table: it is kept as long as the table. */
+typedef struct KnownMemo {
+    GMutex mutex;
+    GHashTable *values; /* NULL: none yet */
+} KnownMemo;
+KnownMemo *known_certificates_get_memo(const KnownCertificates *known);
+
 /* Returns the certificate of this index, or NULL behind the last one. */
 const KnownCertificate *known_certificates_get(const KnownCertificates *known, guint index);
 

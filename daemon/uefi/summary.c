@@ -2,6 +2,11 @@
 
 #include "uefi/summary.h"
 
+#include "uefi/digest.h"
+
+/* Each owner can make any number of them. */
+#define MAX_REMEMBERED 64
+
 static void summary_clear(gpointer data) {
     StoreSummary *summary = data;
 
@@ -17,7 +22,7 @@ static void add_digests(GStrvBuilder *digests, const GPtrArray *list) {
                 digests, ((const EnrolledCertificate *)list->pdata[i])->certificate->sha256);
 }
 
-StoreSummary *store_summary_new(const Store *store, const KnownCertificates *known) {
+static StoreSummary *make_summary(const Store *store, const KnownCertificates *known) {
     StoreSummary *summary = g_atomic_rc_box_new0(StoreSummary);
     g_autoptr(StoreReport) report = NULL;
     g_autoptr(GStrvBuilder) digests = g_strv_builder_new();
@@ -37,6 +42,64 @@ StoreSummary *store_summary_new(const Store *store, const KnownCertificates *kno
     add_digests(digests, report->key_exchange_keys);
     add_digests(digests, report->signatures);
     summary->digests = g_strv_builder_end(digests);
+    return summary;
+}
+
+static void append_digest(GString *key, const Store *store, const EfiGuid *guid, const char *name) {
+    const StoreVariable *variable = store_find(store, guid, name);
+    g_autofree char *digest = variable ? digest_gbytes(variable->data) : g_strdup("none");
+
+    g_string_append_printf(key, "%s ", digest);
+}
+
+/* All that make_summary() reads of a readable store. */
+static char *make_key(const Store *store) {
+    const StoreVariable *enable =
+            store_find(store, &efi_secure_boot_enable_guid, "SecureBootEnable");
+    const guint8 *value = enable ? g_bytes_get_data(enable->data, NULL) : NULL;
+    g_autoptr(GString) key = g_string_new(NULL);
+
+    append_digest(key, store, &efi_global_guid, "PK");
+    append_digest(key, store, &efi_global_guid, "KEK");
+    append_digest(key, store, &efi_image_security_guid, "db");
+    append_digest(key, store, &efi_image_security_guid, "dbx");
+    g_string_append_printf(
+            key, "%d %d %d %s", store->kind, store->health, value ? *value : -1,
+            store->detail ? store->detail : "");
+    return g_strdup(key->str);
+}
+
+static StoreSummary *recall(KnownMemo *memo, const char *key) {
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&memo->mutex);
+    StoreSummary *summary = memo->values ? g_hash_table_lookup(memo->values, key) : NULL;
+
+    return summary ? store_summary_ref(summary) : NULL;
+}
+
+static void remember(KnownMemo *memo, char *key, StoreSummary *summary) {
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&memo->mutex);
+
+    if (!memo->values)
+        memo->values = g_hash_table_new_full(
+                g_str_hash, g_str_equal, g_free, (GDestroyNotify)store_summary_unref);
+    if (g_hash_table_size(memo->values) >= MAX_REMEMBERED)
+        g_hash_table_remove_all(memo->values);
+    g_hash_table_replace(memo->values, key, store_summary_ref(summary));
+}
+
+StoreSummary *store_summary_new(const Store *store, const KnownCertificates *known) {
+    KnownMemo *memo = known_certificates_get_memo(known);
+    g_autofree char *key = NULL;
+    StoreSummary *summary;
+
+    if (!store->is_readable)
+        return make_summary(store, known);
+    key = make_key(store);
+    summary = recall(memo, key);
+    if (!summary) {
+        summary = make_summary(store, known);
+        remember(memo, g_steal_pointer(&key), summary);
+    }
     return summary;
 }
 

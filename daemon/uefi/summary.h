@@ -21,6 +21,7 @@ typedef struct StoreSummary {
     GStrv digests; /* SHA-256 of the certificates in KEK and db */
 } StoreSummary;
 
+/* Stores with the same keys share one: to parse the certificates takes longer than all else. */
 StoreSummary *store_summary_new(const Store *store, const KnownCertificates *known)
         G_GNUC_WARN_UNUSED_RESULT;
 StoreSummary *store_summary_ref(StoreSummary *summary);

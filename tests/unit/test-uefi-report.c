@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/conf-files.h"
+#include "uefi/summary.h"
 #include "util-certificate.h"
 #include "util-uefi.h"
 #include "util.h"
@@ -354,6 +355,76 @@ static void nothing_is_said_of_what_could_not_be_read(void) {
     assert_string(report, "health-detail", "byte 92: the variable store is not formatted");
 }
 
+/* -- what the service keeps --------------------------------------------------------------- */
+
+typedef struct Variable {
+    const char *guid;
+    const char *name;
+    const char *data;
+} Variable;
+
+static StoreSummary *summarize(
+        const KnownCertificates *known, const Variable *first, const Variable *second) {
+    g_autoptr(TestStore) bytes = test_store_new(TEST_LENGTH_4M, TRUE);
+    g_autoptr(Store) store = NULL;
+
+    (void)test_store_add(bytes, TEST_ADDED, first->guid, first->name, first->data, 1);
+    if (second)
+        (void)test_store_add(bytes, TEST_ADDED, second->guid, second->name, second->data, 1);
+    store = test_store_read(bytes);
+    return store_summary_new(store, known);
+}
+
+static void stores_with_the_same_keys_share_a_summary(void) {
+    static const Variable key = {TEST_GLOBAL, "KEK", "x"};
+    static const struct {
+        Variable variable;
+        gboolean is_shared;
+    } cases[] = {
+            {{TEST_GLOBAL, "Boot0001", "x"}, TRUE},
+            {{TEST_OTHER, "PK", "x"}, TRUE},
+            {{TEST_GLOBAL, "PK", "x"}, FALSE},
+            {{TEST_IMAGE_SECURITY, "db", "x"}, FALSE},
+            {{TEST_IMAGE_SECURITY, "dbx", "x"}, FALSE},
+            {{TEST_SECURE_BOOT_ENABLE, "SecureBootEnable", "\1"}, FALSE},
+            {{TEST_SECURE_BOOT_ENABLE, "SecureBootEnable", "\2"}, FALSE},
+    };
+    static const Variable other_key = {TEST_GLOBAL, "KEK", "y"};
+    g_autoptr(KnownCertificates) known = known_certificates_new();
+    g_autoptr(KnownCertificates) other_names = known_certificates_new();
+    g_autoptr(StoreSummary) plain = summarize(known, &key, NULL);
+    g_autoptr(StoreSummary) other = summarize(known, &other_key, NULL);
+    g_autoptr(StoreSummary) named = summarize(other_names, &key, NULL);
+
+    g_assert_true(other != plain);
+    g_assert_true(named != plain);
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(StoreSummary) first = summarize(known, &key, &cases[i].variable);
+        g_autoptr(StoreSummary) second = summarize(known, &key, &cases[i].variable);
+
+        g_assert_true(first == second);
+        g_assert_cmpint(first == plain, ==, cases[i].is_shared);
+    }
+}
+
+/* A summary in use outlives its place in the table. */
+static void few_summaries_are_remembered(void) {
+    g_autoptr(KnownCertificates) known = known_certificates_new();
+    const Variable key = {TEST_GLOBAL, "KEK", "x"};
+    g_autoptr(StoreSummary) before = summarize(known, &key, NULL);
+    g_autoptr(StoreSummary) after = NULL;
+
+    for (guint i = 0; i < 100; i++) {
+        const char data[] = {(char)i, 0};
+        const Variable other = {TEST_GLOBAL, "PK", data};
+
+        store_summary_unref(summarize(known, &key, &other));
+    }
+    after = summarize(known, &key, NULL);
+    g_assert_true(after != before);
+    g_assert_true(store_summary_equal(after, before));
+}
+
 int main(int argc, char **argv) {
     static const TestCase cases[] = {
             TEST_CASE(secure_boot),
@@ -367,6 +438,8 @@ int main(int argc, char **argv) {
             TEST_CASE(boot_entries),
             TEST_CASE(the_list_is_there_where_it_is_asked_for),
             TEST_CASE(nothing_is_said_of_what_could_not_be_read),
+            TEST_CASE(stores_with_the_same_keys_share_a_summary),
+            TEST_CASE(few_summaries_are_remembered),
     };
 
     return test_main(argc, argv, "uefi-report", cases, G_N_ELEMENTS(cases));
