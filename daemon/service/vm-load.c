@@ -2,6 +2,8 @@
 
 #include "service/vm-load.h"
 
+#include <unistd.h>
+
 #include "vm/vm-owner.h"
 
 static void loaded_vm_free(gpointer data) {
@@ -38,19 +40,34 @@ void vm_load_free(VMLoad *load) {
     g_free(load);
 }
 
+typedef struct Adding {
+    VMLoad *load;
+    LoadedVM *vm;
+} Adding;
+
+static int add_file(int dir_fd, const VMFile *file, gpointer userdata) {
+    const Adding *adding = userdata;
+
+    vmfiles_add_size(file, &adding->vm->size);
+    adding->load->is_misplaced |=
+            vm_owner_is_misplaced(file, adding->vm->owner, adding->load->former);
+    return 0;
+}
+
 static void on_vm(
-        uid_t owner, const char *id, const Pin *pin, const char *fault, gpointer userdata) {
+        uid_t owner, const char *id, int dir_fd, const Pin *pin, const char *fault,
+        gpointer userdata) {
     VMLoad *load = userdata;
-    g_auto(FileFd) dir = FILE_FD_NONE;
     LoadedVM *vm = g_new0(LoadedVM, 1);
+    Adding adding = {load, vm};
 
     vm->owner = owner;
     vm->id = g_strdup(id);
     vm->pin = pin ? pin_ref(pin) : NULL;
     vm->fault = g_strdup(fault);
-    if (vmstore_open_vm(load->store, owner, id, &dir) >= 0) {
-        vm->size = vmstore_get_size(dir);
-        vm->last_prepared = vmstore_get_last_prepared(dir);
+    if (dir_fd >= 0) {
+        (void)vmfiles_visit(dir_fd, NULL, add_file, &adding);
+        vm->last_prepared = vmstore_get_last_prepared(dir_fd);
     }
     g_ptr_array_add(load->vms, vm);
 }
@@ -60,9 +77,15 @@ static void run(gpointer data) {
     g_autoptr(GError) error = NULL;
 
     load->store = vmstore_open(load->directory, &load->fault);
-    if (load->store && !vmstore_load(load->store, on_vm, load, &load->fault))
+    if (!load->store)
+        return;
+    load->former = vm_owner_get_former(load->store);
+    if (!vmstore_load(load->store, on_vm, load, &load->fault)) {
         g_clear_pointer(&load->store, vmstore_free);
-    if (load->store && !vm_owner_give_back(load->store, &error))
+        return;
+    }
+    if ((load->is_misplaced || load->former != geteuid()) &&
+        !vm_owner_give_back(load->store, &error))
         g_warning("not all files of VMs are given back to their owners: %s", error->message);
 }
 

@@ -29,6 +29,8 @@ typedef struct VMLoad {
     char *directory;
     VMStore *store;
     GError *fault;
+    uid_t former;          /* see vm/vm-owner.h */
+    gboolean is_misplaced; /* a file is to be given back */
     void (*done)(gpointer userdata);
     gboolean (*stalled)(gpointer userdata);
     gpointer userdata;

@@ -261,7 +261,24 @@ static gboolean get_flash(JsonObject *object, Resolution *resolution, GError **e
     return TRUE;
 }
 
-static gboolean get_firmware(JsonObject *object, Resolution *resolution, GError **error) {
+GHashTable *pin_descriptors_new(void) {
+    return g_hash_table_new_full(
+            g_bytes_hash, g_bytes_equal, NULL, (GDestroyNotify)descriptor_unref);
+}
+
+static Descriptor *get_descriptor(GBytes *document, GHashTable *descriptors) {
+    Descriptor *descriptor = descriptors ? g_hash_table_lookup(descriptors, document) : NULL;
+
+    if (descriptor)
+        return descriptor_ref(descriptor);
+    descriptor = parse_descriptor(document, NULL);
+    if (descriptor && descriptors)
+        g_hash_table_insert(descriptors, descriptor->document, descriptor_ref(descriptor));
+    return descriptor;
+}
+
+static gboolean get_firmware(
+        JsonObject *object, GHashTable *descriptors, Resolution *resolution, GError **error) {
     JsonNode *node = json_object_get_member(object, "firmware");
     g_autofree char *document = NULL;
     g_autoptr(GBytes) bytes = NULL;
@@ -279,7 +296,7 @@ static gboolean get_firmware(JsonObject *object, Resolution *resolution, GError 
         return bad_record(error, "path");
 
     bytes = g_bytes_new(document, strlen(document));
-    resolution->descriptor = parse_descriptor(bytes, NULL);
+    resolution->descriptor = get_descriptor(bytes, descriptors);
     return resolution->descriptor || bad_record(error, "document");
 }
 
@@ -336,7 +353,7 @@ static void get_unknown_members(JsonObject *object, Pin *pin) {
     pin->unknown = json_to_string(root, FALSE);
 }
 
-static gboolean read_record(JsonObject *object, Pin *pin, GError **error) {
+static gboolean read_record(JsonObject *object, GHashTable *descriptors, Pin *pin, GError **error) {
     Resolution *resolution = g_new0(Resolution, 1);
     guint64 version;
 
@@ -361,7 +378,7 @@ static gboolean read_record(JsonObject *object, Pin *pin, GError **error) {
             get_boolean(object, "pflash-properties", &resolution->has_pflash_properties, error) &&
             get_boolean(object, "fixed-flash", &resolution->has_fixed_flash, error) &&
             get_s3_device(object, resolution, error) && get_requirements(object, pin, error) &&
-            get_firmware(object, resolution, error) &&
+            get_firmware(object, descriptors, resolution, error) &&
             get_number(object, "executable-size", &resolution->executable_size, error) &&
             get_string(object, "executable-digest", &pin->executable_digest, error) &&
             get_number(object, "nvram-template-size", &resolution->nvram_template_size, error) &&
@@ -371,7 +388,7 @@ static gboolean read_record(JsonObject *object, Pin *pin, GError **error) {
             get_flash(object, resolution, error);
 }
 
-Pin *pin_from_json(GBytes *json, GError **error) {
+Pin *pin_from_json(GBytes *json, GHashTable *descriptors, GError **error) {
     g_autoptr(JsonParser) parser = json_parser_new_immutable();
     g_autoptr(Pin) pin = NULL;
     g_autoptr(GError) json_error = NULL;
@@ -399,7 +416,7 @@ Pin *pin_from_json(GBytes *json, GError **error) {
     }
 
     pin = pin_new(&nothing);
-    if (!read_record(json_node_get_object(json_parser_get_root(parser)), pin, error))
+    if (!read_record(json_node_get_object(json_parser_get_root(parser)), descriptors, pin, error))
         return NULL;
     return g_steal_pointer(&pin);
 }

@@ -57,5 +57,7 @@ Pin *pin_for_clone(const Pin *pin, guint64 created) G_GNUC_WARN_UNUSED_RESULT;
 gboolean pin_equal(const Pin *a, const Pin *b);
 
 char *pin_to_json(const Pin *pin) G_GNUC_WARN_UNUSED_RESULT;
-/* Error: FIRMWARE_ERROR_IO, naming the faulty member. */
-Pin *pin_from_json(GBytes *json, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+/* DESCRIPTORS (NULL: none) are those of other pins: the pin shares one with the same document, or
+ * its own is added. Error: FIRMWARE_ERROR_IO, naming the faulty member. */
+Pin *pin_from_json(GBytes *json, GHashTable *descriptors, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+GHashTable *pin_descriptors_new(void) G_GNUC_WARN_UNUSED_RESULT;

@@ -33,23 +33,34 @@ static void failed(GiveBack *give, int r, const char *const *names) {
 
 /* -- one VM ------------------------------------------------------------------------------ */
 
-static uid_t get_right_owner(const GiveBack *give, const VMFile *file) {
+uid_t vm_owner_get_former(const VMStore *store) {
+    struct stat st;
+
+    return fstat(store->vms, &st) < 0 ? geteuid() : st.st_uid;
+}
+
+static uid_t get_right_owner(const VMFile *file, uid_t owner) {
     gboolean is_services = file->is_own &&
             (g_str_equal(file->name, VMSTORE_PIN_NAME) ||
              g_str_equal(file->name, VMSTORE_BACKUP_LIST_NAME) ||
              g_str_equal(file->name, VMSTORE_LOCK_NAME));
 
-    return is_services ? geteuid() : give->owner;
+    return is_services ? geteuid() : owner;
+}
+
+gboolean vm_owner_is_misplaced(const VMFile *file, uid_t owner, uid_t former) {
+    uid_t uid = file->st.st_uid;
+
+    if (!S_ISREG(file->st.st_mode) || uid == get_right_owner(file, owner))
+        return FALSE;
+    /* A foreign file of root's may always have been root's: libvirtd creates such files. */
+    return (uid == geteuid() || uid == former) && (file->is_own || uid != 0);
 }
 
 static int is_misplaced(int dir_fd, const VMFile *file, gpointer userdata) {
     const GiveBack *give = userdata;
-    uid_t uid = file->st.st_uid;
 
-    if (!S_ISREG(file->st.st_mode) || uid == get_right_owner(give, file))
-        return FALSE;
-    /* A foreign file of root's may always have been root's: libvirtd creates such files. */
-    return (uid == geteuid() || uid == give->former) && (file->is_own || uid != 0);
+    return vm_owner_is_misplaced(file, give->owner, give->former);
 }
 
 static int change_owner(int fd, uid_t uid, gid_t gid) {
@@ -69,7 +80,7 @@ static int take_over(int fd, mode_t mode) {
 }
 
 static int give_file(const GiveBack *give, int dir_fd, const VMFile *file) {
-    uid_t owner = get_right_owner(give, file);
+    uid_t owner = get_right_owner(file, give->owner);
     g_auto(FileFd) fd = FILE_FD_NONE;
     struct stat st;
     int r;
@@ -94,7 +105,8 @@ static int give_file(const GiveBack *give, int dir_fd, const VMFile *file) {
 
 static int give_if_misplaced(int dir_fd, const VMFile *file, gpointer userdata) {
     GiveBack *give = userdata;
-    int r = is_misplaced(dir_fd, file, give) ? give_file(give, dir_fd, file) : 0;
+    int r = vm_owner_is_misplaced(file, give->owner, give->former) ? give_file(give, dir_fd, file)
+                                                                   : 0;
 
     if (r < 0)
         failed(give, r, (const char *[]){"vms", give->owner_name, give->id, file->name, NULL});
@@ -158,13 +170,9 @@ static int visit_owner(int vms_fd, const VMFile *file, gpointer userdata) {
 }
 
 gboolean vm_owner_give_back(VMStore *store, GError **error) {
-    GiveBack give = {.store = store};
-    struct stat st;
+    GiveBack give = {.store = store, .former = vm_owner_get_former(store)};
     int r;
 
-    if (fstat(store->vms, &st) < 0)
-        return vmstore_failed(error, -errno, "%s/vms", store->directory);
-    give.former = st.st_uid;
     r = vmfiles_visit(store->vms, NULL, visit_owner, &give);
     if (r < 0)
         return vmstore_failed(error, r, "%s/vms", store->directory);

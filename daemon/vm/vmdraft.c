@@ -187,7 +187,7 @@ gboolean vmdraft_write_pin(VMDraft *draft, const Pin *pin, GError **error) {
 
     /* A record that cannot be read back must not be published. */
     bytes = g_bytes_new_static(json, length);
-    again = pin_from_json(bytes, error);
+    again = pin_from_json(bytes, NULL, error);
     if (!again)
         return FALSE;
     if (length > PIN_MAX_SIZE)

@@ -276,50 +276,58 @@ int vmstore_stat_nvram(
 
 /* -- loading ----------------------------------------------------------------------------- */
 
-Pin *vmstore_read_pin(int dir_fd, GError **error) {
+static int read_record(int dir_fd, GBytes **ret) {
     g_auto(FileFd) fd = FILE_FD_NONE;
-    g_autoptr(GBytes) json = NULL;
-    int r;
+    int r = vmstore_open_owned(dir_fd, VMSTORE_PIN_NAME, O_RDONLY, &fd);
 
-    r = vmstore_open_owned(dir_fd, VMSTORE_PIN_NAME, O_RDONLY, &fd);
-    if (r >= 0)
-        r = file_read_all(fd, PIN_MAX_SIZE, &json);
-    if (r < 0) {
-        (void)vmstore_failed(error, r, "%s", VMSTORE_PIN_NAME);
-        return NULL;
-    }
-    return pin_from_json(json, error);
+    return r < 0 ? r : file_read_all(fd, PIN_MAX_SIZE, ret);
 }
 
-static Pin *load_pin(int owner_fd, const char *id, GError **error) {
-    g_auto(FileFd) dir = FILE_FD_NONE;
-    int r;
+static Pin *parse_record(int r, GBytes *json, GHashTable *descriptors, GError **error) {
+    if (r >= 0)
+        return pin_from_json(json, descriptors, error);
+    (void)vmstore_failed(error, r, "%s", VMSTORE_PIN_NAME);
+    return NULL;
+}
 
-    r = vmstore_open_directory(owner_fd, id, &dir);
-    if (r < 0) {
-        (void)vmstore_failed(error, r, "%s", VMSTORE_PIN_NAME);
-        return NULL;
-    }
-    return vmstore_read_pin(dir, error);
+Pin *vmstore_read_pin(int dir_fd, GError **error) {
+    g_autoptr(GBytes) json = NULL;
+    int r = read_record(dir_fd, &json);
+
+    return parse_record(r, json, NULL, error);
+}
+
+/* In one scope: each costs system calls. */
+static int open_and_read(int owner_fd, const char *id, FileFd *ret_dir, GBytes **ret) {
+    PRIVILEGE_SCOPE(scope);
+    int r = vmstore_open_directory(owner_fd, id, ret_dir);
+
+    return r < 0 ? r : read_record(*ret_dir, ret);
 }
 
 typedef struct Loading {
     VMVisit visit;
     gpointer userdata;
     uid_t uid;
-    gboolean is_faulty; /* a record of the owner cannot be read */
+    GHashTable *descriptors; /* see pin_from_json() */
+    gboolean is_faulty;      /* a record of the owner cannot be read */
 } Loading;
 
 static int load_vm(int owner_fd, const VMFile *file, gpointer userdata) {
     Loading *loading = userdata;
+    g_auto(FileFd) dir = FILE_FD_NONE;
+    g_autoptr(GBytes) json = NULL;
     g_autoptr(GError) error = NULL;
     g_autoptr(Pin) pin = NULL;
+    int r;
 
     if (!vmstore_is_id(file->name))
         return 0;
-    pin = load_pin(owner_fd, file->name, &error);
+    r = open_and_read(owner_fd, file->name, &dir, &json);
+    pin = parse_record(r, json, loading->descriptors, &error);
     loading->is_faulty |= pin == NULL;
-    loading->visit(loading->uid, file->name, pin, error ? error->message : NULL, loading->userdata);
+    loading->visit(
+            loading->uid, file->name, dir, pin, error ? error->message : NULL, loading->userdata);
     return 0;
 }
 
@@ -343,7 +351,8 @@ static int load_owner(int vms_fd, const VMFile *file, gpointer userdata) {
 }
 
 gboolean vmstore_load(VMStore *store, VMVisit visit, gpointer userdata, GError **error) {
-    Loading loading = {.visit = visit, .userdata = userdata};
+    g_autoptr(GHashTable) descriptors = pin_descriptors_new();
+    Loading loading = {.visit = visit, .userdata = userdata, .descriptors = descriptors};
     int r;
 
     r = vmfiles_visit(store->vms, NULL, load_owner, &loading);

@@ -61,10 +61,11 @@ char *vmstore_backup_name(guint32 serial, ImageFormat format) G_GNUC_WARN_UNUSED
 #define VMSTORE_OLD_BACKUP_NAME "backup"
 #define VMSTORE_BACKUP_LIST_NAME "backups.json"
 
-/* Sweeps, and calls VISIT for each VM. PIN is NULL where the record cannot be read, and FAULT says
- * why. */
+/* Sweeps, and calls VISIT for each VM. DIR_FD is its directory, or FILE_FD_NONE where it cannot be
+ * opened. PIN is NULL where the record cannot be read, and FAULT says why. */
 typedef void (*VMVisit)(
-        uid_t uid, const char *id, const Pin *pin, const char *fault, gpointer userdata);
+        uid_t uid, const char *id, int dir_fd, const Pin *pin, const char *fault,
+        gpointer userdata);
 gboolean vmstore_load(VMStore *store, VMVisit visit, gpointer userdata, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
 

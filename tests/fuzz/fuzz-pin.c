@@ -68,7 +68,7 @@ static void check_answer(const Pin *pin) {
 static Pin *read_pin(const char *json) {
     g_autoptr(GBytes) bytes = g_bytes_new_static(json, strlen(json));
     g_autoptr(GError) error = NULL;
-    Pin *pin = pin_from_json(bytes, &error);
+    Pin *pin = pin_from_json(bytes, NULL, &error);
 
     g_assert_no_error(error);
     return pin;
@@ -92,7 +92,7 @@ static void check_pin(const Pin *pin) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     g_autoptr(GBytes) json = g_bytes_new(data, size);
     g_autoptr(GError) error = NULL;
-    g_autoptr(Pin) pin = pin_from_json(json, &error);
+    g_autoptr(Pin) pin = pin_from_json(json, NULL, &error);
 
     g_assert_true((pin == NULL) == (error != NULL));
     if (pin) {

@@ -15,7 +15,10 @@ static int compare_lines(gconstpointer a, gconstpointer b) {
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static void on_vm(uid_t uid, const char *id, const Pin *pin, const char *fault, gpointer userdata) {
+static void on_vm(
+        uid_t uid, const char *id, int dir_fd, const Pin *pin, const char *fault,
+        gpointer userdata) {
+    g_assert_true(dir_fd >= 0 || !pin);
     g_assert_true((pin == NULL) == (fault != NULL));
     g_ptr_array_add(
             userdata,
@@ -51,6 +54,12 @@ static char *make_vm_directory(VMStore *store, const char *name) {
     return test_mkdir(owner, name);
 }
 
+static void keep_pin(
+        uid_t uid, const char *id, int dir_fd, const Pin *pin, const char *fault,
+        gpointer userdata) {
+    g_ptr_array_add(userdata, pin_ref(pin));
+}
+
 static void an_empty_store_has_no_vms(void) {
     g_autoptr(TestDir) dir = test_dir_new();
     g_autoptr(VMStore) store = test_store(dir);
@@ -81,6 +90,34 @@ static void vms_of_all_owners_are_told(void) {
     g_assert_true(vmdraft_write_pin(draft, pin, NULL));
     g_assert_true(vmdraft_publish(draft, "a", NULL));
     assert_loaded(store, "4294967294 a stateless");
+}
+
+static void add_vm(VMStore *store, const Pin *pin, const char *id) {
+    g_autoptr(VMDraft) draft = vmdraft_new(store, test_owner(), NULL, NULL);
+
+    g_assert_true(vmdraft_write_pin(draft, pin, NULL));
+    g_assert_true(vmdraft_publish(draft, id, NULL));
+}
+
+static void equal_descriptors_are_shared(void) {
+    g_autoptr(TestDir) dir = test_dir_new();
+    g_autoptr(VMStore) store = test_store(dir);
+    g_autoptr(TestDir) root = test_layers_new();
+    g_autoptr(Pin) pin = test_pin(root, test_pin_kind("stateless"), NULL);
+    g_autoptr(Pin) other = test_pin(root, test_pin_kind("split"), NULL);
+    g_autoptr(GPtrArray) pins = g_ptr_array_new_with_free_func((GDestroyNotify)pin_unref);
+
+    add_vm(store, pin, "a");
+    add_vm(store, other, "b");
+    add_vm(store, pin, "c");
+    g_assert_true(vmstore_load(store, keep_pin, pins, NULL));
+    g_assert_cmpuint(pins->len, ==, 3);
+    for (guint i = 0; i < 3; i++) {
+        const Descriptor *a = ((const Pin *)pins->pdata[i])->resolution->descriptor;
+        const Descriptor *b = ((const Pin *)pins->pdata[(i + 1) % 3])->resolution->descriptor;
+
+        g_assert_cmpint(a == b, ==, g_bytes_equal(a->document, b->document));
+    }
 }
 
 /* What begins with ".new-" is what a crash left, and goes; nothing else goes. */
@@ -247,6 +284,7 @@ int main(int argc, char **argv) {
             TEST_CASE(an_empty_store_has_no_vms),
             TEST_CASE(vms_are_there_after_a_restart),
             TEST_CASE(vms_of_all_owners_are_told),
+            TEST_CASE(equal_descriptors_are_shared),
             TEST_CASE(what_a_crash_left_is_swept),
             TEST_CASE(no_foreign_file_is_swept),
             TEST_CASE(a_draft_that_was_published_is_not_swept),

@@ -107,7 +107,7 @@ Pin *test_pin(const char *root, const TestPinKind *kind, const Request *request)
 Pin *test_pin_read(const char *text) {
     g_autoptr(GBytes) bytes = g_bytes_new(text, strlen(text));
     g_autoptr(GError) error = NULL;
-    Pin *pin = pin_from_json(bytes, &error);
+    Pin *pin = pin_from_json(bytes, NULL, &error);
 
     g_assert_no_error(error);
     g_assert_nonnull(pin);
@@ -117,7 +117,7 @@ Pin *test_pin_read(const char *text) {
 void test_assert_no_pin(const char *text, gsize size, const char *message) {
     g_autoptr(GBytes) bytes = g_bytes_new(text, size);
     g_autoptr(GError) error = NULL;
-    g_autoptr(Pin) pin = pin_from_json(bytes, &error);
+    g_autoptr(Pin) pin = pin_from_json(bytes, NULL, &error);
 
     g_assert_null(pin);
     g_assert_nonnull(error);
