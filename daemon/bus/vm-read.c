@@ -108,8 +108,7 @@ static void run_read(gpointer data) {
                     store, view->owner, view->id, view->pin, read->known, &view->condition);
             continue;
         }
-        vm_read_condition(
-                store, view->owner, view->id, view->pin, read->known, NULL, &view->condition);
+        vm_read_condition(store, view->owner, view->id, view->pin, read->known, &view->condition);
         view->is_read = TRUE;
     }
 }

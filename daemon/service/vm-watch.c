@@ -39,9 +39,10 @@ static void run_reading(gpointer data) {
     Reading *reading = data;
     const VMOp *op = &reading->op;
 
+    if (op->look)
+        reading->condition.look = vm_look_ref(op->look);
     vm_read_condition(
-            op->store, op->owner, op->id, op->pin, op->catalog->known, op->look,
-            &reading->condition);
+            op->store, op->owner, op->id, op->pin, op->catalog->known, &reading->condition);
 }
 
 static void finish_reading(gpointer data) {

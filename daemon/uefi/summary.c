@@ -66,7 +66,7 @@ static char *make_key(const Store *store) {
     g_string_append_printf(
             key, "%d %d %d %s", store->kind, store->health, value ? *value : -1,
             store->detail ? store->detail : "");
-    return g_strdup(key->str);
+    return g_string_free(g_steal_pointer(&key), FALSE);
 }
 
 static StoreSummary *recall(KnownMemo *memo, const char *key) {

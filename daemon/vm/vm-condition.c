@@ -72,10 +72,11 @@ static void read_condition(
 
 void vm_read_condition(
         VMStore *store, uid_t owner, const char *id, const Pin *pin, KnownCertificates *known,
-        VMLook *before, VMCondition *ret) {
+        VMCondition *condition) {
     g_auto(FileFd) dir = open_directory(store, owner, id);
+    g_autoptr(VMLook) before = g_steal_pointer(&condition->look);
 
-    read_condition(store, dir, owner, id, pin, known, before, ret, NULL);
+    read_condition(store, dir, owner, id, pin, known, before, condition, NULL);
 }
 
 /* A file that has not changed has the format and the size that it had. It does not matter for State
@@ -96,7 +97,7 @@ gboolean vm_read_state(
         VMCondition *condition) {
     if (has_state_of(condition, store, owner, id, pin, known))
         return FALSE;
-    vm_read_condition(store, owner, id, pin, known, NULL, condition);
+    vm_read_condition(store, owner, id, pin, known, condition);
     return TRUE;
 }
 

@@ -4,12 +4,11 @@
 #include "vm/vm-op.h"
 
 /* Reads the condition of a VM's files: its owner and a QEMU can change it at any time. Waits for
- * the disk. A directory that is gone counts as not in use, and its NVRAM as missing. BEFORE (or
- * NULL) is the last look: a store that has not changed since is not read again. The caller owns
- * RET's look. */
+ * the disk. A directory that is gone counts as not in use, and its NVRAM as missing. CONDITION's
+ * look (or NULL) is the last one: a store that has not changed since is not read again. */
 void vm_read_condition(
         VMStore *store, uid_t owner, const char *id, const Pin *pin, KnownCertificates *known,
-        VMLook *before, VMCondition *ret);
+        VMCondition *condition);
 
 /* Reads CONDITION again, which was read last, unless the status of the NVRAM shows that State and
  * the look are as they were. No file is opened for that, and a use is not noticed. Returns TRUE if

@@ -80,16 +80,20 @@ static void an_unchanged_store_is_not_read(void) {
 
 static void a_young_look_proves_nothing(void) {
     g_auto(Fixture) f = fixture();
+    g_autoptr(VMLook) young = vm_look_ref(f.condition.look);
 
-    f.condition.look->is_trusted = FALSE;
+    young->is_trusted = FALSE;
     g_assert_true(read_state(&f));
+    g_assert_true(f.condition.look != young);
 }
 
 static void other_names_of_certificates_are_read(void) {
     g_auto(Fixture) f = fixture();
 
     test_vm_reload(&f.vm);
+    g_assert_true(f.condition.look->known != f.vm.op.catalog->known);
     g_assert_true(read_state(&f));
+    g_assert_true(f.condition.look->known == f.vm.op.catalog->known);
 }
 
 static void a_fault_is_read_again(void) {
