@@ -16,7 +16,8 @@ compiler-i386 = i686-linux-gnu-gcc
 compiler-s390x = s390x-linux-gnu-gcc
 options-asan = -Db_sanitize=address,undefined
 options-ndebug = -Dbuildtype=release -Db_ndebug=true
-options-coverage = -Db_coverage=true -Doptimization=0
+# its threads count together
+options-coverage = -Db_coverage=true -Doptimization=0 -Dc_args=-fprofile-update=atomic
 # tests/sysroot makes these
 options-i386 = --cross-file=build/debian/i386.cross -Dbuildtype=plain
 options-s390x = --cross-file=build/debian/s390x.cross -Dbuildtype=plain
