@@ -50,17 +50,14 @@ static gboolean is_same_entry(const SiglistEntry *a, const SiglistEntry *b) {
     return efi_guid_equal(&a->type, &b->type) && g_bytes_equal(a->data, b->data);
 }
 
-/* The name of a known certificate, or the subject. */
+/* The name of a known certificate, or the subject, or the digest of one that has none. */
 static char *describe(const ChangeEdit *edit, const SiglistEntry *entry) {
     gsize size;
     const guint8 *data = g_bytes_get_data(entry->data, &size);
-    g_autoptr(Certificate) certificate = NULL;
-    const KnownCertificate *known;
+    g_autoptr(Certificate) certificate = certificate_new(data, size);
+    const KnownCertificate *known =
+            known_certificates_find(edit->sources->known, certificate->sha256);
 
-    if (siglist_find_type(&entry->type) != SIGLIST_X509)
-        return g_strdup("a hash");
-    certificate = certificate_new(data, size);
-    known = known_certificates_find(edit->sources->known, certificate->sha256);
     return g_strdup(
             known                           ? known->name
                     : *certificate->subject ? certificate->subject

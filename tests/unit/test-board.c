@@ -8,7 +8,7 @@
 
 static void every_key_is_read(void) {
     g_autoptr(MachineTable) table = test_machine_text(
-            "# a comment\n[b-*]\narchitectures=y;x\naliases=b;bb\ncanonical=b-1\nunits=2\n"
+            "# a comment\n[b-*]\narchitectures=y;x\naliases=b;bb;\ncanonical=b-1\nunits=2\n"
             "pflash-properties=true\ndriver=cfi.pflash01\nnames=n0;n1\nplacement=fixed\n"
             "addresses=0x10;32\nunit-size=0x2000\nmax-unit-size=8193\nmax-total-size=16385\n"
             "sector-length=0x1000\nwidth=4\ndevice-width=2\nmax-device-width=0xff\n"

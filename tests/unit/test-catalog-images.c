@@ -87,7 +87,10 @@ static void images_of_another_format(void) {
 
 static void memory_takes_raw_files_and_json_stores_alone(void) {
     g_autoptr(TestDir) root = test_layers_new();
+    g_autofree char *large = g_strnfill(1048577, ' ');
 
+    large[0] = '{';
+    test_write(root, "large.json", large, 1048577);
     test_write_sparse(root, "rom", 65536);
     test_write_text(root, "vars.json", " {}");
     assert_mapping(
@@ -100,6 +103,10 @@ static void memory_takes_raw_files_and_json_stores_alone(void) {
     assert_mapping(
             root, "{'device': 'memory', 'filename': '/rom', 'uefi-vars': {'template': '/no'}}",
             "file-missing:@/no");
+    assert_mapping(
+            root,
+            "{'device': 'memory', 'filename': '/rom', 'uefi-vars': {'template': '/large.json'}}",
+            "bad-size:@/large.json: the store has 1048577 bytes, and at most 1048576");
     assert_mapping(
             root,
             "{'device': 'memory', 'executable': {'filename': '/rom'},"

@@ -65,6 +65,25 @@ static void volumes_tell(void) {
     }
 }
 
+/* Volumes are as short as a header: what an image says of itself does not set how long it is read.
+ */
+static void no_more_than_64_volumes_are_read(void) {
+    g_autoptr(TestDir) root = test_dir_new();
+
+    for (guint code = 63; code <= 64; code++) {
+        g_autoptr(GString) volumes = g_string_new(NULL);
+        Content content;
+
+        for (guint i = 0; i < code; i++)
+            g_string_append_printf(volumes, "v%u ", i * 4096);
+        g_string_append_printf(volumes, "c%u", code * 4096);
+        test_write_volumes(root, "image", 65 * 4096, 7, volumes->str, 4096);
+        content = probe(root);
+        g_assert_cmpint(content.kind, ==, code < 64 ? CONTENT_WHOLE : CONTENT_VARIABLES);
+        g_assert_cmpuint(content.end, ==, 64 * 4096);
+    }
+}
+
 static void one_byte_all_over_is_blank(void) {
     static const struct {
         guint8 fill;
@@ -111,6 +130,7 @@ static void a_short_image_is_unknown(void) {
 int main(int argc, char **argv) {
     static const TestCase cases[] = {
             TEST_CASE(volumes_tell),
+            TEST_CASE(no_more_than_64_volumes_are_read),
             TEST_CASE(one_byte_all_over_is_blank),
             TEST_CASE(one_end_that_is_not_blank_is_enough),
             TEST_CASE(a_short_image_is_unknown),

@@ -36,7 +36,16 @@ static void images_that_are_not_there(void) {
 
 static void images_that_are_something_else(void) {
     g_autoptr(TestDir) root = test_lint_new();
+    g_autofree char *large = g_strnfill(1048577, ' ');
 
+    large[0] = '{';
+    test_write(root, "large.json", large, 1048577);
+    test_write_sparse(root, "rom", 65536);
+    test_assert_lint(
+            root, "mapping",
+            "{'device': 'memory', 'filename': '/rom', 'uefi-vars': {'template': '/large.json'}}",
+            "a:/mapping/uefi-vars/template: error: @/large.json has 1048577 bytes, a JSON store at "
+            "most 1048576");
     g_free(test_mkdir(root, "directory"));
     test_assert_lint(
             root, "mapping", SPLIT("/directory", "/vars.fd"),

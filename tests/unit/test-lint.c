@@ -186,11 +186,28 @@ static void findings_have_an_end(void) {
     g_string_append_c(features, ']');
     test_describe(root, "vendor/a.json", "features", features->str, NULL);
     test_describe(root, "vendor/b.json", "features", features->str, NULL);
+    test_write_text(root, "vendor/c.json", "{");
     findings = lint_paths(paths, &facts, &(guint){0}, NULL);
     g_assert_cmpuint(findings->len, ==, LINT_MAX_FINDINGS + 1);
     last = findings->pdata[LINT_MAX_FINDINGS];
     g_assert_cmpstr(last->code, ==, "limit");
     g_assert_cmpint(last->severity, ==, LINT_SEVERITY_ERROR);
+}
+
+static void a_directory_with_too_many_files(void) {
+    g_autoptr(TestDir) root = test_lint_new();
+    g_autofree char *one = g_build_filename(root, "vendor/0.json", NULL);
+
+    for (guint i = 0; i <= CATALOG_MAX_FILES; i++) {
+        g_autofree char *name = g_strdup_printf("vendor/%u.json", i);
+
+        test_link(root, name, "/dev/null");
+    }
+    test_assert_findings(
+            root, "@/vendor",
+            "@/vendor: error: more than 16384 descriptor files: the service reads none");
+    g_assert_no_errno(g_unlink(one));
+    test_assert_findings(root, "@/vendor", "");
 }
 
 static void a_document_has_the_name_it_is_given(void) {
@@ -223,6 +240,7 @@ int main(int argc, char **argv) {
             TEST_CASE(a_mask_masks_something),
             TEST_CASE(paths_are_told_in_their_order),
             TEST_CASE(findings_have_an_end),
+            TEST_CASE(a_directory_with_too_many_files),
             TEST_CASE(a_document_has_the_name_it_is_given),
     };
 

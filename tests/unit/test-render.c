@@ -339,6 +339,17 @@ static void machine_is_as_asked_unless_an_emulator_tells(void) {
     g_assert_cmpstr(told.resolution->machine, ==, "pc-q35-7.2");
 }
 
+/* Else QEMU would take it for another of its keys. */
+static void a_machine_with_an_equals_sign_has_its_key(void) {
+    g_auto(TestAnswer) f = {};
+
+    test_answer_describe(
+            &f, "{'device': 'kernel', 'filename': '/rom'}", "targets",
+            "[{'architecture': 'x86_64', 'machines': ['*']}]");
+    test_answer_resolve(&f, "x86_64", "a=b,c", NULL);
+    assert_rendered(&f, "-machine\ntype=a=b,,c\n-kernel\n@/rom", NULL);
+}
+
 static void an_answer_outlives_its_catalog(void) {
     g_auto(TestAnswer) f = {};
     g_autofree char *path = NULL;
@@ -376,6 +387,7 @@ int main(int argc, char **argv) {
             TEST_CASE(firmware_that_writes_needs_a_copy),
             TEST_CASE(without_a_copy_its_name_is_empty),
             TEST_CASE(sizes_are_as_the_guest_sees_them),
+            TEST_CASE(a_machine_with_an_equals_sign_has_its_key),
             TEST_CASE(machine_is_as_asked_unless_an_emulator_tells),
             TEST_CASE(an_answer_outlives_its_catalog),
     };

@@ -214,6 +214,7 @@ static void strings_are_limited_to_255_bytes(void) {
     assert_refused("firmware", string_value(longer), "firmware: longer than 255 bytes");
     assert_refused("interface", string_value(longer), "interface: longer than 255 bytes");
     assert_refused("features", strings_value(longer_list), "features: longer than 255 bytes");
+    assert_refused("qemu-version", string_value(longer), "qemu-version: longer than 255 bytes");
 }
 
 static void file_names_are_limited_to_4095_bytes(void) {

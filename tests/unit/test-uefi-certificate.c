@@ -86,6 +86,18 @@ static void certificates(void) {
     g_assert_cmpint(certificate->not_after, ==, 2000000000);
 }
 
+static void a_certificate_of_nobody(void) {
+    g_autoptr(GBytes) der = test_certificate("", 1300000000, 2000000000);
+    gsize size;
+    const guint8 *data = g_bytes_get_data(der, &size);
+    g_autoptr(Certificate) certificate = certificate_new(data, size);
+
+    g_assert_true(certificate_is_whole(data, size));
+    g_assert_cmpstr(certificate->subject, ==, "");
+    g_assert_cmpstr(certificate->issuer, ==, "");
+    g_assert_cmpint(certificate->not_after, ==, 2000000000);
+}
+
 static void what_is_no_certificate_has_its_digest(void) {
     g_autofree guint8 *large = g_malloc0(CERTIFICATE_MAX_SIZE + 1);
     g_autoptr(Certificate) certificate = certificate_new((const guint8 *)"abc", 3);
@@ -165,6 +177,35 @@ static void an_administrators_file_overrides(void) {
     g_assert_true(known_certificates_find(known, DIGEST "03")->updates_kek);
 }
 
+/* Each key counts: firmware is judged anew after a change. */
+static void tables_are_equal_if_all_of_them_is(void) {
+    static const char *const texts[] = {
+            "[a]\nsha256=" DIGEST "01\npurpose=kek\nauthority=x\ngeneration=1\n",
+            "[b]\nsha256=" DIGEST "01\npurpose=kek\nauthority=x\ngeneration=1\n",
+            "[a]\nsha256=" DIGEST "02\npurpose=kek\nauthority=x\ngeneration=1\n",
+            "[a]\nsha256=" DIGEST "01\npurpose=windows\nauthority=x\ngeneration=1\n",
+            "[a]\nsha256=" DIGEST "01\npurpose=kek\nauthority=y\ngeneration=1\n",
+            "[a]\nsha256=" DIGEST "01\npurpose=kek\nauthority=x\ngeneration=2\n",
+            "[a]\nsha256=" DIGEST "01\npurpose=platform\nauthority=x\nupdates-kek=true\n",
+            "[a]\nsha256=" DIGEST "01\npurpose=platform\nauthority=x\nupdates-kek=false\n",
+            "",
+    };
+    g_autoptr(TestDir) root = test_dir_new();
+    const char *const directories[] = {root, NULL};
+    g_autoptr(GPtrArray) problems = make_problems();
+    g_autoptr(GPtrArray) tables =
+            g_ptr_array_new_with_free_func((GDestroyNotify)known_certificates_unref);
+
+    for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
+        test_write_text(root, "a.conf", texts[i]);
+        g_ptr_array_add(tables, load(directories, problems));
+    }
+    g_assert_cmpuint(problems->len, ==, 0);
+    for (guint i = 0; i < tables->len; i++)
+        for (guint j = 0; j < tables->len; j++)
+            g_assert_true(known_certificates_equal(tables->pdata[i], tables->pdata[j]) == (i == j));
+}
+
 static void a_file_with_a_mistake_is_ignored(void) {
     static const struct {
         const char *text;
@@ -210,9 +251,11 @@ int main(int argc, char **argv) {
             TEST_CASE(lists_of_signatures),
             TEST_CASE(a_list_that_is_malformed_ends_them),
             TEST_CASE(certificates),
+            TEST_CASE(a_certificate_of_nobody),
             TEST_CASE(what_is_no_certificate_has_its_digest),
             TEST_CASE(shipped_certificates),
             TEST_CASE(an_administrators_file_overrides),
+            TEST_CASE(tables_are_equal_if_all_of_them_is),
             TEST_CASE(a_file_with_a_mistake_is_ignored),
     };
 

@@ -284,6 +284,62 @@ static void what_set_refuses(void) {
     }
 }
 
+/* Both sides of each limit; what is within it fails for another reason. */
+static void the_limits_of_a_change(void) {
+    static const struct {
+        guint n;
+        const char *text;
+    } names[] = {
+            {0, "names: 0 strings, and 1 to 64"}, {64, "no known certificate"}, {65, "names: 65"}};
+    g_autoptr(GBytes) most = g_bytes_new_take(g_malloc0(KEY_DATA_MAX_SIZE), KEY_DATA_MAX_SIZE);
+    g_autoptr(GBytes) more =
+            g_bytes_new_take(g_malloc0(KEY_DATA_MAX_SIZE + 1), KEY_DATA_MAX_SIZE + 1);
+    g_autoptr(ChangeResult) result = NULL;
+    g_auto(TestChange) f = {};
+
+    test_change_begin(&f, store_new_flash(TEST_LENGTH_4M), "");
+    for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
+        g_autoptr(GString) list = g_string_new("@as [");
+        g_autofree char *change = NULL;
+
+        for (guint j = 0; j < names[i].n; j++)
+            g_string_append(list, j > 0 ? ", 'x'" : "'x'");
+        change = g_strdup_printf("{'do': <'enroll-known'>, 'names': <%s]>}", list->str);
+        test_change_add(&f, change, NULL);
+        test_change_fail(&f, FIRMWARE_ERROR_INVALID_ARGS, names[i].text);
+    }
+    test_change_add(&f, "{'do': <'enroll'>, 'into': <'db'>}", more);
+    test_change_fail(
+            &f, FIRMWARE_ERROR_INVALID_ARGS, "data: 1048577 bytes, and at most 1048576 are read");
+    test_change_add(&f, "{'do': <'enroll'>, 'into': <'db'>}", most);
+    test_change_fail(&f, FIRMWARE_ERROR_INVALID_ARGS, "data: neither a certificate");
+    test_change_add(&f, NAMED("set", "a") "}", more);
+    test_change_fail(
+            &f, FIRMWARE_ERROR_INVALID_ARGS, "data: 1048577 bytes, and at most 1048576 are read");
+    test_change_add(&f, NAMED("set", "a") "}", most);
+    result = test_change_apply(&f);
+}
+
+/* D-Bus dictionaries can have a key twice. */
+static void a_key_given_twice_is_refused(void) {
+    static const char *const all[][2] = {
+            {"{'do': <'enroll'>, 'into': <'db'>, 'into': <'db'>}", "change 1: into: given twice"},
+            {"{'do': <'enroll'>, 'into': <'db'>, 'do': <'enroll'>}", "change 1: do: given twice"},
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(all); i++) {
+        g_autofree char *text = g_strdup_printf("[%s]", all[i][0]);
+        g_autoptr(GVariant) changes =
+                g_variant_parse(G_VARIANT_TYPE("aa{sv}"), text, NULL, NULL, NULL);
+        g_autoptr(GError) error = NULL;
+
+        g_assert_nonnull(changes);
+        g_assert_null(changes_read(changes, &error));
+        g_assert_error(error, FIRMWARE_ERROR, FIRMWARE_ERROR_INVALID_ARGS);
+        g_assert_cmpstr(error->message, ==, all[i][1]);
+    }
+}
+
 /* Names like those of the keys with another GUID are other variables. */
 static void identity_is_guid_and_name(void) {
     g_auto(TestChange) f = {};
@@ -308,6 +364,8 @@ int main(int argc, char **argv) {
             TEST_CASE(remove_bound_and_all),
             TEST_CASE(set_and_delete),
             TEST_CASE(what_set_refuses),
+            TEST_CASE(the_limits_of_a_change),
+            TEST_CASE(a_key_given_twice_is_refused),
             TEST_CASE(identity_is_guid_and_name),
     };
 

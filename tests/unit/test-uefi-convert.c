@@ -178,6 +178,37 @@ static void private_keys_stay_in_flash(void) {
     g_assert_nonnull(store_find(to, &guid, "certdb"));
 }
 
+static void a_store_without_time_stamps_takes_no_keys(void) {
+    g_autoptr(TestStore) plain = test_store_new(TEST_LENGTH_4M, FALSE);
+    g_autoptr(Store) template = test_store_read(plain);
+    g_autoptr(Store) from = make_guest("4M");
+    g_autoptr(GError) error = NULL;
+
+    g_assert_cmpstr(store_kind_to_string(template->kind), ==, "edk2-plain");
+    g_assert_null(store_convert(from, template, &error));
+    g_assert_error(error, FIRMWARE_ERROR, FIRMWARE_ERROR_NVRAM_MISMATCH);
+    g_assert_nonnull(strstr(
+            error->message, "PK (it is authenticated, and the new store has no time stamps)"));
+    g_assert_null(strstr(error->message, "Boot0000"));
+}
+
+/* JSON is UTF-8, which has no half of a pair of UTF-16. */
+static void a_name_that_is_no_text_stays_in_flash(void) {
+    g_autoptr(TestStore) odd = test_store_new(TEST_LENGTH_4M, TRUE);
+    const guint32 record = test_store_add(odd, TEST_ADDED, TEST_OTHER, "odd", "x", 1);
+    g_autoptr(Store) from = NULL;
+    g_autoptr(Store) to = NULL;
+    const StoreVariable *variable;
+
+    test_store_set_u16(odd, record + 60, 0xd800);
+    from = test_store_read(odd);
+    g_assert_cmpint(from->health, ==, STORE_HEALTH_OK);
+    assert_refused(from, "json", "the new store cannot have its name");
+    variable = from->variables->pdata[0];
+    to = converted(from, "2M");
+    g_assert_nonnull(store_find(to, &variable->guid, variable->name));
+}
+
 static void a_store_that_is_not_sound_is_not_moved(void) {
     g_autoptr(TestStore) torn = test_store_new(TEST_LENGTH_2M, TRUE);
     g_autoptr(Store) model = make("4M");
@@ -196,6 +227,8 @@ int main(int argc, char **argv) {
             TEST_CASE(each_that_is_too_large_is_named),
             TEST_CASE(a_store_that_is_full_is_not_moved),
             TEST_CASE(private_keys_stay_in_flash),
+            TEST_CASE(a_store_without_time_stamps_takes_no_keys),
+            TEST_CASE(a_name_that_is_no_text_stays_in_flash),
             TEST_CASE(a_store_that_is_not_sound_is_not_moved),
     };
 

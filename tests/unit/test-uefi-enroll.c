@@ -173,11 +173,13 @@ static void data_that_is_refused(void) {
     g_autoptr(GBytes) lists = g_byte_array_free_to_bytes(test_change_lists());
     g_autoptr(GBytes) pem = make_pem("ab");
     g_autoptr(GByteArray) bad = g_byte_array_new();
+    g_autoptr(GByteArray) odd = g_byte_array_new();
     g_autoptr(GBytes) text = g_bytes_new_static("hello", 5);
     g_autoptr(GBytes) empty = g_bytes_new_static("", 0);
     g_autoptr(GBytes) torn = g_bytes_new_from_bytes(lists, 0, g_bytes_get_size(lists) - 1);
     g_autoptr(GBytes) half = g_bytes_new_static("-----BEGIN CERTIFICATE-----\nAAA", 31);
     g_autoptr(GBytes) no_certificate = NULL;
+    g_autoptr(GBytes) no_type = NULL;
     const struct {
         const char *into;
         GBytes *data;
@@ -211,6 +213,12 @@ static void data_that_is_refused(void) {
         test_change_add(&f, "{'do': <'enroll'>, 'into': <'db'>}", no_certificate);
         test_change_fail(
                 &f, FIRMWARE_ERROR_INVALID_ARGS, "change 1: data: entry 1 is not a certificate");
+        test_add_siglist(odd, TEST_OTHER, TEST_OTHER, "xx", 2);
+        no_type = g_bytes_new(odd->data, odd->len);
+        test_change_add(&f, "{'do': <'enroll'>, 'into': <'db'>}", no_type);
+        test_change_fail(
+                &f, FIRMWARE_ERROR_INVALID_ARGS,
+                "entry 1 is of a type that the firmware does not know");
     }
 }
 
@@ -222,6 +230,22 @@ static void a_malformed_variable_is_not_changed(void) {
     store_set(f.store, &efi_image_security_guid, "db", 0x27, garbage);
     test_change_put_key(&f, "db", 'a');
     test_change_fail(&f, FIRMWARE_ERROR_IMAGE_UNUSABLE, "byte 0 of db");
+    test_change_add(&f, "{'do': <'unenroll'>, 'from': <'db'>, 'all': <true>}", NULL);
+    test_change_fail(&f, FIRMWARE_ERROR_IMAGE_UNUSABLE, "byte 0 of db");
+}
+
+/* A name is for people: a certificate need not have one. */
+static void a_certificate_of_nobody(void) {
+    g_auto(TestChange) f = {};
+    g_autoptr(GBytes) nobody = test_certificate("", 1000, 2000);
+    g_autofree char *digest = g_compute_checksum_for_bytes(G_CHECKSUM_SHA256, nobody);
+    g_autoptr(ChangeResult) result = NULL;
+
+    test_change_begin(&f, store_new_flash(TEST_LENGTH_4M), "");
+    test_change_add(&f, "{'do': <'enroll'>, 'into': <'db'>}", nobody);
+    result = test_change_apply(&f);
+    g_assert_cmpuint(result->notes->len, ==, 1);
+    g_assert_nonnull(strstr(((const ChangeNote *)result->notes->pdata[0])->what->str, digest));
 }
 
 /* -- enroll-known, enroll-from ---------------------------------------------------------- */
@@ -305,6 +329,24 @@ static void from_a_template(void) {
     test_change_assert_keys(&blank, "PK", "p");
 }
 
+static void a_template_that_is_malformed(void) {
+    static const char *const names[] = {"KEK", "PK"};
+
+    for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
+        g_auto(TestChange) f = {};
+        g_autoptr(GBytes) garbage = g_bytes_new_static("garbage", 7);
+        g_autofree char *text = g_strconcat("byte 0 of ", names[i], NULL);
+        Store *template = store_new_flash(TEST_LENGTH_4M);
+
+        store_set(template, &efi_global_guid, names[i], 0x27, garbage);
+        test_change_begin(&f, store_new_flash(TEST_LENGTH_4M), "");
+        (void)g_hash_table_insert(f.templates, (gpointer) "t", template);
+        test_change_add(&f, "{'do': <'enroll-from'>, 'firmware': <'t'>}", NULL);
+        test_change_fail(&f, FIRMWARE_ERROR_IMAGE_UNUSABLE, text);
+        test_change_assert_keys(&f, "db", NULL);
+    }
+}
+
 int main(int argc, char **argv) {
     static const TestCase cases[] = {
             TEST_CASE(enrol_each_variable),
@@ -317,7 +359,9 @@ int main(int argc, char **argv) {
             TEST_CASE(a_malformed_variable_is_not_changed),
             TEST_CASE(known_certificates),
             TEST_CASE(known_certificates_that_are_missing),
+            TEST_CASE(a_certificate_of_nobody),
             TEST_CASE(from_a_template),
+            TEST_CASE(a_template_that_is_malformed),
     };
 
     return test_main(argc, argv, "uefi-enroll", cases, G_N_ELEMENTS(cases));

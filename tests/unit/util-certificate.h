@@ -3,7 +3,8 @@
 
 #include <glib.h>
 
-/* A self-signed certificate, CN=NAME: DER. Times are seconds since the epoch. */
+/* A self-signed certificate, CN=NAME, or of nobody where NAME is "": DER. Times are seconds since
+ * the epoch. */
 GBytes *test_certificate(const char *name, gint64 not_before, gint64 not_after)
         G_GNUC_WARN_UNUSED_RESULT;
 
