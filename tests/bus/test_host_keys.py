@@ -95,6 +95,16 @@ def test_each_new_store_has_them(start, certificates, firmware):
     assert not has_both(vms.make("other", firmware=firmware, enroll=False), certificates)
 
 
+def test_a_template_that_has_them(start, service, certificates):
+    vms = start()
+    images.copy(vms.make(firmware="50-secure").nvram(), service.images / "with.fd")
+    service.vendor.write("40-with", descriptors.flash(
+        service.raw("code.fd"), service.images / "with.fd", features=["secure-boot"]))
+    vms.client.reload()
+    vm = vms.make("with", firmware="40-with")
+    assert has_both(vm, certificates) and vm.get_resolution()["enrolled"] == []
+
+
 def test_what_gets_none(start, certificates):
     vms = start()
     plain = vms.make(firmware="60-plain")

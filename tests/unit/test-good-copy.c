@@ -161,7 +161,15 @@ static void a_torn_store_does_not_replace_it(void) {
     assert_is_copy(&f, "backup-1.raw", "A B");
 }
 
-static void a_damaged_store_is_restored_from_it(void) {
+static void destroy_header(TestStore *store) {
+    memset(store->bytes, 0x55, 4096);
+}
+
+static void destroy_free_space(TestStore *store) {
+    store->bytes[store->end + 8] = 0;
+}
+
+static void check_damaged(void (*destroy)(TestStore *), const char *text) {
     g_auto(TestVM) f = made("A");
     g_auto(VMResult) result = VM_RESULT_INIT;
     g_autoptr(TestStore) damaged = make_store("A B");
@@ -170,13 +178,14 @@ static void a_damaged_store_is_restored_from_it(void) {
 
     guest_writes(&f, "A B");
     prepare_plainly(&f);
-    memset(damaged->bytes, 0x55, 4096);
+    destroy(damaged);
     write_nvram(&f, damaged);
     test_vm_ask(&f, REQUEST_CALL_PREPARE, "x86_64", "q35");
     g_assert_true(policy_prepare(&f.op, &no_limits, NULL));
     g_assert_false(vm_op_prepare(&f.op, &result, &error));
     g_assert_error(error, FIRMWARE_ERROR, FIRMWARE_ERROR_IMAGE_UNUSABLE);
     g_assert_nonnull(strstr(error->message, "Restore 1, the good copy of 2"));
+    g_assert_nonnull(strstr(error->message, text));
 
     test_vm_ask(&f, REQUEST_CALL_RESTORE, NULL, NULL);
     g_assert_true(request_set(f.op.request, "index", &index, NULL));
@@ -184,6 +193,11 @@ static void a_damaged_store_is_restored_from_it(void) {
     assert_is_copy(&f, "nvram.raw", "A B");
     prepare_plainly(&f);
     test_vm_assert_backups(&f, "2 restore, 1 good");
+}
+
+static void a_damaged_store_is_restored_from_it(void) {
+    check_damaged(destroy_header, "damaged");
+    check_damaged(destroy_free_space, "neither a variable nor free space begins here");
 }
 
 static void a_start_does_not_fail_where_there_is_no_room(void) {

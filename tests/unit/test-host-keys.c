@@ -107,10 +107,26 @@ static void keys_are_equal_with_the_same_names_and_data(void) {
             g_assert_true(host_keys_equal(keys->pdata[i], keys->pdata[j]) == (i == j));
 }
 
+static gpointer load_keys(const FileVisitor *visitor, gconstpointer root, GError **error) {
+    g_autoptr(GPtrArray) problems =
+            g_ptr_array_new_with_free_func((GDestroyNotify)conf_problem_free);
+
+    return host_keys_load(root, FALSE, visitor, problems, error);
+}
+
+static void a_failing_system_is_an_error(void) {
+    g_autoptr(TestDir) root = test_dir_new();
+
+    g_free(test_mkdir(root, "db"));
+    test_write_text(root, "db/key", "none");
+    test_fail_at_each_visit(load_keys, (GDestroyNotify)host_keys_unref, root);
+}
+
 int main(int argc, char **argv) {
     static const TestCase cases[] = {
             TEST_CASE(a_file_that_cannot_be_read_is_ignored),
             TEST_CASE(a_directory_has_at_most_256_files),
+            TEST_CASE(a_failing_system_is_an_error),
             TEST_CASE(keys_are_equal_with_the_same_names_and_data),
     };
 

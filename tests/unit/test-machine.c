@@ -168,6 +168,18 @@ static void aliases_that_read_alike_are_told_apart(void) {
     g_assert_false(machine_table_equal(a, b));
 }
 
+static gpointer load(const FileVisitor *visitor, gconstpointer directories, GError **error) {
+    return machine_table_load(directories, visitor, error);
+}
+
+static void a_failing_system_is_an_error(void) {
+    g_autoptr(TestDir) dir = test_dir_new();
+    const char *const directories[] = {dir, NULL};
+
+    test_write_text(dir, "a.conf", "[a]\n");
+    test_fail_at_each_visit(load, (GDestroyNotify)machine_table_unref, directories);
+}
+
 int main(int argc, char **argv) {
     static const TestCase cases[] = {
             TEST_CASE(one_bad_section_spoils_its_file_alone),
@@ -178,6 +190,7 @@ int main(int argc, char **argv) {
             TEST_CASE(a_glob_visits_the_machines_that_it_matches),
             TEST_CASE(tables_are_compared_by_what_they_say),
             TEST_CASE(aliases_that_read_alike_are_told_apart),
+            TEST_CASE(a_failing_system_is_an_error),
     };
 
     return test_main(argc, argv, "machine", cases, G_N_ELEMENTS(cases));

@@ -143,6 +143,25 @@ static void a_source_that_names_another_file_is_unusable(void) {
     assert_refused(&f, &source, 0, FIRMWARE_ERROR_IMAGE_UNUSABLE, "it names another file");
 }
 
+/* What QEMU keeps in a qcow2 beside the variables has a limit, too. */
+static void an_image_is_no_larger_than_its_content_needs(void) {
+    static const guint64 most = SIZE + NVRAM_MAX_METADATA_SIZE;
+    g_auto(Fixture) f = fixture("split-qcow2");
+    guint8 header[TEST_QCOW2_SIZE];
+    g_auto(FileFd) fd = memfd_create("test", MFD_CLOEXEC);
+    const NVRAMSource source = {.fd = fd, .format = IMAGE_FORMAT_QCOW2, .what = "it"};
+
+    test_qcow2_header(header, SIZE);
+    g_assert_cmpint(write(fd, header, sizeof header), ==, sizeof header);
+    g_assert_no_errno(ftruncate(fd, most + 1));
+    assert_refused(
+            &f, &source, 0, FIRMWARE_ERROR_NVRAM_MISMATCH,
+            "it has 16781313 bytes, and its content needs at most 16781312");
+    g_assert_no_errno(ftruncate(fd, most));
+    assert_made(&f, &source, 0);
+    assert_file(&f, "nvram.qcow2", most, "QFI");
+}
+
 static void a_store_has_a_limit_and_no_fixed_size(void) {
     g_auto(Fixture) f = fixture("uefi-vars");
     g_auto(FileFd) fd = test_memfd("{}", 2);
@@ -190,6 +209,7 @@ int main(int argc, char **argv) {
             TEST_CASE(what_the_owner_may_still_take_is_the_limit),
             TEST_CASE(a_source_is_of_the_format_stated),
             TEST_CASE(a_source_that_names_another_file_is_unusable),
+            TEST_CASE(an_image_is_no_larger_than_its_content_needs),
             TEST_CASE(a_store_has_a_limit_and_no_fixed_size),
             TEST_CASE(a_caller_sends_a_sealed_memfd),
     };

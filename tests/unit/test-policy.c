@@ -262,8 +262,8 @@ static void what_cannot_be_rendered_is_refused(void) {
 /* -- the other methods ------------------------------------------------------------------- */
 
 static void what_uses_a_vm_needs_one(void) {
-    static const Policy all[] = {
-            policy_use, policy_replace_nvram, policy_rebind, policy_rename, policy_clone};
+    static const Policy all[] = {policy_use,    policy_replace_nvram, policy_get_variable,
+                                 policy_rebind, policy_rename,        policy_clone};
     g_auto(TestVM) f = fixture();
 
     f.op.new_id = g_strdup("b");

@@ -246,6 +246,20 @@ static void a_file_with_a_mistake_is_ignored(void) {
     }
 }
 
+static gpointer load_known(const FileVisitor *visitor, gconstpointer directories, GError **error) {
+    g_autoptr(GPtrArray) problems = make_problems();
+
+    return known_certificates_load(directories, visitor, problems, error);
+}
+
+static void a_failing_system_is_an_error(void) {
+    g_autoptr(TestDir) root = test_dir_new();
+    const char *const directories[] = {root, SHIPPED_CERTIFICATES, NULL};
+
+    test_write_text(root, "certificate", "none");
+    test_fail_at_each_visit(load_known, (GDestroyNotify)known_certificates_unref, directories);
+}
+
 int main(int argc, char **argv) {
     static const TestCase cases[] = {
             TEST_CASE(lists_of_signatures),
@@ -256,6 +270,7 @@ int main(int argc, char **argv) {
             TEST_CASE(shipped_certificates),
             TEST_CASE(an_administrators_file_overrides),
             TEST_CASE(tables_are_equal_if_all_of_them_is),
+            TEST_CASE(a_failing_system_is_an_error),
             TEST_CASE(a_file_with_a_mistake_is_ignored),
     };
 

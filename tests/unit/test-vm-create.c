@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include <fcntl.h>
+#include <string.h>
 
+#include "base/error.h"
 #include "util-vm.h"
 #include "vm/policy.h"
 #include "vm/vm-condition.h"
@@ -88,10 +90,57 @@ static void what_an_owner_writes_at_once_is_read(void) {
     g_assert_true(result.condition.look != new_look);
 }
 
+static void assert_not_created(TestVM *f, FirmwareError code, const char *text) {
+    static const PolicyFacts no_limits = {};
+    g_autoptr(GError) error = NULL;
+    g_auto(VMResult) result = VM_RESULT_INIT;
+
+    test_vm_ask(f, REQUEST_CALL_PREPARE, "x86_64", "q35");
+    g_assert_true(policy_prepare(&f->op, &no_limits, &error));
+    g_assert_false(vm_op_create(&f->op, &result, &error));
+    g_assert_error(error, FIRMWARE_ERROR, (int)code);
+    g_assert_nonnull(strstr(error->message, text));
+    g_assert_null(result.pin);
+}
+
+/* The answer would name what the firmware is not. */
+static void an_image_that_has_changed_makes_no_vm(void) {
+    static const struct {
+        guint64 size;
+        gsize backing_name;
+        FirmwareError code;
+        const char *text;
+    } changes[] = {
+            {0, 0, FIRMWARE_ERROR_IO, "code.q is not what it was when the descriptors were read"},
+            {4096, 0, FIRMWARE_ERROR_IO, "code.q is not what it was when the descriptors were"},
+            {8192, TEST_QCOW2_SIZE, FIRMWARE_ERROR_IMAGE_UNUSABLE, "code.q names another file"},
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(changes); i++) {
+        TestDir *root = test_layers_new();
+        g_auto(TestVM) f = {};
+        guint8 header[TEST_QCOW2_SIZE];
+
+        test_qcow2_header(header, 8192);
+        test_write(root, "code.q", header, sizeof header);
+        test_describe(
+                root, "vendor/a.json", "mapping",
+                "{'device': 'flash', 'executable': {'filename': '/code.q', 'format': 'qcow2'},"
+                " 'nvram-template': {'filename': '/vars.fd', 'format': 'raw'}}",
+                NULL);
+        f = test_vm_new(root);
+        test_qcow2_header(header, changes[i].size);
+        header[15] = (guint8)changes[i].backing_name;
+        test_write(root, "code.q", header, changes[i].size > 0 ? sizeof header : 0);
+        assert_not_created(&f, changes[i].code, changes[i].text);
+    }
+}
+
 int main(int argc, char **argv) {
     static const TestCase cases[] = {
             TEST_CASE(an_unchanged_template_has_the_summary_of_its_copy),
             TEST_CASE(what_an_owner_writes_at_once_is_read),
+            TEST_CASE(an_image_that_has_changed_makes_no_vm),
     };
 
     return test_main(argc, argv, "vm-create", cases, G_N_ELEMENTS(cases));

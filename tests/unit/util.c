@@ -4,9 +4,11 @@
 
 #include <glib/gstdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/error.h"
 #include "core/parse.h"
 
 /* -- running ----------------------------------------------------------------------------- */
@@ -224,6 +226,49 @@ MachineTable *test_shipped_machines(void) {
     g_assert_cmpuint(machine_table_get_problems(table)->len, ==, 0);
     g_assert_nonnull(machine_table_get_architectures(table)[0]);
     return table;
+}
+
+/* -- a failing system -------------------------------------------------------------------- */
+
+static void set_max_fd(rlim_t max) {
+    struct rlimit limit;
+
+    g_assert_no_errno(getrlimit(RLIMIT_NOFILE, &limit));
+    limit.rlim_cur = max;
+    g_assert_no_errno(setrlimit(RLIMIT_NOFILE, &limit));
+}
+
+static gboolean count_down(const char *path, gpointer n_visits) {
+    if ((*(guint *)n_visits)-- == 0)
+        set_max_fd(0);
+    return TRUE;
+}
+
+void test_fail_at_each_visit(TestLoad load, GDestroyNotify free, gconstpointer userdata) {
+    struct rlimit before;
+    gpointer loaded = NULL;
+
+    g_assert_no_errno(getrlimit(RLIMIT_NOFILE, &before));
+    for (guint n = 0; !loaded; n++) {
+        guint n_visits = n;
+        const FileVisitor visitor = {
+                .file = count_down, .directory = count_down, .userdata = &n_visits};
+        g_autoptr(GError) error = NULL;
+
+        loaded = load(&visitor, userdata, &error);
+        set_max_fd(before.rlim_cur);
+        if (n_visits <= n) {
+            /* it visits no path more */
+            g_assert_no_error(error);
+            g_assert_cmpuint(n, >, 1);
+            g_assert_nonnull(loaded);
+        } else {
+            g_assert_error(error, FIRMWARE_ERROR, FIRMWARE_ERROR_IO);
+            g_assert_true(g_str_has_prefix(error->message, "cannot read "));
+            g_assert_null(loaded);
+        }
+    }
+    free(loaded);
 }
 
 /* -- assertions -------------------------------------------------------------------------- */

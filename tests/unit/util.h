@@ -55,6 +55,12 @@ void test_assert_refused(const char *document, const char *reason);
 /* The table that the project ships, without any problem. */
 MachineTable *test_shipped_machines(void) G_GNUC_WARN_UNUSED_RESULT;
 
+/* What reads files returns NULL and sets FIRMWARE_ERROR_IO if the system has no file descriptor
+ * left at its first visit of a path, at its second, and so on; what LOAD returns goes to FREE.
+ * Without file descriptors, nothing can be said about any file. */
+typedef gpointer (*TestLoad)(const FileVisitor *visitor, gconstpointer userdata, GError **error);
+void test_fail_at_each_visit(TestLoad load, GDestroyNotify free, gconstpointer userdata);
+
 /* The strings of ACTUAL, joined by ", ". */
 void test_assert_joined(char **actual, const char *expected);
 void test_assert_joined_array(const GPtrArray *actual, const char *expected);
