@@ -17,15 +17,21 @@ static GMutex mutex;
 static GCond arrived;  /* a task has come */
 static GCond returned; /* the RUN of a task has returned */
 static GQueue waiting; /* of Task: each has an idle thread */
+static GQueue ended;   /* of Task: RUN has returned, and DONE is to be called */
 static guint n_idle;   /* threads */
 static guint n_running;
+
+/* One for all tasks, because a descriptor of each would cost four system calls. The event loop owns
+ * the source. */
+static FileFd end_fd = FILE_FD_NONE; /* an eventfd, which is written to for each end */
+static sd_event_source *end_source;  /* NULL: not yet */
 
 struct Task {
     TaskFunctions functions;
     gpointer data;
     gboolean is_running; /* until RUN has returned */
-    FileFd end;          /* an eventfd: readable when RUN has returned */
-    sd_event_source *source;
+    gboolean is_ended;   /* until DONE is called */
+    GList end;           /* in ENDED if IS_ENDED */
 
     sd_event_source *timer; /* NULL: a stall is not reported */
     gint has_clock;
@@ -38,8 +44,15 @@ static void run_task(Task *task) {
     if (pthread_getcpuclockid(pthread_self(), &task->clock) == 0)
         g_atomic_int_set(&task->has_clock, TRUE);
     task->functions.run(task->data);
-    /* an eventfd at 0 takes a 1; the task can be freed from here on if it waits for the mutex */
-    (void)eventfd_write(task->end, 1);
+}
+
+/* With the mutex. The task can be freed as soon as the mutex is released. */
+static void end_task(Task *task) {
+    task->is_running = FALSE;
+    n_running--;
+    task->is_ended = TRUE;
+    g_queue_push_tail_link(&ended, &task->end);
+    g_cond_broadcast(&returned);
 }
 
 /* With the mutex. NULL: none has come for a while. */
@@ -47,10 +60,8 @@ static Task *wait_for_task(void) {
     gint64 deadline = g_get_monotonic_time() + IDLE_USEC;
     gboolean is_in_time = TRUE;
 
-    n_idle++;
     while (g_queue_is_empty(&waiting) && is_in_time)
         is_in_time = g_cond_wait_until(&arrived, &mutex, deadline);
-    n_idle--;
     return g_queue_pop_head(&waiting);
 }
 
@@ -62,10 +73,13 @@ static gpointer run_tasks(gpointer first) {
         g_mutex_unlock(&mutex);
         run_task(task);
         g_mutex_lock(&mutex);
-        task->is_running = FALSE;
-        n_running--;
-        g_cond_broadcast(&returned);
+        end_task(task);
+        n_idle++;
+        g_mutex_unlock(&mutex);
+        (void)eventfd_write(end_fd, 1);
+        g_mutex_lock(&mutex);
         task = wait_for_task();
+        n_idle--;
     }
     g_mutex_unlock(&mutex);
     return NULL;
@@ -93,12 +107,48 @@ static gboolean hand_over(Task *task) {
     return is_taken;
 }
 
-static int on_end(sd_event_source *source, int fd, uint32_t events, void *userdata) {
-    Task *task = userdata;
+static Task *take_ended(void) {
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&mutex);
+    GList *link = g_queue_pop_head_link(&ended);
+    Task *task = link ? link->data : NULL;
 
-    (void)sd_event_source_set_enabled(source, SD_EVENT_OFF);
-    task->timer = sd_event_source_unref(task->timer);
-    task->functions.done(task->data);
+    if (task)
+        task->is_ended = FALSE;
+    return task;
+}
+
+static int on_end(sd_event_source *source, int fd, uint32_t events, void *userdata) {
+    Task *task;
+
+    while ((task = take_ended())) {
+        task->timer = sd_event_source_unref(task->timer);
+        task->functions.done(task->data);
+    }
+    return 0;
+}
+
+static void on_event_freed(void *userdata) {
+    end_source = NULL;
+}
+
+static int listen_to_ends(sd_event *event) {
+    int r;
+
+    if (end_source) {
+        g_assert(sd_event_source_get_event(end_source) == event);
+        return 0;
+    }
+    if (end_fd < 0)
+        end_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (end_fd < 0)
+        return -errno;
+    /* edge-triggered: each write is reported, although nobody reads */
+    r = sd_event_add_io(event, &end_source, end_fd, EPOLLIN | EPOLLET, on_end, NULL);
+    if (r < 0)
+        return r;
+    (void)sd_event_source_set_destroy_callback(end_source, on_event_freed);
+    (void)sd_event_source_set_floating(end_source, TRUE);
+    (void)sd_event_source_unref(end_source);
     return 0;
 }
 
@@ -132,37 +182,24 @@ static int on_second(sd_event_source *source, uint64_t usec, void *userdata) {
     return 0;
 }
 
-static int listen_to(Task *task, sd_event *event) {
-    int r = sd_event_add_io(event, &task->source, task->end, EPOLLIN, on_end, task);
-
-    if (r < 0 || !task->functions.stalled)
-        return r;
-    return sd_event_add_time_relative(
-            event, &task->timer, CLOCK_MONOTONIC, G_USEC_PER_SEC, 0, on_second, task);
-}
-
 int task_start(sd_event *event, const TaskFunctions *functions, gpointer data, Task **ret) {
-    Task *task = g_new0(Task, 1);
-    int r;
+    Task *task;
+    int r = listen_to_ends(event);
 
+    if (r < 0)
+        return r;
+    task = g_new0(Task, 1);
     task->functions = *functions;
     task->data = data;
-    task->end = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (task->end < 0) {
-        r = -errno;
-        task_free(task);
-        return r;
-    }
-
-    r = listen_to(task, event);
+    task->end.data = task;
+    if (functions->stalled)
+        r = sd_event_add_time_relative(
+                event, &task->timer, CLOCK_MONOTONIC, G_USEC_PER_SEC, 0, on_second, task);
+    if (r >= 0 && !hand_over(task))
+        r = -EAGAIN;
     if (r < 0) {
         task_free(task);
         return r;
-    }
-
-    if (!hand_over(task)) {
-        task_free(task);
-        return -EAGAIN;
     }
 
     *ret = task;
@@ -176,10 +213,10 @@ void task_free(Task *task) {
     g_mutex_lock(&mutex);
     while (task->is_running)
         g_cond_wait(&returned, &mutex);
+    if (task->is_ended)
+        g_queue_unlink(&ended, &task->end);
     g_mutex_unlock(&mutex);
-    sd_event_source_unref(task->source);
     sd_event_source_unref(task->timer);
-    file_fd_close(task->end);
     g_free(task);
 }
 
