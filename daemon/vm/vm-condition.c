@@ -5,6 +5,7 @@
 #include <fcntl.h>
 
 #include "base/error.h"
+#include "base/privilege.h"
 #include "vm/vm-lock.h"
 #include "vm/vm-nvram.h"
 
@@ -31,6 +32,8 @@ static gboolean is_owners(int fd, uid_t owner) {
 void vm_complete_condition(
         VMStore *store, int dir_fd, int fd, uid_t owner, VMLook *look, VMCondition *ret,
         guint64 *ret_size) {
+    PRIVILEGE_SCOPE(scope); /* one, because each costs system calls */
+
     /* after the look: a guest may have been writing, or have begun to */
     ret->is_in_use = vm_is_in_use_at(store, dir_fd, ret_size);
     if (ret->is_in_use && fd >= 0) {

@@ -37,12 +37,8 @@ static gboolean record_call(const VMOp *op, int dir_fd, VMResult *result, GError
 static gboolean check_start(
         const VMOp *op, FileFd *ret_dir, VMResult *result, VMStart *ret_start, GError **error) {
     g_autofree char *nearest = NULL;
-    int r = vmstore_open_vm(op->store, op->owner, op->id, ret_dir);
 
-    if (r < 0)
-        return op->pin->has_nvram ? vm_nvram_open_failed(error, op->id, r)
-                                  : firmware_error_set_io(error, op->id, r);
-    if (!vm_check_start(op, *ret_dir, ret_start, result, error) ||
+    if (!vm_check_start(op, ret_dir, ret_start, result, error) ||
         !vm_assess(op, result, &nearest, error))
         return FALSE;
     if (result->differences & VM_DIFFERENCE_GONE) {

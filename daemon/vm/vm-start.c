@@ -5,6 +5,7 @@
 #include <fcntl.h>
 
 #include "base/error.h"
+#include "base/privilege.h"
 #include "core/store-file.h"
 #include "uefi/efi.h"
 #include "vm/backup-list.h"
@@ -111,22 +112,34 @@ static gboolean check_certificates(const VMOp *op, const StoreSummary *summary, 
     return TRUE;
 }
 
+/* In one scope: each costs system calls. */
+static gboolean open_vm(const VMOp *op, FileFd *ret_dir, FileFd *ret_nvram, GError **error) {
+    PRIVILEGE_SCOPE(scope);
+    int r = vmstore_open_vm(op->store, op->owner, op->id, ret_dir);
+
+    if (!op->pin->has_nvram)
+        return r >= 0 || firmware_error_set_io(error, op->id, r);
+    if (r < 0)
+        return vm_nvram_open_failed(error, op->id, r);
+    return vm_nvram_open(*ret_dir, op->id, op->pin, O_RDONLY, ret_nvram, error);
+}
+
 gboolean vm_check_start(
-        const VMOp *op, int dir_fd, VMStart *ret_start, VMResult *result, GError **error) {
+        const VMOp *op, FileFd *ret_dir, VMStart *ret_start, VMResult *result, GError **error) {
     const Pin *pin = op->pin;
     g_auto(FileFd) fd = FILE_FD_NONE;
     g_autoptr(VMLook) look = NULL;
     const StoreSummary *summary;
 
     *ret_start = VM_START_PLAIN;
+    if (!open_vm(op, ret_dir, &fd, error))
+        return FALSE;
     if (!pin->has_nvram)
         return check_certificates(op, NULL, error);
-    if (!vm_nvram_open(dir_fd, op->id, pin, O_RDONLY, &fd, error))
-        return FALSE;
     look = vm_look_new(fd, pin->nvram_format, op->catalog->known, op->look);
     vm_complete_condition(
-            op->store, dir_fd, fd, op->owner, look, &result->condition, &result->size);
-    result->last_prepared = vmstore_get_last_prepared(dir_fd);
+            op->store, *ret_dir, fd, op->owner, look, &result->condition, &result->size);
+    result->last_prepared = vmstore_get_last_prepared(*ret_dir);
     result->is_read = TRUE;
     summary = vm_look_get_summary(look);
     if (!check_certificates(op, summary, error))
@@ -138,7 +151,7 @@ gboolean vm_check_start(
         *ret_start = VM_START_PENDING;
     else if (summary->health == STORE_HEALTH_OK && summary->is_readable)
         *ret_start = VM_START_SOUND;
-    return check_health(op, dir_fd, summary, error);
+    return check_health(op, *ret_dir, summary, error);
 }
 
 void vm_find_platform_key(const VMOp *op, const Pin *pin, VMResult *result) {

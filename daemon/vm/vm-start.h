@@ -14,12 +14,12 @@ typedef enum VMStart {
     VM_START_SOUND,   /* the store is sound, and nobody uses it */
 } VMStart;
 
-/* Validates the NVRAM as vm_nvram_check() does, then its content; that of a VM in use is its
- * guest's. DIR_FD is the VM's directory. Sets RESULT's condition and size, and is_read if the
- * firmware keeps variables. Errors: those of vm_nvram_check(); FIRMWARE_ERROR_IMAGE_UNUSABLE (the
- * store has a fault), _VM_CONFLICT (a required certificate is missing). */
+/* Opens the VM's directory, and validates the NVRAM as vm_nvram_check() does, then its content;
+ * that of a VM in use is its guest's. Sets RESULT's condition and size, and is_read if the firmware
+ * keeps variables. Errors: those of vm_nvram_check(); FIRMWARE_ERROR_IMAGE_UNUSABLE (the store has
+ * a fault), _VM_CONFLICT (a required certificate is missing). */
 gboolean vm_check_start(
-        const VMOp *op, int dir_fd, VMStart *ret_start, VMResult *result, GError **error)
+        const VMOp *op, FileFd *ret_dir, VMStart *ret_start, VMResult *result, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
 
 /* Sets has_platform_key of RESULT's resolution. The VM's owner can have changed the keys of PIN's
