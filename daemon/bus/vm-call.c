@@ -117,10 +117,11 @@ static void run_call(gpointer data) {
 static void finish_call(gpointer data) {
     VMCall *call = data;
     g_auto(sd_bus_error) error = SD_BUS_ERROR_NULL;
+    gboolean is_prepared;
     int r = 0;
 
     /* a failed operation can also report a change of the VM */
-    vms_finish(call->bus->vms, &call->op, &call->result);
+    is_prepared = vms_finish(call->bus->vms, &call->op, &call->result);
     if (!call->error)
         r = call->method->finish(call, &error);
 
@@ -131,6 +132,9 @@ static void finish_call(gpointer data) {
             (void)sd_bus_error_set_errno(&error, r);
         reply_error(call, &error);
     }
+    /* after the answer, which the bus passes on first: a start need not wait for this signal */
+    if (is_prepared)
+        vms_tell_prepared(call->bus->vms, call->op.owner, call->op.id);
 }
 
 /* Abandons a call that has changed nothing, once a build of the catalog waits for a file system as

@@ -398,11 +398,12 @@ void vms_begin(const VMs *vms, VMOp *op) {
     op->size = vm->size;
 }
 
-void vms_finish(VMs *vms, const VMOp *op, const VMResult *result) {
+gboolean vms_finish(VMs *vms, const VMOp *op, const VMResult *result) {
     const char *id = op->new_id ? op->new_id : op->id;
     VM *vm = find_vm(vms, op->new_owner, id);
     gboolean is_new = !vm && result->pin;
     gboolean is_pinned_anew = result->pin && op->request->call == REQUEST_CALL_REBIND;
+    gboolean is_prepared = FALSE;
     guint properties = 0;
 
     if (is_new) {
@@ -410,7 +411,7 @@ void vms_finish(VMs *vms, const VMOp *op, const VMResult *result) {
         vm->pin = pin_ref(result->pin);
     }
     if (!vm)
-        return;
+        return FALSE;
     vm->size = result->size;
     if (!is_new && result->pin)
         properties |= vm_set_pin(vm, result->pin);
@@ -428,6 +429,8 @@ void vms_finish(VMs *vms, const VMOp *op, const VMResult *result) {
         tell(vms, vm, VM_CHANGE_ADDED, 0);
     else if (is_pinned_anew)
         tell(vms, vm, VM_CHANGE_PIN, properties);
+    else if (properties == VM_PROPERTY_LAST_PREPARED)
+        is_prepared = TRUE;
     else if (properties)
         tell(vms, vm, VM_CHANGE_STATE, properties);
     if (result->is_created && op->request->call != REQUEST_CALL_IMPORT_VM)
@@ -436,6 +439,14 @@ void vms_finish(VMs *vms, const VMOp *op, const VMResult *result) {
     /* the result belongs to a catalog that has been replaced */
     if (result->is_assessed && op->catalog != live_catalog_get_catalog(vms->live))
         assess_all(vms);
+    return is_prepared;
+}
+
+void vms_tell_prepared(const VMs *vms, uid_t owner, const char *id) {
+    const VM *vm = find_vm(vms, owner, id);
+
+    if (vm)
+        notify(vms, vm, VM_CHANGE_STATE, VM_PROPERTY_LAST_PREPARED);
 }
 
 void vms_set_condition(VMs *vms, uid_t owner, const char *id, const VMCondition *condition) {

@@ -60,8 +60,10 @@ void vms_get_usage(const VMs *vms, uid_t owner, guint *ret_n, guint64 *ret_size)
 /* Completes OP, whose owner and id are set: the VM's current state (if it exists), the catalog in
  * force, store and digests. */
 void vms_begin(const VMs *vms, VMOp *op);
-/* Applies the result of an operation to the table, also of a failed one. */
-void vms_finish(VMs *vms, const VMOp *op, const VMResult *result);
+/* Applies the result of an operation to the table, also of a failed one. TRUE: LastPrepared alone
+ * differs, and the observer is not told of it until vms_tell_prepared() is called. */
+gboolean vms_finish(VMs *vms, const VMOp *op, const VMResult *result) G_GNUC_WARN_UNUSED_RESULT;
+void vms_tell_prepared(const VMs *vms, uid_t owner, const char *id);
 /* Stores the condition that was read of a VM that exists. */
 void vms_set_condition(VMs *vms, uid_t owner, const char *id, const VMCondition *condition);
 void vms_remove(VMs *vms, uid_t owner, const char *id);

@@ -4,11 +4,14 @@
 import hashlib
 import os
 import time
+from pathlib import Path
 
 import pytest
+from gi.repository import Gio, GLib
 
+from lib import wait
 from lib.checks import raises
-from lib.client import MANAGER, MANAGER_PATH
+from lib.client import MANAGER, MANAGER_PATH, NAME
 from lib.introspection import OPTIONS, VM_CONTRACT, children, described, introspect
 from lib.vms import NO_SUCH_VM, OWNER, VM, VMs, memfd, vm_path
 
@@ -118,6 +121,28 @@ def test_state_changed_is_told(service):
     assert vm.get("Changed") == ["executable", "nvram-template"]
     vm.rebind()
     assert vm.get("Changed") == []
+
+
+def test_order_of_a_start(service, vms):
+    """A start waits for the signal of what else has changed, and not for that of LastPrepared."""
+    vm = vms.make()
+    service.signals.sync()
+    events = []
+    service.signals.hooks.append(lambda signal: events.append(signal[2]))
+
+    def prepare():
+        events.clear()
+        service.client.connection.call(
+            NAME, MANAGER_PATH, MANAGER, "PrepareVM",
+            GLib.Variant("(sssa{sv})", ("vm", "x86_64", "q35", {})), None,
+            Gio.DBusCallFlags.NONE, -1, None, lambda *_: events.append("answer"))
+        wait.until(lambda: len(events) == 2, "an answer and a signal")
+        return events
+
+    assert prepare() == ["answer", "PropertiesChanged"]
+    Path(vm.get("NVRAM")[0]).write_bytes(b"\xff" * 540672)
+    assert prepare() == ["PropertiesChanged", "answer"]
+    assert vm.get("Health") == "empty"
 
 
 def test_properties(service, vms):
