@@ -117,10 +117,21 @@ static Task *take_ended(void) {
     return task;
 }
 
-static int on_end(sd_event_source *source, int fd, uint32_t events, void *userdata) {
-    Task *task;
+static guint count_ended(void) {
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&mutex);
 
-    while ((task = take_ended())) {
+    return ended.length;
+}
+
+/* Those that have ended so far: others are waiting for the event loop as well. Who ends later
+ * writes later, and is reported again. */
+static int on_end(sd_event_source *source, int fd, uint32_t events, void *userdata) {
+    for (guint n = count_ended(); n > 0; n--) {
+        Task *task = take_ended();
+
+        /* another's DONE can have freed it */
+        if (!task)
+            break;
         task->timer = sd_event_source_unref(task->timer);
         task->functions.done(task->data);
     }

@@ -5,8 +5,10 @@
 #include <string.h>
 
 #include "service/sd-cleanup.h"
+#include "service/task.h"
 
-/* In which order jobs of one owner, of two and of many run, and how many at once. */
+/* In which order jobs of one owner, of two and of many run, and how many at once; and that their
+ * ends leave the event loop time for others. */
 
 typedef struct Fixture {
     sd_event *event;
@@ -267,6 +269,59 @@ static void an_abandoned_job_stops_nobody(void) {
     g_assert_nonnull(strstr(f->log->str, "c-"));
 }
 
+/* -- other work of the event loop ---------------------------------------------------------- */
+
+#define CHAIN 20
+
+typedef struct Chain {
+    sd_event *event;
+    Task *task;
+    guint n_done;
+    gboolean is_other_done; /* the event loop's other work */
+} Chain;
+
+static int on_other(sd_event_source *source, void *userdata) {
+    Chain *chain = userdata;
+
+    chain->is_other_done = TRUE;
+    return 0;
+}
+
+static void run_nothing(gpointer data) {
+}
+
+static void start_next(Chain *chain);
+
+static void end_one(gpointer data) {
+    Chain *chain = data;
+
+    if (chain->n_done++ == 0)
+        g_assert_cmpint(sd_event_add_defer(chain->event, NULL, on_other, chain), >=, 0);
+    g_clear_pointer(&chain->task, task_free);
+    if (chain->n_done < CHAIN)
+        start_next(chain);
+}
+
+static void start_next(Chain *chain) {
+    static const TaskFunctions next = {.run = run_nothing, .done = end_one};
+
+    g_assert_cmpint(task_start(chain->event, &next, chain, &chain->task), ==, 0);
+    g_usleep(1000); /* until it has ended, probably */
+}
+
+/* However fast the next one ends that the end of one starts. */
+static void ends_let_other_work_pass(void) {
+    g_autoptr(sd_event) event = NULL;
+    Chain chain = {0};
+
+    g_assert_cmpint(sd_event_new(&event), >=, 0);
+    chain.event = event;
+    start_next(&chain);
+    while (chain.n_done < CHAIN)
+        g_assert_cmpint(sd_event_run(event, 1000), >=, 0);
+    g_assert_true(chain.is_other_done);
+}
+
 int main(int argc, char **argv) {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func(
@@ -284,5 +339,6 @@ int main(int argc, char **argv) {
     g_test_add_func("/jobs/a-removed-job-never-runs", a_removed_job_never_runs);
     g_test_add_func("/jobs/jobs-that-have-not-begun-are-freed", jobs_that_have_not_begun_are_freed);
     g_test_add_func("/jobs/an-abandoned-job-stops-nobody", an_abandoned_job_stops_nobody);
+    g_test_add_func("/jobs/ends-let-other-work-pass", ends_let_other_work_pass);
     return g_test_run();
 }
