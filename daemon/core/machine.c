@@ -226,9 +226,10 @@ gboolean machine_table_knows(
             machine_table_resolve(table, architecture, name).board;
 }
 
-static void add_strings(GPtrArray *array, GStrv strings) {
-    for (; strings && *strings; strings++)
-        g_ptr_array_add(array, *strings);
+/* The table and an emulator may both have the alias. */
+static void list_name(GPtrArray *names, char *name) {
+    if (!g_ptr_array_find_with_equal_func(names, name, g_str_equal, NULL))
+        g_ptr_array_add(names, name);
 }
 
 GPtrArray *machine_table_list_names(const MachineTable *table, const char *architecture) {
@@ -242,14 +243,15 @@ GPtrArray *machine_table_list_names(const MachineTable *table, const char *archi
 
         if (!board_has_architecture(board, architecture))
             continue;
-        add_strings(names, board->aliases);
+        for (char **alias = board->aliases; alias && *alias; alias++)
+            list_name(names, *alias);
         if (!strpbrk(board->glob, "*?[\\"))
-            g_ptr_array_add(names, board->glob);
+            list_name(names, board->glob);
     }
     g_hash_table_iter_init(&iter, table->types);
     while (g_hash_table_iter_next(&iter, &key, NULL))
         if (g_str_has_prefix(key, prefix))
-            g_ptr_array_add(names, (char *)key + strlen(prefix));
+            list_name(names, (char *)key + strlen(prefix));
     g_ptr_array_add(names, NULL);
     return names;
 }

@@ -60,8 +60,8 @@ gboolean machine_has_pflash_properties(const Machine *machine);
 
 /* NAME is a machine type or an alias of a board of the table or of an emulator. */
 gboolean machine_table_knows(const MachineTable *table, const char *architecture, const char *name);
-/* Those names that are spelt out somewhere, and not matched by a glob alone: aliases first. Of
- * char*, owned by the table, NULL-terminated. */
+/* Those names that are spelt out somewhere, and not matched by a glob alone: aliases first;
+ * each once. Of char*, owned by the table, NULL-terminated. */
 GPtrArray *machine_table_list_names(const MachineTable *table, const char *architecture)
         G_GNUC_WARN_UNUSED_RESULT;
 

@@ -108,6 +108,17 @@ static void aliases_are_resolved(void) {
     g_assert_null(test_board(table, "x", "new"));
 }
 
+static void each_name_is_listed_once(void) {
+    g_autoptr(MachineTable) table =
+            test_machine_text("[b-*]\narchitectures=x\naliases=b;bb\ncanonical=b-1\n"
+                              "[b]\narchitectures=x\n[c]\narchitectures=x\n");
+    g_autoptr(GPtrArray) names = NULL;
+
+    machine_table_add_type(table, "x", "c", "b");
+    names = machine_table_list_names(table, "x");
+    test_assert_joined((char **)names->pdata, "b, bb, c");
+}
+
 static gboolean add_canonical(const Machine *machine, gpointer userdata) {
     g_ptr_array_add(
             userdata, g_strdup_printf("%s%s", machine->canonical, machine->board ? "" : "?"));
@@ -187,6 +198,7 @@ int main(int argc, char **argv) {
             TEST_CASE(a_broken_file_of_a_higher_layer_hides_too),
             TEST_CASE(a_file_has_at_most_64_kib),
             TEST_CASE(aliases_are_resolved),
+            TEST_CASE(each_name_is_listed_once),
             TEST_CASE(a_glob_visits_the_machines_that_it_matches),
             TEST_CASE(tables_are_compared_by_what_they_say),
             TEST_CASE(aliases_that_read_alike_are_told_apart),
