@@ -65,7 +65,7 @@ void store_report_write_generations(char *const *generations, Sink *sink) {
 }
 
 static void write_secure_boot(Sink *sink, const StoreReport *report) {
-    sink_entry_boolean(sink, "setup-mode", report->secure_boot == SECURE_BOOT_SETUP);
+    sink_entry_boolean(sink, "setup-mode", report->is_setup_mode);
     sink_entry_string(sink, "secure-boot", secure_boot_to_string(report->secure_boot));
     sink_entry_string(sink, "secure-boot-reason", report->secure_boot_reason);
     write_certificates(sink, "platform-key", report->platform_key);

@@ -97,7 +97,8 @@ static void assess_secure_boot(StoreReport *report) {
             store_find(report->store, &efi_secure_boot_enable_guid, "SecureBootEnable");
     const guint8 *value = enable ? g_bytes_get_data(enable->data, NULL) : NULL;
 
-    if (!store_find(report->store, &efi_global_guid, "PK")) {
+    report->is_setup_mode = !store_find(report->store, &efi_global_guid, "PK");
+    if (report->is_setup_mode) {
         report->secure_boot = SECURE_BOOT_SETUP;
         report->secure_boot_reason = "there is no platform key";
     } else if (!value) {
@@ -112,6 +113,11 @@ static void assess_secure_boot(StoreReport *report) {
         report->secure_boot = SECURE_BOOT_OFF;
         report->secure_boot_reason = "SecureBootEnable is off";
     }
+}
+
+void store_report_deny_secure_boot(StoreReport *report) {
+    report->secure_boot = SECURE_BOOT_NONE;
+    report->secure_boot_reason = "the firmware has not the feature secure-boot";
 }
 
 static gboolean has_certificate(const GPtrArray *list, const char *sha256) {
@@ -171,7 +177,7 @@ static KekUpdate assess_kek_update(const StoreReport *report) {
             report->platform_key->len > 0 ? report->platform_key->pdata[0] : NULL;
 
     /* without a platform key the firmware accepts any change */
-    if (report->secure_boot == SECURE_BOOT_SETUP)
+    if (report->is_setup_mode)
         return KEK_UPDATE_YES;
     if (strstr(report->generations[CERTIFICATE_PURPOSE_KEK], CURRENT_GENERATION))
         return KEK_UPDATE_YES;

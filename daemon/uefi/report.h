@@ -34,6 +34,7 @@ typedef struct EnrolledCertificate {
 typedef struct StoreReport {
     const Store *store;
     gboolean is_live; /* a guest may be writing: the health is not reported */
+    gboolean is_setup_mode;
     SecureBoot secure_boot;
     const char *secure_boot_reason;
     GPtrArray *platform_key, *key_exchange_keys, *signatures, *forbidden; /* EnrolledCertificate */
@@ -46,11 +47,14 @@ typedef struct StoreReport {
     GPtrArray *boot_entries; /* of BootEntry, by number */
 } StoreReport;
 
-/* STORE and KNOWN must outlive the report. IS_LIVE is FALSE. */
+/* STORE and KNOWN must outlive the report. IS_LIVE is FALSE; the firmware supports Secure Boot. */
 StoreReport *store_report_new(const Store *store, const KnownCertificates *known)
         G_GNUC_WARN_UNUSED_RESULT;
 void store_report_free(StoreReport *report);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(StoreReport, store_report_free)
+
+/* The firmware of the store does not support Secure Boot. */
+void store_report_deny_secure_boot(StoreReport *report);
 
 /* Writes the a{ss} of a report's key certificates; NULL: an empty one. */
 void store_report_write_generations(char *const *generations, Sink *sink);

@@ -103,8 +103,8 @@ static gboolean make_changes(const VMOp *op, VMResult *result, GBytes **ret, GEr
         return FALSE;
     result->store = store_read_again(*ret, work);
     result->store_format = op->pin->nvram_format;
-    result->before_report = store_report_new(result->before, op->catalog->known);
-    result->report = store_report_new(result->store, op->catalog->known);
+    result->before_report = vm_op_report(op, result->before);
+    result->report = vm_op_report(op, result->store);
     return TRUE;
 }
 

@@ -106,6 +106,14 @@ void vm_result_clear(VMResult *result) {
     vm_condition_clear(&result->condition);
 }
 
+StoreReport *vm_op_report(const VMOp *op, const Store *store) {
+    StoreReport *report = store_report_new(store, op->catalog->known);
+
+    if (op->pin && !descriptor_has_feature(op->pin->resolution->descriptor, FEATURE_SECURE_BOOT))
+        store_report_deny_secure_boot(report);
+    return report;
+}
+
 gboolean vm_op_fail(GError **error, FirmwareError code, const char *id, const char *text) {
     g_set_error(error, FIRMWARE_ERROR, code, "VM %s: %s", id, text);
     return FALSE;

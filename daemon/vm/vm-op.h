@@ -129,5 +129,8 @@ typedef struct VMResult {
 void vm_result_clear(VMResult *result);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(VMResult, vm_result_clear)
 
+/* Reports on STORE, the VM's or one of its backups; without a VM, a caller's. */
+StoreReport *vm_op_report(const VMOp *op, const Store *store) G_GNUC_WARN_UNUSED_RESULT;
+
 /* Sets the error "VM ID: TEXT". Returns FALSE. */
 gboolean vm_op_fail(GError **error, FirmwareError code, const char *id, const char *text);

@@ -28,7 +28,7 @@ static gboolean read_store(
         return FALSE;
     }
     result->store_format = format;
-    result->report = store_report_new(result->store, op->catalog->known);
+    result->report = vm_op_report(op, result->store);
     return TRUE;
 }
 

@@ -10,8 +10,13 @@ import pytest
 from lib import descriptors, edk2, formats, images, wait
 from lib.checks import raises
 from lib.client import INVALID_ARGS
-from lib.vms import (IN_USE, MISSING, NO_SUCH_VARIABLE, NOT_SUPPORTED, OWNER, UNUSABLE, VMs, memfd,
-                     run_as)
+from lib.vms import (IN_USE, MISSING, NO_SUCH_VARIABLE, NOT_SUPPORTED, OWNER, UNUSABLE, VMs, change,
+                     memfd, run_as)
+
+# of a VM whose firmware has not the feature
+NO_SECURE_BOOT = {"secure-boot": "none",
+                  "secure-boot-reason": "the firmware has not the feature secure-boot"}
+
 
 def refused(name, call, *words):
     with raises(name, *words):
@@ -44,10 +49,21 @@ def test_of_a_vm(vms):
     del report["list"]
     assert vm.read_variables() == report
     other = vms.make("other", firmware="60-qcow2")
-    assert other.read_variables() == dict(report, format="qcow2")
+    assert other.read_variables() == dict(report, format="qcow2", **NO_SECURE_BOOT)
     for one in store.variables:
         for each in (vm, other):
             assert each.get_variable(one.guid, one.name) == (one.attributes, one.data)
+
+
+def test_of_firmware_that_cannot_do_secure_boot(service):
+    service.ovmf("50-plain", features=["acpi-s3"])
+    vm = VMs(service.start()).import_vm("vm", "x86_64", "q35", content())
+    vm.change_variables(change("secure-boot", on=False))
+    result = vm.change_variables(change("secure-boot", on=True))
+    for report in (vm.read_variables(), vm.read_variables(index=1), result["before"],
+                   result["after"]):
+        assert report == dict(report, **NO_SECURE_BOOT, **{"setup-mode": False})
+    assert vm.get("SecureBoot") == vm.get_resolution()["secure-boot"] == "none"
 
 
 def test_of_a_json_store(vms):
