@@ -156,6 +156,9 @@ static gboolean build_part(
             .userdata = &question,
     };
 
+    /* any descriptor may name the file by the path that is asked for */
+    if (request->executable)
+        return build_whole(offline, request->architecture, error);
     if (offline->is_whole)
         return TRUE;
     if (!read_tables(offline, request->architecture, error))

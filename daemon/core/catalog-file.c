@@ -180,6 +180,25 @@ GHashTable *catalog_images_new(void) {
     return g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 }
 
+static const FileStamp *find_stamp(GHashTable *images, const char *path) {
+    for (const char *const *format = image_format_words; *format; format++) {
+        g_autofree char *key = g_strconcat(*format, ":", path, NULL);
+        const KnownImage *image = g_hash_table_lookup(images, key);
+
+        if (image)
+            return &image->stamp;
+    }
+    return NULL;
+}
+
+gboolean catalog_images_are_same(GHashTable *images, const char *a, const char *b) {
+    const FileStamp *one = find_stamp(images, a);
+    const FileStamp *other = one ? find_stamp(images, b) : NULL;
+
+    /* an image that is not there has inode 0 */
+    return other && one->inode != 0 && one->inode == other->inode && one->device == other->device;
+}
+
 static int look_at_image(
         const CatalogReading *reading, const DescriptorImage *image, const KnownImage *previous,
         KnownImage *ret) {

@@ -86,6 +86,8 @@ typedef struct CatalogReading {
 
 /* The images of a catalog, so that each is probed once. */
 GHashTable *catalog_images_new(void) G_GNUC_WARN_UNUSED_RESULT;
+/* Both are paths of images of the catalog, and links of one file. */
+gboolean catalog_images_are_same(GHashTable *images, const char *a, const char *b);
 
 /* Reads the file PATH of a layer. PREVIOUS, or NULL, is the file
  * in the previous catalog, which is shared if the file has not changed. Returns 0, with *RET NULL

@@ -40,8 +40,14 @@ static void check_confidential_flash(
             add_detailed_reason(reasons, "confidential-flash", *f);
 }
 
+static gboolean has_executable(const Descriptor *d, const char *filename, GHashTable *images) {
+    return g_str_equal(filename, d->executable.filename) ||
+            catalog_images_are_same(images, filename, d->executable.filename);
+}
+
 static void check_mapping(
-        const Request *request, const char *name, const Descriptor *d, GPtrArray *reasons) {
+        const Request *request, GHashTable *images, const char *name, const Descriptor *d,
+        GPtrArray *reasons) {
     if (request->devices && !contains(request->devices, firmware_device_to_string(d->device)))
         add_reason(reasons, "device");
     if (request->modes && !contains(request->modes, firmware_mode_to_string(d->mode)))
@@ -50,7 +56,7 @@ static void check_mapping(
         add_reason(reasons, "format");
     if (request->firmware && !g_str_equal(request->firmware, name))
         add_reason(reasons, "firmware");
-    if (request->executable && !g_str_equal(request->executable, d->executable.filename))
+    if (request->executable && !has_executable(d, request->executable, images))
         add_reason(reasons, "executable");
 }
 
@@ -103,11 +109,11 @@ static void check_host(
 }
 
 void selection_check_requirements(
-        const Request *request, const char *name, const Descriptor *d,
+        const Request *request, GHashTable *images, const char *name, const Descriptor *d,
         const char *const *host_features, GPtrArray *reasons) {
     check_interface(request, d, reasons);
     check_features(request, d, reasons);
-    check_mapping(request, name, d, reasons);
+    check_mapping(request, images, name, d, reasons);
     check_confidential_flash(request, d, reasons);
     check_nvram_format(request, d, reasons);
     check_host(request, d, host_features, reasons);
@@ -156,7 +162,7 @@ static gboolean passes(
     if (!is_target)
         is_target = check_target(machine, d, reasons);
     check_features(request, d, reasons);
-    check_mapping(request, file->name, d, reasons);
+    check_mapping(request, input->catalog->images, file->name, d, reasons);
     if (is_candidate && reasons->len > 0)
         return FALSE;
 

@@ -39,9 +39,9 @@ gboolean selection_find_nvram_size(
         const SelectionInput *input, const CatalogFile *file, guint64 *ret);
 
 /* Adds to REASONS the requirements that a firmware does not satisfy, apart from machine and
- * images. */
+ * images. IMAGES: of the catalog. */
 void selection_check_requirements(
-        const Request *request, const char *name, const Descriptor *descriptor,
+        const Request *request, GHashTable *images, const char *name, const Descriptor *descriptor,
         const char *const *host_features, GPtrArray *reasons);
 
 /* FILE, one of the catalog's firmware, is usable and passes. */

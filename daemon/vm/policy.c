@@ -247,8 +247,8 @@ static gboolean check_pin(VMOp *op, GError **error) {
     }
 
     selection_check_requirements(
-            op->request, pinned->name, pinned->descriptor, (const char *const *)op->host_features,
-            reasons);
+            op->request, op->catalog->images, pinned->name, pinned->descriptor,
+            (const char *const *)op->host_features, reasons);
     if (reasons->len > 0) {
         g_autofree char *first = g_strdup_printf(
                 "it does not satisfy the requirements (%s)", (const char *)reasons->pdata[0]);

@@ -8,7 +8,7 @@ import pytest
 from lib import descriptors, images
 from lib.checks import raises
 from lib.descriptors import target
-from lib.vms import CONFLICT, MISSING, VMs
+from lib.vms import CONFLICT, MISSING, NO_MATCH, VMs
 
 Q35_ONLY = [target("x86_64", "pc-q35-[!2]*"), target("i386", "pc-q35-*")]
 
@@ -74,6 +74,29 @@ def test_requirements_that_the_pin_satisfies(vms, options):
     assert vms.prepare("vm", **options)["pinned"] is True
     assert vms.prepare("vm", features=["acpi-s3"], **{k: v for k, v in options.items()
                                                       if k != "features"})["pinned"] is True
+
+
+def test_executable_by_another_path(service):
+    """Descriptors that name one file by different paths have the same executable."""
+    code, template = service.ovmf("50-file")
+    link = service.images / "link.fd"
+    link.symlink_to(code)
+    service.add_pair("40-link", link, template)
+    service.combined("60-other")
+    client = service.start()
+    vms = VMs(client)
+    for path in (code, str(link)):
+        assert client.capabilities("x86_64", "q35", executable=path)["firmware"] == [
+            "40-link", "50-file"]
+        assert vms.prepare("vm", executable=path)["name"] == "40-link"
+        assert client.verdict_of("60-other", "x86_64", "q35", executable=path) == (
+            "rejected", ["executable"])
+    link.unlink()
+    link.symlink_to("elsewhere.fd")
+    client.reload()
+    assert client.select_name("x86_64", "q35", executable=code) == "50-file"
+    with raises(NO_MATCH, "executable"):
+        client.select("x86_64", "q35", executable=str(link))
 
 
 def test_another_version_of_the_machine_is_accepted_and_recorded(service, vms):

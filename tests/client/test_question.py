@@ -154,6 +154,16 @@ def test_executable_is_the_same_file_whatever_its_path(service, client, cli):
     second.hardlink_to(executable)
     for path in (link, second):
         assert cli.json("select", "x86_64", "q35", f"--executable={path}")["name"] == "70-bios"
+    # whichever of the descriptors with this file the others of the requirements leave
+    service.bios("65-first", features=["acpi-s4"])
+    os.unlink(service.images / "65-first.bin")
+    (service.images / "65-first.bin").symlink_to(executable)
+    client.reload()
+    for path, words, name in ((link, [], "65-first"), (executable, [], "65-first"),
+                              (link, ["--without-feature=acpi-s4"], "70-bios")):
+        for where in ("--system", f"--search-path={service.vendor}"):
+            assert cli.json("select", "x86_64", "q35", f"--executable={path}", where,
+                            *words)["name"] == name
     (service.directory / "copy").write_bytes(b"")
     cli.fails(NO_MATCH, "select", "x86_64", "q35", f"--executable={service.directory}/copy")
 

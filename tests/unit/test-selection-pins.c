@@ -30,9 +30,10 @@ static void assert_reasons(
     g_autofree char *document = test_document(member, value, NULL);
     g_autoptr(Descriptor) descriptor = test_parse(document);
     g_autoptr(GPtrArray) reasons = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GHashTable) images = catalog_images_new();
 
     g_ptr_array_add(reasons, g_strdup("before"));
-    selection_check_requirements(request, "a", descriptor, host_features, reasons);
+    selection_check_requirements(request, images, "a", descriptor, host_features, reasons);
     test_assert_joined_array(reasons, expected);
 }
 
