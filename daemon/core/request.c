@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/vocab.h"
 #include "core/architecture.h"
+#include "uefi/digest.h"
 
 typedef enum KeyType {
     KEY_STRING,
@@ -24,6 +25,7 @@ typedef enum KeyType {
     KEY_RENDER,
     KEY_OWNER,
     KEY_INDEX,
+    KEY_DIGEST, /* SHA-256, kept in lower case */
     KEY_FD,
 } KeyType;
 
@@ -93,7 +95,7 @@ static const RequestKey request_keys[] = {
         KEY("enroll", KEY_BOOLEAN, enroll,
             REQUEST_CALL_PREPARE | REQUEST_CALL_REBIND | REQUEST_CALL_RESET, NULL),
         KEY("dry-run", KEY_BOOLEAN, dry_run, REQUEST_CALL_CHANGE_VARIABLES, NULL),
-        KEY("expected", KEY_STRING, expected, REQUEST_CALL_CHANGE_VARIABLES, NULL),
+        KEY("expected", KEY_DIGEST, expected, REQUEST_CALL_CHANGE_VARIABLES, NULL),
         KEY("index", KEY_INDEX, index,
             REQUEST_CALL_EXPORT | REQUEST_CALL_READ_VARIABLES | REQUEST_CALL_RESTORE, NULL),
         KEY("check", KEY_BOOLEAN, check, REQUEST_CALL_GET_RESOLUTION, NULL),
@@ -232,6 +234,16 @@ static gboolean set_index(
     return TRUE;
 }
 
+static gboolean set_digest(
+        const RequestKey *key, char **field, const RequestValue *value, GError **error) {
+    if (!set_string(key, field, value, error))
+        return FALSE;
+    g_free(*field);
+    *field = digest_parse(value->string);
+    return *field ||
+            invalid(error, "%s: \"%s\" has not 64 hexadecimal digits", key->name, value->string);
+}
+
 static gboolean set_fd(
         const RequestKey *key, int *field, const RequestValue *value, GError **error) {
     if (value->type != REQUEST_VALUE_FD)
@@ -289,6 +301,8 @@ gboolean request_set(
         return set_owner(key, request, value, error);
     case KEY_INDEX:
         return set_index(key, request, value, error);
+    case KEY_DIGEST:
+        return set_digest(key, field, value, error);
     case KEY_FD:
         return set_fd(key, field, value, error);
     }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "uefi/digest.h"
 #include "uefi/key-data.h"
 
 #define MAX_STRINGS 64 /* in one list, as in a request */
@@ -249,12 +250,12 @@ Change *change_new_remove_boot(gboolean is_all) {
 
 static gboolean check_digests(const Change *change, GError **error) {
     for (char **digest = change->digests; digest && *digest; digest++) {
-        char *lower = g_ascii_strdown(*digest, -1);
+        char *lower = digest_parse(*digest);
 
+        if (!lower)
+            return invalid(error, "sha256: \"%s\" has not 64 hexadecimal digits", show(*digest));
         g_free(*digest);
         *digest = lower;
-        if (strlen(lower) != 64 || strspn(lower, "0123456789abcdef") != 64)
-            return invalid(error, "sha256: \"%s\" has not 64 hexadecimal digits", show(lower));
     }
     return TRUE;
 }

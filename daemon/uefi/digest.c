@@ -3,6 +3,7 @@
 #include "uefi/digest.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "base/file.h"
 #include "uefi/gnutls-library.h"
@@ -34,6 +35,13 @@ static char *get_text(Hash *hash) {
     for (gsize i = 0; i < DIGEST_SIZE; i++)
         g_string_append_printf(text, "%02x", digest[i]);
     return g_string_free(text, FALSE);
+}
+
+char *digest_parse(const char *text) {
+    g_autofree char *lower = g_ascii_strdown(text, -1);
+    gsize n = strspn(lower, "0123456789abcdef");
+
+    return n == 2 * DIGEST_SIZE && lower[n] == '\0' ? g_steal_pointer(&lower) : NULL;
 }
 
 char *digest_bytes(const void *data, gsize size) {

@@ -163,8 +163,11 @@ def test_in_use(vms):
 
 def test_expected(vms):
     vm = vms.make(firmware="50-raw")
+    for digest in ("", "0" * 63, "0" * 65, "x" * 64):
+        refused(INVALID_ARGS, lambda digest=digest: vm.change_variables(
+            set_it(), expected=digest), f'expected: "{digest}" has not 64 hexadecimal digits')
     dry = vm.change_variables(set_it(), dry_run=True)
-    vm.change_variables(set_it("b"))
+    vm.change_variables(set_it("b"), expected=dry["sha256"].upper())
     refused(CONFLICT, lambda: vm.change_variables(set_it(), expected=dry["sha256"]),
             dry["sha256"])
     refused(INVALID_ARGS, lambda: vm.change_variables(set_it(), live=True), "live: unknown key")
