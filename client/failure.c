@@ -94,7 +94,7 @@ static const struct {
         {OURS "NVRAMMismatch", "rebind", "cannot move", "or take a fresh one with --reset"},
         {OURS "NVRAMMismatch", "rebind", "with convert",
          "move its variables with --convert, or take a fresh one with --reset"},
-        {OURS "NVRAMMismatch", "import", "the format stated",
+        {OURS "NVRAMMismatch", "import", "not in the format",
          "say its format with --source-format=raw, qcow2 or json"},
         {OURS "NVRAMMismatch", NULL, "; firmware for that size: ",
          "choose it with --firmware=NAME or --nvram-size=BYTES, and move on with 'vmfirmwarectl "

@@ -328,15 +328,25 @@ static gboolean is_all_read(const Admission *admission) {
     return ioctl(sd_bus_get_fd(admission->connection), FIONREAD, &n) >= 0 && n == 0;
 }
 
-static gboolean has_long_argument(sd_bus_message *message) {
+/* The number, from 1, of the first argument that is too long; 0: there is none. */
+static guint find_long_argument(sd_bus_message *message) {
     gboolean is_long = FALSE;
     const char *argument;
+    guint n = 0;
     char type;
 
     while (!is_long && sd_bus_message_peek_type(message, &type, NULL) > 0 && strchr("sog", type) &&
-           sd_bus_message_read_basic(message, type, &argument) >= 0)
+           sd_bus_message_read_basic(message, type, &argument) >= 0) {
         is_long = strlen(argument) > MAX_ARGUMENT;
-    return sd_bus_message_rewind(message, TRUE) < 0 || is_long;
+        n++;
+    }
+    return sd_bus_message_rewind(message, TRUE) < 0 || is_long ? MAX(n, 1) : 0;
+}
+
+static void refuse_long_argument(Admission *admission, sd_bus_message *message, guint n) {
+    g_autofree char *text = g_strdup_printf("argument %u has more than %d bytes", n, MAX_ARGUMENT);
+
+    refuse(admission, message, SD_BUS_ERROR_INVALID_ARGS, text);
 }
 
 /* -- time for reading ---------------------------------------------------------------------- */
@@ -383,6 +393,7 @@ static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *ret
     Admission *admission = userdata;
     const char *sender = sd_bus_message_get_sender(message);
     Waiting *waiting = NULL;
+    guint n_long;
     gint64 since;
     uid_t uid;
     int is_known;
@@ -409,8 +420,9 @@ static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *ret
     }
 
     since = g_get_monotonic_time();
-    if (has_long_argument(message))
-        refuse(admission, message, SD_BUS_ERROR_INVALID_ARGS, "an argument is too long");
+    n_long = find_long_argument(message);
+    if (n_long > 0)
+        refuse_long_argument(admission, message, n_long);
     else if (
             is_known && admission->n_waiting == 0 && !admission->turn && !is_congested(admission) &&
             is_all_read(admission))

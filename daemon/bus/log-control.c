@@ -19,7 +19,8 @@ static int check_caller(const Bus *bus, sd_bus_error *ret_error) {
     if (bus_is_privileged(bus->caller))
         return 0;
     return sd_bus_error_set(
-            ret_error, SD_BUS_ERROR_ACCESS_DENIED, "only root and the service's own user may");
+            ret_error, SD_BUS_ERROR_ACCESS_DENIED,
+            "only root and the service's own user may change how it logs");
 }
 
 static int set_level(

@@ -65,8 +65,13 @@ static gboolean check_source(
     guint64 size;
     int r;
 
-    if ((source->format == IMAGE_FORMAT_JSON) != (pin->nvram_format == IMAGE_FORMAT_JSON))
-        return mismatch(error, source->what, "not of the kind that the firmware keeps");
+    if ((source->format == IMAGE_FORMAT_JSON) != (pin->nvram_format == IMAGE_FORMAT_JSON)) {
+        g_autofree char *why = g_strdup_printf(
+                "its format is %s, and the VM's NVRAM is %s",
+                image_format_to_string(source->format), image_format_to_string(pin->nvram_format));
+
+        return mismatch(error, source->what, why);
+    }
 
     r = image_probe_fd(source->fd, source->format, ret_info);
     if (r < 0)
@@ -79,8 +84,12 @@ static gboolean check_source(
     }
     if (ret_info->status == IMAGE_STATUS_TOO_LARGE)
         return too_large(error, source->what, ret_info->size, IMAGE_JSON_MAX_SIZE);
-    if (ret_info->status != IMAGE_STATUS_OK)
-        return mismatch(error, source->what, "not of the format stated");
+    if (ret_info->status != IMAGE_STATUS_OK) {
+        g_autofree char *why =
+                g_strdup_printf("not in the format %s", image_format_to_string(source->format));
+
+        return mismatch(error, source->what, why);
+    }
     if (source->format == IMAGE_FORMAT_JSON)
         return TRUE;
 
@@ -90,7 +99,7 @@ static gboolean check_source(
     g_set_error(
             error, FIRMWARE_ERROR, FIRMWARE_ERROR_NVRAM_MISMATCH,
             "%s has %" G_GUINT64_FORMAT " bytes, the firmware needs %" G_GUINT64_FORMAT,
-            source->what, size, pin->nvram_size);
+            source->what, ret_info->size, pin->nvram_size);
     return FALSE;
 }
 

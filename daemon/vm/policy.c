@@ -294,12 +294,12 @@ gboolean policy_rebind(VMOp *op, const PolicyFacts *facts, GError **error) {
 }
 
 gboolean policy_rename(VMOp *op, const PolicyFacts *facts, GError **error) {
-    return check_exists(op, error) && check_new_id(op->new_id, error);
+    return check_exists(op, error) && check_new_id(op->new_id, error) &&
+            check_is_new(facts->is_new_id_taken, op->new_owner, op->new_id, error);
 }
 
 gboolean policy_clone(VMOp *op, const PolicyFacts *facts, GError **error) {
-    return policy_rename(op, facts, error) && check_limits(op, facts, error) &&
-            check_is_new(facts->is_new_id_taken, op->new_owner, op->new_id, error);
+    return policy_rename(op, facts, error) && check_limits(op, facts, error);
 }
 
 gboolean policy_replace_nvram(VMOp *op, const PolicyFacts *facts, GError **error) {

@@ -153,7 +153,7 @@ def test_clone_and_rename_onto_a_vm_that_exists(vms, vm):
     vms.make("other").write(b"other's")
     for method in (vm.clone, vm.rename):
         for name in ("other", "vm"):
-            with raises(VM_EXISTS, name):
+            with raises(VM_EXISTS, f'uid 0 has a VM "{name}" already'):
                 method(name)
     assert vms.at("other").read().startswith(b"other's")
     assert vm.read().startswith(b"guest's")

@@ -116,11 +116,12 @@ def test_is_the_owners_and_roots(bus, vms):
 @pytest.mark.parametrize("size", [4096, 5000, 1 << 20])
 def test_length(vms, size):
     vm = vms.make(reference="/a")
-    for call in (lambda: vm.set_reference("x" * size),
-                 lambda: vms.prepare(reference="x" * size, create="adopt"),
-                 lambda: vms.import_vm("in", "x86_64", "q35", memfd(b"", 540672),
-                                       reference="x" * size)):
-        with raises(INVALID_ARGS):
+    for text, call in (
+            ("argument 1 has more", lambda: vm.set_reference("x" * size)),
+            ("reference: longer", lambda: vms.prepare(reference="x" * size, create="adopt")),
+            ("reference: longer", lambda: vms.import_vm(
+                "in", "x86_64", "q35", memfd(b"", 540672), reference="x" * size))):
+        with raises(INVALID_ARGS, text, "than 4095 bytes"):
             call()
     assert list(vms.report()) == [(0, "vm")] and reference_of(vms) == "/a"
 

@@ -82,7 +82,7 @@ static void a_source_of_the_right_size_is_copied(void) {
 }
 
 static void other_sizes_do_not_fit(void) {
-    static const guint64 sizes[] = {0, 512, SIZE - 512, SIZE + 512, 2 * SIZE};
+    static const guint64 sizes[] = {0, 1, 512, SIZE - 512, SIZE + 512, 2 * SIZE};
     g_auto(Fixture) f = fixture("split");
 
     for (gsize i = 0; i < G_N_ELEMENTS(sizes); i++) {
@@ -124,9 +124,9 @@ static void a_source_is_of_the_format_stated(void) {
     g_auto(FileFd) fd = test_memfd("template", SIZE);
     NVRAMSource source = {.fd = fd, .format = IMAGE_FORMAT_QCOW2, .what = "it"};
 
-    assert_refused(&f, &source, 0, FIRMWARE_ERROR_NVRAM_MISMATCH, "format");
+    assert_refused(&f, &source, 0, FIRMWARE_ERROR_NVRAM_MISMATCH, "it: not in the format qcow2");
     source.format = IMAGE_FORMAT_JSON;
-    assert_refused(&f, &source, 0, FIRMWARE_ERROR_NVRAM_MISMATCH, "kind");
+    assert_refused(&f, &source, 0, FIRMWARE_ERROR_NVRAM_MISMATCH, "and the VM's NVRAM is");
 }
 
 static void a_source_that_names_another_file_is_unusable(void) {
@@ -171,7 +171,7 @@ static void a_store_has_a_limit_and_no_fixed_size(void) {
     assert_made(&f, &source, 0);
     assert_file(&f, "nvram.json", 2, "{}");
     source = (NVRAMSource){.fd = raw, .format = IMAGE_FORMAT_RAW, .what = "it"};
-    assert_refused(&f, &source, 0, FIRMWARE_ERROR_NVRAM_MISMATCH, "kind");
+    assert_refused(&f, &source, 0, FIRMWARE_ERROR_NVRAM_MISMATCH, "and the VM's NVRAM is");
 }
 
 static void assert_not_taken(int fd, const char *fault) {
