@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "error.h"
+#include "base/error.h"
 
 typedef struct Hint {
     const char *name;
@@ -59,13 +59,25 @@ static const Hint *find_hint(const char *name) {
     return NULL;
 }
 
+ClientError failure_find_code(const GError *failure) {
+    const Hint *hint = find_hint(firmware_error_name((FirmwareError)failure->code));
+
+    return hint ? hint->code : CLIENT_ERROR_FAILURE;
+}
+
 /* The next step depends on more than the error. The first that fits overrides the hint. */
 static const struct {
-    const char *name;  /* NULL: any */
-    const char *verb;  /* NULL: any */
-    const char *words; /* of the message; NULL: any */
-    const char *text;  /* NULL: the message says all */
+    const char *name;      /* NULL: any */
+    const char *verb;      /* NULL: any */
+    const char *words;     /* of the message; NULL: any */
+    const char *text;      /* NULL: the message says all */
+    gboolean is_directory; /* with --directory alone */
 } overrides[] = {
+        {OURS "NoSuchVM", NULL, NULL,
+         "'vmfirmwarectl prepare --directory=DIR ARCH MACHINE' makes one", TRUE},
+        {SD_BUS_ERROR_ACCESS_DENIED, NULL, NULL, NULL, TRUE},
+        {SD_BUS_ERROR_LIMITS_EXCEEDED, NULL, "and the store ",
+         "'vmfirmwarectl variables --list' shows what takes how much"},
         {OURS "NoMatchingFirmware", "explain", NULL, NULL},
         {OURS "NoMatchingFirmware", "select", "nvram-",
          "'vmfirmwarectl explain' with --nvram-size= and --nvram-format= for --nvram= says why of "
@@ -106,9 +118,13 @@ static const struct {
         {OURS "NVRAMMismatch", "run", "that was sent", "give one that fits"},
 };
 
-static const char *find_text(const Hint *hint, const char *what, const char *message) {
+static const char *find_text(
+        const Options *options, const Hint *hint, const char *what, const char *message) {
+    const gboolean is_directory = options_get(options, "directory") != NULL;
+
     for (guint i = 0; i < G_N_ELEMENTS(overrides); i++)
-        if ((!overrides[i].name || g_str_equal(overrides[i].name, hint->name)) &&
+        if ((is_directory || !overrides[i].is_directory) &&
+            (!overrides[i].name || g_str_equal(overrides[i].name, hint->name)) &&
             (!overrides[i].verb || g_str_has_prefix(what, overrides[i].verb)) &&
             (!overrides[i].words || strstr(message, overrides[i].words)))
             return overrides[i].text;
@@ -174,7 +190,7 @@ void failure_set_bus_error(
     /* no full stop in the middle of the line */
     if (g_str_has_suffix(text, "."))
         text[strlen(text) - 1] = '\0';
-    next = hint ? find_text(hint, what, text) : NULL;
+    next = hint ? find_text(options, hint, what, text) : NULL;
     g_set_error(
             error, CLIENT_ERROR, hint ? hint->code : CLIENT_ERROR_FAILURE, "%s: %s%s%s", what, text,
             next ? "; " : "", next ? next : "");

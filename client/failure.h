@@ -4,6 +4,7 @@
 #include <glib.h>
 #include <systemd/sd-bus.h>
 
+#include "error.h"
 #include "options.h"
 
 /* Failures as one line that names the next step. */
@@ -11,6 +12,9 @@
 /* CLIENT_ERROR_UNREACHABLE: no bus, no service on it, or the connection broke. R is a negative
  * errno, or 0. */
 void failure_set_unreachable(const Options *options, int r, GError **error);
+
+/* The one of an error of the service's code (FIRMWARE_ERROR). */
+ClientError failure_find_code(const GError *failure) G_GNUC_WARN_UNUSED_RESULT;
 
 /* An error reply of the service. */
 void failure_set_bus_error(

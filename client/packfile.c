@@ -113,11 +113,13 @@ static void session_clear(Session *session) {
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Session, session_clear)
 
-static gboolean fail(const Session *session, GError **error) {
+#define NEXT_OF_READING "; is it an archive of 'vmfirmwarectl pack'?"
+
+static gboolean fail(const Session *session, const char *next, GError **error) {
     const char *text = session->library.archive_error_string(session->handle);
     g_autofree char *valid = text_make_valid(text ? text : "unknown error");
 
-    return client_error_set(error, CLIENT_ERROR_FAILURE, "%s: %s", session->name, valid);
+    return client_error_set(error, CLIENT_ERROR_FAILURE, "%s: %s%s", session->name, valid, next);
 }
 
 /* -- writing ------------------------------------------------------------------------------- */
@@ -134,12 +136,12 @@ static gboolean begin_file(Session *session, const char *name, guint64 size, GEr
     library->archive_entry_set_perm(session->entry, 0600);
     library->archive_entry_set_size(session->entry, (gint64)size);
     return library->archive_write_header(session->handle, session->entry) == ARCHIVE_OK ||
-            fail(session, error);
+            fail(session, "", error);
 }
 
 static gboolean write_data(Session *session, const void *data, gsize size, GError **error) {
     return session->library.archive_write_data(session->handle, data, size) == (gssize)size ||
-            fail(session, error);
+            fail(session, "", error);
 }
 
 static gboolean write_json(Session *session, const char *name, GBytes *bytes, GError **error) {
@@ -188,11 +190,12 @@ gboolean packfile_write(const PackFile *file, int fd, const char *name, GError *
         library->archive_write_set_filter_option(session.handle, "gzip", "timestamp", NULL) !=
                 ARCHIVE_OK ||
         library->archive_write_open_fd(session.handle, fd) != ARCHIVE_OK)
-        return fail(&session, error);
+        return fail(&session, "", error);
     return write_json(&session, PACKFILE_MANIFEST_NAME, file->manifest, error) &&
             write_json(&session, PACKFILE_PIN_NAME, file->pin, error) &&
             (!file->nvram_name || write_nvram(&session, file, error)) &&
-            (library->archive_write_close(session.handle) == ARCHIVE_OK || fail(&session, error));
+            (library->archive_write_close(session.handle) == ARCHIVE_OK ||
+             fail(&session, "", error));
 }
 
 /* -- reading ------------------------------------------------------------------------------- */
@@ -219,7 +222,7 @@ static gboolean read_content(
         la_ssize_t n = session->library.archive_read_data(session->handle, chunk, BLOCK_SIZE);
 
         if (n < 0)
-            return fail(session, error);
+            return fail(session, NEXT_OF_READING, error);
         if (n == 0)
             return done == size || refuse(session, entry, "it is incomplete", error);
         done += (guint64)n;
@@ -310,7 +313,7 @@ static gboolean read_entries(Session *session, PackFile *file, GError **error) {
         if (r == ARCHIVE_EOF)
             return TRUE;
         if (r != ARCHIVE_OK)
-            return fail(session, error);
+            return fail(session, NEXT_OF_READING, error);
         if (!is_read)
             return FALSE;
     }
@@ -330,7 +333,7 @@ gboolean packfile_read(int fd, const char *name, PackFile *ret, GError **error) 
     if (library->archive_read_support_format_tar(session.handle) != ARCHIVE_OK ||
         library->archive_read_support_filter_gzip(session.handle) != ARCHIVE_OK ||
         library->archive_read_open_fd(session.handle, fd, BLOCK_SIZE) != ARCHIVE_OK)
-        return fail(&session, error);
+        return fail(&session, NEXT_OF_READING, error);
     if (!read_entries(&session, &file, error))
         return FALSE;
     if (!file.manifest || !file.pin)

@@ -9,9 +9,11 @@
 #include <unistd.h>
 
 #include "base/copy.h"
+#include "base/error.h"
 #include "base/file.h"
 #include "core/store-file.h"
 #include "error.h"
+#include "failure.h"
 #include "nvram-file.h"
 #include "uefi/digest.h"
 #include "uefi/store-write.h"
@@ -87,9 +89,12 @@ static gboolean make_changes(Edit *edit, KnownCertificates *known, GVariant *lis
     if (!changes)
         return FALSE;
     for (guint i = 0; i < changes->len; i++)
-        if (((const Change *)changes->pdata[i])->kind == CHANGE_ENROLL_FROM)
-            return failed(
-                    edit, "--from needs a virtual machine, whose host knows the firmware", error);
+        if (((const Change *)changes->pdata[i])->kind == CHANGE_ENROLL_FROM) {
+            g_set_error_literal(
+                    error, FIRMWARE_ERROR, FIRMWARE_ERROR_INVALID_ARGS,
+                    "--from needs a virtual machine, whose host knows the firmware");
+            return FALSE;
+        }
     work = store_new_writable(result->before, error);
     result->change = work ? changes_apply(work, changes, &sources, error) : NULL;
     edit->bytes = result->change ? store_write(work, error) : NULL;
@@ -172,7 +177,8 @@ GVariant *store_edit_file(
     if (!open_file(&edit, path, is_dry_run, error) || !read_file(context, &edit, expected, error))
         return NULL;
     if (!make_changes(&edit, known, changes, &failure)) {
-        (void)failed(&edit, failure->message, error);
+        (void)client_error_set(
+                error, failure_find_code(failure), "%s: %s", edit.path, failure->message);
         return NULL;
     }
     if (!is_dry_run &&

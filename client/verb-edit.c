@@ -197,8 +197,8 @@ static GVariant *read_numbers(const char *option, const char *text, GError **err
                     *word + (has_prefix ? 4 : 0), 16, 0, G_MAXUINT16, &number, NULL)) {
             (void)client_error_set(
                     error, CLIENT_ERROR_USAGE,
-                    "--%s=%s: it is a list of numbers as 'boot' shows them, such as 0001,0003",
-                    option, text);
+                    "--%s=%s: it is %sa list of numbers as 'boot' shows them, such as 0001,0003",
+                    option, text, g_str_equal(option, "clear") ? "all, bound, or " : "");
             return NULL;
         }
         unit = (guint16)number;

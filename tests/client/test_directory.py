@@ -211,7 +211,9 @@ def test_a_call_that_fails_leaves_no_directory(home):
         words = ["x"] if verb == "export" else []
         assert f"no directory {home.path}" in home.fails(FAILURE, verb, *words)
     home.path.mkdir()
-    assert "has no VM" in home.fails(FAILURE, "vm")
+    text = home.fails(FAILURE, "vm")
+    assert "has no VM" in text and text.endswith(
+        "; 'vmfirmwarectl prepare --directory=DIR ARCH MACHINE' makes one")
     assert "has no VM" in home.fails(FAILURE, "prepare", "x86_64", "q35", "--create=never")
 
 
@@ -267,7 +269,8 @@ def test_owners(home):
     home(*PREPARE)
     for path in (home.path / "nvram.raw", home.path):
         os.chown(path, 12345, 12345)
-        assert "belongs to uid 12345" in home.fails(FAILURE, *PREPARE)
+        text = home.fails(FAILURE, *PREPARE)
+        assert "belongs to uid 12345" in text and text.endswith(": run this as the VM's owner")
         os.chown(path, 0, 0)
     link = home.service.directory / "link"
     link.symlink_to(home.path)

@@ -147,6 +147,26 @@ def test_vm(cli, started, certificate):
     assert raw(cli, "enroll", "vm", "--from=50-first", "--yes")[0] == 0
 
 
+def test_status_and_next_step(cli, started, file, service, certificate):
+    """Of a VM and of a file the same status."""
+    VMs(started).make("vm", firmware="50-first")
+    (service.directory / "large").write_bytes(bytes(40000))
+    for store in ("vm", file):
+        for status, text, words in (
+                (USAGE, "there is no boot entry Boot0009", ["boot", store, "--order=9"]),
+                (USAGE, '"foo" is none of PK, KEK', ["enroll", store, certificate, "--into=foo"]),
+                (USAGE, "--clear=x: it is all, bound, or a list of", ["boot", store, "--clear=x"]),
+                (FAILURE, "no variable", ["delete-variable", store, OTHER, "Name"]),
+                (FAILURE, "the store takes at most", [
+                    "set-variable", store, OTHER, "Name", service.directory / "large"])):
+            found, _, error = raw(cli, *words, "--yes")
+            assert (found, "virtual machines" in error) == (status, False) and text in error
+    found, _, error = raw(cli, "enroll", file, "--from=50-first", "--yes")
+    assert (found, error) == (
+        USAGE, f"vmfirmwarectl: {file}: --from needs a virtual machine, whose host knows the "
+        "firmware\n")
+
+
 def test_directory(cli, started, certificate, service):
     path = service.directory / "vm"
     words = [f"--directory={path}", f"--search-path={service.vendor}"]
