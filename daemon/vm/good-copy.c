@@ -8,6 +8,7 @@
 #include "vm/vm-change.h"
 #include "vm/vm-lock.h"
 #include "vm/vm-nvram.h"
+#include "vm/vmfiles.h"
 
 /* TRUE: the file was last written before the good copy was made. The times of a file system can
  * differ from the clock by FILE_TRUST_USEC. */
@@ -66,6 +67,7 @@ static gboolean compare(const VMOp *op, int dir_fd, int nvram_fd, VMComparison *
     const ImageFormat format = op->pin->nvram_format;
     g_autoptr(BackupList) list = NULL;
     g_autoptr(Store) store = NULL;
+    g_autofree char *foreign = NULL;
     g_auto(FileFd) fd = FILE_FD_NONE;
     ImageFormat other_format = format;
     FileStamp directory;
@@ -82,7 +84,10 @@ static gboolean compare(const VMOp *op, int dir_fd, int nvram_fd, VMComparison *
             (fd < 0 || (good && other_format != format) || !has_bytes(fd, other_format, store)))
             return TRUE;
     }
+    /* after the stamp: a later file gives the directory another one */
     comparison->directory = directory;
+    comparison->is_alone = vmfiles_find_foreign(dir_fd, op->pin, &foreign) >= 0 && !foreign;
+    comparison->size = vmstore_get_size(dir_fd);
     return FALSE;
 }
 
@@ -101,10 +106,8 @@ static gboolean is_unchanged(
 /* LOOK (or NULL), which is that of the NVRAM now, has shown before that no copy is due. */
 static gboolean is_compared(const VMOp *op, int dir_fd, const VMLook *look) {
     const VMComparison *comparison = look ? &look->comparison : NULL;
-    FileStamp directory;
 
-    return comparison && get_stamp(dir_fd, &directory) &&
-            file_stamp_equal(&directory, &comparison->directory) &&
+    return vm_look_has_directory(look, dir_fd) &&
             (!comparison->file || is_unchanged(op, dir_fd, comparison->file, &comparison->stamp));
 }
 

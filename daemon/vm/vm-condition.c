@@ -29,13 +29,23 @@ static gboolean is_owners(int fd, uid_t owner) {
     return fstat(fd, &st) < 0 || st.st_uid == owner;
 }
 
+/* A list of the directory takes twelve system calls. */
+static gboolean is_in_use(
+        VMStore *store, int dir_fd, int fd, const VMLook *look, guint64 *ret_size) {
+    if (!look || !look->comparison.is_alone || !vm_look_has_directory(look, dir_fd))
+        return vm_is_in_use_at(store, dir_fd, ret_size);
+    if (ret_size)
+        *ret_size = look->comparison.size;
+    return vm_lock_is_written_by_another(fd) || vmstore_is_leased(store, dir_fd);
+}
+
 void vm_complete_condition(
         VMStore *store, int dir_fd, int fd, uid_t owner, VMLook *look, VMCondition *ret,
         guint64 *ret_size) {
     PRIVILEGE_SCOPE(scope); /* one, because each costs system calls */
 
     /* after the look: a guest may have been writing, or have begun to */
-    ret->is_in_use = vm_is_in_use_at(store, dir_fd, ret_size);
+    ret->is_in_use = is_in_use(store, dir_fd, fd, look, ret_size);
     if (ret->is_in_use && fd >= 0) {
         ret->watch = vmstore_watch(store, fd);
         /* its use may have ended before the watch began */

@@ -82,14 +82,22 @@ VMLook *vm_look_add_comparison(const VMLook *look, VMComparison *comparison) {
     return copy;
 }
 
-gboolean vm_look_is_of(const VMLook *look, int fd) {
+static gboolean has_stamp(int fd, const FileStamp *expected) {
     FileStamp stamp;
     struct stat st;
 
     if (fstat(fd, &st) < 0)
         return FALSE;
     stamp = file_stamp(&st);
-    return file_stamp_equal(&look->stamp, &stamp);
+    return file_stamp_equal(&stamp, expected);
+}
+
+gboolean vm_look_has_directory(const VMLook *look, int dir_fd) {
+    return look && has_stamp(dir_fd, &look->comparison.directory);
+}
+
+gboolean vm_look_is_of(const VMLook *look, int fd) {
+    return has_stamp(fd, &look->stamp);
 }
 
 StoreSummary *vm_look_get_summary(const VMLook *look) {

@@ -10,10 +10,12 @@
  * Immutable and reference-counted.
  */
 
-/* A comparison of the store with the good copy, or with the template where there is no good copy.
- * It is true as long as these stamps are. */
+/* A comparison of the store with the good copy, or with the template where there is no good copy,
+ * and a listing of the VM's directory. Both are true as long as these stamps are. */
 typedef struct VMComparison {
     FileStamp directory; /* the VM's: a good copy comes with another one */
+    gboolean is_alone;   /* the NVRAM is the only image in it */
+    guint64 size;        /* as from vmstore_get_size() */
     char *file;      /* the good copy, in the directory, or a path of the template; NULL: none */
     FileStamp stamp; /* of FILE */
 } VMComparison;
@@ -51,6 +53,9 @@ VMLook *vm_look_add_comparison(const VMLook *look, VMComparison *comparison)
 /* Returns TRUE if LOOK (or NULL) is up to date for a file with the status ST. */
 gboolean vm_look_is_current(
         const VMLook *look, const KnownCertificates *known, const struct stat *st);
+
+/* Returns TRUE if LOOK (or NULL) has a comparison, and DIR_FD has not changed since. */
+gboolean vm_look_has_directory(const VMLook *look, int dir_fd);
 
 /* Returns TRUE if FD has not changed since LOOK was made from it. */
 gboolean vm_look_is_of(const VMLook *look, int fd);

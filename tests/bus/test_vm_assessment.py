@@ -2,7 +2,6 @@
 """What happens to VMs while all of them are held against a new catalog, which takes its time."""
 
 import os
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -77,14 +76,9 @@ def opens_of(path, trace):
     return [line for line in trace.lines() if "openat(" in line and f'"{path}"' in line]
 
 
-def until_settled(path):
-    """Its stamp is so old that it proves that the file has not changed."""
-    wait.until(lambda: time.time() - os.stat(path).st_ctime > 2.1, f"{path} is older than 2 s")
-
-
 def test_change_that_concerns_no_image_or_descriptor(service, vms):
     """A reload that finds all as it was reads no image of any VM."""
-    until_settled(service.code)
+    wait.until_settled(service.code)
     vms.client.reload()  # which proves it
     trace = Strace(service.daemon.process.pid, service.directory / "strace",
                    ["trace=openat"], paths=[service.code])
@@ -99,7 +93,7 @@ def test_change_that_concerns_no_image_or_descriptor(service, vms):
 def test_equal_pins_are_assessed_once(service, vms):
     for number in range(5):
         vms.make(f"vm{number}", firmware="50-x")
-    until_settled(service.code)
+    wait.until_settled(service.code)
     vms.client.reload()
     trace = Strace(service.daemon.process.pid, service.directory / "strace",
                    ["trace=openat"], paths=[service.code])

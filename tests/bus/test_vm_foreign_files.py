@@ -2,9 +2,11 @@
 """Files in a VM's directory that the service did not make: they stay, under their names."""
 
 import os
+from pathlib import Path
 
 import pytest
 
+from lib import wait
 from lib.checks import raises
 from lib.locks import locked_as_by_qemu
 from lib.vms import CONFLICT, IN_USE, OTHER, VMs, memfd
@@ -114,3 +116,16 @@ def test_one_that_a_qemu_writes_to_makes_the_vm_in_use(vm):
             vm.reset()
     assert not vm.get("InUse")
     vm.reset()
+
+
+def test_one_in_a_directory_that_has_not_changed_since(vm):
+    """A VM whose directory is as it was is not listed, unless it has such a file."""
+    vm.import_nvram(memfd(Path("/usr/share/OVMF/OVMF_VARS_4M.ms.fd").read_bytes()))
+    path = put(vm)
+    vm.vms.prepare("vm", owner=OTHER, machine="pc-q35-7.2")  # which makes a good copy
+    wait.until_settled(vm.directory(), *vm.directory().iterdir())
+    vm.vms.prepare("vm", owner=OTHER, machine="pc-q35-7.2")
+    assert not vm.get("InUse")
+    with locked_as_by_qemu(path):
+        assert vm.get("InUse")
+    assert not vm.get("InUse")

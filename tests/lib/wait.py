@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Waiting with a deadline."""
 
+import os
 import time
 
 from gi.repository import GLib
@@ -27,6 +28,14 @@ def pause_until(condition, what, seconds=60.0):
     while not condition():
         assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
         time.sleep(0.001)
+
+
+def until_settled(*paths):
+    """Their stamps are so old that they prove that nothing has changed since."""
+    def is_old(path):
+        return time.time() - os.stat(path).st_ctime > 2.1
+
+    until(lambda: all(map(is_old, paths)), f"{paths} are older than 2 s")
 
 
 def drain():

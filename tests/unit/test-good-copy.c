@@ -229,11 +229,15 @@ static void replaced_stores_make_room_for_it(void) {
     test_vm_assert_backups(&f, "2 good");
 }
 
+/* Not that of the files: it shows that they were not listed. */
+#define CLAIMED_SIZE 12345
+
 /* The look at the NVRAM says that it is as the template, although it is not: only a comparison that
  * reads the files makes a good copy. */
 static void claim_equality(TestVM *f) {
     const char *template = f->op.pin->resolution->descriptor->nvram_template.filename;
-    g_auto(VMComparison) comparison = {.file = g_strdup(template)};
+    g_auto(VMComparison)
+            comparison = {.is_alone = TRUE, .size = CLAIMED_SIZE, .file = g_strdup(template)};
     g_autofree char *nvram = path_of(f, "nvram.raw");
     g_autofree char *directory = path_of(f, ".");
     g_auto(FileFd) fd = open(nvram, O_RDONLY | O_CLOEXEC);
@@ -285,6 +289,46 @@ static void unchanged_files_are_compared_once(void) {
     }
 }
 
+/* As a QEMU does that may write to the file. */
+static FileFd lock_as_qemu(const TestVM *f, const char *name) {
+    struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = 101, .l_len = 1};
+    g_autofree char *path = path_of(f, name);
+    FileFd fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+    g_assert_no_errno(fd);
+    g_assert_no_errno(fcntl(fd, F_OFD_SETLK, &lock));
+    return fd;
+}
+
+static void assert_prepared(TestVM *f, gboolean is_listed, gboolean is_in_use) {
+    g_auto(VMResult) result = prepare(f, 0);
+
+    g_assert_cmpint(result.size != CLAIMED_SIZE, ==, is_listed);
+    g_assert_cmpint(result.condition.is_in_use, ==, is_in_use);
+}
+
+static void an_unchanged_directory_is_not_listed(void) {
+    g_auto(TestVM) f = made("A");
+    FileFd fd = FILE_FD_NONE;
+
+    guest_writes(&f, "A B");
+    claim_equality(&f);
+    assert_prepared(&f, FALSE, FALSE);
+    fd = lock_as_qemu(&f, "nvram.raw");
+    assert_prepared(&f, FALSE, TRUE);
+    file_fd_close(fd);
+    g_assert_true(vm_lock_lease(&f.op, &fd, NULL));
+    assert_prepared(&f, FALSE, TRUE);
+    file_fd_close(fd);
+    assert_prepared(&f, FALSE, FALSE);
+    fd = lock_as_qemu(&f, "foreign");
+    assert_prepared(&f, TRUE, TRUE);
+    file_fd_close(fd);
+    claim_equality(&f);
+    f.op.look->comparison.is_alone = FALSE;
+    assert_prepared(&f, TRUE, FALSE);
+}
+
 int main(int argc, char **argv) {
     static const TestCase cases[] = {
             TEST_CASE(a_changed_store_is_copied_once),
@@ -295,6 +339,7 @@ int main(int argc, char **argv) {
             TEST_CASE(a_start_does_not_fail_where_there_is_no_room),
             TEST_CASE(replaced_stores_make_room_for_it),
             TEST_CASE(unchanged_files_are_compared_once),
+            TEST_CASE(an_unchanged_directory_is_not_listed),
     };
 
     return test_main(argc, argv, "good-copy", cases, G_N_ELEMENTS(cases));
