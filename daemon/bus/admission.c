@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "bus/place.h"
 #include "bus/senders.h"
+#include "bus/strangers.h"
 #include "core/request.h"
 #include "service/log.h"
 
@@ -23,17 +24,12 @@
 /* The part of MAX_WAITING that is reserved for uid 0 and the service's own uid. */
 #define RESERVED_WAITING 32
 
-/* Limit of one sender's waiting calls while its uid is not known. It may be uid 0, which may have
- * MAX_WAITING of them, and sends all of them before the bus reports its uid; of these, half find a
- * place, so that one sender cannot take all of them. */
-#define MAX_UNKNOWN_OF_SENDER (MAX_WAITING / 2)
-
 /* One call is served after at most this many messages have been read. */
 #define READ_PER_TURN 64
 
-/* Cost of a message's element in addition to the bytes of a string: an element costs libsystemd
- * more time than memory. */
-#define ELEMENT_SIZE 1024
+/* libsystemd reads one message in each iteration of the event loop, and the iteration costs as much
+ * as the message. While calls arrive faster than they are served, this many are read in one. */
+#define READ_PER_ITERATION 16
 
 /* Limit of an argument's length, except options: of the longest one, a reference or a path. */
 #define MAX_ARGUMENT REQUEST_MAX_PATH
@@ -42,27 +38,12 @@
  * is the most that it accepts, that takes a second. */
 #define MAX_PATH 1024
 
-/* libsystemd validates each string that it reads, which takes milliseconds for a long one. The part
- * of the time, as a divisor, that a uid may use for it; the microseconds that it may use ahead. */
-#define READING_SHARE 10
-#define READING_CREDIT_USEC (1 * G_USEC_PER_SEC)
-
 /* Limit of refusals in the send queue. */
 #define MAX_QUEUED_REFUSALS 1024
 
 /* Lower than the connection and all other sources: when work is done, the socket is empty or
  * congested. */
 #define WORK_PRIORITY (SD_EVENT_PRIORITY_NORMAL + 10)
-
-typedef struct Waiting {
-    sd_bus_message *message;
-    gsize size;
-} Waiting;
-
-typedef struct Pool {
-    GQueue calls; /* of Waiting */
-    gsize size;
-} Pool;
 
 typedef struct User {
     uid_t uid;
@@ -74,10 +55,11 @@ struct Admission {
     sd_bus *connection; /* of BUS */
     Senders *senders;
     sd_bus_slot *filter;
+    sd_event_source *more; /* enabled when a message has been read that was not served at once */
     sd_event_source *work; /* enabled while there is work and the bus accepts replies */
     FileFd work_fd;
 
-    Pool unknown;        /* calls of senders whose uid has been requested */
+    Strangers *strangers;
     GHashTable *users;   /* uid -> User */
     GHashTable *reading; /* uid -> gint64: monotonic time up to which the uid has used its share */
     GQueue turns;        /* of User, in the order of service */
@@ -91,26 +73,6 @@ struct Admission {
 
 /* -- waiting calls -------------------------------------------------------------------- */
 
-static void waiting_free(gpointer data) {
-    Waiting *waiting = data;
-
-    sd_bus_message_unref(waiting->message);
-    g_free(waiting);
-}
-
-static void pool_push(Pool *pool, Waiting *waiting) {
-    g_queue_push_tail(&pool->calls, waiting);
-    pool->size += waiting->size;
-}
-
-static Waiting *pool_take(Pool *pool, GList *link) {
-    Waiting *waiting = link->data;
-
-    g_queue_delete_link(&pool->calls, link);
-    pool->size -= waiting->size;
-    return waiting;
-}
-
 static gboolean is_from(const Waiting *waiting, const char *sender) {
     return g_str_equal(sd_bus_message_get_sender(waiting->message), sender);
 }
@@ -118,7 +80,7 @@ static gboolean is_from(const Waiting *waiting, const char *sender) {
 static void user_free(gpointer data) {
     User *user = data;
 
-    g_queue_clear_full(&user->waiting.calls, waiting_free);
+    pool_clear(&user->waiting);
     g_free(user);
 }
 
@@ -132,47 +94,6 @@ static Waiting *user_take(Admission *admission, User *user, GList *link) {
         g_hash_table_remove(admission->users, GUINT_TO_POINTER(user->uid));
     }
     return waiting;
-}
-
-/* Adds the approximate memory that MESSAGE needs from its current position to *SIZE, up to LIMIT.
- * Returns 1, 0 if MESSAGE needs more, or a negative errno. libsystemd does not report the size of a
- * message. */
-static int measure(sd_bus_message *message, gsize limit, gsize *size) {
-    const char *contents;
-    const char *string;
-    const void *numbers;
-    size_t n_bytes;
-    char type;
-    int r;
-
-    while ((r = sd_bus_message_peek_type(message, &type, &contents)) > 0) {
-        *size += ELEMENT_SIZE;
-        if (contents && type == SD_BUS_TYPE_ARRAY && strchr("ynqiuxtd", contents[0])) {
-            /* numbers, which libsystemd does not visit one by one */
-            r = sd_bus_message_read_array(message, contents[0], &numbers, &n_bytes);
-            if (r >= 0)
-                *size += n_bytes;
-        } else if (contents) {
-            r = sd_bus_message_enter_container(message, type, contents);
-            if (r < 0)
-                return r;
-            r = measure(message, limit, size);
-            if (r <= 0)
-                return r;
-            r = sd_bus_message_exit_container(message);
-        } else if (strchr("sog", type)) {
-            r = sd_bus_message_read_basic(message, type, &string);
-            if (r >= 0)
-                *size += strlen(string);
-        } else {
-            r = sd_bus_message_skip(message, (const char[]){type, '\0'});
-        }
-        if (r < 0)
-            return r;
-        if (*size > limit)
-            return 0;
-    }
-    return r < 0 ? r : 1;
 }
 
 static void refuse(
@@ -192,23 +113,16 @@ static void refuse_as_too_many(Admission *admission, sd_bus_message *message) {
 }
 
 /* Returns a call that can wait, or NULL if MESSAGE is too large; then it has been answered. */
-static Waiting *waiting_new(Admission *admission, sd_bus_message *message) {
-    Waiting *waiting;
+static Waiting *make_waiting(Admission *admission, sd_bus_message *message) {
     gsize size = 0;
-    int r;
+    int r = waiting_measure(message, MAX_WAITING_SIZE_OF_UID, &size);
 
-    r = measure(message, MAX_WAITING_SIZE_OF_UID, &size);
     if (r == 0 || sd_bus_message_rewind(message, TRUE) < 0) {
         refuse_as_too_many(admission, message);
         return NULL;
     }
     /* the size of the rest is unknown; the method finds the same fault and reports it */
-    if (r < 0)
-        size = MAX_WAITING_SIZE_OF_UID;
-
-    waiting = g_new(Waiting, 1);
-    *waiting = (Waiting){.message = sd_bus_message_ref(message), .size = size};
-    return waiting;
+    return waiting_new(message, r < 0 ? MAX_WAITING_SIZE_OF_UID : size);
 }
 
 static void keep_of_user(Admission *admission, uid_t uid, Waiting *waiting) {
@@ -237,40 +151,32 @@ static void keep_of_user(Admission *admission, uid_t uid, Waiting *waiting) {
     (void)sd_event_source_set_enabled(admission->work, SD_EVENT_ONESHOT);
 }
 
-static void keep_of_unknown(Admission *admission, const char *sender, Waiting *waiting) {
-    Pool *unknown = &admission->unknown;
-    guint n = 0;
+static void keep_of_stranger(Admission *admission, const char *sender, Waiting *waiting) {
+    GQueue refused = G_QUEUE_INIT;
 
-    for (const GList *l = unknown->calls.head; l; l = l->next)
-        n += is_from(l->data, sender);
-    if (n >= MAX_UNKNOWN_OF_SENDER || unknown->calls.length >= MAX_WAITING ||
-        unknown->size + waiting->size > MAX_WAITING_SIZE) {
+    strangers_add(admission->strangers, sender, waiting, &refused);
+    while ((waiting = g_queue_pop_head(&refused))) {
         refuse_as_too_many(admission, waiting->message);
         waiting_free(waiting);
-        return;
     }
-    pool_push(unknown, waiting);
 }
 
 static void on_known(const char *name, uid_t uid, gpointer userdata) {
     Admission *admission = userdata;
+    GQueue calls = G_QUEUE_INIT;
 
-    for (GList *l = admission->unknown.calls.head, *next; l; l = next) {
-        next = l->next;
-        if (is_from(l->data, name))
-            keep_of_user(admission, uid, pool_take(&admission->unknown, l));
-    }
+    strangers_take(admission->strangers, name, &calls);
+    while (!g_queue_is_empty(&calls))
+        keep_of_user(admission, uid, g_queue_pop_head(&calls));
 }
 
 /* Frees the places of a sender that has left the bus. */
 static void on_gone(const char *name, gpointer userdata) {
     Admission *admission = userdata;
+    GQueue calls = G_QUEUE_INIT;
 
-    for (GList *l = admission->unknown.calls.head, *next; l; l = next) {
-        next = l->next;
-        if (is_from(l->data, name))
-            waiting_free(pool_take(&admission->unknown, l));
-    }
+    strangers_take(admission->strangers, name, &calls);
+    g_queue_clear_full(&calls, (GDestroyNotify)waiting_free);
     for (GList *u = admission->turns.head, *next_user; u; u = next_user) {
         User *user = u->data;
 
@@ -321,6 +227,16 @@ static int on_work(sd_event_source *source, int fd, uint32_t events, void *userd
     return 0;
 }
 
+static int on_more(sd_event_source *source, void *userdata) {
+    Admission *admission = userdata;
+
+    /* a failure is reported as in on_work() */
+    for (guint i = 0; i < READ_PER_ITERATION; i++)
+        if (sd_bus_process(admission->connection, NULL) <= 0)
+            break;
+    return 0;
+}
+
 /* libsystemd reads at most one message at a time from the socket. */
 static gboolean is_all_read(const Admission *admission) {
     int n;
@@ -354,8 +270,7 @@ static void refuse_long_argument(Admission *admission, sd_bus_message *message, 
 static gboolean may_read(const Admission *admission, uid_t uid) {
     const gint64 *until = g_hash_table_lookup(admission->reading, GUINT_TO_POINTER(uid));
 
-    return bus_is_privileged(uid) || !until ||
-            *until - g_get_monotonic_time() < READING_CREDIT_USEC;
+    return !until || waiting_may_read(*until) || bus_is_privileged(uid);
 }
 
 static gboolean is_past(gpointer uid, gpointer until, gpointer now) {
@@ -365,14 +280,15 @@ static gboolean is_past(gpointer uid, gpointer until, gpointer now) {
 /* Charges UID for the time since SINCE. */
 static void charge_reading(Admission *admission, uid_t uid, gint64 since) {
     gint64 *until = g_hash_table_lookup(admission->reading, GUINT_TO_POINTER(uid));
-    gint64 now = g_get_monotonic_time();
 
     if (!until) {
+        gint64 now = g_get_monotonic_time();
+
         (void)g_hash_table_foreach_remove(admission->reading, is_past, &now);
         until = g_new0(gint64, 1);
         g_hash_table_insert(admission->reading, GUINT_TO_POINTER(uid), until);
     }
-    *until = MAX(*until, now) + (now - since) * READING_SHARE;
+    waiting_charge(until, since);
 }
 
 /* Lets libsystemd dispatch MESSAGE to its object. */
@@ -389,14 +305,53 @@ static int serve(Admission *admission, sd_bus_message *message, uid_t uid) {
     return 0;
 }
 
-static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {
-    Admission *admission = userdata;
+/* Returns TRUE if the call can be served at once. If not, it waits, or has been refused. */
+static gboolean receive(Admission *admission, sd_bus_message *message, uid_t *ret_uid) {
     const char *sender = sd_bus_message_get_sender(message);
-    Waiting *waiting = NULL;
+    Waiting *waiting;
     guint n_long;
     gint64 since;
-    uid_t uid;
     int is_known;
+
+    if (strlen(sd_bus_message_get_path(message)) > MAX_PATH) {
+        refuse(admission, message, SD_BUS_ERROR_UNKNOWN_OBJECT, "no object has such a long path");
+        return FALSE;
+    }
+    is_known = senders_find(admission->senders, sender, ret_uid);
+    if (is_known < 0 ||
+        !(is_known ? may_read(admission, *ret_uid)
+                   : strangers_may_read(admission->strangers, sender))) {
+        refuse_as_too_many(admission, message);
+        return FALSE;
+    }
+
+    since = g_get_monotonic_time();
+    n_long = find_long_argument(message);
+    if (n_long > 0) {
+        refuse_long_argument(admission, message, n_long);
+        waiting = NULL;
+    } else if (
+            is_known && admission->n_waiting == 0 && !admission->turn && !is_congested(admission) &&
+            is_all_read(admission)) {
+        return TRUE;
+    } else {
+        waiting = make_waiting(admission, message);
+    }
+    if (is_known)
+        charge_reading(admission, *ret_uid, since);
+    else
+        strangers_charge(admission->strangers, sender, since);
+
+    if (waiting && is_known)
+        keep_of_user(admission, *ret_uid, waiting);
+    else if (waiting)
+        keep_of_stranger(admission, sender, waiting);
+    return FALSE;
+}
+
+static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *ret_error) {
+    Admission *admission = userdata;
+    uid_t uid;
 
     if (message == admission->turn) {
         admission->turn = sd_bus_message_unref(admission->turn);
@@ -408,34 +363,9 @@ static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *ret
         take_turn(admission);
     if (!sd_bus_message_is_method_call(message, NULL, NULL))
         return 0;
-    if (strlen(sd_bus_message_get_path(message)) > MAX_PATH) {
-        refuse(admission, message, SD_BUS_ERROR_UNKNOWN_OBJECT, "no object has such a long path");
-        return 1;
-    }
-
-    is_known = senders_find(admission->senders, sender, &uid);
-    if (is_known < 0 || (is_known && !may_read(admission, uid))) {
-        refuse_as_too_many(admission, message);
-        return 1;
-    }
-
-    since = g_get_monotonic_time();
-    n_long = find_long_argument(message);
-    if (n_long > 0)
-        refuse_long_argument(admission, message, n_long);
-    else if (
-            is_known && admission->n_waiting == 0 && !admission->turn && !is_congested(admission) &&
-            is_all_read(admission))
+    if (receive(admission, message, &uid))
         return serve(admission, message, uid);
-    else
-        waiting = waiting_new(admission, message);
-    if (is_known)
-        charge_reading(admission, uid, since);
-
-    if (waiting && is_known)
-        keep_of_user(admission, uid, waiting);
-    else if (waiting)
-        keep_of_unknown(admission, sender, waiting);
+    (void)sd_event_source_set_enabled(admission->more, SD_EVENT_ONESHOT);
     return 1;
 }
 
@@ -446,6 +376,7 @@ int admission_new(Bus *bus, Admission **ret) {
 
     admission->bus = bus;
     admission->connection = bus->connection;
+    admission->strangers = strangers_new(MAX_WAITING, MAX_WAITING_SIZE);
     admission->users = g_hash_table_new_full(NULL, NULL, NULL, user_free);
     admission->reading = g_hash_table_new_full(NULL, NULL, NULL, g_free);
     /* a duplicate, because the event loop already polls the connection's own descriptor */
@@ -461,6 +392,12 @@ int admission_new(Bus *bus, Admission **ret) {
     if (r < 0)
         return r;
     r = sd_event_source_set_enabled(admission->work, SD_EVENT_OFF);
+    if (r < 0)
+        return r;
+    r = sd_event_add_defer(sd_bus_get_event(bus->connection), &admission->more, on_more, admission);
+    if (r < 0)
+        return r;
+    r = sd_event_source_set_enabled(admission->more, SD_EVENT_OFF);
     if (r < 0)
         return r;
     r = senders_new(bus->connection, &observer, &admission->senders);
@@ -480,9 +417,10 @@ void admission_free(Admission *admission) {
 
     sd_bus_slot_unref(admission->filter);
     senders_free(admission->senders);
+    sd_event_source_unref(admission->more);
     sd_event_source_unref(admission->work);
     file_fd_close(admission->work_fd);
-    g_queue_clear_full(&admission->unknown.calls, waiting_free);
+    strangers_free(admission->strangers);
     g_queue_clear(&admission->turns);
     g_hash_table_unref(admission->users);
     g_hash_table_unref(admission->reading);

@@ -8,8 +8,11 @@
  * the table is bounded without them. */
 #define MAX_SENDERS 4096
 
-/* While its queue for this service is full, dbus-daemon drops its own replies as well. */
-#define TIMEOUT_USEC (1 * G_USEC_PER_SEC)
+/* Signals can be sent to any connection, so even this one's queue can be full: dbus-daemon drops
+ * its own replies then, and dbus-broker delivers them late. A question is asked again, and more
+ * patiently each time: a time limit below the delay would lose every reply. */
+#define MIN_TIMEOUT_USEC (1 * G_USEC_PER_SEC)
+#define MAX_TIMEOUT_USEC (64 * G_USEC_PER_SEC)
 
 #define DRIVER "org.freedesktop.DBus"
 #define DRIVER_PATH "/org/freedesktop/DBus"
@@ -19,6 +22,8 @@ typedef struct Sender {
     char *name;
     uid_t uid;
     sd_bus_slot *question; /* NULL: UID is known */
+    gint64 asked;          /* monotonic time of QUESTION */
+    gint64 timeout;        /* of QUESTION */
     GList link;            /* in Senders.recent */
 } Sender;
 
@@ -28,6 +33,7 @@ struct Senders {
     sd_bus_slot *name_owner_changed;
     GHashTable *table; /* name -> Sender */
     GQueue recent;     /* of Sender, most recently used first */
+    gint64 timeout;    /* of the next question: twice the time that the last one took */
 };
 
 static void sender_free(gpointer data) {
@@ -56,11 +62,15 @@ static int on_uid(sd_bus_message *answer, void *userdata, sd_bus_error *ret_erro
     sender->question = sd_bus_slot_unref(sender->question);
     if (sd_bus_message_is_method_error(answer, SD_BUS_ERROR_NO_REPLY) ||
         sd_bus_message_is_method_error(answer, SD_BUS_ERROR_TIMEOUT)) {
+        senders->timeout = CLAMP(2 * sender->timeout, senders->timeout, MAX_TIMEOUT_USEC);
         if (ask(sender) < 0)
             forget(senders, sender->name);
-    } else if (
-            sd_bus_message_is_method_error(answer, NULL) ||
-            sd_bus_message_read(answer, "u", &uid) < 0) {
+        return 0;
+    }
+    senders->timeout =
+            CLAMP(2 * (g_get_monotonic_time() - sender->asked), MIN_TIMEOUT_USEC, MAX_TIMEOUT_USEC);
+    if (sd_bus_message_is_method_error(answer, NULL) ||
+        sd_bus_message_read(answer, "u", &uid) < 0) {
         forget(senders, sender->name);
     } else {
         sender->uid = uid;
@@ -81,7 +91,10 @@ static int ask(Sender *sender) {
     r = sd_bus_message_append(question, "s", sender->name);
     if (r < 0)
         return r;
-    r = sd_bus_call_async(connection, &sender->question, question, on_uid, sender, TIMEOUT_USEC);
+    sender->asked = g_get_monotonic_time();
+    sender->timeout = sender->senders->timeout;
+    r = sd_bus_call_async(
+            connection, &sender->question, question, on_uid, sender, (uint64_t)sender->timeout);
     return MIN(r, 0);
 }
 
@@ -99,6 +112,7 @@ int senders_new(sd_bus *connection, const SendersObserver *observer, Senders **r
 
     senders->connection = connection;
     senders->observer = *observer;
+    senders->timeout = MIN_TIMEOUT_USEC;
     senders->table = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, sender_free);
     r = sd_bus_add_match_async(
             connection, &senders->name_owner_changed,

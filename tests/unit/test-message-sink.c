@@ -8,7 +8,7 @@
 #include "client/message.h"
 #include "util-answer.h"
 
-/* The two ends of a sink say the same. This program alone links libsystemd. */
+/* The two ends of a sink say the same. */
 
 /* A connection that nobody reads from: messages can be made for it. */
 static sd_bus *connection_new(int fds[2]) {
