@@ -97,6 +97,7 @@ static gboolean parse_options(int *argc, char ***argv, Options *options, GError 
 typedef struct Service {
     sd_event *event;
     sd_bus *connection;
+    sd_bus *questions; /* a connection for questions to the bus itself */
     LiveCatalog *live;
     Lifecycle *lifecycle;
     VMs *vms;
@@ -111,6 +112,7 @@ static void service_clear(Service *service) {
     vms_free(service->vms);
     bus_free(service->bus);
     sd_bus_flush_close_unref(service->connection);
+    sd_bus_flush_close_unref(service->questions);
     live_catalog_free(service->live);
     lifecycle_free(service->lifecycle);
     sd_event_unref(service->event);
@@ -122,7 +124,8 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Service, service_clear)
 static int publish_service(Service *service) {
     int r;
 
-    r = bus_new(service->connection, service->live, service->vms, &service->bus);
+    r = bus_new(
+            service->connection, service->questions, service->live, service->vms, &service->bus);
     if (r < 0) {
         g_critical("cannot add the service's objects to the bus: %s", g_strerror(-r));
         return r;
@@ -255,6 +258,8 @@ static int serve(const Options *options, Config *config) {
     }
 
     r = open_bus(options, service.event, &service.connection);
+    if (r >= 0)
+        r = open_bus(options, service.event, &service.questions);
     if (r < 0) {
         g_critical(
                 "cannot connect to the %s bus: %s", options->config.is_user ? "session" : "system",

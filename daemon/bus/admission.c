@@ -400,7 +400,7 @@ int admission_new(Bus *bus, Admission **ret) {
     r = sd_event_source_set_enabled(admission->more, SD_EVENT_OFF);
     if (r < 0)
         return r;
-    r = senders_new(bus->connection, &observer, &admission->senders);
+    r = senders_new(bus->questions, &observer, &admission->senders);
     if (r < 0)
         return r;
     r = sd_bus_add_filter(bus->connection, &admission->filter, on_message, admission);

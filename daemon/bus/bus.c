@@ -38,7 +38,7 @@ static void on_published(const Publication *publication, gpointer userdata) {
     log_failure(bus_manager_emit_published(bus, publication));
 }
 
-int bus_new(sd_bus *connection, LiveCatalog *live, VMs *vms, Bus **ret) {
+int bus_new(sd_bus *connection, sd_bus *questions, LiveCatalog *live, VMs *vms, Bus **ret) {
     g_autoptr(Bus) bus = g_new0(Bus, 1);
     LiveCatalogObserver observer = {
             .about_to_publish = on_about_to_publish,
@@ -49,6 +49,7 @@ int bus_new(sd_bus *connection, LiveCatalog *live, VMs *vms, Bus **ret) {
     int r;
 
     bus->connection = sd_bus_ref(connection);
+    bus->questions = sd_bus_ref(questions);
     bus->live = live;
     bus->vms = vms;
     bus->places = g_ptr_array_new();
@@ -93,5 +94,6 @@ void bus_free(Bus *bus) {
     g_ptr_array_unref(bus->places);
     admission_free(bus->admission);
     sd_bus_unref(bus->connection);
+    sd_bus_unref(bus->questions);
     g_free(bus);
 }

@@ -14,8 +14,9 @@
 typedef struct Bus Bus;
 
 /* Adds all objects to CONNECTION and observes LIVE and VMS, which must outlive the result. The live
- * catalog must exist already: a connection without a name also receives calls. Returns 0 or a
- * negative errno. */
-int bus_new(sd_bus *connection, LiveCatalog *live, VMs *vms, Bus **ret);
+ * catalog must exist already: a connection without a name also receives calls. QUESTIONS is another
+ * connection to the same bus: what the bus reports there does not wait behind queued calls. Returns
+ * 0 or a negative errno. */
+int bus_new(sd_bus *connection, sd_bus *questions, LiveCatalog *live, VMs *vms, Bus **ret);
 void bus_free(Bus *bus);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Bus, bus_free)

@@ -10,6 +10,10 @@
  * Maps each sender on the bus to its uid. The bus is queried asynchronously and once for each
  * unique name, which is never reused. During a synchronous call libsystemd would queue all arriving
  * messages in the process, without a limit.
+ *
+ * It has a connection of its own: the bus delivers in order, and dbus-broker queues up to 170 MiB
+ * of one user's messages for the service, which takes many seconds to read. An answer on the same
+ * connection would come after all of them, and dbus-daemon would drop it if its queue is full.
  */
 
 typedef struct Senders Senders;

@@ -10,6 +10,7 @@ typedef struct Admission Admission;
 /* The state that the modules of this floor share. */
 typedef struct Bus {
     sd_bus *connection;
+    sd_bus *questions; /* to the bus itself */
     LiveCatalog *live;
     VMs *vms;
     Admission *admission;

@@ -50,6 +50,22 @@ def test_service_survives_and_serves_others(bus, service, calls, fds):
         assert highest_memory(service.daemon.process.pid) < 96
 
 
+def test_new_sender_is_served_during_a_flood(bus, service):
+    """Also on dbus-broker, which delivers what it is asked behind all that is queued already."""
+    service.ovmf()
+    service.start()
+    with service.daemon.frozen():
+        for flood in [Flood(bus, uid, *PING, seconds=2) for uid in ATTACKERS]:
+            flood.wait()
+        floods = [Flood(bus, uid, *PING, seconds=600) for uid in ATTACKERS]
+    try:
+        assert run_as(VICTIM, "print(client.select_name('x86_64', 'q35'))", bus) == ["ovmf"]
+        assert [flood.process.poll() for flood in floods] == [None] * len(ATTACKERS)
+    finally:
+        for flood in floods:
+            flood.kill()
+
+
 BURST = """
 answers = []
 def done(connection, result):

@@ -23,7 +23,8 @@ for flood in floods:
     flood.kill()
 """
 # After five seconds. On a busy machine an answer may take longer, and the bus itself refuses calls
-# while its queue for the service is full; the next call may fare better.
+# while its queue for the service is full; the next call may fare better. dbus-broker lets each call
+# wait behind all that it has queued before, up to 170 MiB: there, only that it is answered.
 SELECT = """
 import contextlib, time
 time.sleep(5)
@@ -32,7 +33,7 @@ while True:
     began = time.monotonic()
     with contextlib.suppress(DBusError):
         name = client.select_name('x86_64', 'q35')
-        if time.monotonic() - began < 1:
+        if {is_broker} or time.monotonic() - began < 1:
             break
     assert began < end, 'no answer within a second'
     time.sleep(0.1)
@@ -55,10 +56,11 @@ def rounds(owner, at_once):
 def test_each_method_at_full_speed(started, agents, uids, string, fds, at_once):
     agents.root.run(f"vms.make('vm', owner={uids.alice})")
     pid = started.main_pid()
+    is_broker = "broker" in started.run("systemctl", "show", "-P", "Id", "dbus.service").stdout
     for calls in rounds(uids.alice, at_once):
         agents.alone.run(START.format(string=string, fds=fds, calls=calls))
         try:
-            name, = agents.active.run(SELECT)
+            name, = agents.active.run(SELECT.format(is_broker=is_broker))
         finally:
             ended, = agents.alone.run(STOP)
         assert name
