@@ -102,7 +102,7 @@ static const struct {
          "'vmfirmwarectl reset' and 'import' make one"},
         {OURS "NVRAMMismatch", "restore", NULL,
          "'vmfirmwarectl export --index=' copies it to a file"},
-        {OURS "ImageUnusable", NULL, "the good copy", "'vmfirmwarectl restore' it"},
+        {NULL, NULL, ", the good copy", "'vmfirmwarectl restore' it"},
         {OURS "NVRAMMismatch", "rebind", "cannot move", "or take a fresh one with --reset"},
         {OURS "NVRAMMismatch", "rebind", "with convert",
          "move its variables with --convert, or take a fresh one with --reset"},

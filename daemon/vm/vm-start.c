@@ -70,6 +70,23 @@ static char *describe_good_copy(int dir_fd) {
             when);
 }
 
+#define REPLACE_IT "%sImport replaces it by a copy, Reset by a fresh one"
+
+/* The NVRAM is missing, or has not the size or format of the pin. */
+static gboolean fail_to_open(int dir_fd, const GError *failure, GError **error) {
+    g_autofree char *restore = NULL;
+
+    if (failure->code != FIRMWARE_ERROR_NVRAM_MISSING &&
+        failure->code != FIRMWARE_ERROR_NVRAM_MISMATCH) {
+        g_propagate_error(error, g_error_copy(failure));
+        return FALSE;
+    }
+    restore = describe_good_copy(dir_fd);
+    g_set_error(
+            error, failure->domain, failure->code, "%s; " REPLACE_IT, failure->message, restore);
+    return FALSE;
+}
+
 static gboolean check_health(
         const VMOp *op, int dir_fd, const StoreSummary *summary, GError **error) {
     g_autofree char *restore = NULL;
@@ -79,9 +96,8 @@ static gboolean check_health(
     restore = describe_good_copy(dir_fd);
     g_set_error(
             error, FIRMWARE_ERROR, FIRMWARE_ERROR_IMAGE_UNUSABLE,
-            "VM %s: its variable store is %s, so a guest would not start (%s); %sImport replaces "
-            "it by a copy, Reset by a fresh one",
-            op->id, store_health_to_string(summary->health), summary->detail, restore);
+            "VM %s: its variable store is %s, so a guest would not start (%s); " REPLACE_IT, op->id,
+            store_health_to_string(summary->health), summary->detail, restore);
     return FALSE;
 }
 
@@ -128,12 +144,13 @@ gboolean vm_check_start(
         const VMOp *op, FileFd *ret_dir, VMStart *ret_start, VMResult *result, GError **error) {
     const Pin *pin = op->pin;
     g_auto(FileFd) fd = FILE_FD_NONE;
+    g_autoptr(GError) failure = NULL;
     g_autoptr(VMLook) look = NULL;
     const StoreSummary *summary;
 
     *ret_start = VM_START_PLAIN;
-    if (!open_vm(op, ret_dir, &fd, error))
-        return FALSE;
+    if (!open_vm(op, ret_dir, &fd, &failure))
+        return fail_to_open(*ret_dir, failure, error);
     if (!pin->has_nvram)
         return check_certificates(op, NULL, error);
     look = vm_look_new(fd, pin->nvram_format, op->catalog->known, op->look);

@@ -169,35 +169,62 @@ static void destroy_free_space(TestStore *store) {
     store->bytes[store->end + 8] = 0;
 }
 
-static void check_damaged(void (*destroy)(TestStore *), const char *text) {
-    g_auto(TestVM) f = made("A");
+/* The error names the good copy, which brings the variables back. */
+static void check_restored(TestVM *f, FirmwareError code, const char *text, const char *backups) {
     g_auto(VMResult) result = VM_RESULT_INIT;
-    g_autoptr(TestStore) damaged = make_store("A B");
     g_autoptr(GError) error = NULL;
     const RequestValue index = {.type = REQUEST_VALUE_NUMBER, .number = 1};
+
+    test_vm_ask(f, REQUEST_CALL_PREPARE, "x86_64", "q35");
+    g_assert_true(policy_prepare(&f->op, &no_limits, NULL));
+    g_assert_false(vm_op_prepare(&f->op, &result, &error));
+    g_assert_error(error, FIRMWARE_ERROR, (gint)code);
+    g_assert_nonnull(strstr(error->message, "Restore 1, the good copy of 2"));
+    g_assert_nonnull(strstr(error->message, text));
+
+    test_vm_ask(f, REQUEST_CALL_RESTORE, NULL, NULL);
+    g_assert_true(request_set(f->op.request, "index", &index, NULL));
+    g_assert_true(vm_op_restore(&f->op, &result, NULL));
+    assert_is_copy(f, "nvram.raw", "A B");
+    prepare_plainly(f);
+    test_vm_assert_backups(f, backups);
+}
+
+static void check_damaged(void (*destroy)(TestStore *), const char *text) {
+    g_auto(TestVM) f = made("A");
+    g_autoptr(TestStore) damaged = make_store("A B");
 
     guest_writes(&f, "A B");
     prepare_plainly(&f);
     destroy(damaged);
     write_nvram(&f, damaged);
-    test_vm_ask(&f, REQUEST_CALL_PREPARE, "x86_64", "q35");
-    g_assert_true(policy_prepare(&f.op, &no_limits, NULL));
-    g_assert_false(vm_op_prepare(&f.op, &result, &error));
-    g_assert_error(error, FIRMWARE_ERROR, FIRMWARE_ERROR_IMAGE_UNUSABLE);
-    g_assert_nonnull(strstr(error->message, "Restore 1, the good copy of 2"));
-    g_assert_nonnull(strstr(error->message, text));
-
-    test_vm_ask(&f, REQUEST_CALL_RESTORE, NULL, NULL);
-    g_assert_true(request_set(f.op.request, "index", &index, NULL));
-    g_assert_true(vm_op_restore(&f.op, &result, NULL));
-    assert_is_copy(&f, "nvram.raw", "A B");
-    prepare_plainly(&f);
-    test_vm_assert_backups(&f, "2 restore, 1 good");
+    check_restored(&f, FIRMWARE_ERROR_IMAGE_UNUSABLE, text, "2 restore, 1 good");
 }
 
 static void a_damaged_store_is_restored_from_it(void) {
     check_damaged(destroy_header, "damaged");
     check_damaged(destroy_free_space, "neither a variable nor free space begins here");
+}
+
+static void check_spoilt(
+        int (*spoil)(const char *path), FirmwareError code, const char *text, const char *backups) {
+    g_auto(TestVM) f = made("A");
+    g_autofree char *path = NULL;
+
+    guest_writes(&f, "A B");
+    prepare_plainly(&f);
+    path = path_of(&f, "nvram.raw");
+    g_assert_no_errno(spoil(path));
+    check_restored(&f, code, text, backups);
+}
+
+static int cut_off(const char *path) {
+    return truncate(path, 1024);
+}
+
+static void one_that_is_gone_or_of_another_size_too(void) {
+    check_spoilt(unlink, FIRMWARE_ERROR_NVRAM_MISSING, "is gone; ", "1 good");
+    check_spoilt(cut_off, FIRMWARE_ERROR_NVRAM_MISMATCH, "1024 bytes, ", "2 restore, 1 good");
 }
 
 static void a_start_does_not_fail_where_there_is_no_room(void) {
@@ -336,6 +363,7 @@ int main(int argc, char **argv) {
             TEST_CASE(a_store_in_use_is_not_copied),
             TEST_CASE(a_torn_store_does_not_replace_it),
             TEST_CASE(a_damaged_store_is_restored_from_it),
+            TEST_CASE(one_that_is_gone_or_of_another_size_too),
             TEST_CASE(a_start_does_not_fail_where_there_is_no_room),
             TEST_CASE(replaced_stores_make_room_for_it),
             TEST_CASE(unchanged_files_are_compared_once),
