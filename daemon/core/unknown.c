@@ -6,6 +6,7 @@
 
 #include "base/alike.h"
 #include "core/architecture.h"
+#include "uefi/digest.h"
 
 static char *cut(const char *word, const char *end) {
     return g_strndup(word, end ? (gsize)(end - word) : strlen(word));
@@ -73,7 +74,7 @@ static char *describe_machine(const Catalog *catalog, const Request *request) {
             "unknown machine type \"%s\" for %s%s", request->machine, request->architecture, hint);
 }
 
-/* -- features and firmware --------------------------------------------------------------- */
+/* -- features, certificates and firmware ------------------------------------------------- */
 
 static gboolean has_feature(const Descriptor *descriptor, const void *feature) {
     return descriptor_has_feature(descriptor, feature);
@@ -92,6 +93,24 @@ static char *describe_features(const Catalog *catalog, const Request *request) {
     return NULL;
 }
 
+static char *describe_certificates(const Catalog *catalog, const Request *request) {
+    for (char **name = request->certificates; name && *name; name++) {
+        g_autoptr(GPtrArray) names = g_ptr_array_new();
+        g_autofree char *digest = digest_parse(*name);
+        g_autofree char *hint = NULL;
+        const KnownCertificate *known;
+
+        if (digest || known_certificates_find_name(catalog->known, *name))
+            continue;
+        for (guint i = 0; (known = known_certificates_get(catalog->known, i)); i++)
+            g_ptr_array_add(names, known->name);
+        g_ptr_array_add(names, NULL);
+        hint = alike_hint(*name, (const char *const *)names->pdata);
+        return g_strdup_printf("unknown certificate \"%s\"%s", *name, hint);
+    }
+    return NULL;
+}
+
 char *unknown_firmware_hint(const Catalog *catalog, const char *name) {
     g_autoptr(GPtrArray) names = g_ptr_array_new();
     gboolean is_file = catalog_file_is_name(name);
@@ -104,6 +123,8 @@ char *unknown_firmware_hint(const Catalog *catalog, const char *name) {
 }
 
 char *unknown_describe(const Catalog *catalog, const Request *request) {
+    char *features;
+
     if (!knows_architecture(catalog, request->architecture))
         return describe_architecture(catalog, request);
     if (!knows_machine(catalog, request))
@@ -113,5 +134,6 @@ char *unknown_describe(const Catalog *catalog, const Request *request) {
 
         return g_strdup_printf("unknown firmware \"%s\"%s", request->firmware, hint);
     }
-    return describe_features(catalog, request);
+    features = describe_features(catalog, request);
+    return features ? features : describe_certificates(catalog, request);
 }

@@ -9,8 +9,8 @@
  */
 
 /* What is unknown of REQUEST, with the nearest known name: its architecture, its machine type, a
- * feature that it requires, or its firmware. NULL where all of it is known to the machine table, a
- * descriptor, an emulator or the schema. */
+ * feature or a certificate that it requires, or its firmware. NULL where all of it is known to a
+ * table, a descriptor, an emulator or the schema. */
 char *unknown_describe(const Catalog *catalog, const Request *request) G_GNUC_WARN_UNUSED_RESULT;
 
 /* What alike_hint() has for a firmware's name, which may be that of its file. */

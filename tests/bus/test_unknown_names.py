@@ -23,7 +23,10 @@ def test_unknown_names_are_said_to_be_unknown(service):
             (("x86_64", "q35"), {"firmware": "50-x.json"},
              'unknown firmware "50-x.json"; did you mean "50-x"?'),
             (("x86_64", "q35"), {"features": ["secureboot"]},
-             'unknown feature "secureboot"; did you mean "secure-boot"?')):
+             'unknown feature "secureboot"; did you mean "secure-boot"?'),
+            (("x86_64", "q35"), {"certificates": ["microsoft-uefi-2032"]},
+             'unknown certificate "microsoft-uefi-2032"; did you mean "microsoft-uefi-2023"?'),
+            (("x86_64", "q35"), {"certificates": ["A" * 64]}, "no usable firmware")):
         with raises(NO_MATCH) as refused:
             client.select(*arguments, **requirements)
         assert refused.value.text.startswith(text)
