@@ -267,9 +267,12 @@ static gboolean run_verb(
     return is_done;
 }
 
-static gboolean check_directory(const Options *options, const Verb *verb, GError **error) {
+static gboolean check_directory(
+        const Options *options, const Verb *verb, char **words, GError **error) {
     const char *directory = options_get(options, "directory");
     const char *ephemeral = options_get(options, "ephemeral");
+    const gboolean is_file = (verb->flags & VERB_ID_OR_FILE) && *words && store_is_file(*words) &&
+            !options_get(options, "all") && !options_get(options, "no-lease");
 
     if ((directory || ephemeral) && options_get(options, "owner"))
         return client_error_set(
@@ -282,7 +285,7 @@ static gboolean check_directory(const Options *options, const Verb *verb, GError
     if (directory && ephemeral)
         return client_error_set(
                 error, CLIENT_ERROR_USAGE, "--directory and --ephemeral exclude each other");
-    if (!directory && !ephemeral && (verb->options & OPTIONS_DIRECTORY) &&
+    if (!directory && !ephemeral && !is_file && (verb->options & OPTIONS_DIRECTORY) &&
         !options_get(options, "check") &&
         (options_are_offline(options) || options_get(options, "no-lease"))) {
         g_set_error(
@@ -322,7 +325,7 @@ static gboolean run(const Options *options, char **words, int *ret_status, GErro
         return FALSE;
     }
     if (!options_check(options, verb->options, verb->name, error) ||
-        !check_directory(options, verb, error))
+        !check_directory(options, verb, words + 1, error))
         return FALSE;
     if (options_get(options, "ephemeral")) {
         ephemeral = ephemeral_new(error);

@@ -9,6 +9,8 @@ char *virsh_run(const char *const *words, GError **error) {
     g_auto(GStrv) command = NULL;
     g_autofree char *output = NULL;
     g_autofree char *problems = NULL;
+    g_auto(GStrv) lines = NULL;
+    g_autofree char *line = NULL;
     g_autoptr(GError) failure = NULL;
     int status;
 
@@ -20,8 +22,8 @@ char *virsh_run(const char *const *words, GError **error) {
                 &failure) &&
         g_spawn_check_wait_status(status, &failure))
         return g_steal_pointer(&output);
-    (void)client_error_set(
-            error, CLIENT_ERROR_FAILURE, "virsh: %s",
-            problems && *g_strstrip(problems) ? problems : failure->message);
+    lines = g_strsplit(problems && *g_strstrip(problems) ? problems : failure->message, "\n", -1);
+    line = g_strjoinv("; ", lines);
+    (void)client_error_set(error, CLIENT_ERROR_FAILURE, "virsh: %s", line);
     return NULL;
 }

@@ -147,6 +147,21 @@ def test_vm(cli, started, certificate):
     assert raw(cli, "enroll", "vm", "--from=50-first", "--yes")[0] == 0
 
 
+def test_offline_is_said(cli, file, service, certificate):
+    for option in ("--offline", f"--search-path={service.vendor}"):
+        assert report(cli, file, option) == report(cli, file)
+        assert raw(cli, "boot", file, option)[0] == 0
+        for words in (["enroll", file, certificate], ["secure-boot", file, "off"],
+                      ["set-variable", file, OTHER, "Name", certificate],
+                      ["delete-variable", file, OTHER, "Name"], ["secure-boot", file, "on"]):
+            assert raw(cli, *words, "--yes", option)[0] == 0
+        # an id needs a service, or a directory
+        assert "only --directory" in cli.fails(USAGE, "variables", "vm", option)
+        assert "only --directory" in cli.fails(
+            USAGE, "enroll", "--all", "microsoft-2023", "--yes", option)
+    assert digest(certificate) in signatures(report(cli, file))
+
+
 def test_status_and_next_step(cli, started, file, service, certificate):
     """Of a VM and of a file the same status."""
     VMs(started).make("vm", firmware="50-first")

@@ -117,7 +117,7 @@ def test_no_other_uri_is_asked(service, vms, cli):
     assert not (service.directory / "asked").exists()
 
 
-@pytest.mark.parametrize("script", ["echo no daemon >&2; exit 1", "kill $$", None])
+@pytest.mark.parametrize("script", ["printf 'no\\ndaemon\\n' >&2; exit 1", "kill $$", None])
 def test_without_an_answer_of_libvirt_no_domain_is_gone(service, vms, cli, script):
     if script:
         virsh(service, cli, script)
@@ -129,8 +129,8 @@ def test_without_an_answer_of_libvirt_no_domain_is_gone(service, vms, cli, scrip
     status, output, errors = cli.raw("vms", "--orphans", "--names")
     assert (status, output) == (0, b"c\n")
     assert errors.count("\n") == 1 and "cannot ask libvirt" in errors
-    if script and script.startswith("echo"):
-        assert errors.endswith("no daemon\n")
+    if script and script.startswith("printf"):
+        assert errors.endswith("no; daemon\n")
 
 
 def test_a_reference_does_not_control_the_terminal(service, vms, cli):
