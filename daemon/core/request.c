@@ -358,6 +358,40 @@ void request_visit_requirements(const Request *request, RequestVisit visit, gpoi
     }
 }
 
+static gboolean value_equal(const RequestValue *a, const RequestValue *b) {
+    switch (a->type) {
+    case REQUEST_VALUE_STRINGS:
+        return g_strv_equal(a->strings, b->strings);
+    case REQUEST_VALUE_BOOLEAN:
+        return a->boolean == b->boolean;
+    case REQUEST_VALUE_SIZE:
+        return a->size == b->size;
+    case REQUEST_VALUE_STRING:
+        return g_str_equal(a->string, b->string);
+    case REQUEST_VALUE_NUMBER:
+    case REQUEST_VALUE_FD:
+    case REQUEST_VALUE_OTHER:
+        break; /* no requirement has such a type */
+    }
+    g_assert_not_reached();
+}
+
+gboolean request_same_requirements(const Request *a, const Request *b) {
+    for (gsize i = 0; i < G_N_ELEMENTS(request_keys); i++) {
+        const RequestKey *key = &request_keys[i];
+        const RequestValue value_a = get_value(a, key);
+        const RequestValue value_b = get_value(b, key);
+        gboolean is_given = (a->given >> i) & 1;
+
+        if (!(key->calls & REQUEST_CALL_PIN))
+            continue;
+        if (is_given != (gboolean)((b->given >> i) & 1) ||
+            (is_given && !value_equal(&value_a, &value_b)))
+            return FALSE;
+    }
+    return TRUE;
+}
+
 static void copy_requirement(const char *key, const RequestValue *value, gpointer userdata) {
     gboolean is_set = request_set(userdata, key, value, NULL);
 

@@ -125,6 +125,9 @@ gboolean request_set(Request *request, const char *key, const RequestValue *valu
 typedef void (*RequestVisit)(const char *key, const RequestValue *value, gpointer userdata);
 void request_visit_requirements(const Request *request, RequestVisit visit, gpointer userdata);
 
+/* Both give the same requirements. */
+gboolean request_same_requirements(const Request *a, const Request *b);
+
 /* Returns a copy of the requirements alone. */
 Request *request_copy_requirements(const Request *request) G_GNUC_WARN_UNUSED_RESULT;
 

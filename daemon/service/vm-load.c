@@ -21,6 +21,7 @@ VMLoad *vm_load_new(
     VMLoad *load = g_new0(VMLoad, 1);
 
     load->vms = g_ptr_array_new_with_free_func(loaded_vm_free);
+    load->pins = shared_pins_new();
     load->directory = g_strdup(directory);
     load->done = done;
     load->stalled = stalled;
@@ -34,6 +35,7 @@ void vm_load_free(VMLoad *load) {
 
     task_free(load->task);
     g_ptr_array_unref(load->vms);
+    shared_pins_free(load->pins);
     g_free(load->directory);
     vmstore_free(load->store);
     g_clear_error(&load->fault);
@@ -63,7 +65,7 @@ static void on_vm(
 
     vm->owner = owner;
     vm->id = g_strdup(id);
-    vm->pin = pin ? pin_ref(pin) : NULL;
+    vm->pin = pin ? shared_pins_add(load->pins, pin) : NULL;
     vm->fault = g_strdup(fault);
     if (dir_fd >= 0) {
         (void)vmfiles_visit(dir_fd, NULL, add_file, &adding);

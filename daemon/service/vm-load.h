@@ -2,6 +2,7 @@
 #pragma once
 
 #include "service/task.h"
+#include "vm/shared-pins.h"
 #include "vm/vmstore.h"
 
 /*
@@ -16,7 +17,7 @@
 typedef struct LoadedVM {
     uid_t owner;
     char *id;
-    Pin *pin;              /* or: */
+    Pin *pin;              /* of PINS, or: */
     char *fault;           /* why the record cannot be read */
     guint64 size;          /* bytes of all files */
     guint64 last_prepared; /* µs since the epoch */
@@ -24,6 +25,7 @@ typedef struct LoadedVM {
 
 typedef struct VMLoad {
     GPtrArray *vms; /* of LoadedVM, when it is done */
+    SharedPins *pins;
 
     /* private */
     char *directory;

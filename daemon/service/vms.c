@@ -23,6 +23,7 @@ struct VMs {
     DigestCache *digests;
     Jobs *jobs;
     Jobs *reads;
+    SharedPins *pins;   /* of the VMs; NULL: the store has not been read */
     GHashTable *table;  /* set of VM with a pin, by owner and id */
     GHashTable *faulty; /* set of VM with an unreadable record */
     gboolean assessment_waits;
@@ -242,6 +243,7 @@ void vms_free(VMs *vms) {
     jobs_free(vms->reads);
     g_hash_table_unref(vms->table);
     g_hash_table_unref(vms->faulty);
+    shared_pins_free(vms->pins);
     digest_cache_free(vms->digests);
     vmstore_free(vms->store);
     g_clear_error(&vms->fault);
@@ -344,6 +346,7 @@ static void on_loaded(gpointer userdata) {
 
     g_clear_error(&vms->fault);
     vms->store = vm_load_take(vms->load, &vms->fault);
+    vms->pins = g_steal_pointer(&vms->load->pins);
     if (vms->store)
         for (guint i = 0; i < vms->load->vms->len; i++)
             take_loaded(vms, vms->load->vms->pdata[i]);
@@ -398,6 +401,13 @@ void vms_begin(const VMs *vms, VMOp *op) {
     op->size = vm->size;
 }
 
+static guint set_pin(VMs *vms, VM *vm, const Pin *pin) {
+    g_autoptr(Pin) shared = shared_pins_add(vms->pins, pin);
+
+    shared_pins_remove(vms->pins, vm->pin);
+    return vm_set_pin(vm, shared);
+}
+
 gboolean vms_finish(VMs *vms, const VMOp *op, const VMResult *result) {
     const char *id = op->new_id ? op->new_id : op->id;
     VM *vm = find_vm(vms, op->new_owner, id);
@@ -408,13 +418,13 @@ gboolean vms_finish(VMs *vms, const VMOp *op, const VMResult *result) {
 
     if (is_new) {
         vm = add_vm(vms, vms->table, op->new_owner, id, result->size);
-        vm->pin = pin_ref(result->pin);
+        vm->pin = shared_pins_add(vms->pins, result->pin);
     }
     if (!vm)
         return FALSE;
     vm->size = result->size;
     if (!is_new && result->pin)
-        properties |= vm_set_pin(vm, result->pin);
+        properties |= set_pin(vms, vm, result->pin);
     is_pinned_anew |= properties != 0;
     properties |= set_condition(vm, &result->condition);
     if (result->is_assessed)
@@ -465,10 +475,12 @@ void vms_remove(VMs *vms, uid_t owner, const char *id) {
     if (!vm)
         return;
     /* a VM with an unreadable record was never visible on the bus */
-    if (vm->pin)
+    if (vm->pin) {
         tell(vms, vm, VM_CHANGE_REMOVED, 0);
-    else
+        shared_pins_remove(vms->pins, vm->pin);
+    } else {
         log_vm_change(vm, VM_CHANGE_REMOVED);
+    }
     g_hash_table_remove(vm->pin ? vms->table : vms->faulty, vm);
 }
 

@@ -50,7 +50,7 @@ Assessed *assessment_add(Assessment *assessment, uid_t owner, const char *id, co
 static guint hash_assessed(gconstpointer data) {
     const Assessed *assessed = data;
 
-    return vm_assess_hash(assessed->pin) ^ assessed->owner;
+    return pin_hash(assessed->pin) ^ assessed->owner;
 }
 
 /* Compares owners too, because an image may be readable for one owner and not for another. */
@@ -58,8 +58,7 @@ static gboolean is_alike(gconstpointer a, gconstpointer b) {
     const Assessed *assessed_a = a;
     const Assessed *assessed_b = b;
 
-    return assessed_a->owner == assessed_b->owner &&
-            vm_assess_is_alike(assessed_a->pin, assessed_b->pin);
+    return assessed_a->owner == assessed_b->owner && pin_is_alike(assessed_a->pin, assessed_b->pin);
 }
 
 static void assess(const Assessment *assessment, Assessed *assessed) {

@@ -4,7 +4,8 @@
 #include "vm/vm-op.h"
 
 /*
- * The assessment of many VMs against one catalog: once for all VMs of an owner with the same pin.
+ * The assessment of many VMs against one catalog: once for all VMs of an owner whose pins are
+ * alike.
  */
 
 typedef struct Assessed {

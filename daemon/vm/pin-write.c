@@ -143,10 +143,3 @@ char *pin_to_json(const Pin *pin) {
     text = json_to_string(root, TRUE);
     return lexical_escape(text);
 }
-
-gboolean pin_equal(const Pin *a, const Pin *b) {
-    g_autofree char *json_a = pin_to_json(a);
-    g_autofree char *json_b = pin_to_json(b);
-
-    return g_str_equal(json_a, json_b);
-}

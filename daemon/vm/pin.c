@@ -14,6 +14,10 @@ static void pin_clear(gpointer data) {
     Pin *pin = data;
 
     g_free(pin->reference);
+    if (pin->lender) {
+        pin_unref(pin->lender);
+        return;
+    }
     g_free(pin->machine);
     g_free(pin->canonical);
     request_free(pin->request);
@@ -52,7 +56,21 @@ static Pin *copy_pin(const Pin *pin) {
     copy->template_digest = g_strdup(pin->template_digest);
     copy->enrolled = g_strdupv(pin->enrolled);
     copy->unknown = g_strdup(pin->unknown);
+    copy->lender = NULL;
     return copy;
+}
+
+const Pin *pin_get_lender(const Pin *pin) {
+    return pin->lender ? pin->lender : pin;
+}
+
+Pin *pin_borrow(const Pin *pin, guint64 created, const char *reference) {
+    Pin *borrower = pin_new(pin);
+
+    borrower->lender = pin_ref(pin_get_lender(pin));
+    borrower->created = created;
+    borrower->reference = g_strdup(reference);
+    return borrower;
 }
 
 Pin *pin_with(const Pin *pin, const Machine *machine, const char *asked, const char *reference) {

@@ -17,7 +17,8 @@
  * strings of 255 bytes; JSON takes up to 6 bytes for one. */
 #define PIN_MAX_SIZE (1024 * 1024)
 
-typedef struct Pin {
+typedef struct Pin Pin;
+struct Pin {
     guint64 created;        /* µs since the epoch */
     char *reference;        /* the VM manager's own name for the VM; NULL: none */
     char *machine;          /* as asked */
@@ -38,7 +39,10 @@ typedef struct Pin {
     /* The members of the record that this version does not know, as a JSON object: a newer version
      * wrote them. NULL: none. */
     char *unknown;
-} Pin;
+
+    /* The pin whose values these are, except CREATED and REFERENCE; NULL: its own. */
+    const Pin *lender;
+};
 
 /* Takes ownership of the strings, the request and the resolution in VALUES. */
 Pin *pin_new(const Pin *values) G_GNUC_WARN_UNUSED_RESULT;
@@ -55,6 +59,16 @@ Pin *pin_for_clone(const Pin *pin, guint64 created) G_GNUC_WARN_UNUSED_RESULT;
 
 /* TRUE where both have the same record. */
 gboolean pin_equal(const Pin *a, const Pin *b);
+/* TRUE where the records differ in CREATED and REFERENCE at most. */
+gboolean pin_is_alike(const Pin *a, const Pin *b);
+/* The same for pins that are alike. */
+guint pin_hash(const Pin *pin);
+
+/* PIN, or its lender. */
+const Pin *pin_get_lender(const Pin *pin);
+/* A pin like PIN, with other values of CREATED and REFERENCE (NULL: none). It borrows the rest
+ * from pin_get_lender(), and keeps that alive. */
+Pin *pin_borrow(const Pin *pin, guint64 created, const char *reference) G_GNUC_WARN_UNUSED_RESULT;
 
 char *pin_to_json(const Pin *pin) G_GNUC_WARN_UNUSED_RESULT;
 /* DESCRIPTORS (NULL: none) are those of other pins: the pin shares one with the same document, or

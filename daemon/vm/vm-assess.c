@@ -215,23 +215,3 @@ gboolean vm_assess(const VMOp *op, VMResult *result, char **ret_nearest, GError 
         replace_firmware(op, result, ret_nearest);
     return TRUE;
 }
-
-guint vm_assess_hash(const Pin *pin) {
-    return g_str_hash(pin->resolution->name) ^ g_str_hash(pin->executable_digest);
-}
-
-gboolean vm_assess_is_alike(const Pin *a, const Pin *b) {
-    const Resolution *of_a = a->resolution;
-    const Resolution *of_b = b->resolution;
-
-    return g_str_equal(of_a->name, of_b->name) &&
-            g_bytes_equal(of_a->descriptor->document, of_b->descriptor->document) &&
-            g_str_equal(of_a->architecture, of_b->architecture) &&
-            g_str_equal(of_a->machine, of_b->machine) && g_str_equal(a->canonical, b->canonical) &&
-            of_a->executable_size == of_b->executable_size &&
-            of_a->nvram_template_size == of_b->nvram_template_size &&
-            resolution_same_flash(of_a, of_b) &&
-            g_str_equal(a->executable_digest, b->executable_digest) &&
-            g_str_equal(a->template_digest, b->template_digest) &&
-            a->has_own_template == b->has_own_template;
-}

@@ -15,7 +15,3 @@ Resolution *vm_answer(const VMOp *op, const Pin *pin) G_GNUC_WARN_UNUSED_RESULT;
  * read. */
 gboolean vm_assess(const VMOp *op, VMResult *result, char **ret_nearest, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
-
-/* Both are assessed with the same differences, if they have one owner. */
-guint vm_assess_hash(const Pin *pin);
-gboolean vm_assess_is_alike(const Pin *a, const Pin *b);

@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/privilege.h"
 #include "base/text.h"
+#include "vm/pin-reader.h"
 #include "vm/vmdir.h"
 #include "vm/vmfiles.h"
 #include "vm/vmstore-internal.h"
@@ -283,18 +284,14 @@ static int read_record(int dir_fd, GBytes **ret) {
     return r < 0 ? r : file_read_all(fd, PIN_MAX_SIZE, ret);
 }
 
-static Pin *parse_record(int r, GBytes *json, GHashTable *descriptors, GError **error) {
-    if (r >= 0)
-        return pin_from_json(json, descriptors, error);
-    (void)vmstore_failed(error, r, "%s", VMSTORE_PIN_NAME);
-    return NULL;
-}
-
 Pin *vmstore_read_pin(int dir_fd, GError **error) {
     g_autoptr(GBytes) json = NULL;
     int r = read_record(dir_fd, &json);
 
-    return parse_record(r, json, NULL, error);
+    if (r >= 0)
+        return pin_from_json(json, NULL, error);
+    (void)vmstore_failed(error, r, "%s", VMSTORE_PIN_NAME);
+    return NULL;
 }
 
 /* In one scope: each costs system calls. */
@@ -309,8 +306,8 @@ typedef struct Loading {
     VMVisit visit;
     gpointer userdata;
     uid_t uid;
-    GHashTable *descriptors; /* see pin_from_json() */
-    gboolean is_faulty;      /* a record of the owner cannot be read */
+    PinReader *reader;
+    gboolean is_faulty; /* a record of the owner cannot be read */
 } Loading;
 
 static int load_vm(int owner_fd, const VMFile *file, gpointer userdata) {
@@ -324,7 +321,10 @@ static int load_vm(int owner_fd, const VMFile *file, gpointer userdata) {
     if (!vmstore_is_id(file->name))
         return 0;
     r = open_and_read(owner_fd, file->name, &dir, &json);
-    pin = parse_record(r, json, loading->descriptors, &error);
+    if (r < 0)
+        (void)vmstore_failed(&error, r, "%s", VMSTORE_PIN_NAME);
+    else
+        pin = pin_reader_read(loading->reader, json, &error);
     loading->is_faulty |= pin == NULL;
     loading->visit(
             loading->uid, file->name, dir, pin, error ? error->message : NULL, loading->userdata);
@@ -351,8 +351,8 @@ static int load_owner(int vms_fd, const VMFile *file, gpointer userdata) {
 }
 
 gboolean vmstore_load(VMStore *store, VMVisit visit, gpointer userdata, GError **error) {
-    g_autoptr(GHashTable) descriptors = pin_descriptors_new();
-    Loading loading = {.visit = visit, .userdata = userdata, .descriptors = descriptors};
+    g_autoptr(PinReader) reader = pin_reader_new();
+    Loading loading = {.visit = visit, .userdata = userdata, .reader = reader};
     int r;
 
     r = vmfiles_visit(store->vms, NULL, load_owner, &loading);

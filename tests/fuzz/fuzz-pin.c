@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 #include "fuzz.h"
-#include "vm/pin.h"
+#include "vm/pin-reader.h"
 #include "core/render.h"
 #include "base/text.h"
 
@@ -89,6 +89,16 @@ static void check_pin(const Pin *pin) {
     check_answer(pin);
 }
 
+/* Twice, of which the second need not be parsed. */
+static void check_reader(GBytes *json, const Pin *pin) {
+    g_autoptr(PinReader) reader = pin_reader_new();
+    g_autoptr(Pin) first = pin_reader_read(reader, json, NULL);
+    g_autoptr(Pin) second = pin_reader_read(reader, json, NULL);
+
+    g_assert_true(pin_equal(first, pin));
+    g_assert_true(pin_equal(second, pin));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     g_autoptr(GBytes) json = g_bytes_new(data, size);
     g_autoptr(GError) error = NULL;
@@ -97,6 +107,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     g_assert_true((pin == NULL) == (error != NULL));
     if (pin) {
         check_pin(pin);
+        check_reader(json, pin);
         return 0;
     }
 

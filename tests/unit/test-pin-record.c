@@ -30,48 +30,15 @@ static char *print(JsonNode *node) {
     return json_to_string(node, FALSE);
 }
 
-/* The member at PATH ("firmware/name", "flash/1/size") as VALUE; NULL takes it away. */
-static char *change(const char *record, const char *path, const char *value) {
-    g_autoptr(JsonNode) root = json_from_string(record, NULL);
-    g_auto(GStrv) steps = g_strsplit(path, "/", -1);
-    JsonObject *object = json_node_get_object(root);
-    char **step = steps;
-
-    for (; step[1]; step++) {
-        if (g_ascii_isdigit(step[1][0])) {
-            guint index = (guint)(step[1][0] - '0');
-
-            object = json_array_get_object_element(
-                    json_object_get_array_member(object, step[0]), index);
-            step++;
-        } else {
-            object = json_object_get_object_member(object, step[0]);
-        }
-    }
-
-    if (value)
-        json_object_set_member(object, *step, parse_node(value));
-    else
-        json_object_remove_member(object, *step);
-    return print(root);
-}
-
 static void assert_refused(
         const char *record, const char *path, const char *value, const char *message) {
-    g_autofree char *changed = change(record, path, value);
+    g_autofree char *changed = test_record_change(record, path, value);
 
     test_assert_no_pin(changed, strlen(changed), message);
 }
 
 static char *missing_or_wrong(const char *member) {
     return g_strdup_printf("member \"%s\" is missing or wrong", member);
-}
-
-static char *record_of(const char *kind) {
-    g_autoptr(TestDir) root = test_layers_new();
-    g_autoptr(Pin) pin = test_pin(root, test_pin_kind(kind), NULL);
-
-    return pin_to_json(pin);
 }
 
 /* -- members ----------------------------------------------------------------------------- */
@@ -106,7 +73,7 @@ static void check_members(
 
 static void each_member_must_be_there_and_of_its_type(void) {
     for (const TestPinKind *kind = test_pin_kinds; kind->name; kind++) {
-        g_autofree char *record = record_of(kind->name);
+        g_autofree char *record = test_record(kind->name);
         g_autoptr(JsonNode) root = json_from_string(record, NULL);
         JsonObject *object = json_node_get_object(root);
 
@@ -117,7 +84,7 @@ static void each_member_must_be_there_and_of_its_type(void) {
 }
 
 static void each_value_of_a_flash_unit_must_be_there(void) {
-    g_autofree char *record = record_of("split");
+    g_autofree char *record = test_record("split");
     g_autoptr(JsonNode) root = json_from_string(record, NULL);
     JsonArray *units = json_object_get_array_member(json_node_get_object(root), "flash");
 
@@ -132,7 +99,7 @@ static void flash_numbers_have_a_range(void) {
             {"device-width", "256"}, {"max-device-width", "256"},  {"id0", "65536"},
             {"id3", "65536"},
     };
-    g_autofree char *record = record_of("combined");
+    g_autofree char *record = test_record("combined");
     g_autofree char *message = missing_or_wrong("flash");
 
     for (gsize i = 0; i < G_N_ELEMENTS(beyond); i++) {
@@ -143,7 +110,7 @@ static void flash_numbers_have_a_range(void) {
 }
 
 static void files_are_those_of_the_descriptor(void) {
-    g_autofree char *record = record_of("split");
+    g_autofree char *record = test_record("split");
     g_autofree char *flash = missing_or_wrong("flash");
     g_autofree char *path = missing_or_wrong("path");
 
@@ -154,7 +121,7 @@ static void files_are_those_of_the_descriptor(void) {
 }
 
 static void flash_is_a_list_of_units(void) {
-    g_autofree char *record = record_of("stateless");
+    g_autofree char *record = test_record("stateless");
     g_autofree char *message = missing_or_wrong("flash");
 
     assert_refused(record, "flash", "[]", message);
@@ -170,19 +137,19 @@ static void what_a_firmware_does_not_have_is_refused(void) {
     g_autofree char *no_flash = missing_or_wrong("flash");
 
     for (gsize i = 0; i < G_N_ELEMENTS(stateless); i++) {
-        g_autofree char *record = record_of(stateless[i]);
+        g_autofree char *record = test_record(stateless[i]);
 
         assert_refused(record, "nvram-format", "'raw'", no_nvram);
     }
     for (gsize i = 0; i < G_N_ELEMENTS(not_flash); i++) {
-        g_autofree char *record = record_of(not_flash[i]);
+        g_autofree char *record = test_record(not_flash[i]);
 
         assert_refused(record, "flash", "[{}]", no_flash);
     }
 }
 
 static void nvram_formats_are_words(void) {
-    g_autofree char *record = record_of("split");
+    g_autofree char *record = test_record("split");
     g_autofree char *message = missing_or_wrong("nvram-format");
 
     assert_refused(record, "nvram-format", "'vmdk'", message);
@@ -191,7 +158,7 @@ static void nvram_formats_are_words(void) {
 
 static void the_document_is_a_descriptor(void) {
     static const char *const documents[] = {"''", "'x'", "'{}'", "'[]'", "'{\\\"a\\\": \\\"\\\"}'"};
-    g_autofree char *record = record_of("kernel");
+    g_autofree char *record = test_record("kernel");
     g_autofree char *message = missing_or_wrong("document");
 
     for (gsize i = 0; i < G_N_ELEMENTS(documents); i++)
@@ -216,7 +183,7 @@ static void requirements_are_held_against_the_table(void) {
             {"host-supported", "1"},
             {"executable", "'a'"},
     };
-    g_autofree char *record = record_of("split");
+    g_autofree char *record = test_record("split");
 
     for (gsize i = 0; i < G_N_ELEMENTS(wrong); i++) {
         g_autofree char *path = g_strconcat("requirements/", wrong[i][0], NULL);
@@ -239,11 +206,11 @@ static void strings_are_what_a_bus_carries(void) {
             {"flash/0/name", "flash"},
             {"requirements/firmware", "firmware"},
     };
-    g_autofree char *record = record_of("split");
+    g_autofree char *record = test_record("split");
 
     for (gsize i = 0; i < G_N_ELEMENTS(paths); i++) {
         g_autofree char *message = missing_or_wrong(paths[i][1]);
-        g_autofree char *changed = change(record, paths[i][0], "'PLACE'");
+        g_autofree char *changed = test_record_change(record, paths[i][0], "'PLACE'");
         g_autoptr(GString) text = g_string_new(changed);
 
         g_assert_cmpuint(g_string_replace(text, "PLACE", "\\uffff", 0), ==, 1);
@@ -254,7 +221,7 @@ static void strings_are_what_a_bus_carries(void) {
 /* -- versions ---------------------------------------------------------------------------- */
 
 static void records_of_another_version_are_told(void) {
-    g_autofree char *record = record_of("split");
+    g_autofree char *record = test_record("split");
 
     assert_refused(
             record, "version", "2", "version 2 of the record is none that this service knows");
@@ -270,8 +237,8 @@ static void records_of_another_version_are_told(void) {
 
 static void unknown_members_are_preserved(void) {
     const Machine machine = {.architecture = "x", .name = "n", .canonical = "c"};
-    g_autofree char *record = record_of("split");
-    g_autofree char *changed = change(record, "x", "{'a': [1, null, 1.5, 'ü']}");
+    g_autofree char *record = test_record("split");
+    g_autofree char *changed = test_record_change(record, "x", "{'a': [1, null, 1.5, 'ü']}");
     g_autoptr(Pin) pin = test_pin_read(changed);
     g_autoptr(Pin) other = pin_with(pin, &machine, "m", "r");
     g_autofree char *text = pin_to_json(other);
@@ -286,8 +253,8 @@ static void unknown_members_are_preserved(void) {
 
 static void each_member_that_is_written_is_known(void) {
     for (const TestPinKind *kind = test_pin_kinds; kind->name; kind++) {
-        g_autofree char *record = record_of(kind->name);
-        g_autofree char *changed = change(record, "reference", "'/a'");
+        g_autofree char *record = test_record(kind->name);
+        g_autofree char *changed = test_record_change(record, "reference", "'/a'");
         g_autoptr(Pin) pin = test_pin_read(changed);
 
         g_assert_null(pin->unknown);
@@ -296,7 +263,7 @@ static void each_member_that_is_written_is_known(void) {
 }
 
 static void a_reference_is_text_if_it_is_there(void) {
-    g_autofree char *record = record_of("split");
+    g_autofree char *record = test_record("split");
     g_autofree char *message = missing_or_wrong("reference");
 
     for (gsize i = 1; i < G_N_ELEMENTS(values); i++)
@@ -351,7 +318,7 @@ static void nesting_is_limited(void) {
 }
 
 static void a_record_that_is_cut_short_is_refused(void) {
-    g_autofree char *record = record_of("split");
+    g_autofree char *record = test_record("split");
 
     for (gsize size = 0; size < strlen(record); size++)
         test_assert_no_pin(record, size, NULL);
@@ -360,7 +327,7 @@ static void a_record_that_is_cut_short_is_refused(void) {
 /* Refused with words that can go out, or taken and as good as any. */
 static void each_byte_may_be_wrong(void) {
     static const char bytes[] = {'\0', '"', '0', '-', '\\', ' ', (char)0xff};
-    g_autofree char *record = record_of("split");
+    g_autofree char *record = test_record("split");
     gsize size = strlen(record);
 
     for (gsize i = 0; i < size; i++) {

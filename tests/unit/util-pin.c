@@ -2,6 +2,7 @@
 
 #include "util-pin.h"
 
+#include <json-glib/json-glib.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -124,6 +125,44 @@ void test_assert_no_pin(const char *text, gsize size, const char *message) {
     if (message)
         g_assert_cmpstr(error->message, ==, message);
     g_assert_error(error, FIRMWARE_ERROR, FIRMWARE_ERROR_IO);
+}
+
+char *test_record(const char *kind) {
+    g_autoptr(TestDir) root = test_layers_new();
+    g_autoptr(Pin) pin = test_pin(root, test_pin_kind(kind), NULL);
+
+    return pin_to_json(pin);
+}
+
+static JsonNode *parse_value(const char *text) {
+    g_autofree char *json = test_quote(text);
+
+    return json_from_string(json, NULL);
+}
+
+char *test_record_change(const char *record, const char *path, const char *value) {
+    g_autoptr(JsonNode) root = json_from_string(record, NULL);
+    g_auto(GStrv) steps = g_strsplit(path, "/", -1);
+    JsonObject *object = json_node_get_object(root);
+    char **step = steps;
+
+    for (; step[1]; step++) {
+        if (g_ascii_isdigit(step[1][0])) {
+            guint index = (guint)(step[1][0] - '0');
+
+            object = json_array_get_object_element(
+                    json_object_get_array_member(object, step[0]), index);
+            step++;
+        } else {
+            object = json_object_get_object_member(object, step[0]);
+        }
+    }
+
+    if (value)
+        json_object_set_member(object, *step, parse_value(value));
+    else
+        json_object_remove_member(object, *step);
+    return json_to_string(root, FALSE);
 }
 
 /* -- comparison -------------------------------------------------------------------------- */

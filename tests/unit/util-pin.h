@@ -29,6 +29,13 @@ Resolution *test_resolution(const char *root, const TestPinKind *kind, const Req
 Pin *test_pin(const char *root, const TestPinKind *kind, const Request *request)
         G_GNUC_WARN_UNUSED_RESULT;
 
+/* The record of a pin of this kind. */
+char *test_record(const char *kind) G_GNUC_WARN_UNUSED_RESULT;
+/* RECORD with the member at PATH ("firmware/name", "flash/1/size") as VALUE, whose quotes are
+ * single; NULL takes it away. */
+char *test_record_change(const char *record, const char *path, const char *value)
+        G_GNUC_WARN_UNUSED_RESULT;
+
 /* What TEXT says, which is a valid record; or the error, which it must be. */
 Pin *test_pin_read(const char *text) G_GNUC_WARN_UNUSED_RESULT;
 void test_assert_no_pin(const char *text, gsize size, const char *message);
