@@ -73,6 +73,8 @@ static const struct {
     const char *text;      /* NULL: the message says all */
     gboolean is_directory; /* with --directory alone */
 } overrides[] = {
+        {OURS "NoSuchVM", NULL, "a record that cannot be read",
+         "'vmfirmwarectl remove' removes it with its NVRAM", FALSE},
         {OURS "NoSuchVM", NULL, NULL,
          "'vmfirmwarectl prepare --directory=DIR ARCH MACHINE' makes one", TRUE},
         {SD_BUS_ERROR_ACCESS_DENIED, NULL, NULL, NULL, TRUE},

@@ -122,16 +122,18 @@ static void finish_export(gpointer data) {
 }
 
 gboolean bus_export_admit(Bus *bus, uid_t uid, GError **error) {
+    const guint max = (guint)live_catalog_get_config(bus->live)->limits.exports_per_user;
     guint n = count_exports(bus, uid);
 
-    if (n < live_catalog_get_config(bus->live)->limits.exports_per_user)
+    if (n < max)
         return TRUE;
 
     bus->n_refused++;
     g_set_error(
             error, FIRMWARE_ERROR, FIRMWARE_ERROR_LIMITS_EXCEEDED,
-            "Export: uid %u has %u pipes already that are being filled or not closed yet",
-            (unsigned)uid, n);
+            "Export: uid %u has %u pipes already that are being filled or not closed yet; "
+            "ExportsPerUser= allows %u",
+            (unsigned)uid, n, max);
     return FALSE;
 }
 

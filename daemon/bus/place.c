@@ -37,8 +37,10 @@ Place *bus_admit(
         bus->n_refused++;
         g_set_error(
                 error, FIRMWARE_ERROR, FIRMWARE_ERROR_LIMITS_EXCEEDED,
-                "%u calls are not finished yet, %u of them of uid %u", bus->places->len, n,
-                (unsigned)uid);
+                "%u calls are not finished yet, %u of them of uid %u; Calls= allows %u, and "
+                "CallsPerUser= %u of one user",
+                bus->places->len, n, (unsigned)uid, (unsigned)limits->calls,
+                (unsigned)limits->calls_per_user);
         return NULL;
     }
 

@@ -210,7 +210,7 @@ static gboolean check_limit(guint64 size, guint64 max_size, GError **error) {
     g_set_error(
             error, FIRMWARE_ERROR, FIRMWARE_ERROR_LIMITS_EXCEEDED,
             "the owner's VMs would take more than they may: %" G_GUINT64_FORMAT
-            " bytes are needed, and %" G_GUINT64_FORMAT " are left",
+            " bytes are needed, and %" G_GUINT64_FORMAT " are left of BytesPerUser=",
             size, max_size);
     return FALSE;
 }

@@ -70,8 +70,9 @@ static gboolean check_limits(VMOp *op, const PolicyFacts *facts, GError **error)
     if (n >= facts->max_vms || size >= facts->max_size) {
         g_set_error(
                 error, FIRMWARE_ERROR, FIRMWARE_ERROR_LIMITS_EXCEEDED,
-                "VM %s: uid %u has %u VMs with %" G_GUINT64_FORMAT " bytes already", op->id,
-                (unsigned)op->new_owner, n, size);
+                "VM %s: uid %u has %u VMs with %" G_GUINT64_FORMAT
+                " bytes already; VMsPerUser= allows %u, BytesPerUser= %" G_GUINT64_FORMAT,
+                op->id, (unsigned)op->new_owner, n, size, facts->max_vms, facts->max_size);
         return FALSE;
     }
     op->max_size = facts->max_size - size;

@@ -93,7 +93,7 @@ def test_truncated_under_way_ends_short(vm):
 
 def test_four_at_once(vms, vm):
     fds = [vm.export_raw(live=True)[0] for _ in range(4)]
-    with raises(LIMITS, "Export"):
+    with raises(LIMITS, "Export: uid 0 has 4 pipes", "ExportsPerUser= allows 4"):
         vm.export_raw(live=True)
     os.close(fds.pop())
     wait.until(lambda: len(open_again(vm, fds)) == 4, "a place is free")

@@ -204,6 +204,9 @@ def test_descriptors_of_waiting_calls(bus, service, vms, polkit):
     soft, _ = resource.prlimit(service.daemon.process.pid, resource.RLIMIT_NOFILE)
     assert soft > 16 * 256
     vms.make("root's")
+    name, text = run_as(OWNER, "vms.prepare('one more')", bus)
+    assert name == LIMITS and text.startswith("16 calls are not finished yet, 16 of them of uid 1;")
+    assert text.endswith("Calls= allows 256, and CallsPerUser= 16 of one user")
     child.communicate("\n")
     polkit.release(NO)
     wait.until(lambda: len(os.listdir(f"/proc/{service.daemon.process.pid}/fd")) <= before + 1,
@@ -216,7 +219,9 @@ def test_256_vms_and_no_more(bus, vms, polkit):
         vms.make(f"vm{index}", owner=OWNER)
     for call in ("vms.prepare('one more')", "vms.at('vm1', 1).clone('one more')",
                  "vms.import_vm('one more', 'x86_64', 'q35', memfd(b'', 540672))"):
-        assert run_as(OWNER, call, bus)[0] == LIMITS
+        name, text = run_as(OWNER, call, bus)
+        assert name == LIMITS and text.endswith(
+            "; VMsPerUser= allows 256, BytesPerUser= 4294967296")
     run_as(OWNER, "vms.prepare('vm7')\nvms.at('vm7', 1).reset()\nvms.at('vm7', 1).remove()", bus)
     assert run_as(OWNER, "print(vms.prepare('one more')['pinned'])", bus) == ["False"]
     assert len(vms.list(owner=OWNER)) == 256

@@ -165,7 +165,9 @@ def test_remove_of_one_whose_record_cannot_be_read(service, vms, cli):
         (directory / "pin.json").write_bytes(b"")
     vms.make("b")
     service.restart()
-    assert "cannot be read" in cli.fails(FAILURE, "vm", "a")
+    text = cli.fails(FAILURE, "vm", "a")
+    assert "cannot be read" in text and text.endswith(
+        "; 'vmfirmwarectl remove' removes it with its NVRAM")
     cli("remove", "a")
     assert [directory.exists() for directory in made] == [False, True]
     cli("remove", "a", "--owner=bin")

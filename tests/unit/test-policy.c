@@ -357,7 +357,7 @@ static void limits_are_those_of_the_new_owner(void) {
     ask_to_prepare(&f, "q35");
     assert_refused_by(
             &f, policy_prepare, &facts, FIRMWARE_ERROR_LIMITS_EXCEEDED,
-            "VM a: uid 77 has 2 VMs with 10 bytes already");
+            "VM a: uid 77 has 2 VMs with 10 bytes already; VMsPerUser= allows 2, BytesPerUser= 100");
     pin_to(&f, "10-split", "q35");
     assert_refused_by(&f, policy_clone, &facts, FIRMWARE_ERROR_LIMITS_EXCEEDED, "uid 77");
     g_assert_true(policy_use(&f.op, &facts, NULL));
