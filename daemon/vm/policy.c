@@ -225,6 +225,12 @@ static gboolean check_reference(const VMOp *op, GError **error) {
     return FALSE;
 }
 
+/* What the VM was pinned with; which file a link leads to is known only while the file is there. */
+static gboolean is_as_pinned(const VMOp *op, const char *reason) {
+    return g_str_equal(reason, "executable") &&
+            g_strcmp0(op->request->executable, op->pin->request->executable) == 0;
+}
+
 /* Ignores nvram-template: it is for a new VM alone. */
 static gboolean check_pin(VMOp *op, GError **error) {
     g_autoptr(Resolution) answer = NULL;
@@ -250,10 +256,13 @@ static gboolean check_pin(VMOp *op, GError **error) {
     selection_check_requirements(
             op->request, op->catalog->images, pinned->name, pinned->descriptor,
             (const char *const *)op->host_features, reasons);
-    if (reasons->len > 0) {
-        g_autofree char *first = g_strdup_printf(
-                "it does not satisfy the requirements (%s)", (const char *)reasons->pdata[0]);
-        return conflict(op, first, error);
+    for (guint i = 0; i < reasons->len; i++) {
+        const char *reason = reasons->pdata[i];
+        g_autofree char *text =
+                g_strdup_printf("it does not satisfy the requirements (%s)", reason);
+
+        if (!is_as_pinned(op, reason))
+            return conflict(op, text, error);
     }
     answer = resolution_copy(pinned);
     resolution_set_qemu(answer, &op->machine);

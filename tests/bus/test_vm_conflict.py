@@ -91,9 +91,13 @@ def test_executable_by_another_path(service):
         assert vms.prepare("vm", executable=path)["name"] == "40-link"
         assert client.verdict_of("60-other", "x86_64", "q35", executable=path) == (
             "rejected", ["executable"])
+    vms.prepare("by-link", executable=str(link), firmware="50-file")
     link.unlink()
     link.symlink_to("elsewhere.fd")
     client.reload()
+    assert vms.prepare("by-link", executable=str(link), firmware="50-file")["name"] == "50-file"
+    with raises(CONFLICT, "(executable)"):
+        vms.prepare("by-link", executable="/nowhere", firmware="50-file")
     assert client.select_name("x86_64", "q35", executable=code) == "50-file"
     with raises(NO_MATCH, "executable"):
         client.select("x86_64", "q35", executable=str(link))
