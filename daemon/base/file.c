@@ -162,3 +162,16 @@ gboolean file_is_at_fault(int error) {
         return TRUE;
     }
 }
+
+gboolean file_is_missing(int error) {
+    switch (error) {
+    case -ENOENT:
+    case -ELOOP:
+    case -ENOTSUP:
+    case -EISDIR:
+    case -ENXIO:
+        return TRUE;
+    default:
+        return FALSE;
+    }
+}

@@ -90,3 +90,7 @@ int file_write_all(int fd, const void *data, gsize size) G_GNUC_WARN_UNUSED_RESU
 /* TRUE: the error concerns this file alone (missing, unreadable, of another type, on a bad block).
  * FALSE: it would hit any file (no file descriptors, no memory). */
 gboolean file_is_at_fault(int error);
+
+/* TRUE: the error says that there is no regular file of that name. After any other error there may
+ * be one: what it holds must not be lost to a new one. */
+gboolean file_is_missing(int error);

@@ -119,7 +119,7 @@ static int read_list(int dir_fd, BackupList *list, GHashTable *entries) {
     if (r >= 0)
         r = file_read_all(fd, LIST_MAX_SIZE, &bytes);
     if (r < 0)
-        return file_is_at_fault(r) || r == -EFBIG ? 0 : r;
+        return file_is_missing(r) || r == -EFBIG ? 0 : r;
     read_json(bytes, list, entries);
     return 0;
 }

@@ -6,7 +6,7 @@
 /*
  * The backups of a VM: earlier NVRAM files in its directory, and backups.json, which says when and
  * why each was made. The files are the truth: a file that the list lacks counts, too (that of
- * version 0.1, or all if the list cannot be read), and an entry without its file does not.
+ * version 0.1, or all if the list has a fault), and an entry without its file does not.
  */
 
 typedef enum BackupReason {
@@ -37,8 +37,8 @@ typedef struct BackupList {
     guint32 next;   /* the serial of the next backup */
 } BackupList;
 
-/* Reads the list of the VM in DIR_FD. Returns 0 or a negative errno: the directory cannot be read;
- * a faulty list is no error. */
+/* Reads the list of the VM in DIR_FD. Returns 0 or a negative errno: the directory or the list
+ * cannot be read; a list with a fault is no error. */
 int backup_list_read(int dir_fd, BackupList **ret) G_GNUC_WARN_UNUSED_RESULT;
 void backup_list_free(BackupList *list);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BackupList, backup_list_free)

@@ -8,6 +8,7 @@
 
 #include "base/copy.h"
 #include "base/error.h"
+#include "vm/vmstore-internal.h"
 
 /* Bytes that backups.json takes at most of an owner's limit: a few entries. */
 #define LIST_ROOM 4096
@@ -15,7 +16,7 @@
 gboolean backups_read(const VMOp *op, int dir_fd, BackupList **ret, GError **error) {
     int r = backup_list_read(dir_fd, ret);
 
-    return r >= 0 || firmware_error_set_io(error, op->id, r);
+    return r >= 0 || vmstore_failed(error, r, "VM %s: its backups", op->id);
 }
 
 /* -- limits -------------------------------------------------------------------------------- */
@@ -148,8 +149,10 @@ static gboolean add_nvram(
     int r;
 
     *ret = NULL;
-    if (!pin->has_nvram || fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+    if (!pin->has_nvram)
         return TRUE;
+    if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return errno == ENOENT || firmware_error_set_io(error, op->id, -errno);
     backup = add(list, reason);
     backup->name = g_steal_pointer(&name);
     *ret = backup;

@@ -102,22 +102,15 @@ static gboolean lock_format(
     g_autofree char *name = vmstore_nvram_name(format);
     int r = vmstore_open_owned(dir_fd, name, O_RDONLY, ret);
 
-    switch (r) {
-    case 0:
+    if (r >= 0)
         return lock_file(op->id, *ret, error) && check_name(op->id, dir_fd, name, *ret, error);
-    case -ENOENT:
-    case -ELOOP:
-    case -ENOTSUP:
-    case -EISDIR:
-    case -ENXIO:
-    case -EACCES:
-        return TRUE; /* Nobody runs from it; whether it is missing is for the operation to say. */
-    case -EWOULDBLOCK:
+    /* nobody runs from it; whether it is missing is for the operation to say */
+    if (file_is_missing(r) || r == -EACCES)
+        return TRUE;
+    if (r == -EWOULDBLOCK)
         return vm_op_fail(
                 error, FIRMWARE_ERROR_NVRAM_IN_USE, op->id, "somebody leases its NVRAM file");
-    default:
-        return vm_op_fail(error, FIRMWARE_ERROR_IO, op->id, g_strerror(-r));
-    }
+    return vm_op_fail(error, FIRMWARE_ERROR_IO, op->id, g_strerror(-r));
 }
 
 void vm_lock_clear(VMLock *lock) {

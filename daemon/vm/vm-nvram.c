@@ -10,18 +10,11 @@
 #include "vm/nvram.h"
 
 gboolean vm_nvram_open_failed(GError **error, const char *id, int r) {
-    switch (r) {
-    case -ENOENT:
-    case -ELOOP:
-    case -ENOTSUP:
-    case -EISDIR:
-    case -ENXIO:
+    if (file_is_missing(r))
         return vm_op_fail(error, FIRMWARE_ERROR_NVRAM_MISSING, id, "its NVRAM file is gone");
-    case -EWOULDBLOCK:
+    if (r == -EWOULDBLOCK)
         return vm_op_fail(error, FIRMWARE_ERROR_NVRAM_IN_USE, id, "somebody leases its NVRAM file");
-    default:
-        return firmware_error_set_io(error, id, r);
-    }
+    return firmware_error_set_io(error, id, r);
 }
 
 static gboolean bad_size(

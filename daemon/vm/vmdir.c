@@ -36,6 +36,7 @@ static gboolean exists(int dir_fd, const char *name) {
  * names come from a file that anybody may have put there. */
 static int move_away(int dir_fd, int commit_fd, const char *old, const char *new_name) {
     gboolean is_removed = new_name[0] == '\0';
+    int r;
 
     if (!vmfiles_is_own_name(old) || (!is_removed && !vmfiles_is_own_name(new_name)))
         return -EBADMSG;
@@ -43,10 +44,9 @@ static int move_away(int dir_fd, int commit_fd, const char *old, const char *new
         return 0;
     if (is_removed)
         return unlinkat(dir_fd, old, 0) < 0 && errno != ENOENT ? -errno : 0;
+    r = vmfiles_rename_new(dir_fd, old, commit_fd, new_name);
     /* done before a crash: OLD is now a new file, or missing */
-    if (exists(commit_fd, new_name))
-        return 0;
-    return renameat(dir_fd, old, commit_fd, new_name) < 0 && errno != ENOENT ? -errno : 0;
+    return r == -EEXIST || r == -ENOENT ? 0 : r;
 }
 
 static int move_all_away(int dir_fd, int commit_fd) {

@@ -213,6 +213,8 @@ int vmfiles_rename_new(int dir_fd, const char *name, int new_fd, const char *new
         return -errno;
     if (fstatat(new_fd, new_name, &st, AT_SYMLINK_NOFOLLOW) == 0)
         return -EEXIST;
+    if (errno != ENOENT)
+        return -errno;
     return renameat(dir_fd, name, new_fd, new_name) < 0 ? -errno : 0;
 }
 

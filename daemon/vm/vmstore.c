@@ -85,7 +85,8 @@ int vmstore_open_owner(const VMStore *store, uid_t uid, gboolean make, FileFd *r
 
 /* -- the store --------------------------------------------------------------------------- */
 
-/* Creates PATH with its parents, and syncs the directory of each new name. */
+/* Creates PATH with its parents, and syncs the directory of each new name. Returns 1, or 0 where it
+ * was there. */
 static int make_with_parents(const char *path) {
     g_autofree char *parent = g_path_get_dirname(path);
     g_auto(FileFd) fd = FILE_FD_NONE;
@@ -103,18 +104,19 @@ static int make_with_parents(const char *path) {
             return errno == EEXIST ? 0 : -errno;
     }
     fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return fd < 0 || fsync(fd) < 0 ? -errno : 0;
+    return fd < 0 || fsync(fd) < 0 ? -errno : 1;
 }
 
 static int open_store(VMStore *store) {
     PRIVILEGE_SCOPE(scope);
     g_auto(FileFd) state = FILE_FD_NONE;
-    gboolean is_new = !g_file_test(store->directory, G_FILE_TEST_EXISTS);
+    gboolean is_new;
     int r;
 
     r = make_with_parents(store->directory);
     if (r < 0)
         return r;
+    is_new = r > 0;
     state = open(store->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (state < 0)
         return -errno;
