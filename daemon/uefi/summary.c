@@ -45,27 +45,35 @@ static StoreSummary *make_summary(const Store *store, const KnownCertificates *k
     return summary;
 }
 
-static void append_digest(GString *key, const Store *store, const EfiGuid *guid, const char *name) {
-    const StoreVariable *variable = store_find(store, guid, name);
-    g_autofree char *digest = variable ? digest_gbytes(variable->data) : g_strdup("none");
+/* All variables that a summary is made from: it sees no others, and its key is their digest. */
+static const struct {
+    const EfiGuid *guid;
+    const char *name;
+} inputs[] = {
+        {&efi_global_guid, "PK"},
+        {&efi_global_guid, "KEK"},
+        {&efi_image_security_guid, "db"},
+        {&efi_image_security_guid, "dbx"},
+        {&efi_secure_boot_enable_guid, "SecureBootEnable"},
+};
 
-    g_string_append_printf(key, "%s ", digest);
-}
-
-/* All that make_summary() reads of a readable store. */
-static char *make_key(const Store *store) {
-    const StoreVariable *enable =
-            store_find(store, &efi_secure_boot_enable_guid, "SecureBootEnable");
-    const guint8 *value = enable ? g_bytes_get_data(enable->data, NULL) : NULL;
+/* Sets RET to STORE with the inputs alone, which are borrowed, and returns the key of its
+ * summary. */
+static char *select_inputs(const Store *store, Store *ret) {
     g_autoptr(GString) key = g_string_new(NULL);
 
-    append_digest(key, store, &efi_global_guid, "PK");
-    append_digest(key, store, &efi_global_guid, "KEK");
-    append_digest(key, store, &efi_image_security_guid, "db");
-    append_digest(key, store, &efi_image_security_guid, "dbx");
+    *ret = *store;
+    ret->variables = g_ptr_array_new();
+    for (gsize i = 0; i < G_N_ELEMENTS(inputs); i++) {
+        const StoreVariable *variable = store_find(store, inputs[i].guid, inputs[i].name);
+        g_autofree char *digest = variable ? digest_gbytes(variable->data) : g_strdup("none");
+
+        if (variable)
+            g_ptr_array_add(ret->variables, (gpointer)variable);
+        g_string_append_printf(key, "%s ", digest);
+    }
     g_string_append_printf(
-            key, "%d %d %d %s", store->kind, store->health, value ? *value : -1,
-            store->detail ? store->detail : "");
+            key, "%d %d %s", store->kind, store->health, store->detail ? store->detail : "");
     return g_string_free(g_steal_pointer(&key), FALSE);
 }
 
@@ -89,15 +97,18 @@ static void remember(KnownMemo *memo, char *key, StoreSummary *summary) {
 
 StoreSummary *store_summary_new(const Store *store, const KnownCertificates *known) {
     KnownMemo *memo = known_certificates_get_memo(known);
+    g_autoptr(GPtrArray) variables = NULL;
     g_autofree char *key = NULL;
     StoreSummary *summary;
+    Store input;
 
     if (!store->is_readable)
         return make_summary(store, known);
-    key = make_key(store);
+    key = select_inputs(store, &input);
+    variables = input.variables;
     summary = recall(memo, key);
     if (!summary) {
-        summary = make_summary(store, known);
+        summary = make_summary(&input, known);
         remember(memo, g_steal_pointer(&key), summary);
     }
     return summary;

@@ -363,16 +363,36 @@ typedef struct Variable {
     const char *data;
 } Variable;
 
+/* A summary is made of some variables alone; it says what a report of all says. */
 static StoreSummary *summarize(
         const KnownCertificates *known, const Variable *first, const Variable *second) {
     g_autoptr(TestStore) bytes = test_store_new(TEST_LENGTH_4M, TRUE);
     g_autoptr(Store) store = NULL;
+    g_autoptr(StoreReport) report = NULL;
+    StoreSummary *summary;
 
     (void)test_store_add(bytes, TEST_ADDED, first->guid, first->name, first->data, 1);
     if (second)
         (void)test_store_add(bytes, TEST_ADDED, second->guid, second->name, second->data, 1);
     store = test_store_read(bytes);
-    return store_summary_new(store, known);
+    report = store_report_new(store, known);
+    summary = store_summary_new(store, known);
+    g_assert_cmpint(summary->secure_boot, ==, report->secure_boot);
+    g_assert_cmpint(summary->expires, ==, report->expires);
+    for (gsize i = 0; i < G_N_ELEMENTS(report->generations); i++)
+        g_assert_cmpstr(summary->generations[i], ==, report->generations[i]);
+    return summary;
+}
+
+static void a_summary_says_what_a_report_says(void) {
+    static const Variable platform_key = {TEST_GLOBAL, "PK", "x"};
+    static const Variable off = {TEST_SECURE_BOOT_ENABLE, "SecureBootEnable", "\2"};
+    g_autoptr(KnownCertificates) known = known_certificates_new();
+    g_autoptr(StoreSummary) enforced = summarize(known, &platform_key, NULL);
+    g_autoptr(StoreSummary) disabled = summarize(known, &platform_key, &off);
+
+    g_assert_cmpint(enforced->secure_boot, ==, SECURE_BOOT_ENFORCED);
+    g_assert_cmpint(disabled->secure_boot, ==, SECURE_BOOT_OFF);
 }
 
 static void stores_with_the_same_keys_share_a_summary(void) {
@@ -438,6 +458,7 @@ int main(int argc, char **argv) {
             TEST_CASE(boot_entries),
             TEST_CASE(the_list_is_there_where_it_is_asked_for),
             TEST_CASE(nothing_is_said_of_what_could_not_be_read),
+            TEST_CASE(a_summary_says_what_a_report_says),
             TEST_CASE(stores_with_the_same_keys_share_a_summary),
             TEST_CASE(few_summaries_are_remembered),
     };
