@@ -119,14 +119,23 @@ int file_read_at(int fd, guint64 offset, void *buffer, gsize size, gsize *ret_si
 }
 
 int file_read_all(int fd, gsize limit, GBytes **ret_bytes) {
-    /* one byte more than LIMIT detects a file that is too large, even while it grows */
-    g_autofree char *buffer = g_malloc(limit + 1);
-    gsize size;
-    int r;
+    g_autofree char *buffer = NULL;
+    gsize room = 0;
+    gsize size = 0;
 
-    r = file_read_at(fd, 0, buffer, limit + 1, &size);
-    if (r < 0)
-        return r;
+    do {
+        gsize n;
+        int r;
+
+        /* Most files are much smaller than LIMIT. One byte more than it detects a file that is too
+         * large, even while it grows. */
+        room = MIN(MAX(room * 4, 16 * 1024), limit + 1);
+        buffer = g_realloc(buffer, room);
+        r = file_read_at(fd, size, buffer + size, room - size, &n);
+        if (r < 0)
+            return r;
+        size += n;
+    } while (size == room && room <= limit);
     if (size > limit)
         return -EFBIG;
 

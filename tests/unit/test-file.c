@@ -119,6 +119,30 @@ static void an_empty_file_is_read(void) {
     g_assert_cmpuint(g_bytes_get_size(bytes), ==, 0);
 }
 
+/* The buffer grows. */
+static void a_long_file_is_read(void) {
+    static const gsize sizes[] = {16383, 16384, 16385, 65536, 65537, 300000};
+
+    for (gsize i = 0; i < G_N_ELEMENTS(sizes); i++) {
+        g_autoptr(TestDir) dir = test_dir_new();
+        g_auto(FileFd) fd = FILE_FD_NONE;
+        g_autofree char *text = g_strnfill(sizes[i], 'x');
+        g_autoptr(GBytes) bytes = NULL;
+        g_autoptr(GBytes) all = NULL;
+        GBytes *unset = NULL;
+
+        text[sizes[i] - 1] = 'y';
+        test_write_text(dir, "a", text);
+        g_assert_cmpint(open_below(dir, "a", &fd, NULL), ==, 0);
+        g_assert_cmpint(file_read_all(fd, sizes[i] - 1, &unset), ==, -EFBIG);
+        g_assert_null(unset);
+        g_assert_cmpint(file_read_all(fd, sizes[i], &bytes), ==, 0);
+        g_assert_cmpmem(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), text, sizes[i]);
+        g_assert_cmpint(file_read_all(fd, 1024 * 1024, &all), ==, 0);
+        g_assert_true(g_bytes_equal(all, bytes));
+    }
+}
+
 static void a_file_is_read_by_its_name(void) {
     g_autoptr(TestDir) dir = test_dir_new();
     g_auto(FileFd) dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -186,6 +210,7 @@ int main(int argc, char **argv) {
             TEST_CASE(reading_stops_at_the_end),
             TEST_CASE(all_is_read_up_to_a_limit),
             TEST_CASE(an_empty_file_is_read),
+            TEST_CASE(a_long_file_is_read),
             TEST_CASE(a_file_is_read_by_its_name),
             TEST_CASE(all_is_written),
             TEST_CASE(closing_keeps_errno),
