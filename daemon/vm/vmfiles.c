@@ -94,53 +94,52 @@ static int add_entry(int dir_fd, const char *name, GArray *entries) {
     return 0;
 }
 
-static int open_listing(int dir_fd, DIR **ret) {
-    FileFd copy;
-    int r = vmstore_open_directory(dir_fd, ".", &copy);
+/* By the system call itself: readdir(3) makes three more for each directory. Returns 1 if there are
+ * more entries, 0, or a negative errno. */
+static int read_entries(int list_fd, int dir_fd, GArray *entries) {
+    union {
+        struct dirent64 entry;
+        char bytes[4096];
+    } buffer;
+    ssize_t n = getdents64(list_fd, &buffer, sizeof buffer);
 
-    if (r < 0)
-        return r;
-    *ret = fdopendir(copy);
-    if (*ret)
-        return 0;
-    r = -errno;
-    file_fd_close(copy);
-    return r;
-}
+    for (ssize_t offset = 0; offset < n;) {
+        const struct dirent64 *entry = (gconstpointer)(buffer.bytes + offset);
+        int r = add_entry(dir_fd, entry->d_name, entries);
 
-/* In one scope: each costs system calls. A visitor must not run in it. Opens *DIR for the first
- * batch. Fewer entries than a batch: there are no more. */
-static int read_batch(DIR **dir, int dir_fd, GArray *entries) {
-    PRIVILEGE_SCOPE(scope);
-    int r = *dir ? 0 : open_listing(dir_fd, dir);
-
-    if (r < 0)
-        return r;
-    while (entries->len < BATCH_SIZE) {
-        const struct dirent *entry;
-
-        errno = 0;
-        entry = readdir(*dir);
-        if (!entry)
-            return -errno;
-        r = add_entry(dir_fd, entry->d_name, entries);
         if (r < 0)
             return r;
+        offset += entry->d_reclen;
     }
-    return 0;
+    return n < 0 ? -errno : n > 0;
+}
+
+/* In one scope: each costs system calls. A visitor must not run in it. Opens *LIST_FD for the first
+ * batch. Returns as read_entries(). */
+static int read_batch(FileFd *list_fd, int dir_fd, GArray *entries) {
+    PRIVILEGE_SCOPE(scope);
+    int r = *list_fd >= 0 ? 1 : vmstore_open_directory(dir_fd, ".", list_fd);
+
+    if (r < 0)
+        return r;
+    do
+        r = read_entries(*list_fd, dir_fd, entries);
+    while (r > 0 && entries->len < BATCH_SIZE);
+    return r;
 }
 
 int vmfiles_visit(int dir_fd, const Pin *pin, VMFileVisit visit, gpointer userdata) {
     g_autoptr(GArray) entries = g_array_new(FALSE, FALSE, sizeof(Entry));
-    gboolean is_last;
-    DIR *dir = NULL;
-    int r;
+    g_auto(FileFd) list_fd = FILE_FD_NONE;
+    int has_more;
+    int r = 0;
 
     g_array_set_clear_func(entries, entry_clear);
     do {
         g_array_set_size(entries, 0);
-        r = read_batch(&dir, dir_fd, entries);
-        is_last = entries->len < BATCH_SIZE;
+        has_more = read_batch(&list_fd, dir_fd, entries);
+        if (has_more < 0)
+            return has_more;
         for (guint i = 0; r == 0 && i < entries->len; i++) {
             const Entry *entry = &g_array_index(entries, Entry, i);
             const VMFile file = {
@@ -151,9 +150,7 @@ int vmfiles_visit(int dir_fd, const Pin *pin, VMFileVisit visit, gpointer userda
 
             r = visit(dir_fd, &file, userdata);
         }
-    } while (r == 0 && !is_last);
-    if (dir)
-        (void)closedir(dir);
+    } while (r == 0 && has_more);
     return r;
 }
 

@@ -99,6 +99,24 @@ static void add_vm(VMStore *store, const Pin *pin, const char *id) {
     g_assert_true(vmdraft_publish(draft, id, NULL));
 }
 
+/* More than the kernel lists at once. */
+static void all_of_many_vms_are_told(void) {
+    g_autoptr(TestDir) dir = test_dir_new();
+    g_autoptr(VMStore) store = test_store(dir);
+    g_autoptr(TestDir) root = test_layers_new();
+    g_autoptr(Pin) pin = test_pin(root, test_pin_kind("stateless"), NULL);
+    g_autoptr(GPtrArray) pins = g_ptr_array_new_with_free_func((GDestroyNotify)pin_unref);
+    g_autofree char *padding = g_strnfill(150, 'x');
+
+    for (guint i = 0; i < 30; i++) {
+        g_autofree char *id = g_strdup_printf("%u%s", i, padding);
+
+        add_vm(store, pin, id);
+    }
+    g_assert_true(vmstore_load(store, keep_pin, pins, NULL));
+    g_assert_cmpuint(pins->len, ==, 30);
+}
+
 static void equal_descriptors_are_shared(void) {
     g_autoptr(TestDir) dir = test_dir_new();
     g_autoptr(VMStore) store = test_store(dir);
@@ -284,6 +302,7 @@ int main(int argc, char **argv) {
             TEST_CASE(an_empty_store_has_no_vms),
             TEST_CASE(vms_are_there_after_a_restart),
             TEST_CASE(vms_of_all_owners_are_told),
+            TEST_CASE(all_of_many_vms_are_told),
             TEST_CASE(equal_descriptors_are_shared),
             TEST_CASE(what_a_crash_left_is_swept),
             TEST_CASE(no_foreign_file_is_swept),
