@@ -309,7 +309,8 @@ typedef struct Loading {
     gpointer userdata;
     uid_t uid;
     PinReader *reader;
-    gboolean is_faulty; /* a record of the owner cannot be read */
+    gboolean is_faulty;  /* a record of the owner cannot be read */
+    gboolean has_drafts; /* of the owner, which a crash has left */
 } Loading;
 
 static int load_vm(int owner_fd, const VMFile *file, gpointer userdata) {
@@ -320,6 +321,7 @@ static int load_vm(int owner_fd, const VMFile *file, gpointer userdata) {
     g_autoptr(Pin) pin = NULL;
     int r;
 
+    loading->has_drafts |= g_str_has_prefix(file->name, VMSTORE_DRAFT_PREFIX);
     if (!vmstore_is_id(file->name))
         return 0;
     r = open_and_read(owner_fd, file->name, &dir, &json);
@@ -347,7 +349,8 @@ static int load_owner(int vms_fd, const VMFile *file, gpointer userdata) {
         vmstore_open_directory(vms_fd, file->name, &owner) < 0)
         return 0;
 
-    if (vmfiles_visit(owner, NULL, load_vm, &loading) >= 0 && !loading.is_faulty)
+    if (vmfiles_visit(owner, NULL, load_vm, &loading) >= 0 && !loading.is_faulty &&
+        loading.has_drafts)
         (void)vmfiles_visit(owner, NULL, sweep, NULL);
     return 0;
 }
