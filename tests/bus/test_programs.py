@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -28,6 +29,16 @@ def test_version_and_help():
     for option in ("--system", "--user", "--search-path", "--state-directory", "--machines",
                    "--version", "--help"):
         assert option in helped.stdout
+    assert "DIR:DIR…" in helped.stdout
+
+
+@pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
+def test_no_locale_is_loaded(service, locale):
+    """It takes memory, and what callers are told is English anyway."""
+    service.start(environment={"LC_ALL": locale})
+    maps = Path(f"/proc/{service.daemon.process.pid}/maps").read_text(encoding="ascii")
+    assert "libc" in maps and "locale" not in maps
+    assert run("--help", LC_ALL=locale).stdout == run("--help").stdout
 
 
 def test_version_is_the_property(service):
