@@ -91,8 +91,11 @@ guint vm_set_differences(VM *vm, guint differences) {
 }
 
 guint vm_set_condition(VM *vm, const VMCondition *condition) {
-    g_autoptr(VMLook) before = vm->condition.look;
+    g_autoptr(VMLook) before = NULL;
 
+    if (condition->begun < vm->condition.begun)
+        return 0;
+    before = vm->condition.look;
     vm->condition = *condition;
     if (!condition->look) {
         vm->condition.look = g_steal_pointer(&before);

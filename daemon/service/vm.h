@@ -42,7 +42,8 @@ void vm_free(VM *vm);
  * is computed when it is read. */
 guint vm_set_pin(VM *vm, const Pin *pin);
 guint vm_set_differences(VM *vm, guint differences);
-/* Takes CONDITION over. A VM keeps its look where CONDITION has none. */
+/* Takes CONDITION over, unless its reading began before that of the present one: readings and
+ * operations run at once, and end in any order. A VM keeps its look where CONDITION has none. */
 guint vm_set_condition(VM *vm, const VMCondition *condition);
 
 /* A property of org.vmfirmware1.VM. */

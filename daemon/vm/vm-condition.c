@@ -65,14 +65,15 @@ static FileFd open_directory(const VMStore *store, uid_t owner, const char *id) 
     return vmstore_open_vm(store, owner, id, &fd) >= 0 ? fd : FILE_FD_NONE;
 }
 
+/* BEGUN: before DIR_FD was opened, which a change may have replaced since. */
 static void read_condition(
-        VMStore *store, int dir_fd, uid_t owner, const char *id, const Pin *pin,
+        VMStore *store, gint64 begun, int dir_fd, uid_t owner, const char *id, const Pin *pin,
         KnownCertificates *known, VMLook *before, VMCondition *ret, guint64 *ret_size) {
     g_auto(FileFd) fd = FILE_FD_NONE;
     g_autoptr(VMLook) earlier = ret->look;
     g_autoptr(VMLook) look = NULL;
 
-    *ret = (VMCondition){.nvram_fault = get_nvram_fault(dir_fd, id, pin, &fd)};
+    *ret = (VMCondition){.begun = begun, .nvram_fault = get_nvram_fault(dir_fd, id, pin, &fd)};
     /* the operation has made EARLIER: the same stamp is proof enough until the next look */
     if (fd >= 0 && earlier && vm_look_is_of(earlier, fd))
         look = vm_look_ref(earlier);
@@ -86,10 +87,11 @@ static void read_condition(
 void vm_read_condition(
         VMStore *store, uid_t owner, const char *id, const Pin *pin, KnownCertificates *known,
         VMCondition *condition) {
+    const gint64 begun = g_get_monotonic_time();
     g_auto(FileFd) dir = open_directory(store, owner, id);
     g_autoptr(VMLook) before = g_steal_pointer(&condition->look);
 
-    read_condition(store, dir, owner, id, pin, known, before, condition, NULL);
+    read_condition(store, begun, dir, owner, id, pin, known, before, condition, NULL);
 }
 
 /* A file that has not changed has the format and the size that it had. It does not matter for State
@@ -117,13 +119,14 @@ gboolean vm_read_state(
 void vm_read_result(const VMOp *op, VMResult *result) {
     const Pin *pin = result->pin ? result->pin : op->pin;
     const char *id = op->new_id ? op->new_id : op->id;
+    const gint64 begun = g_get_monotonic_time();
     g_auto(FileFd) dir = FILE_FD_NONE;
 
     if (!pin || result->is_read)
         return;
     dir = open_directory(op->store, op->new_owner, id);
     read_condition(
-            op->store, dir, op->new_owner, id, pin, op->catalog->known, op->look,
+            op->store, begun, dir, op->new_owner, id, pin, op->catalog->known, op->look,
             &result->condition, &result->size);
     result->last_prepared = vmstore_get_last_prepared(dir);
 }

@@ -19,7 +19,7 @@ gboolean vm_read_state(
 
 /* The rest of it, where the caller has opened DIR_FD, the VM's directory, and FD, its NVRAM, and
  * has read LOOK (or NULL) from it. FILE_FD_NONE: could not be opened. *RET_SIZE is the size as from
- * vmstore_get_size(). */
+ * vmstore_get_size(). The caller sets RET->begun. */
 void vm_complete_condition(
         VMStore *store, int dir_fd, int fd, uid_t owner, VMLook *look, VMCondition *ret,
         guint64 *ret_size);

@@ -88,6 +88,7 @@ int vm_op_open_image(const VMOp *op, const char *filename, FileFd *ret) G_GNUC_W
 
 /* What others can change of a VM's files. */
 typedef struct VMCondition {
+    gint64 begun;            /* monotonic time, before anything was read; 0: nothing was */
     const char *nvram_fault; /* "nvram-missing", "-mismatch", "-owner"; NULL: none */
     gboolean is_in_use;
     int watch;    /* number of the watch on the NVRAM of a VM in use; 0: none */

@@ -149,6 +149,7 @@ gboolean vm_check_start(
     const StoreSummary *summary;
 
     *ret_start = VM_START_PLAIN;
+    result->condition.begun = g_get_monotonic_time();
     if (!open_vm(op, ret_dir, &fd, &failure))
         return fail_to_open(*ret_dir, failure, error);
     if (!pin->has_nvram)
