@@ -102,8 +102,11 @@ static const struct {
         {NULL, NULL, "is foreign: the service did not make it", "move that file elsewhere first"},
         {OURS "NVRAMMissing", NULL, "it has no backup",
          "'vmfirmwarectl reset' and 'import' make one"},
+        {OURS "NVRAMMismatch", "restore", "with convert",
+         "'vmfirmwarectl rebind --reset --firmware=NAME' first, and 'rebind --convert' last"},
         {OURS "NVRAMMismatch", "restore", NULL,
-         "'vmfirmwarectl export --index=' copies it to a file"},
+         "'vmfirmwarectl export --index=' copies it to a file, which 'import --source-format=' "
+         "takes"},
         {NULL, NULL, ", the good copy", "'vmfirmwarectl restore' it"},
         {OURS "NVRAMMismatch", "rebind", "cannot move", "or take a fresh one with --reset"},
         {OURS "NVRAMMismatch", "rebind", "with convert",

@@ -84,17 +84,23 @@ static guint64 get_size(const Backup *backup) {
     return backup->format == IMAGE_FORMAT_JSON ? 0 : flash_backend_size(backup->size);
 }
 
+/* Import converts raw and qcow2, where the size is right. */
 static gboolean check_fits(const VMOp *op, const Backup *backup, GError **error) {
     const Pin *pin = op->pin;
+    const gboolean is_same_format = backup->format == pin->nvram_format;
+    const gboolean is_same_size = get_size(backup) == pin->nvram_size;
 
-    if (backup->format == pin->nvram_format && get_size(backup) == pin->nvram_size)
+    if (is_same_format && is_same_size)
         return TRUE;
     g_set_error(
             error, FIRMWARE_ERROR, FIRMWARE_ERROR_NVRAM_MISMATCH,
             "VM %s: its backup %u is %s with %" G_GUINT64_FORMAT
-            " bytes, and its firmware %s needs %s with %" G_GUINT64_FORMAT,
+            " bytes, and its firmware %s needs %s with %" G_GUINT64_FORMAT "%s",
             op->id, (unsigned)backup->serial, image_format_to_string(backup->format), backup->size,
-            pin->resolution->name, image_format_to_string(pin->nvram_format), pin->nvram_size);
+            pin->resolution->name, image_format_to_string(pin->nvram_format), pin->nvram_size,
+            is_same_size ? "; Import takes what Export makes of it"
+                         : "; it can be restored after Rebind with reset to firmware that takes "
+                           "it, and from there Rebind with convert moves its variables");
     return FALSE;
 }
 

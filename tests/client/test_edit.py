@@ -258,8 +258,15 @@ def test_convert(cli, service, place):
     assert [one.data for one in store.variables if one.name == "Mine"] == [b"mine"]
     backups = cli.json("backups", *vm, *words)
     assert [(one["reason"], one["size"]) for one in backups][0] == ("rebind", images.OVMF_2M_VARS)
-    assert f"backup {backups[0]['index']} is raw with 131072 bytes" in cli.fails(
-        FAILURE, "restore", *vm, *words)
+    error = cli.fails(FAILURE, "restore", *vm, *words)
+    assert f"backup {backups[0]['index']} is raw with 131072 bytes" in error
+    assert error.endswith("'vmfirmwarectl rebind --reset --firmware=NAME' first, and "
+                          "'rebind --convert' last")
+    cli("rebind", *vm, "--firmware=40-small", "--reset", *words)
+    cli("restore", *vm, str(backups[0]["index"]), *words)
+    answer = cli.json("rebind", *vm, "--firmware=50-first", "--convert", *words)
+    store = edk2.read(answer["nvram"]["filename"])
+    assert [one.data for one in store.variables if one.name == "Mine"] == [b"mine"]
     (service.directory / "data").write_bytes(bytes(9000))
     cli("set-variable", *vm, OTHER, "Large", service.directory / "data", *words, "--yes")
     error = cli.fails(FAILURE, "rebind", *vm, "--firmware=40-small", "--convert", *words)

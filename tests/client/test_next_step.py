@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What an error says to do next fits the verb."""
 
+import os
+
 import pytest
 
 from lib import descriptors, images
@@ -61,6 +63,20 @@ def test_rebind_with_convert_is_named_where_it_helps(service, vms, cli):
     vms.client.reload()
     text = cli.fails(FAILURE, "prepare", "a", *ASK)
     assert "Rebind" not in text and text.endswith("or 'vmfirmwarectl rebind' it")
+
+
+def test_restore_of_another_format_is_an_import(service, vms, cli):
+    file = service.directory / "backup.fd"
+    service.restart(path=os.environ["PATH"])  # with qemu-img
+    cli("prepare", "a", *ASK, "--firmware=10-large")
+    cli("rebind", "a", "--nvram-format=qcow2", "--reset")
+    text = cli.fails(FAILURE, "restore", "a")
+    assert "is raw with 540672 bytes, and its firmware 10-large needs qcow2 with 540672; " in text
+    assert text.endswith("'vmfirmwarectl export --index=' copies it to a file, which "
+                         "'import --source-format=' takes")
+    index = cli.json("backups", "a")[0]["index"]
+    cli("export", "a", file, f"--index={index}")
+    cli("import", "a", file, "--source-format=raw")
 
 
 @pytest.mark.parametrize("certificate, change, step", [
