@@ -173,7 +173,7 @@ def test_expected(vms):
     refused(INVALID_ARGS, lambda: vm.change_variables(set_it(), live=True), "live: unknown key")
 
 
-def test_arguments(vms):
+def test_arguments(vms, service):
     vm = vms.make(firmware="50-raw")
     for changes, words in (
             ([], "changes: 0"),
@@ -195,6 +195,12 @@ def test_arguments(vms):
         change("enroll-from", firmware="none")), 'no firmware "none"')
     refused(NOT_SUPPORTED, lambda: vm.change_variables(
         change("enroll-from", firmware="80-none")), "80-none has no template")
+    # Arm's firmware formats such a template itself
+    service.vendor.write("90-blank", descriptors.flash(
+        service.raw("code.fd"), service.raw("blank.fd", 0xc0000, b"")))
+    vms.client.reload()
+    refused(UNUSABLE, lambda: vm.change_variables(
+        change("enroll-from", firmware="90-blank")), "blank.fd: the variable store is empty")
 
 
 def test_certificate_directories(vms, service, certificate):

@@ -2,7 +2,9 @@
 
 #include "vm/vm-backups.h"
 
+#include <fcntl.h>
 #include <glib/gstdio.h>
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -424,6 +426,30 @@ static void two_files_of_one_number_are_one_backup(void) {
     test_vm_assert_backups(&f, "1 import, 0 reset");
 }
 
+/* Its owner has a lease of fcntl(2) on it. */
+static void one_that_cannot_be_read_hides_no_other(void) {
+    g_auto(TestVM) f = made();
+    g_auto(VMResult) result = VM_RESULT_INIT;
+    g_autofree char *path = path_of(&f, "backup-1.raw");
+    g_auto(FileFd) fd = FILE_FD_NONE;
+    const BackupReport *reports[2];
+
+    replace_plainly(&f, "12");
+    (void)signal(SIGIO, SIG_IGN);
+    fd = open(path, O_RDWR | O_CLOEXEC);
+    g_assert_no_errno(fcntl(fd, F_SETLEASE, F_WRLCK));
+    test_vm_ask(&f, REQUEST_CALL_BARE, NULL, NULL);
+    g_assert_true(vm_op_list_backups(&f.op, &result, NULL));
+    g_assert_cmpuint(result.backups->len, ==, 2);
+    for (guint i = 0; i < 2; i++)
+        reports[i] = result.backups->pdata[i];
+    g_assert_cmpuint(strlen(reports[0]->sha256), ==, 64);
+    g_assert_cmpuint(reports[1]->backup.serial, ==, 1);
+    g_assert_cmpstr(reports[1]->sha256, ==, "");
+    g_assert_cmpint(reports[1]->health, ==, STORE_HEALTH_UNREADABLE);
+    assert_not_restored(&f, 1, FIRMWARE_ERROR_NVRAM_IN_USE, "VM a");
+}
+
 int main(int argc, char **argv) {
     static const TestCase cases[] = {
             TEST_CASE(the_last_three_are_kept),
@@ -444,6 +470,7 @@ int main(int argc, char **argv) {
             TEST_CASE(an_entry_without_its_file_does_not_count),
             TEST_CASE(only_names_that_the_service_gives_are_backups),
             TEST_CASE(two_files_of_one_number_are_one_backup),
+            TEST_CASE(one_that_cannot_be_read_hides_no_other),
     };
 
     return test_main(argc, argv, "backups", cases, G_N_ELEMENTS(cases));

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "core/image.h"
 #include "core/store-file.h"
 #include "util.h"
 
@@ -189,6 +190,7 @@ static void a_store_with_a_malformed_table_is_unreadable(void) {
     g_autoptr(Store) store = NULL;
     g_auto(FileFd) fd = FILE_FD_NONE;
     Image image = make_image();
+    ImageInfo info;
 
     put(&image, 40, 8, G_MAXUINT64);
     test_write(dir, "q", image.bytes, sizeof image.bytes);
@@ -197,6 +199,10 @@ static void a_store_with_a_malformed_table_is_unreadable(void) {
     g_assert_cmpint(store->health, ==, STORE_HEALTH_UNREADABLE);
     g_assert_cmpuint(store->size, ==, 64 * CLUSTER);
     g_assert_cmpstr(store->detail, ==, "a table of the qcow2 image is malformed");
+    /* what is in it is not known, and that is all: QEMU might still open it */
+    g_assert_cmpint(image_probe(NULL, path, "qcow2", &info), ==, 0);
+    g_assert_cmpint(info.status, ==, IMAGE_STATUS_OK);
+    g_assert_cmpint(info.content.kind, ==, CONTENT_UNKNOWN);
 }
 
 int main(int argc, char **argv) {
