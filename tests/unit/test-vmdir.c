@@ -45,6 +45,7 @@ static void a_change_that_was_interrupted_is_completed(void) {
         g_autoptr(VMStore) store = vmdir_open(directory, 0, &error);
 
         g_assert_no_error(error);
+        g_assert_nonnull(store);
         assert_text(root, "vm/nvram.raw", "new");
         assert_text(root, "vm/disk", "disk");
     }
