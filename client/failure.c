@@ -109,6 +109,7 @@ static const struct {
          "takes"},
         {NULL, NULL, ", the good copy", "'vmfirmwarectl restore' it"},
         {OURS "NVRAMMismatch", "rebind", "cannot move", "or take a fresh one with --reset"},
+        {OURS "NVRAMMismatch", "rebind", "keeps none", "go on without NVRAM with --reset"},
         {OURS "NVRAMMismatch", "rebind", "with convert",
          "move its variables with --convert, or take a fresh one with --reset"},
         {OURS "NVRAMMismatch", "import", "not in the format",

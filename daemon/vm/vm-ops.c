@@ -256,17 +256,17 @@ static gboolean convert_nvram(
 static gboolean does_not_fit(const VMOp *op, const Pin *pin, GError **error) {
     g_autofree char *needed = pin->has_nvram
             ? g_strdup_printf(
-                      "needs %s with %" G_GUINT64_FORMAT, image_format_to_string(pin->nvram_format),
-                      pin->nvram_size)
-            : g_strdup("keeps none");
+                      "needs %s with %" G_GUINT64_FORMAT
+                      "; with convert its variables move there, with reset it gets a fresh one",
+                      image_format_to_string(pin->nvram_format), pin->nvram_size)
+            : g_strdup("keeps none; with reset it becomes a backup");
 
     g_set_error(
             error, FIRMWARE_ERROR, FIRMWARE_ERROR_NVRAM_MISMATCH,
             "VM %s: its NVRAM is %s with %" G_GUINT64_FORMAT
-            " bytes, and the firmware chosen, %s, %s; %swith reset it gets a fresh one",
+            " bytes, and the firmware chosen, %s, %s",
             op->id, image_format_to_string(op->pin->nvram_format), op->pin->nvram_size,
-            pin->resolution->name, needed,
-            pin->has_nvram ? "with convert its variables move there, " : "");
+            pin->resolution->name, needed);
     return FALSE;
 }
 

@@ -126,7 +126,7 @@ def test_private_keys_are_named(vms, certificate):
 
 def test_firmware_without_variables(vms, certificate):
     vm = make(vms, certificate, "50-4m")
-    with raises(MISMATCH, "keeps none; with reset it gets a fresh one"):
+    with raises(MISMATCH, "keeps none; with reset it becomes a backup"):
         convert(vm, "80-none")
     vm.rebind(firmware="80-none", reset=True)
     assert convert(vm, "50-4m")["nvram"]["created"] is True

@@ -53,6 +53,12 @@ def test_rebind_with_convert_is_named_where_it_helps(service, vms, cli):
         text = cli.fails(FAILURE, "prepare", "a", *ASK, option)
         assert "; Rebind with convert moves its variables; " in text
         assert text.endswith("or 'vmfirmwarectl rebind --convert' it")
+    service.bios("30-bios", interface_types=["bios"])
+    vms.client.reload()
+    text = cli.fails(FAILURE, "rebind", "a", "--interface=bios", "--convert")
+    assert text.endswith("keeps none; with reset it becomes a backup; go on without NVRAM with "
+                         "--reset")
+    service.vendor.remove("30-bios")
     (service.images / "small-code.fd").unlink()
     vms.client.reload()
     text = cli.fails(FAILURE, "prepare", "a", *ASK)
