@@ -379,14 +379,19 @@ static gboolean value_equal(const RequestValue *a, const RequestValue *b) {
 gboolean request_same_requirements(const Request *a, const Request *b) {
     for (gsize i = 0; i < G_N_ELEMENTS(request_keys); i++) {
         const RequestKey *key = &request_keys[i];
-        const RequestValue value_a = get_value(a, key);
-        const RequestValue value_b = get_value(b, key);
         gboolean is_given = (a->given >> i) & 1;
+        RequestValue value_a;
+        RequestValue value_b;
 
         if (!(key->calls & REQUEST_CALL_PIN))
             continue;
-        if (is_given != (gboolean)((b->given >> i) & 1) ||
-            (is_given && !value_equal(&value_a, &value_b)))
+        if (is_given != (gboolean)((b->given >> i) & 1))
+            return FALSE;
+        if (!is_given)
+            continue;
+        value_a = get_value(a, key);
+        value_b = get_value(b, key);
+        if (!value_equal(&value_a, &value_b))
             return FALSE;
     }
     return TRUE;
