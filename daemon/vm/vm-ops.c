@@ -160,7 +160,7 @@ gboolean vm_op_create(const VMOp *op, VMResult *result, GError **error) {
         return FALSE;
 
     draft = vmdraft_new(op->store, op->owner, op->commit, error);
-    if (!draft)
+    if (!draft || !vmdraft_add_lock(draft, error))
         return FALSE;
     if (pin->has_nvram && !make_fresh_nvram(op, draft, pin, result, error)) {
         describe_mismatch(op, pin, error);
@@ -362,7 +362,7 @@ gboolean vm_op_clone(const VMOp *op, VMResult *result, GError **error) {
 
     draft = vmdraft_new(
             op->new_store ? op->new_store : op->store, op->new_owner, op->commit, error);
-    if (!draft)
+    if (!draft || !vmdraft_add_lock(draft, error))
         return FALSE;
     if (pin->has_nvram) {
         if (!vm_nvram_open(lock.dir, op->id, op->pin, O_RDONLY, &copy.fd, error))

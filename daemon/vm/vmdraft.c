@@ -83,6 +83,12 @@ gboolean vmdraft_create(VMDraft *draft, const char *name, FileFd *ret, GError **
     return *ret >= 0 || draft_failed(draft, error, -errno, name);
 }
 
+gboolean vmdraft_add_lock(VMDraft *draft, GError **error) {
+    g_auto(FileFd) fd = FILE_FD_NONE;
+
+    return draft->store->lone >= 0 || vmdraft_create(draft, VMSTORE_LOCK_NAME, &fd, error);
+}
+
 void vmdraft_discard(VMDraft *draft, const char *name) {
     PRIVILEGE_SCOPE(scope);
 

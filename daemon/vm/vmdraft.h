@@ -26,6 +26,9 @@ int vmdraft_get_fd(const VMDraft *draft);
 /* Creates an empty file, mode 0600, which the service owns. */
 gboolean vmdraft_create(VMDraft *draft, const char *name, FileFd *ret, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
+/* Creates the lock file of a new VM, which vmdraft_publish() would create. If that is done first,
+ * the sync of another file makes the file system commit both, and that of the lock file is free. */
+gboolean vmdraft_add_lock(VMDraft *draft, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Removes a scratch file. */
 void vmdraft_discard(VMDraft *draft, const char *name);
 /* Gives a finished file to the owner, renames it, and syncs it. */
