@@ -2,11 +2,10 @@
 
 #include "service/vms.h"
 
-#include <string.h>
-
 #include "base/error.h"
 #include "service/log-vm.h"
 #include "service/vm-load.h"
+#include "service/vm-table.h"
 #include "vm/assessment.h"
 
 /* The queue of work without an owner; (uid_t)-1 is not a valid uid. */
@@ -23,40 +22,12 @@ struct VMs {
     DigestCache *digests;
     Jobs *jobs;
     Jobs *reads;
-    SharedPins *pins;   /* of the VMs; NULL: the store has not been read */
-    GHashTable *table;  /* set of VM with a pin, by owner and id */
-    GHashTable *faulty; /* set of VM with an unreadable record */
+    SharedPins *pins; /* of the VMs; NULL: the store has not been read */
+    VMTable *table;
     gboolean assessment_waits;
     gboolean must_assess; /* the last assessment could not read anything */
     VMsObserver observer;
 };
-
-static guint hash_vm(gconstpointer data) {
-    const VM *vm = data;
-
-    return g_str_hash(vm->id) ^ vm->owner;
-}
-
-static gboolean is_same_vm(gconstpointer a, gconstpointer b) {
-    const VM *vm_a = a;
-    const VM *vm_b = b;
-
-    return vm_a->owner == vm_b->owner && g_str_equal(vm_a->id, vm_b->id);
-}
-
-static GHashTable *table_new(void) {
-    return g_hash_table_new_full(hash_vm, is_same_vm, (GDestroyNotify)vm_free, NULL);
-}
-
-static VM *find_in(GHashTable *table, uid_t owner, const char *id) {
-    const VM key = {.owner = owner, .id = (char *)id};
-
-    return g_hash_table_lookup(table, &key);
-}
-
-static VM *find_vm(const VMs *vms, uid_t owner, const char *id) {
-    return find_in(vms->table, owner, id);
-}
 
 static void notify(const VMs *vms, const VM *vm, VMChange change, guint properties) {
     if (vms->observer.changed)
@@ -69,14 +40,18 @@ static void tell(VMs *vms, const VM *vm, VMChange change, guint properties) {
     notify(vms, vm, change, properties);
 }
 
-static VM *add_vm(const VMs *vms, GHashTable *table, uid_t owner, const char *id, guint64 size) {
+/* Takes ownership of PIN, which is one of VMS->pins; NULL: FAULT says why there is none. */
+static VM *add_vm(
+        const VMs *vms, uid_t owner, const char *id, Pin *pin, const char *fault, guint64 size) {
     VM *vm = g_new0(VM, 1);
 
     vm->owner = owner;
     vm->id = g_strdup(id);
+    vm->pin = pin;
+    vm->fault = g_strdup(fault);
     vm->size = size;
     vm->store = vms->store;
-    g_hash_table_add(table, vm);
+    vm_table_add(vms->table, vm);
     return vm;
 }
 
@@ -131,7 +106,7 @@ static void finish_assessment(gpointer data) {
     vms->must_assess = FALSE;
     for (guint i = 0; i < all->len; i++) {
         const Assessed *assessed = all->pdata[i];
-        VM *vm = find_vm(vms, assessed->owner, assessed->id);
+        VM *vm = vm_table_find(vms->table, assessed->owner, assessed->id);
         guint properties;
 
         if (!vm || vm->pin != assessed->pin)
@@ -148,7 +123,7 @@ static void finish_assessment(gpointer data) {
             tell(vms, vm, VM_CHANGE_STATE, properties);
     }
     /* others are new, or have a new id or pin */
-    if (n_seen < g_hash_table_size(vms->table))
+    if (n_seen < vm_table_get_size(vms->table))
         assess_all(vms);
 }
 
@@ -197,7 +172,7 @@ static void list_images(GPtrArray *paths, gpointer userdata) {
     GHashTableIter iter;
     gpointer value;
 
-    g_hash_table_iter_init(&iter, vms->table);
+    vm_table_begin(vms->table, &iter);
     while (g_hash_table_iter_next(&iter, NULL, &value)) {
         const VM *vm = value;
         const Descriptor *descriptor = vm->pin->resolution->descriptor;
@@ -227,8 +202,7 @@ VMs *vms_new(sd_event *event, LiveCatalog *live) {
     vms->digests = digest_cache_new();
     vms->jobs = jobs_new(event);
     vms->reads = jobs_new(event);
-    vms->table = table_new();
-    vms->faulty = table_new();
+    vms->table = vm_table_new();
     live_catalog_set_dependent(live, &dependent);
     return vms;
 }
@@ -241,8 +215,7 @@ void vms_free(VMs *vms) {
     live_catalog_set_dependent(vms->live, NULL);
     jobs_free(vms->jobs);
     jobs_free(vms->reads);
-    g_hash_table_unref(vms->table);
-    g_hash_table_unref(vms->faulty);
+    vm_table_free(vms->table);
     shared_pins_free(vms->pins);
     digest_cache_free(vms->digests);
     vmstore_free(vms->store);
@@ -273,49 +246,17 @@ Jobs *vms_get_reads(const VMs *vms) {
 }
 
 const VM *vms_find(const VMs *vms, uid_t owner, const char *id) {
-    const VM *vm = find_vm(vms, owner, id);
+    const VM *vm = vm_table_find(vms->table, owner, id);
 
-    return vm ? vm : find_in(vms->faulty, owner, id);
-}
-
-static int compare_vms(gconstpointer a, gconstpointer b) {
-    const VM *vm_a = *(const VM *const *)a;
-    const VM *vm_b = *(const VM *const *)b;
-
-    if (vm_a->owner != vm_b->owner)
-        return vm_a->owner < vm_b->owner ? -1 : 1;
-    return strcmp(vm_a->id, vm_b->id);
+    return vm ? vm : vm_table_find_unreadable(vms->table, owner, id);
 }
 
 GPtrArray *vms_list(const VMs *vms) {
-    GPtrArray *list = g_ptr_array_new();
-    GHashTableIter iter;
-    gpointer vm;
-
-    g_hash_table_iter_init(&iter, vms->table);
-    while (g_hash_table_iter_next(&iter, NULL, &vm))
-        g_ptr_array_add(list, vm);
-    g_ptr_array_sort(list, compare_vms);
-    return list;
+    return vm_table_list(vms->table);
 }
 
 void vms_get_usage(const VMs *vms, uid_t owner, guint *ret_n, guint64 *ret_size) {
-    GHashTable *const tables[] = {vms->table, vms->faulty};
-    GHashTableIter iter;
-    gpointer value;
-
-    *ret_n = 0;
-    *ret_size = 0;
-    for (guint i = 0; i < G_N_ELEMENTS(tables); i++) {
-        g_hash_table_iter_init(&iter, tables[i]);
-        while (g_hash_table_iter_next(&iter, NULL, &value)) {
-            const VM *vm = value;
-
-            *ret_n += vm->owner == owner;
-            if (vm->owner == owner && !g_uint64_checked_add(ret_size, *ret_size, vm->size))
-                *ret_size = G_MAXUINT64;
-        }
-    }
+    vm_table_get_usage(vms->table, owner, ret_n, ret_size);
 }
 
 /* -- loading ----------------------------------------------------------------------------- */
@@ -327,16 +268,15 @@ static void tell_loaded(VMs *vms) {
 }
 
 static void take_loaded(VMs *vms, const LoadedVM *loaded) {
-    VM *vm = add_vm(
-            vms, loaded->pin ? vms->table : vms->faulty, loaded->owner, loaded->id, loaded->size);
+    VM *vm =
+            add_vm(vms, loaded->owner, loaded->id, loaded->pin ? pin_ref(loaded->pin) : NULL,
+                   loaded->fault, loaded->size);
 
     vm->last_prepared = loaded->last_prepared;
     if (loaded->pin) {
-        vm->pin = pin_ref(loaded->pin);
         notify(vms, vm, VM_CHANGE_ADDED, 0);
         return;
     }
-    vm->fault = g_strdup(loaded->fault);
     log_vm_unreadable(vm);
 }
 
@@ -410,15 +350,16 @@ static guint set_pin(VMs *vms, VM *vm, const Pin *pin) {
 
 gboolean vms_finish(VMs *vms, const VMOp *op, const VMResult *result) {
     const char *id = op->new_id ? op->new_id : op->id;
-    VM *vm = find_vm(vms, op->new_owner, id);
+    VM *vm = vm_table_find(vms->table, op->new_owner, id);
     gboolean is_new = !vm && result->pin;
     gboolean is_pinned_anew = result->pin && op->request->call == REQUEST_CALL_REBIND;
     gboolean is_prepared = FALSE;
     guint properties = 0;
 
     if (is_new) {
-        vm = add_vm(vms, vms->table, op->new_owner, id, result->size);
-        vm->pin = shared_pins_add(vms->pins, result->pin);
+        Pin *pin = shared_pins_add(vms->pins, result->pin);
+
+        vm = add_vm(vms, op->new_owner, id, pin, NULL, result->size);
     }
     if (!vm)
         return FALSE;
@@ -453,14 +394,14 @@ gboolean vms_finish(VMs *vms, const VMOp *op, const VMResult *result) {
 }
 
 void vms_tell_prepared(const VMs *vms, uid_t owner, const char *id) {
-    const VM *vm = find_vm(vms, owner, id);
+    const VM *vm = vm_table_find(vms->table, owner, id);
 
     if (vm)
         notify(vms, vm, VM_CHANGE_STATE, VM_PROPERTY_LAST_PREPARED);
 }
 
 void vms_set_condition(VMs *vms, uid_t owner, const char *id, const VMCondition *condition) {
-    VM *vm = find_vm(vms, owner, id);
+    VM *vm = vm_table_find(vms->table, owner, id);
     guint properties;
 
     g_assert(vm);
@@ -481,20 +422,17 @@ void vms_remove(VMs *vms, uid_t owner, const char *id) {
     } else {
         log_vm_change(vm, VM_CHANGE_REMOVED);
     }
-    g_hash_table_remove(vm->pin ? vms->table : vms->faulty, vm);
+    vm_table_remove(vms->table, vm);
 }
 
 void vms_rename(VMs *vms, uid_t owner, const char *id, const char *new_id) {
     g_autofree char *old_id = NULL;
-    VM *vm = find_vm(vms, owner, id);
+    VM *vm = vm_table_find(vms->table, owner, id);
 
     if (!vm)
         return;
     notify(vms, vm, VM_CHANGE_REMOVED, 0);
-    (void)g_hash_table_steal(vms->table, vm);
-    old_id = g_steal_pointer(&vm->id);
-    vm->id = g_strdup(new_id);
-    g_hash_table_add(vms->table, vm);
+    old_id = vm_table_rename(vms->table, vm, new_id);
     log_vm_renamed(vm, old_id);
     notify(vms, vm, VM_CHANGE_ADDED, 0);
 }

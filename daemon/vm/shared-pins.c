@@ -31,7 +31,7 @@ void shared_pins_free(SharedPins *pins) {
 
 Pin *shared_pins_add(SharedPins *pins, const Pin *pin) {
     gpointer lender;
-    gpointer n;
+    gpointer n = NULL;
 
     if (!g_hash_table_lookup_extended(pins->lenders, pin, &lender, &n))
         lender = (gpointer)pin_get_lender(pin);
