@@ -169,7 +169,8 @@ int root_open(const FileRoot *root, const char *path, int flags, FileFd *ret_fd)
         *ret_fd = fd;
         return 0;
     }
-    if (root && (errno == ENOSYS || errno == EPERM))
+    /* EAGAIN: the kernel resolves no ".." while anything on the host is renamed or mounted */
+    if (root && (errno == ENOSYS || errno == EPERM || errno == EAGAIN))
         return root_open_by_components(root->fd, path, flags, ret_fd);
     return -errno;
 }

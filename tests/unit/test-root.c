@@ -3,6 +3,7 @@
 #include "base/root.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 
 #include "util.h"
 
@@ -144,12 +145,49 @@ static void some_paths_are_outside(void) {
     g_assert_cmpint(root_read(&f.root, other, 100, &bytes), ==, -ENOENT);
 }
 
+typedef struct Renaming {
+    int fd;
+    gint is_over;
+} Renaming;
+
+static gpointer rename_all_the_time(gpointer data) {
+    Renaming *renaming = data;
+
+    while (!g_atomic_int_get(&renaming->is_over)) {
+        g_assert_cmpint(renameat(renaming->fd, "secret", renaming->fd, "moved"), ==, 0);
+        g_assert_cmpint(renameat(renaming->fd, "moved", renaming->fd, "secret"), ==, 0);
+    }
+    return NULL;
+}
+
+static void renames_elsewhere_are_not_in_the_way(void) {
+    g_auto(Fixture) f = {};
+    g_autoptr(GString) path = g_string_new("/usr");
+    Renaming renaming = {};
+    GThread *thread;
+
+    set_up(&f);
+    for (guint i = 0; i < 100; i++)
+        g_string_append(path, "/share/..");
+    g_string_append(path, "/share/file");
+    renaming.fd = f.root.fd;
+    thread = g_thread_new("renames", rename_all_the_time, &renaming);
+    for (guint i = 0; i < 2000; i++) {
+        g_auto(FileFd) fd = FILE_FD_NONE;
+
+        g_assert_cmpint(root_open(&f.root, path->str, O_RDONLY, &fd), ==, 0);
+    }
+    g_atomic_int_set(&renaming.is_over, TRUE);
+    (void)g_thread_join(thread);
+}
+
 int main(int argc, char **argv) {
     static const TestCase cases[] = {
             TEST_CASE(nothing_leads_out),
             TEST_CASE(links_can_be_opened_themselves),
             TEST_CASE(each_type_is_told),
             TEST_CASE(some_paths_are_outside),
+            TEST_CASE(renames_elsewhere_are_not_in_the_way),
     };
 
     return test_main(argc, argv, "root", cases, G_N_ELEMENTS(cases));
