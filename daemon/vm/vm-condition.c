@@ -5,7 +5,6 @@
 #include <fcntl.h>
 
 #include "base/error.h"
-#include "base/privilege.h"
 #include "vm/vm-lock.h"
 #include "vm/vm-nvram.h"
 
@@ -42,8 +41,6 @@ static gboolean is_in_use(
 void vm_complete_condition(
         VMStore *store, int dir_fd, int fd, uid_t owner, VMLook *look, VMCondition *ret,
         guint64 *ret_size) {
-    PRIVILEGE_SCOPE(scope); /* one, because each costs system calls */
-
     /* after the look: a guest may have been writing, or have begun to */
     ret->is_in_use = is_in_use(store, dir_fd, fd, look, ret_size);
     if (ret->is_in_use && fd >= 0) {

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 
 #include "base/error.h"
-#include "base/privilege.h"
 #include "core/store-file.h"
 #include "uefi/efi.h"
 #include "vm/backup-list.h"
@@ -128,9 +127,7 @@ static gboolean check_certificates(const VMOp *op, const StoreSummary *summary, 
     return TRUE;
 }
 
-/* In one scope: each costs system calls. */
 static gboolean open_vm(const VMOp *op, FileFd *ret_dir, FileFd *ret_nvram, GError **error) {
-    PRIVILEGE_SCOPE(scope);
     int r = vmstore_open_vm(op->store, op->owner, op->id, ret_dir);
 
     if (!op->pin->has_nvram)
