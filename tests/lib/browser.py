@@ -141,22 +141,27 @@ class Browser:
             return found[0] if len(found) == 1 else None
         return self.until(look, f"one {role} “{name}” is shown")
 
-    def click(self, role, name):
+    def use(self, role, name, action):
+        """Also where the page is drawn anew between a look and the action."""
         def do():
             found = [each for each in self.all(role, name) if each.is_enabled()]
             if len(found) != 1:
                 return False
-            found[0].click()
+            action(found[0])
             return True
-        self.until(do, f"{role} “{name}” can be clicked")
+        self.until(do, f"{role} “{name}” can be used")
+
+    def click(self, role, name):
+        self.use(role, name, lambda element: element.click())
 
     def type(self, role, name, text):
-        element = self.find(role, name)
-        element.send_keys(Keys.CONTROL, "a")
-        element.send_keys(text)
+        def write(element):
+            element.send_keys(Keys.CONTROL, "a")
+            element.send_keys(text)
+        self.use(role, name, write)
 
     def choose(self, name, text):
-        Select(self.find("select", name)).select_by_visible_text(text)
+        self.use("select", name, lambda element: Select(element).select_by_visible_text(text))
 
     def names(self):
         """Those in the table's rows; of many, far sooner than what the rows say."""
