@@ -10,7 +10,6 @@
 
 #include "base/error.h"
 #include "util-vm.h"
-#include "vm/policy.h"
 #include "vm/vm-lock.h"
 #include "vm/vm-ops.h"
 
@@ -19,29 +18,15 @@
 #define VARS_SIZE 16384
 #define NO_INDEX G_MAXUINT32
 
-static const PolicyFacts no_limits = {};
-
 /* The VM "a", whose NVRAM is filled with 'g'. */
 static TestVM made(void) {
-    g_autoptr(GError) error = NULL;
-    g_auto(VMResult) result = VM_RESULT_INIT;
     g_autofree char *content = g_strnfill(VARS_SIZE, 'T');
     g_autofree char *path = NULL;
     TestDir *root = test_layers_new();
     TestVM f;
 
     test_write_text(root, "vars.fd", content);
-    test_describe(
-            root, "vendor/10-a.json", "mapping",
-            "{'device': 'flash', 'executable': {'filename': '/code.fd', 'format': 'raw'},"
-            " 'nvram-template': {'filename': '/vars.fd', 'format': 'raw'}}",
-            NULL);
-    f = test_vm_new(root);
-    test_vm_ask(&f, REQUEST_CALL_PREPARE, "x86_64", "q35");
-    g_assert_true(policy_prepare(&f.op, &no_limits, &error));
-    g_assert_true(vm_op_create(&f.op, &result, &error));
-    g_assert_no_error(error);
-    test_vm_set_pin(&f, result.pin);
+    f = test_vm_new_prepared(root);
     path = vmstore_path(f.store, test_owner(), "a", "nvram.raw");
     memset(content, 'g', VARS_SIZE);
     test_write_text("/", path, content);

@@ -59,25 +59,11 @@ static void guest_writes(const TestVM *f, const char *names) {
 /* The VM "a", whose template has the variables NAMES. */
 static TestVM made(const char *names) {
     g_autoptr(TestStore) store = make_store(names);
-    g_autoptr(GError) error = NULL;
-    g_auto(VMResult) result = VM_RESULT_INIT;
     TestDir *root = test_layers_new();
     g_autofree char *template = g_build_filename(root, "vars.fd", NULL);
-    TestVM f;
 
     write_bytes(template, store);
-    test_describe(
-            root, "vendor/10-a.json", "mapping",
-            "{'device': 'flash', 'executable': {'filename': '/code.fd', 'format': 'raw'},"
-            " 'nvram-template': {'filename': '/vars.fd', 'format': 'raw'}}",
-            NULL);
-    f = test_vm_new(root);
-    test_vm_ask(&f, REQUEST_CALL_PREPARE, "x86_64", "q35");
-    g_assert_true(policy_prepare(&f.op, &no_limits, &error));
-    g_assert_true(vm_op_create(&f.op, &result, &error));
-    g_assert_no_error(error);
-    test_vm_set_pin(&f, result.pin);
-    return f;
+    return test_vm_new_prepared(root);
 }
 
 static VMResult prepare(TestVM *f, guint64 max_size) {

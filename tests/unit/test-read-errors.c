@@ -11,7 +11,6 @@
 
 #include "base/error.h"
 #include "util-vm.h"
-#include "vm/policy.h"
 #include "vm/vm-backups.h"
 #include "vm/vmdir.h"
 
@@ -103,23 +102,12 @@ static void import(TestVM *f, char filled_with, VMResult *result, GError **error
 
 /* The VM "a", whose NVRAM is filled with '2', and its backups with 'T' and '1'. */
 static TestVM made(void) {
-    static const PolicyFacts no_limits = {};
-    g_auto(VMResult) result = VM_RESULT_INIT;
     g_autofree char *content = g_strnfill(VARS_SIZE, 'T');
     TestDir *root = test_layers_new();
     TestVM f;
 
     test_write_text(root, "vars.fd", content);
-    test_describe(
-            root, "vendor/10-a.json", "mapping",
-            "{'device': 'flash', 'executable': {'filename': '/code.fd', 'format': 'raw'},"
-            " 'nvram-template': {'filename': '/vars.fd', 'format': 'raw'}}",
-            NULL);
-    f = test_vm_new(root);
-    test_vm_ask(&f, REQUEST_CALL_PREPARE, "x86_64", "q35");
-    g_assert_true(policy_prepare(&f.op, &no_limits, NULL));
-    g_assert_true(vm_op_create(&f.op, &result, NULL));
-    test_vm_set_pin(&f, result.pin);
+    f = test_vm_new_prepared(root);
     for (const char *letter = "12"; *letter; letter++) {
         g_auto(VMResult) imported = VM_RESULT_INIT;
         g_autoptr(GError) error = NULL;

@@ -2,30 +2,16 @@
 
 #include "service/vm.h"
 #include "util-vm.h"
-#include "vm/policy.h"
 #include "vm/vm-condition.h"
 #include "vm/vm-ops.h"
 
 /* One VM of the table, whose condition several threads read. */
 
 static TestVM made(void) {
-    static const PolicyFacts no_limits = {};
-    g_auto(VMResult) result = VM_RESULT_INIT;
     TestDir *root = test_layers_new();
-    TestVM f;
 
     test_write_sparse(root, "vars.fd", 65536);
-    test_describe(
-            root, "vendor/10-a.json", "mapping",
-            "{'device': 'flash', 'executable': {'filename': '/code.fd', 'format': 'raw'},"
-            " 'nvram-template': {'filename': '/vars.fd', 'format': 'raw'}}",
-            NULL);
-    f = test_vm_new(root);
-    test_vm_ask(&f, REQUEST_CALL_PREPARE, "x86_64", "q35");
-    g_assert_true(policy_prepare(&f.op, &no_limits, NULL));
-    g_assert_true(vm_op_create(&f.op, &result, NULL));
-    test_vm_set_pin(&f, result.pin);
-    return f;
+    return test_vm_new_prepared(root);
 }
 
 static void read_condition(const VMOp *op, VMCondition *condition) {

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "vm/policy.h"
 #include "vm/vm-backups.h"
 #include "vm/vm-ops.h"
 
@@ -74,6 +75,26 @@ void test_vm_set_pin(TestVM *f, const Pin *pin) {
 
     pin_unref(f->op.pin);
     f->op.pin = kept;
+}
+
+TestVM test_vm_new_prepared(TestDir *root) {
+    static const PolicyFacts no_limits = {};
+    g_auto(VMResult) result = VM_RESULT_INIT;
+    g_autoptr(GError) error = NULL;
+    TestVM f;
+
+    test_describe(
+            root, "vendor/10-a.json", "mapping",
+            "{'device': 'flash', 'executable': {'filename': '/code.fd', 'format': 'raw'},"
+            " 'nvram-template': {'filename': '/vars.fd', 'format': 'raw'}}",
+            NULL);
+    f = test_vm_new(root);
+    test_vm_ask(&f, REQUEST_CALL_PREPARE, "x86_64", "q35");
+    g_assert_true(policy_prepare(&f.op, &no_limits, &error));
+    g_assert_true(vm_op_create(&f.op, &result, &error));
+    g_assert_no_error(error);
+    test_vm_set_pin(&f, result.pin);
+    return f;
 }
 
 void test_vm_assert_backups(TestVM *f, const char *expected) {

@@ -15,6 +15,8 @@ typedef struct TestVM {
 
 /* The firmware is what was described in ROOT, which is taken. */
 TestVM test_vm_new(TestDir *root) G_GNUC_WARN_UNUSED_RESULT;
+/* The VM "a" has been prepared, with variables that ROOT's vars.fd is the template of. */
+TestVM test_vm_new_prepared(TestDir *root) G_GNUC_WARN_UNUSED_RESULT;
 void test_vm_clear(TestVM *f);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(TestVM, test_vm_clear)
 
