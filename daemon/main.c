@@ -39,9 +39,8 @@
 typedef struct Options {
     ConfigOptions config;
     gboolean is_system;
-    gboolean show_help;
     gboolean show_version;
-    char *help;
+    char *help; /* to be printed; NULL: not */
 } Options;
 
 static void options_clear(Options *options) {
@@ -52,6 +51,7 @@ static void options_clear(Options *options) {
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Options, options_clear)
 
 static gboolean parse_options(int *argc, char ***argv, Options *options, GError **error) {
+    gboolean show_help = FALSE;
     const GOptionEntry entries[] = {
             {"system", 0, 0, G_OPTION_ARG_NONE, &options->is_system,
              "Serve the system bus (the default)", NULL},
@@ -68,8 +68,7 @@ static gboolean parse_options(int *argc, char ***argv, Options *options, GError 
              "Configuration file, with drop-ins in FILE.d, instead of the default ones", "FILE"},
             {"version", 0, 0, G_OPTION_ARG_NONE, &options->show_version,
              "Print the version and exit", NULL},
-            {"help", 'h', 0, G_OPTION_ARG_NONE, &options->show_help, "Print this help and exit",
-             NULL},
+            {"help", 'h', 0, G_OPTION_ARG_NONE, &show_help, "Print this help and exit", NULL},
             {},
     };
     g_autoptr(GOptionContext) context = g_option_context_new(NULL);
@@ -86,7 +85,8 @@ static gboolean parse_options(int *argc, char ***argv, Options *options, GError 
         !g_option_context_parse(context, argc, argv, error))
         return FALSE;
 
-    options->help = g_option_context_get_help(context, TRUE, NULL);
+    if (show_help)
+        options->help = g_option_context_get_help(context, TRUE, NULL);
     if (*argc > 1) {
         g_set_error(
                 error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "unexpected argument \"%s\"",
@@ -319,7 +319,7 @@ int main(int argc, char **argv) {
         (void)fprintf(stderr, "vmfirmwared: %s\nTry 'vmfirmwared --help'.\n", error->message);
         return EXIT_USAGE;
     }
-    if (options.show_help) {
+    if (options.help) {
         (void)fputs(options.help, stdout);
         return EXIT_SUCCESS;
     }
