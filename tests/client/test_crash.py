@@ -39,7 +39,7 @@ class Files:
         self.top, self.cli = service.directory, cli
         cli.environment["XDG_CACHE_HOME"] = str(self.top / "cache")
         cli.environment["PATH"] = f"{service.no_programs}:/usr/bin:/bin"
-        self.environment = cli.environment | TRACED
+        self.environment = cli.environment | TRACED | faults.CALLS_ALIKE
         self.base = self.top / "base"
         self.base.mkdir()
         (self.top / "value").write_bytes(b"value")

@@ -118,8 +118,8 @@ class World:
         faults.wait_for(lambda: time.time() > age, "the images are old enough")
 
     def start(self, bus, directory):
-        return Daemon(bus, str(directory), search_path=[self.layer],
-                      path=self.no_programs).wait_ready()
+        return Daemon(bus, str(directory), search_path=[self.layer], path=self.no_programs,
+                      environment=faults.CALLS_ALIKE).wait_ready()
 
     def make_base(self):
         self.base = self.directory / "base"
