@@ -14,25 +14,57 @@ static const struct {
     gsize offset;
 } symbols[] = {GNUTLS_SYMBOLS(FIND)};
 
-static void load(GnuTLS *ret) {
-    void *handle = dlopen(LIBRARY_NAME, RTLD_NOW | RTLD_LOCAL);
+/* While a package is replaced, or all descriptors are taken, there is none for a moment. */
+#define N_TRIES 100
+#define TRY_AGAIN_USEC (G_USEC_PER_SEC / 10)
 
+static GMutex mutex;
+static guint n_threads; /* that have asked for the library and have not ended */
+static void *handle;
+static GnuTLS library;
+
+/* What g_error() says at last. */
+static const char *try_to_load(void) {
+    handle = dlopen(LIBRARY_NAME, RTLD_NOW | RTLD_LOCAL);
+    if (!handle)
+        return dlerror();
     for (gsize i = 0; i < G_N_ELEMENTS(symbols); i++) {
-        void *address = handle ? dlsym(handle, symbols[i].name) : NULL;
+        void *address = dlsym(handle, symbols[i].name);
 
         if (!address)
-            g_error("GnuTLS cannot be loaded: %s", dlerror());
-        memcpy((char *)ret + symbols[i].offset, &address, sizeof address);
+            return dlerror();
+        memcpy((char *)&library + symbols[i].offset, &address, sizeof address);
     }
+    return NULL;
+}
+
+static void load(void) {
+    const char *message = try_to_load();
+
+    for (guint i = 1; message && i < N_TRIES; i++) {
+        g_usleep(TRY_AGAIN_USEC);
+        message = try_to_load();
+    }
+    if (message)
+        g_error("GnuTLS cannot be loaded: %s", message);
+}
+
+static void leave(gpointer unused) {
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&mutex);
+
+    if (--n_threads == 0)
+        (void)dlclose(handle);
 }
 
 const GnuTLS *gnutls_library(void) {
-    static GnuTLS library;
-    static gsize is_loaded;
+    static GPrivate entered = G_PRIVATE_INIT(leave);
 
-    if (g_once_init_enter(&is_loaded)) {
-        load(&library);
-        g_once_init_leave(&is_loaded, TRUE);
+    if (!g_private_get(&entered)) {
+        G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&mutex);
+
+        if (n_threads++ == 0)
+            load();
+        g_private_set(&entered, &library);
     }
     return &library;
 }
