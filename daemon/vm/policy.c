@@ -81,10 +81,16 @@ static gboolean check_limits(VMOp *op, const PolicyFacts *facts, GError **error)
 
 /* -- choosing firmware ----------------------------------------------------------------- */
 
-gboolean policy_check_render(const VMOp *op, const Resolution *resolution, GError **error) {
-    g_autoptr(Resolution) trial = resolution_copy(resolution);
+gboolean policy_check_render(
+        const VMOp *op, const Resolution *resolution, const Machine *machine, GError **error) {
+    g_autoptr(Resolution) trial = NULL;
     g_auto(Rendering) rendering = {};
 
+    if (op->request->render == 0)
+        return TRUE;
+    trial = resolution_copy(resolution);
+    if (machine)
+        resolution_set_qemu(trial, machine);
     if (descriptor_keeps_variables(trial->descriptor))
         resolution_set_nvram(trial, "/nvram", NULL);
     return rendering_make(trial, op->request->render, &rendering, error);
@@ -101,7 +107,7 @@ static gboolean choose(VMOp *op, GError **error) {
     if (!op->file)
         return FALSE;
     resolution = resolution_new(op->file, &op->machine, request);
-    return policy_check_render(op, resolution, error);
+    return policy_check_render(op, resolution, NULL, error);
 }
 
 char *policy_describe_takers(const VMOp *op, guint64 size) {
@@ -185,8 +191,7 @@ static gboolean check_machine(VMOp *op, GError **error) {
     const MachineTable *machines = op->catalog->machines;
     const Resolution *pinned = op->pin->resolution;
     const Request *request = op->request;
-    Machine before = machine_table_resolve_for(
-            machines, pinned->architecture, op->pin->canonical, request->qemu_version);
+    Machine before;
 
     op->machine = machine_table_resolve_for(
             machines, pinned->architecture, request->machine, request->qemu_version);
@@ -194,6 +199,8 @@ static gboolean check_machine(VMOp *op, GError **error) {
         return differs(op, "architecture", pinned->architecture, request->architecture, error);
     if (g_str_equal(request->machine, op->pin->machine))
         return TRUE;
+    before = machine_table_resolve_for(
+            machines, pinned->architecture, op->pin->canonical, request->qemu_version);
     if (op->machine.board && op->machine.board == before.board &&
         descriptor_matches_machine(pinned->descriptor, pinned->architecture, op->machine.canonical))
         return TRUE;
@@ -233,7 +240,6 @@ static gboolean is_as_pinned(const VMOp *op, const char *reason) {
 
 /* Ignores nvram-template: it is for a new VM alone. */
 static gboolean check_pin(VMOp *op, GError **error) {
-    g_autoptr(Resolution) answer = NULL;
     g_autoptr(GPtrArray) reasons = g_ptr_array_new_with_free_func(g_free);
     const Resolution *pinned = op->pin->resolution;
     const char *format = image_format_to_string(op->pin->nvram_format);
@@ -264,9 +270,7 @@ static gboolean check_pin(VMOp *op, GError **error) {
         if (!is_as_pinned(op, reason))
             return conflict(op, text, error);
     }
-    answer = resolution_copy(pinned);
-    resolution_set_qemu(answer, &op->machine);
-    return policy_check_render(op, answer, error);
+    return policy_check_render(op, pinned, &op->machine, error);
 }
 
 /* -- the rules --------------------------------------------------------------------------- */

@@ -23,9 +23,10 @@ gboolean policy_check_exists(
         const Pin *pin, const char *fault, uid_t owner, const char *id, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
 
-/* The answer can be rendered as OP asks for; the path of its NVRAM makes no difference. Errors:
- * those of rendering_make(). */
-gboolean policy_check_render(const VMOp *op, const Resolution *resolution, GError **error)
+/* The answer, for MACHINE if that is not NULL, can be rendered as OP asks for; the path of its
+ * NVRAM makes no difference. Errors: those of rendering_make(). */
+gboolean policy_check_render(
+        const VMOp *op, const Resolution *resolution, const Machine *machine, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
 
 /* Names the firmware that would pass for OP, which chooses firmware, with NVRAM of SIZE, whatever

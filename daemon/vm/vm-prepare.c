@@ -52,7 +52,7 @@ static gboolean check_start(
 
     vm_find_platform_key(op, op->pin, result);
     /* Of the resolution, which may be that of an equivalent firmware. */
-    return policy_check_render(op, result->resolution, error);
+    return policy_check_render(op, result->resolution, NULL, error);
 }
 
 /* OVMF throws the spare area away if the write had erased the volume header, and never boots. The
