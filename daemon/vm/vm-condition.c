@@ -22,12 +22,6 @@ static const char *get_nvram_fault(int dir_fd, const char *id, const Pin *pin, F
     return "nvram-missing";
 }
 
-static gboolean is_owners(int fd, uid_t owner) {
-    struct stat st;
-
-    return fstat(fd, &st) < 0 || st.st_uid == owner;
-}
-
 /* A list of the directory takes twelve system calls. */
 static gboolean is_in_use(
         VMStore *store, int dir_fd, int fd, const VMLook *look, guint64 *ret_size) {
@@ -41,6 +35,8 @@ static gboolean is_in_use(
 void vm_complete_condition(
         VMStore *store, int dir_fd, int fd, uid_t owner, VMLook *look, VMCondition *ret,
         guint64 *ret_size) {
+    struct stat st;
+
     /* after the look: a guest may have been writing, or have begun to */
     ret->is_in_use = is_in_use(store, dir_fd, fd, look, ret_size);
     if (ret->is_in_use && fd >= 0) {
@@ -48,10 +44,12 @@ void vm_complete_condition(
         /* its use may have ended before the watch began */
         ret->is_in_use = vm_is_in_use_at(store, dir_fd, NULL);
     }
-    if (look && !ret->is_in_use && vm_look_is_of(look, fd))
+    if (ret->is_in_use || fd < 0 || fstat(fd, &st) < 0)
+        return;
+    if (look && vm_look_is_of(look, &st))
         ret->look = vm_look_ref(look);
     /* libvirt changes the owner while a guest runs */
-    if (fd >= 0 && !ret->is_in_use && !is_owners(fd, owner))
+    if (st.st_uid != owner)
         ret->nvram_fault = "nvram-owner";
 }
 
@@ -69,10 +67,11 @@ static void read_condition(
     g_auto(FileFd) fd = FILE_FD_NONE;
     g_autoptr(VMLook) earlier = ret->look;
     g_autoptr(VMLook) look = NULL;
+    struct stat st;
 
     *ret = (VMCondition){.begun = begun, .nvram_fault = get_nvram_fault(dir_fd, id, pin, &fd)};
     /* the operation has made EARLIER: the same stamp is proof enough until the next look */
-    if (fd >= 0 && earlier && vm_look_is_of(earlier, fd))
+    if (fd >= 0 && earlier && fstat(fd, &st) == 0 && vm_look_is_of(earlier, &st))
         look = vm_look_ref(earlier);
     else if (fd >= 0)
         look = vm_look_new(fd, pin->nvram_format, known, before);

@@ -27,10 +27,7 @@ void vm_look_unref(VMLook *look) {
 
 gboolean vm_look_is_current(
         const VMLook *look, const KnownCertificates *known, const struct stat *st) {
-    FileStamp stamp = file_stamp(st);
-
-    return look && look->is_trusted && look->known == known &&
-            file_stamp_equal(&look->stamp, &stamp);
+    return look && look->is_trusted && look->known == known && vm_look_is_of(look, st);
 }
 
 VMLook *vm_look_new(int fd, ImageFormat format, KnownCertificates *known, VMLook *before) {
@@ -82,22 +79,20 @@ VMLook *vm_look_add_comparison(const VMLook *look, VMComparison *comparison) {
     return copy;
 }
 
-static gboolean has_stamp(int fd, const FileStamp *expected) {
-    FileStamp stamp;
-    struct stat st;
+static gboolean has_stamp(const struct stat *st, const FileStamp *expected) {
+    FileStamp stamp = file_stamp(st);
 
-    if (fstat(fd, &st) < 0)
-        return FALSE;
-    stamp = file_stamp(&st);
     return file_stamp_equal(&stamp, expected);
 }
 
 gboolean vm_look_has_directory(const VMLook *look, int dir_fd) {
-    return look && has_stamp(dir_fd, &look->comparison.directory);
+    struct stat st;
+
+    return look && fstat(dir_fd, &st) == 0 && has_stamp(&st, &look->comparison.directory);
 }
 
-gboolean vm_look_is_of(const VMLook *look, int fd) {
-    return has_stamp(fd, &look->stamp);
+gboolean vm_look_is_of(const VMLook *look, const struct stat *st) {
+    return has_stamp(st, &look->stamp);
 }
 
 StoreSummary *vm_look_get_summary(const VMLook *look) {

@@ -57,8 +57,8 @@ gboolean vm_look_is_current(
 /* Returns TRUE if LOOK (or NULL) has a comparison, and DIR_FD has not changed since. */
 gboolean vm_look_has_directory(const VMLook *look, int dir_fd);
 
-/* Returns TRUE if FD has not changed since LOOK was made from it. */
-gboolean vm_look_is_of(const VMLook *look, int fd);
+/* Returns TRUE if LOOK was made from the file with the status ST, which has not changed since. */
+gboolean vm_look_is_of(const VMLook *look, const struct stat *st);
 
 /* LOOK may be NULL. */
 StoreSummary *vm_look_get_summary(const VMLook *look);

@@ -2,8 +2,6 @@
 
 #include "vm/vm-nvram.h"
 
-#include <fcntl.h>
-
 #include "base/error.h"
 #include "core/flash.h"
 #include "core/store-file.h"
@@ -26,24 +24,25 @@ static gboolean bad_size(
     return FALSE;
 }
 
-gboolean vm_nvram_open(
-        int dir_fd, const char *id, const Pin *pin, int flags, FileFd *ret, GError **error) {
-    g_autofree char *name = vmstore_nvram_name(pin->nvram_format);
-    g_auto(FileFd) fd = FILE_FD_NONE;
+/* A raw file has no metadata. */
+static gboolean check_qcow2_size(int fd, const char *id, const Pin *pin, GError **error) {
     const guint64 max_size = pin->nvram_size + NVRAM_MAX_METADATA_SIZE;
-    ImageInfo info;
     struct stat st;
-    int r;
 
-    r = vmstore_open_owned(dir_fd, name, flags, &fd);
-    if (r < 0)
-        return vm_nvram_open_failed(error, id, r);
     if (fstat(fd, &st) < 0)
         return firmware_error_set_io(error, id, -errno);
-    r = image_probe_fd(fd, pin->nvram_format, &info);
+    return (guint64)st.st_size <= max_size ||
+            bad_size(
+                    error, id, "with those of its format, and at most", (guint64)st.st_size,
+                    max_size);
+}
+
+static gboolean check_file(int fd, const char *id, const Pin *pin, GError **error) {
+    ImageInfo info;
+    int r = image_probe_fd(fd, pin->nvram_format, &info);
+
     if (r < 0)
         return firmware_error_set_io(error, id, r);
-
     if (info.is_foreign)
         return vm_op_fail(
                 error, FIRMWARE_ERROR_IMAGE_UNUSABLE, id,
@@ -57,13 +56,37 @@ gboolean vm_nvram_open(
     if (pin->nvram_format != IMAGE_FORMAT_JSON && flash_backend_size(info.size) != pin->nvram_size)
         return bad_size(
                 error, id, "and was made with", flash_backend_size(info.size), pin->nvram_size);
-    if (pin->nvram_format != IMAGE_FORMAT_JSON && (guint64)st.st_size > max_size)
-        return bad_size(
-                error, id, "with those of its format, and at most", (guint64)st.st_size, max_size);
+    return pin->nvram_format != IMAGE_FORMAT_QCOW2 || check_qcow2_size(fd, id, pin, error);
+}
 
-    *ret = fd;
-    fd = FILE_FD_NONE;
+/* R is the result of opening it. */
+static gboolean take_file(
+        int r, FileFd *fd, const char *id, const Pin *pin, FileFd *ret, GError **error) {
+    if (r < 0)
+        return vm_nvram_open_failed(error, id, r);
+    if (!check_file(*fd, id, pin, error))
+        return FALSE;
+    *ret = *fd;
+    *fd = FILE_FD_NONE;
     return TRUE;
+}
+
+gboolean vm_nvram_open(
+        int dir_fd, const char *id, const Pin *pin, int flags, FileFd *ret, GError **error) {
+    g_autofree char *name = vmstore_nvram_name(pin->nvram_format);
+    g_auto(FileFd) fd = FILE_FD_NONE;
+    int r = vmstore_open_owned(dir_fd, name, flags, &fd);
+
+    return take_file(r, &fd, id, pin, ret, error);
+}
+
+gboolean vm_nvram_open_with_directory(
+        const VMStore *store, uid_t owner, const char *id, const Pin *pin, FileFd *ret_dir,
+        FileFd *ret, GError **error) {
+    g_auto(FileFd) fd = FILE_FD_NONE;
+    int r = vmstore_open_vm_and_nvram(store, owner, id, pin->nvram_format, ret_dir, &fd);
+
+    return take_file(r, &fd, id, pin, ret, error);
 }
 
 gboolean vm_nvram_check_exists(const char *id, const Pin *pin, GError **error) {
@@ -75,14 +98,9 @@ gboolean vm_nvram_open_to_read(
         const VMStore *store, uid_t owner, const char *id, const Pin *pin, FileFd *ret,
         GError **error) {
     g_auto(FileFd) dir = FILE_FD_NONE;
-    int r;
 
-    if (!vm_nvram_check_exists(id, pin, error))
-        return FALSE;
-    r = vmstore_open_vm(store, owner, id, &dir);
-    if (r < 0)
-        return vm_nvram_open_failed(error, id, r);
-    return vm_nvram_open(dir, id, pin, O_RDONLY, ret, error);
+    return vm_nvram_check_exists(id, pin, error) &&
+            vm_nvram_open_with_directory(store, owner, id, pin, &dir, ret, error);
 }
 
 gboolean vm_nvram_read(const VMOp *op, int fd, Store **ret, GError **error) {

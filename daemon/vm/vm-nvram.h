@@ -19,7 +19,13 @@ gboolean vm_nvram_open(
         int dir_fd, const char *id, const Pin *pin, int flags, FileFd *ret, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
 
-/* Both of them, for reading. */
+/* The same of a VM's NVRAM, for reading. *RET_DIR is the VM's directory, and is set wherever that
+ * could be opened. */
+gboolean vm_nvram_open_with_directory(
+        const VMStore *store, uid_t owner, const char *id, const Pin *pin, FileFd *ret_dir,
+        FileFd *ret, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Opens it after vm_nvram_check_exists(). */
 gboolean vm_nvram_open_to_read(
         const VMStore *store, uid_t owner, const char *id, const Pin *pin, FileFd *ret,
         GError **error) G_GNUC_WARN_UNUSED_RESULT;

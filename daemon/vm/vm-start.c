@@ -2,8 +2,6 @@
 
 #include "vm/vm-start.h"
 
-#include <fcntl.h>
-
 #include "base/error.h"
 #include "core/store-file.h"
 #include "uefi/efi.h"
@@ -128,13 +126,10 @@ static gboolean check_certificates(const VMOp *op, const StoreSummary *summary, 
 }
 
 static gboolean open_vm(const VMOp *op, FileFd *ret_dir, FileFd *ret_nvram, GError **error) {
-    int r = vmstore_open_vm(op->store, op->owner, op->id, ret_dir);
-
     if (!op->pin->has_nvram)
-        return r >= 0 || firmware_error_set_io(error, op->id, r);
-    if (r < 0)
-        return vm_nvram_open_failed(error, op->id, r);
-    return vm_nvram_open(*ret_dir, op->id, op->pin, O_RDONLY, ret_nvram, error);
+        return vm_op_open_directory(op, ret_dir, error);
+    return vm_nvram_open_with_directory(
+            op->store, op->owner, op->id, op->pin, ret_dir, ret_nvram, error);
 }
 
 gboolean vm_check_start(

@@ -259,6 +259,17 @@ int vmstore_open_vm(const VMStore *store, uid_t uid, const char *id, FileFd *ret
     return 0;
 }
 
+/* In one scope: each costs system calls. */
+int vmstore_open_vm_and_nvram(
+        const VMStore *store, uid_t uid, const char *id, ImageFormat format, FileFd *ret_dir,
+        FileFd *ret) {
+    PRIVILEGE_SCOPE(scope);
+    g_autofree char *name = vmstore_nvram_name(format);
+    int r = vmstore_open_vm(store, uid, id, ret_dir);
+
+    return r < 0 ? r : vmstore_open_owned(*ret_dir, name, O_RDONLY, ret);
+}
+
 int vmstore_stat_nvram(
         const VMStore *store, uid_t uid, const char *id, ImageFormat format, struct stat *ret) {
     /* UID/ID/nvram.FORMAT */

@@ -76,6 +76,11 @@ Pin *vmstore_read_pin(int dir_fd, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 int vmstore_open_vm(const VMStore *store, uid_t uid, const char *id, FileFd *ret)
         G_GNUC_WARN_UNUSED_RESULT;
 
+/* Opens also its NVRAM, for reading: *RET_DIR is set even if that fails. */
+int vmstore_open_vm_and_nvram(
+        const VMStore *store, uid_t uid, const char *id, ImageFormat format, FileFd *ret_dir,
+        FileFd *ret) G_GNUC_WARN_UNUSED_RESULT;
+
 /* Looks up the status of a VM's NVRAM with two system calls, because lists do it for each VM.
  * Returns 0 or a negative errno. */
 int vmstore_stat_nvram(
