@@ -4,10 +4,11 @@
 
 #include <string.h>
 
-/* Sets of VM. */
 struct VMTable {
+    /* sets of VM */
     GHashTable *pinned;
     GHashTable *unreadable;
+    GPtrArray *sorted; /* as from vm_table_list(); NULL: a VM has come, gone or been renamed */
 };
 
 static guint hash_vm(gconstpointer data) {
@@ -28,7 +29,7 @@ static GHashTable *new_set(void) {
 }
 
 VMTable *vm_table_new(void) {
-    VMTable *table = g_new(VMTable, 1);
+    VMTable *table = g_new0(VMTable, 1);
 
     table->pinned = new_set();
     table->unreadable = new_set();
@@ -38,20 +39,24 @@ VMTable *vm_table_new(void) {
 void vm_table_free(VMTable *table) {
     g_hash_table_unref(table->pinned);
     g_hash_table_unref(table->unreadable);
+    g_clear_pointer(&table->sorted, g_ptr_array_unref);
     g_free(table);
 }
 
 void vm_table_add(VMTable *table, VM *vm) {
+    g_clear_pointer(&table->sorted, g_ptr_array_unref);
     g_hash_table_add(vm->pin ? table->pinned : table->unreadable, vm);
 }
 
 void vm_table_remove(VMTable *table, const VM *vm) {
+    g_clear_pointer(&table->sorted, g_ptr_array_unref);
     g_hash_table_remove(vm->pin ? table->pinned : table->unreadable, vm);
 }
 
 char *vm_table_rename(VMTable *table, VM *vm, const char *new_id) {
     char *old_id = vm->id;
 
+    g_clear_pointer(&table->sorted, g_ptr_array_unref);
     (void)g_hash_table_steal(table->pinned, vm);
     vm->id = g_strdup(new_id);
     g_hash_table_add(table->pinned, vm);
@@ -89,16 +94,18 @@ static int compare_vms(gconstpointer a, gconstpointer b) {
     return strcmp(vm_a->id, vm_b->id);
 }
 
-GPtrArray *vm_table_list(const VMTable *table) {
-    GPtrArray *list = g_ptr_array_new();
+GPtrArray *vm_table_list(VMTable *table) {
     GHashTableIter iter;
     gpointer vm;
 
-    vm_table_begin(table, &iter);
-    while (g_hash_table_iter_next(&iter, NULL, &vm))
-        g_ptr_array_add(list, vm);
-    g_ptr_array_sort(list, compare_vms);
-    return list;
+    if (!table->sorted) {
+        table->sorted = g_ptr_array_sized_new(vm_table_get_size(table));
+        vm_table_begin(table, &iter);
+        while (g_hash_table_iter_next(&iter, NULL, &vm))
+            g_ptr_array_add(table->sorted, vm);
+        g_ptr_array_sort(table->sorted, compare_vms);
+    }
+    return g_ptr_array_ref(table->sorted);
 }
 
 void vm_table_get_usage(const VMTable *table, uid_t owner, guint *ret_n, guint64 *ret_size) {

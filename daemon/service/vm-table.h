@@ -26,7 +26,8 @@ VM *vm_table_find_unreadable(const VMTable *table, uid_t owner, const char *id);
 guint vm_table_get_size(const VMTable *table);
 /* VMs with a pin, in no order. */
 void vm_table_begin(const VMTable *table, GHashTableIter *iter);
-/* The same, by owner and id: of VM, which the table keeps. */
-GPtrArray *vm_table_list(const VMTable *table) G_GNUC_WARN_UNUSED_RESULT;
+/* The same, by owner and id: of VM, which the table keeps. It is sorted once for each set of VMs.
+ */
+GPtrArray *vm_table_list(VMTable *table) G_GNUC_WARN_UNUSED_RESULT;
 /* The number of OWNER's VMs, and the bytes of their files. */
 void vm_table_get_usage(const VMTable *table, uid_t owner, guint *ret_n, guint64 *ret_size);

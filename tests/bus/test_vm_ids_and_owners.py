@@ -53,6 +53,18 @@ def test_all_odd_ids_side_by_side(service, vms):
     assert [entry[0] for entry in VMs(service.restart()).list()] == expected
 
 
+def test_a_list_is_in_order_after_each_change(vms):
+    for vm_id in ("b", "d"):
+        vms.make(vm_id)
+    assert [entry[0] for entry in vms.list()] == ["b", "d"]
+    vms.make("c")
+    assert [entry[0] for entry in vms.list()] == ["b", "c", "d"]
+    vms.at("b").rename("e")
+    assert [entry[0] for entry in vms.list()] == ["c", "d", "e"]
+    vms.at("d").remove()
+    assert [entry[0] for entry in vms.list()] == ["c", "e"]
+
+
 def test_each_uid_has_its_own_ids(vms):
     ours, theirs = vms.make("vm"), vms.make("vm", owner=OWNER)
     assert (ours.get("Owner"), theirs.get("Owner")) == (0, OWNER)
