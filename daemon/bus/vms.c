@@ -230,19 +230,17 @@ int bus_method_get_vm_by_path(sd_bus_message *message, void *userdata, sd_bus_er
     return sd_bus_reply_method_return(message, "o", path);
 }
 
-static void write_row(const VMRead *read, const VM *vm, Sink *sink) {
-    g_autofree char *path = bus_vm_path(vm->owner, vm->id);
-
+static void write_row(const VMRead *read, const VM *vm, VMPath *path, Sink *sink) {
     vm_answer_row(
-            sink, vm->id, vm->owner, vm->pin, vm_get_state(vm->differences, &vm->condition), path);
+            sink, vm->id, vm->owner, vm->pin, vm_get_state(vm->differences, &vm->condition),
+            bus_vm_write_path(path, vm->owner, vm->id));
 }
 
-static void write_report(const VMRead *read, const VM *vm, Sink *sink) {
-    g_autofree char *path = bus_vm_path(vm->owner, vm->id);
+static void write_report(const VMRead *read, const VM *vm, VMPath *path, Sink *sink) {
     const VMReport report = {
             .id = vm->id,
             .owner = vm->owner,
-            .path = path,
+            .path = bus_vm_write_path(path, vm->owner, vm->id),
             .pin = vm->pin,
             .state = vm_get_state(vm->differences, &vm->condition),
             .last_prepared = vm->last_prepared,
@@ -255,15 +253,17 @@ static void write_report(const VMRead *read, const VM *vm, Sink *sink) {
 
 static int reply_vms(
         const VMRead *read, const char *contents,
-        void (*write)(const VMRead *read, const VM *vm, Sink *sink)) {
+        void (*write)(const VMRead *read, const VM *vm, VMPath *path, Sink *sink)) {
     g_autoptr(GPtrArray) list = vms_list(read->bus->vms);
+    VMPath path;
     MessageSink sink;
 
+    path.length = 0;
     message_sink_begin_reply(&sink, read->message);
     sink_open_array(&sink.sink, contents);
     for (guint i = 0; i < list->len; i++)
         if (bus_vm_read_wants(read, list->pdata[i]))
-            write(read, list->pdata[i], &sink.sink);
+            write(read, list->pdata[i], &path, &sink.sink);
     sink_close(&sink.sink);
     return message_sink_send(&sink);
 }
