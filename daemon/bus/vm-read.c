@@ -10,16 +10,15 @@
 /* A VM as it was when the job began. */
 typedef struct View {
     uid_t owner;
-    char *id;
     Pin *pin;
     VMCondition condition;
     gboolean is_read; /* CONDITION is new */
+    char id[];
 } View;
 
 static void view_free(gpointer data) {
     View *view = data;
 
-    g_free(view->id);
     pin_unref(view->pin);
     vm_condition_clear(&view->condition);
     g_free(view);
@@ -60,10 +59,11 @@ gboolean bus_vm_read_wants(const VMRead *read, const VM *vm) {
 /* -- steps of a call ------------------------------------------------------------------ */
 
 static void add_view(VMRead *read, const VM *vm) {
-    View *view = g_new0(View, 1);
+    const gsize size = strlen(vm->id) + 1;
+    View *view = g_malloc0(sizeof *view + size);
 
     view->owner = vm->owner;
-    view->id = g_strdup(vm->id);
+    (void)memcpy(view->id, vm->id, size);
     view->pin = pin_ref(vm->pin);
     view->condition = vm_condition_copy(&vm->condition);
     g_ptr_array_add(read->views, view);
@@ -113,21 +113,25 @@ static void run_read(gpointer data) {
     }
 }
 
-/* Applies the conditions to the table. Keeps the views of VMs whose pin has changed, because their
+/* Applies the conditions to the table. Makes new views of VMs whose pin has changed, because their
  * conditions were read with the old pin. */
 static void take_over(VMRead *read) {
-    for (guint i = read->views->len; i > 0; i--) {
-        View *view = read->views->pdata[i - 1];
-        const VM *vm = vms_find(read->bus->vms, view->owner, view->id);
+    g_autoptr(GPtrArray) views = read->views;
 
-        if (vm && vm->pin != view->pin) {
-            add_view(read, vm);
-            g_ptr_array_remove_index_fast(read->views, i - 1);
+    read->views = g_ptr_array_new_with_free_func(view_free);
+    for (guint i = 0; i < views->len; i++) {
+        const View *view = views->pdata[i];
+        const VM *vm;
+
+        /* The NVRAM was the same file: an operation that has ended since has either kept it, or
+         * replaced and read it later. The table need not be searched for each VM. */
+        if (!view->is_read && view->pin->has_nvram)
             continue;
-        }
-        if (vm && view->is_read)
+        vm = vms_find(read->bus->vms, view->owner, view->id);
+        if (vm && vm->pin != view->pin)
+            add_view(read, vm);
+        else if (vm && view->is_read)
             vms_set_condition(read->bus->vms, view->owner, view->id, &view->condition);
-        g_ptr_array_remove_index_fast(read->views, i - 1);
     }
 }
 
