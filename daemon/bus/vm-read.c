@@ -95,22 +95,40 @@ static gboolean start_read(gpointer data) {
     return TRUE;
 }
 
-static void run_read(gpointer data) {
-    const VMRead *read = data;
-    VMStore *store = vms_get_store(read->bus->vms);
+/* A list does not say what is in use. */
+static void read_states(const VMRead *read) {
+    VMStoreWalk walk;
 
+    vmstore_walk_begin(&walk, vms_get_store(read->bus->vms));
     for (guint i = 0; i < read->views->len; i++) {
         View *view = read->views->pdata[i];
 
-        /* a list does not say what is in use */
-        if (!read->id) {
-            view->is_read = vm_read_state(
-                    store, view->owner, view->id, view->pin, read->known, &view->condition);
-            continue;
-        }
-        vm_read_condition(store, view->owner, view->id, view->pin, read->known, &view->condition);
+        if (view->owner != walk.uid)
+            vmstore_walk_end_owner(&walk);
+        view->is_read = vm_read_state(
+                &walk, view->owner, view->id, view->pin, read->known, &view->condition);
+    }
+    vmstore_walk_end_owner(&walk);
+}
+
+static void read_conditions(const VMRead *read) {
+    for (guint i = 0; i < read->views->len; i++) {
+        View *view = read->views->pdata[i];
+
+        vm_read_condition(
+                vms_get_store(read->bus->vms), view->owner, view->id, view->pin, read->known,
+                &view->condition);
         view->is_read = TRUE;
     }
+}
+
+static void run_read(gpointer data) {
+    const VMRead *read = data;
+
+    if (read->id || read->is_repeated)
+        read_conditions(read);
+    else
+        read_states(read);
 }
 
 /* Applies the conditions to the table. Makes new views of VMs whose pin has changed, because their
@@ -119,6 +137,7 @@ static void take_over(VMRead *read) {
     g_autoptr(GPtrArray) views = read->views;
 
     read->views = g_ptr_array_new_with_free_func(view_free);
+    read->is_repeated = TRUE;
     for (guint i = 0; i < views->len; i++) {
         const View *view = views->pdata[i];
         const VM *vm;

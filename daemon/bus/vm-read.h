@@ -24,8 +24,9 @@ struct VMRead {
     /* Replies, after the table has the condition of each VM. */
     int (*reply)(const VMRead *read, sd_bus_error *ret_error);
 
-    Place *place;     /* NULL: the caller has left the bus, or the call is abandoned */
-    GPtrArray *views; /* of the VMs whose condition is not known yet */
+    Place *place;         /* NULL: the caller has left the bus, or the call is abandoned */
+    GPtrArray *views;     /* of the VMs whose condition is not known yet */
+    gboolean is_repeated; /* for VMs that changed meanwhile */
     KnownCertificates *known;
 };
 

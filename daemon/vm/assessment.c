@@ -87,7 +87,9 @@ static gboolean must_look(const Assessment *assessment, const Assessed *assessed
 
 void assessment_run(Assessment *assessment) {
     g_autoptr(GHashTable) known = g_hash_table_new(hash_assessed, is_alike);
+    VMStoreWalk walk; /* never over all VMs of an owner */
 
+    vmstore_walk_begin(&walk, assessment->store);
     for (guint i = 0; i < assessment->all->len; i++) {
         Assessed *assessed = assessment->all->pdata[i];
         const Assessed *same = g_hash_table_lookup(known, assessed);
@@ -103,7 +105,7 @@ void assessment_run(Assessment *assessment) {
         if ((assessed->is_assessed && assessed->differences != assessed->old_differences) ||
             must_look(assessment, assessed))
             assessed->has_condition = vm_read_state(
-                    assessment->store, assessed->owner, assessed->id, assessed->pin,
-                    assessment->catalog->known, &assessed->condition);
+                    &walk, assessed->owner, assessed->id, assessed->pin, assessment->catalog->known,
+                    &assessed->condition);
     }
 }

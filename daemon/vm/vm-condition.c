@@ -93,22 +93,23 @@ void vm_read_condition(
 /* A file that has not changed has the format and the size that it had. It does not matter for State
  * whether a guest has opened it, if its owner is right. */
 static gboolean has_state_of(
-        const VMCondition *condition, const VMStore *store, uid_t owner, const char *id,
-        const Pin *pin, const KnownCertificates *known) {
+        const VMCondition *condition, VMStoreWalk *walk, const char *id, const Pin *pin,
+        const KnownCertificates *known) {
     struct stat st;
 
     if (condition->nvram_fault || !pin->has_nvram)
         return !condition->nvram_fault;
-    return condition->look && vmstore_stat_nvram(store, owner, id, pin->nvram_format, &st) >= 0 &&
-            vm_look_is_current(condition->look, known, &st) && st.st_uid == owner;
+    return condition->look && vmstore_walk_stat_nvram(walk, id, pin->nvram_format, &st) >= 0 &&
+            vm_look_is_current(condition->look, known, &st) && st.st_uid == walk->uid;
 }
 
 gboolean vm_read_state(
-        VMStore *store, uid_t owner, const char *id, const Pin *pin, KnownCertificates *known,
+        VMStoreWalk *walk, uid_t owner, const char *id, const Pin *pin, KnownCertificates *known,
         VMCondition *condition) {
-    if (has_state_of(condition, store, owner, id, pin, known))
+    vmstore_walk_to(walk, owner);
+    if (has_state_of(condition, walk, id, pin, known))
         return FALSE;
-    vm_read_condition(store, owner, id, pin, known, condition);
+    vm_read_condition(walk->store, owner, id, pin, known, condition);
     return TRUE;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "vm/vm-op.h"
+#include "vm/vmstore-walk.h"
 
 /* Reads the condition of a VM's files: its owner and a QEMU can change it at any time. Waits for
  * the disk. A directory that is gone counts as not in use, and its NVRAM as missing. CONDITION's
@@ -14,7 +15,7 @@ void vm_read_condition(
  * the look are as they were. No file is opened for that, and a use is not noticed. Returns TRUE if
  * it was read. */
 gboolean vm_read_state(
-        VMStore *store, uid_t owner, const char *id, const Pin *pin, KnownCertificates *known,
+        VMStoreWalk *walk, uid_t owner, const char *id, const Pin *pin, KnownCertificates *known,
         VMCondition *condition);
 
 /* The rest of it, where the caller has opened DIR_FD, the VM's directory, and FD, its NVRAM, and

@@ -19,6 +19,8 @@ struct VMStore {
     /* Held around each flock(2) on a VM's lock file: vmstore_is_leased() takes the lock for a
      * moment. */
     GMutex lease_mutex;
+    GMutex walk_mutex;  /* of WALKED */
+    GHashTable *walked; /* uid of each owner of VMs → FileStamp: see vm/vmstore-walk.h */
 
     /* Of a store of one VM (vm/vmdir.h), which has none of VMS and LOCK: */
     FileFd lone; /* the VM's directory, which is DIRECTORY; -1: the store has many */

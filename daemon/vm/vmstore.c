@@ -147,6 +147,8 @@ VMStore *vmstore_new(const char *directory) {
     store->watch = FILE_FD_NONE;
     store->lone = FILE_FD_NONE;
     g_mutex_init(&store->lease_mutex);
+    g_mutex_init(&store->walk_mutex);
+    store->walked = g_hash_table_new_full(NULL, NULL, NULL, g_free);
     return store;
 }
 
@@ -181,6 +183,8 @@ void vmstore_free(VMStore *store) {
     if (store->is_made)
         (void)rmdir(store->directory);
     g_mutex_clear(&store->lease_mutex);
+    g_mutex_clear(&store->walk_mutex);
+    g_hash_table_unref(store->walked);
     g_free(store->directory);
     g_free(store);
 }
@@ -268,24 +272,6 @@ int vmstore_open_vm_and_nvram(
     int r = vmstore_open_vm(store, uid, id, ret_dir);
 
     return r < 0 ? r : vmstore_open_owned(*ret_dir, name, O_RDONLY, ret);
-}
-
-int vmstore_stat_nvram(
-        const VMStore *store, uid_t uid, const char *id, ImageFormat format, struct stat *ret) {
-    /* UID/ID/nvram.FORMAT */
-    char path[10 + 1 + VMSTORE_MAX_ID + 1 + sizeof VMSTORE_NVRAM_PREFIX + 16];
-    const int length = g_snprintf(path, sizeof path, "%u/%s", (unsigned)uid, id);
-
-    g_assert(store->lone < 0);
-    /* As vmstore_open_vm(), this follows no link. Everybody may pass through the directories. */
-    if (fstatat(store->vms, path, ret, AT_SYMLINK_NOFOLLOW) < 0)
-        return -errno;
-    if (!S_ISDIR(ret->st_mode))
-        return -ENOTDIR;
-    (void)g_snprintf(
-            path + length, sizeof path - (gsize)length, "/" VMSTORE_NVRAM_PREFIX "%s",
-            image_format_to_string(format));
-    return fstatat(store->vms, path, ret, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
 }
 
 /* -- loading ----------------------------------------------------------------------------- */

@@ -81,12 +81,6 @@ int vmstore_open_vm_and_nvram(
         const VMStore *store, uid_t uid, const char *id, ImageFormat format, FileFd *ret_dir,
         FileFd *ret) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Looks up the status of a VM's NVRAM with two system calls, because lists do it for each VM.
- * Returns 0 or a negative errno. */
-int vmstore_stat_nvram(
-        const VMStore *store, uid_t uid, const char *id, ImageFormat format, struct stat *ret)
-        G_GNUC_WARN_UNUSED_RESULT;
-
 /* Opens a regular file of the owner's in DIR_FD. Follows no link, and does not wait for a lease of
  * fcntl(2). Returns 0 or a negative errno: -EWOULDBLOCK, somebody has such a lease. */
 int vmstore_open_owned(int dir_fd, const char *name, int flags, FileFd *ret)

@@ -8,9 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from gi.repository import GLib
 
-from lib import descriptors
+from lib import descriptors, wait
 from lib.client import PROPERTIES, DBusError
 from lib.deadmount import DeadMount
+from lib.faults import Strace
 from lib.vms import NO_SUCH_VM, OWNER, VM, VMs, start_as
 
 
@@ -110,6 +111,39 @@ def test_what_was_just_changed_is_seen(vms):
         assert vm.get("InUse") is True and vm.properties()["InUse"] is True
         os.close(lease)
         assert vm.get("InUse") is False and vm.properties()["InUse"] is False
+
+
+def looks_of(service, read):
+    """The files below the directory of VMs whose status the call looks up."""
+    with Strace(service.daemon.process.pid, service.directory / "strace",
+                ["trace=newfstatat,open,openat"]) as trace:
+        read()
+    root = f"<{service.state}/vms>"
+    lines = [line for line in trace.lines() if str(service.state) in line]
+    assert all("newfstatat(" in line and root in line for line in lines), lines
+    return [line.split('"')[1] for line in lines]
+
+
+def test_a_list_looks_once_at_what_has_not_changed(service, vms):
+    made = [vms.make(f"vm{number}") for number in range(3)]
+    owner = made[0].directory().parent
+    wait.until_settled(owner, *(vm.nvram() for vm in made))
+    vms.list()  # which proves it
+    names = [f"0/vm{number}/nvram.raw" for number in range(3)]
+    for read in (vms.list, vms.report):
+        assert looks_of(service, read) == ["0", *names]
+
+    # a link to the same files is no VM
+    away = service.directory / "away"
+    os.rename(made[1].directory(), away)
+    os.symlink(away, owner / "vm1")
+    for _ in range(2):
+        assert [state for _, _, _, state, _ in vms.list()] == ["ready", "nvram-missing", "ready"]
+    os.unlink(owner / "vm1")
+    os.rename(away, owner / "vm1")
+    assert [state for _, _, _, state, _ in vms.list()] == ["ready"] * 3
+    assert looks_of(service, vms.list) == [
+        "0", *(name for number in range(3) for name in (f"0/vm{number}", names[number]))]
 
 
 def test_state_follows_a_new_pin(service, vms):

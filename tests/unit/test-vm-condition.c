@@ -37,8 +37,28 @@ static void make_vm(TestVM *vm) {
 
 static gboolean read_state(Fixture *f) {
     const VMOp *op = &f->vm.op;
+    VMStoreWalk walk;
 
-    return vm_read_state(op->store, op->owner, op->id, op->pin, op->catalog->known, &f->condition);
+    vmstore_walk_begin(&walk, op->store);
+    return vm_read_state(&walk, op->owner, op->id, op->pin, op->catalog->known, &f->condition);
+}
+
+/* The owner's directory, with the link or the directory A in it, was last changed long ago. */
+static void walk(Fixture *f) {
+    VMStoreWalk walk;
+
+    vmstore_walk_begin(&walk, f->vm.store);
+    vmstore_walk_to(&walk, f->vm.op.owner);
+    walk.is_trusted = TRUE;
+    vmstore_walk_end_owner(&walk);
+}
+
+static gboolean is_walked(const Fixture *f) {
+    VMStoreWalk walk;
+
+    vmstore_walk_begin(&walk, f->vm.store);
+    vmstore_walk_to(&walk, f->vm.op.owner);
+    return walk.is_walked;
 }
 
 static void trust(Fixture *f) {
@@ -147,15 +167,57 @@ static void changes_are_seen(void) {
             {replace_directory_by_link, "nvram-missing"},
     };
 
-    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+    for (gsize i = 0; i < 2 * G_N_ELEMENTS(cases); i++) {
         g_auto(Fixture) f = fixture();
         g_autofree char *nvram = path_of(&f, "nvram.raw");
         g_autofree char *directory = g_path_get_dirname(nvram);
 
-        cases[i].change(nvram, directory);
+        if (i % 2 != 0)
+            walk(&f);
+        cases[i / 2].change(nvram, directory);
         g_assert_true(read_state(&f));
-        g_assert_cmpstr(f.condition.nvram_fault, ==, cases[i].fault);
+        g_assert_cmpstr(f.condition.nvram_fault, ==, cases[i / 2].fault);
     }
+}
+
+/* -- the directories of the VMs ---------------------------------------------------------- */
+
+static void an_owners_directory_is_walked_once(void) {
+    g_auto(Fixture) f = fixture();
+    g_autofree char *directory = path_of(&f, ".");
+    g_autofree char *beside = g_strconcat(directory, "/../beside", NULL);
+
+    g_assert_false(is_walked(&f));
+    walk(&f);
+    g_assert_true(is_walked(&f));
+    g_assert_false(read_state(&f));
+    g_assert_no_errno(g_mkdir(beside, 0700));
+    g_assert_false(is_walked(&f));
+    g_assert_false(read_state(&f));
+}
+
+static void a_young_directory_proves_nothing(void) {
+    g_auto(Fixture) f = fixture();
+    VMStoreWalk walk;
+
+    vmstore_walk_begin(&walk, f.vm.store);
+    vmstore_walk_to(&walk, f.vm.op.owner);
+    vmstore_walk_end_owner(&walk);
+    g_assert_false(is_walked(&f));
+}
+
+static void a_link_to_an_owners_directory_is_not_followed(void) {
+    g_auto(Fixture) f = fixture();
+    g_autofree char *nvram = path_of(&f, "nvram.raw");
+    g_autofree char *directory = g_path_get_dirname(nvram);
+    g_autofree char *owner = g_path_get_dirname(directory);
+    g_autofree char *away = g_strconcat(owner, "-away", NULL);
+
+    walk(&f);
+    g_assert_no_errno(g_rename(owner, away));
+    g_assert_no_errno(symlink(away, owner));
+    g_assert_true(read_state(&f));
+    g_assert_cmpstr(f.condition.nvram_fault, ==, "nvram-missing");
 }
 
 int main(int argc, char **argv) {
@@ -165,5 +227,8 @@ int main(int argc, char **argv) {
     g_test_add_func("/vm-condition/names", other_names_of_certificates_are_read);
     g_test_add_func("/vm-condition/fault", a_fault_is_read_again);
     g_test_add_func("/vm-condition/changes", changes_are_seen);
+    g_test_add_func("/vm-condition/walked", an_owners_directory_is_walked_once);
+    g_test_add_func("/vm-condition/young-directory", a_young_directory_proves_nothing);
+    g_test_add_func("/vm-condition/owner-link", a_link_to_an_owners_directory_is_not_followed);
     return g_test_run();
 }
