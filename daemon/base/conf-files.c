@@ -92,7 +92,7 @@ static gboolean load_table(
         return firmware_error_set_unreadable(error, path, r);
     if (r < 0) {
         if (!root_is_null_device(root, path))
-            add_problem(problems, path, g_strerror(-r));
+            add_problem(problems, path, file_describe_error(r));
         return TRUE;
     }
 

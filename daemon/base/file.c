@@ -161,6 +161,10 @@ int file_write_all(int fd, const void *data, gsize size) {
     return 0;
 }
 
+const char *file_describe_error(int error) {
+    return error == -ENOTSUP ? "not a regular file" : g_strerror(-error);
+}
+
 gboolean file_is_at_fault(int error) {
     switch (error) {
     case -EMFILE:

@@ -88,6 +88,9 @@ int file_read(int dir_fd, const char *path, gsize limit, GBytes **ret_bytes)
 /* Writes all of DATA at FD's position. */
 int file_write_all(int fd, const void *data, gsize size) G_GNUC_WARN_UNUSED_RESULT;
 
+/* What a person is told of ERROR, a negative errno of one of these functions. */
+const char *file_describe_error(int error);
+
 /* TRUE: the error concerns this file alone (missing, unreadable, of another type, on a bad block).
  * FALSE: it would hit any file (no file descriptors, no memory). */
 gboolean file_is_at_fault(int error);

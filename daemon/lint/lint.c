@@ -136,7 +136,9 @@ static gboolean check_failure(
         if (file_is_null_device(AT_FDCWD, path))
             check_mask(lint, path);
         else if (is_named)
-            lint_add(lint->findings, LINT_SEVERITY_ERROR, "file", path, NULL, "not a regular file");
+            lint_add(
+                    lint->findings, LINT_SEVERITY_ERROR, "file", path, NULL, "%s",
+                    file_describe_error(r));
     } else if (r == -EFBIG) {
         lint_add_parse_error(lint->findings, path, PARSE_TOO_LARGE);
     } else if (is_named || is_there) {

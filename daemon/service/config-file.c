@@ -152,7 +152,7 @@ static void read_file(
         return;
     r = root_read(root, path, MAX_SIZE, &bytes);
     if (r < 0) {
-        g_warning("%s is ignored: %s", path, g_strerror(-r));
+        g_warning("%s is ignored: %s", path, file_describe_error(r));
         return;
     }
 

@@ -108,7 +108,7 @@ static gboolean read_key(
     if (r < 0 && !file_is_at_fault(r))
         return firmware_error_set_unreadable(error, path, r);
     if (r < 0)
-        add_problem(problems, path, g_strerror(-r));
+        add_problem(problems, path, file_describe_error(r));
     else
         add_key(keys, variable, path, bytes, problems);
     return TRUE;

@@ -54,7 +54,7 @@ static void a_file_that_cannot_be_read_is_ignored(void) {
     keys =
             load(root,
                  "@/KEK: Not a directory\n"
-                 "@/db/directory: Operation not supported\n"
+                 "@/db/directory: not a regular file\n"
                  "@/db/large: File too large\n"
                  "@/db/link: No such file or directory\n");
     g_assert_true(host_keys_have_certificate(keys, known, digest));
