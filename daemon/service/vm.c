@@ -79,6 +79,8 @@ guint vm_set_pin(VM *vm, const Pin *pin) {
 
     vm->pin = pin_ref(pin);
     pin_unref(old);
+    /* a reading with the old pin can have begun later than that of the new one */
+    vm->condition.begun = 0;
     return properties;
 }
 

@@ -72,10 +72,28 @@ static void an_operation_says_when_it_has_read(void) {
     g_assert_cmpint(prepared.condition.begun, >=, before.begun);
 }
 
+/* A list is read with the old pin, while Rebind to another format has published the new one. */
+static void a_reading_with_the_pin_before_is_dropped(void) {
+    g_auto(TestVM) f = made();
+    g_autoptr(VM) vm = vm_new(&f.op);
+    g_autoptr(Pin) pin = pin_with(f.op.pin, NULL, NULL, NULL);
+    g_auto(VMCondition) rebound = {};
+    VMCondition list;
+
+    read_condition(&f.op, &rebound);
+    list = (VMCondition){.begun = rebound.begun + 1, .nvram_fault = "nvram-missing"};
+    (void)vm_set_condition(vm, &list);
+    (void)vm_set_pin(vm, pin);
+    (void)vm_set_condition(vm, &rebound);
+    g_assert_cmpstr(vm->condition.nvram_fault, ==, NULL);
+    g_assert_true(vm->condition.look == rebound.look);
+}
+
 int main(int argc, char **argv) {
     static const TestCase cases[] = {
             TEST_CASE(an_older_reading_that_ends_later_is_dropped),
             TEST_CASE(an_operation_says_when_it_has_read),
+            TEST_CASE(a_reading_with_the_pin_before_is_dropped),
     };
 
     return test_main(argc, argv, "vm-table", cases, G_N_ELEMENTS(cases));
