@@ -150,6 +150,19 @@ static gboolean problems_equal(const GPtrArray *a, const GPtrArray *b) {
     return TRUE;
 }
 
+/* The names by which a request requires certificates. */
+static gboolean names_equal(const KnownCertificates *a, const KnownCertificates *b) {
+    for (guint i = 0;; i++) {
+        const KnownCertificate *one = known_certificates_get(a, i);
+        const KnownCertificate *other = known_certificates_get(b, i);
+
+        if (!one || !other)
+            return one == other;
+        if (!g_str_equal(one->name, other->name) || !g_str_equal(one->sha256, other->sha256))
+            return FALSE;
+    }
+}
+
 static void add_changed(CatalogChange *change, CatalogFile *file, guint fields) {
     g_ptr_array_add(change->changed, file);
     g_array_append_val(change->fields, fields);
@@ -195,7 +208,9 @@ CatalogChange *catalog_compare(const Catalog *before, const Catalog *after) {
     if (before && change->added->len == 0 && change->removed->len == 0 &&
         change->changed->len == 0 && !change->problems_differ &&
         machine_table_equal(before->machines, after->machines) &&
-        host_keys_equal(before->host_keys, after->host_keys) && all_files_equal(before, after))
+        host_keys_equal(before->host_keys, after->host_keys) && all_files_equal(before, after) &&
+        names_equal(before->known, after->known) &&
+        catalog_images_have_same_links(before->images, after->images))
         return NULL;
 
     return g_steal_pointer(&change);

@@ -199,6 +199,54 @@ gboolean catalog_images_are_same(GHashTable *images, const char *a, const char *
     return other && one->inode != 0 && one->inode == other->inode && one->device == other->device;
 }
 
+static guint hash_file(gconstpointer data) {
+    const gint64 inode = (gint64)((const KnownImage *)data)->stamp.inode;
+
+    return g_int64_hash(&inode);
+}
+
+static gboolean is_same_file(gconstpointer a, gconstpointer b) {
+    const FileStamp *one = &((const KnownImage *)a)->stamp;
+    const FileStamp *other = &((const KnownImage *)b)->stamp;
+
+    return one->inode == other->inode && one->device == other->device;
+}
+
+/* Names each file by the first of its keys in IMAGES. Both are borrowed. */
+static GHashTable *name_files(GHashTable *images) {
+    GHashTable *names = g_hash_table_new(hash_file, is_same_file);
+    GHashTableIter iter;
+    gpointer key;
+    gpointer image;
+
+    g_hash_table_iter_init(&iter, images);
+    while (g_hash_table_iter_next(&iter, &key, &image)) {
+        const char *name = g_hash_table_lookup(names, image);
+
+        if (!name || strcmp(key, name) < 0)
+            g_hash_table_replace(names, image, key);
+    }
+    return names;
+}
+
+gboolean catalog_images_have_same_links(GHashTable *a, GHashTable *b) {
+    g_autoptr(GHashTable) names_a = name_files(a);
+    g_autoptr(GHashTable) names_b = name_files(b);
+    GHashTableIter iter;
+    gpointer key;
+    gpointer image;
+
+    g_hash_table_iter_init(&iter, a);
+    while (g_hash_table_iter_next(&iter, &key, &image)) {
+        gconstpointer other = g_hash_table_lookup(b, key);
+
+        if (!other ||
+            !g_str_equal(g_hash_table_lookup(names_a, image), g_hash_table_lookup(names_b, other)))
+            return FALSE;
+    }
+    return TRUE;
+}
+
 static int look_at_image(
         const CatalogReading *reading, const DescriptorImage *image, const KnownImage *previous,
         KnownImage *ret) {

@@ -88,6 +88,8 @@ typedef struct CatalogReading {
 GHashTable *catalog_images_new(void) G_GNUC_WARN_UNUSED_RESULT;
 /* Both are paths of images of the catalog, and links of one file. */
 gboolean catalog_images_are_same(GHashTable *images, const char *a, const char *b);
+/* The images of both catalogs are the same paths, and the same of them lead to one file. */
+gboolean catalog_images_have_same_links(GHashTable *a, GHashTable *b);
 
 /* Reads the file PATH of a layer. PREVIOUS, or NULL, is the file
  * in the previous catalog, which is shared if the file has not changed. Returns 0, with *RET NULL

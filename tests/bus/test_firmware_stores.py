@@ -110,3 +110,25 @@ def test_damaged_template(service):
         "memory", service.raw("f.bin", 65536), features=["secure-boot"],
         mapping={"uefi-vars": {"template": str(path)}}))
     assert found(service.start(), "f") == ("", {}, "damaged")
+
+
+def test_another_name_of_a_certificate_is_told(service):
+    """No property of the firmware differs, and the answer to a request for that name does."""
+    table = service.directory / "certificates"
+    table.mkdir()
+
+    def name(word):
+        (table / "a.conf").write_text(
+            f"[{word}]\nsha256=48e99b991f57fc52f76149599bff0a58c47154229b9f8d603ac40d3500248507\n"
+            "purpose=third-party\nauthority=x\ngeneration=old\n")
+    name("before")
+    config = service.directory / "vmfirmwared.conf"
+    config.write_text(f"[Catalog]\nCertificateDirectories={table}\n")
+    add(service, "f", images.copy(ENROLLED, service.images / "vars.fd"), SECURE)
+    client = service.start(arguments=[f"--config={config}"])
+    assert client.select_name("x86_64", "q35", certificates=["before"]) == "f"
+    generation = client.generation()
+    name("after")
+    client.reload()
+    assert client.generation() == generation + 1
+    assert client.select_name("x86_64", "q35", certificates=["after"]) == "f"

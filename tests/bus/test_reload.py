@@ -2,6 +2,7 @@
 """Generation and the signals over Reload: exactly what differs, and nothing where nothing does."""
 
 import os
+from pathlib import Path
 
 import pytest
 from gi.repository import Gio, GLib
@@ -115,6 +116,30 @@ def test_same_contents_from_another_layer_is_a_change_of_path(service, client):
     (_, (_, now, _)), = [signal for signal in members(signals, "PropertiesChanged")
                          if signal[0] == firmware_path("20-b")]
     assert set(now) == {"Path", "Overrides"}
+
+
+def test_link_that_leads_to_another_image(service, client):
+    """Nothing of a firmware differs but which file it is, as the requirement executable asks."""
+    code = service.images / "other.fd"
+    service.vendor.write("70-file", descriptors.flash(service.raw("other.fd")))
+    link = service.images / "link.fd"
+    link.symlink_to(code)
+    service.vendor.write("65-link", descriptors.flash(link))
+    reload(service)
+    generation = client.generation()
+    assert client.select_name("x86_64", "q35", executable=str(code)) == "65-link"
+    copy = service.raw("copy.fd")
+    link.unlink()
+    link.symlink_to(copy)
+    assert_one_change(service, reload(service), generation + 1)
+    assert client.select_name("x86_64", "q35", executable=str(code)) == "70-file"
+    # a package brings the same images again
+    for path in (code, copy):
+        Path(path).rename(f"{path}.old")
+    for name in ("other.fd", "copy.fd"):
+        service.raw(name)
+    assert reload(service) == []
+    assert client.generation() == generation + 1
 
 
 def test_image_that_goes_changes_each_firmware_that_names_it(service, client):
