@@ -103,6 +103,8 @@ static gboolean make_changes(Edit *edit, KnownCertificates *known, GVariant *lis
     result->store = store_read_again(edit->bytes, work);
     result->before_report = store_report_new(result->before, known);
     result->report = store_report_new(result->store, known);
+    store_report_add_digest(result->before_report);
+    store_report_add_digest(result->report);
     return TRUE;
 }
 

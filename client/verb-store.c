@@ -75,6 +75,7 @@ static GVariant *report_file(
     if (!store)
         return NULL;
     report = store_report_new(store, known);
+    store_report_add_digest(report);
     sink = variant_sink_new();
     store_report_write(
             report, image_format_to_string(format), with_list, variant_sink_get_sink(sink));

@@ -142,9 +142,13 @@ static void replace_platform_key(ChangeEdit *edit, const GPtrArray *entries) {
 }
 
 gboolean change_enroll(ChangeEdit *edit, const Change *change, GError **error) {
+    g_autoptr(GPtrArray) entries = change_read_entries(change, error);
+
+    if (!entries)
+        return FALSE;
     if (!g_str_equal(change->variable, "PK"))
-        return add_entries(edit, change->variable, change->entries, error);
-    replace_platform_key(edit, change->entries);
+        return add_entries(edit, change->variable, entries, error);
+    replace_platform_key(edit, entries);
     return TRUE;
 }
 

@@ -82,7 +82,6 @@ void change_free(Change *change) {
         return;
     g_free(change->variable);
     g_bytes_unref(change->data);
-    g_clear_pointer(&change->entries, g_ptr_array_unref);
     g_strfreev(change->names);
     g_strfreev(change->digests);
     g_free(change->firmware);
@@ -199,17 +198,22 @@ static gboolean check_key_variable(const Change *change, GError **error) {
                     change->kind == CHANGE_ENROLL ? "into" : "from", show(change->variable));
 }
 
+static gboolean check_size(const Change *change, GError **error) {
+    return g_bytes_get_size(change->data) <= KEY_DATA_MAX_SIZE ||
+            invalid(error, "data: %" G_GSIZE_FORMAT " bytes, and at most %d are read",
+                    g_bytes_get_size(change->data), KEY_DATA_MAX_SIZE);
+}
+
 /* What the firmware takes into PK and KEK: AuthVariableLib's ProcessVarWithPk(). */
-static gboolean check_entries(const Change *change, GError **error) {
+static gboolean check_entries(const Change *change, const GPtrArray *entries, GError **error) {
     const gboolean is_platform = g_str_equal(change->variable, "PK");
 
-    if (is_platform && change->entries->len != 1)
-        return invalid(
-                error, "data: %u entries, and PK takes one certificate", change->entries->len);
+    if (is_platform && entries->len != 1)
+        return invalid(error, "data: %u entries, and PK takes one certificate", entries->len);
     if (!is_platform && !g_str_equal(change->variable, "KEK"))
         return TRUE;
-    for (guint i = 0; i < change->entries->len; i++) {
-        const SiglistEntry *entry = change->entries->pdata[i];
+    for (guint i = 0; i < entries->len; i++) {
+        const SiglistEntry *entry = entries->pdata[i];
 
         if (siglist_find_type(&entry->type) != SIGLIST_X509)
             return invalid(
@@ -219,24 +223,22 @@ static gboolean check_entries(const Change *change, GError **error) {
     return TRUE;
 }
 
-static gboolean check_enroll(Change *change, GError **error) {
+GPtrArray *change_read_entries(const Change *change, GError **error) {
     static const EfiGuid none;
-
-    if (!check_key_variable(change, error))
-        return FALSE;
-    change->entries = key_data_read(
+    g_autoptr(GPtrArray) entries = key_data_read(
             change->data,
             efi_guid_equal(&change->owner, &none) ? &key_data_default_guid : &change->owner, error);
-    return change->entries && check_entries(change, error);
+
+    return entries && check_entries(change, entries, error) ? g_steal_pointer(&entries) : NULL;
 }
 
-Change *change_new_enroll(const char *variable, GBytes *data, GError **error) {
-    g_autoptr(Change) change = g_new0(Change, 1);
+Change *change_new_enroll(const char *variable, GBytes *data) {
+    Change *change = g_new0(Change, 1);
 
     change->kind = CHANGE_ENROLL;
     change->variable = g_strdup(variable);
     change->data = g_bytes_ref(data);
-    return check_enroll(change, error) ? g_steal_pointer(&change) : NULL;
+    return change;
 }
 
 Change *change_new_remove_boot(gboolean is_all) {
@@ -304,10 +306,8 @@ static gboolean check_set(const Change *change, GError **error) {
         return FALSE;
     if (g_bytes_get_size(change->data) == 0)
         return invalid(error, "data: empty, and a variable has data; delete removes one");
-    if (g_bytes_get_size(change->data) > KEY_DATA_MAX_SIZE)
-        return invalid(
-                error, "data: %" G_GSIZE_FORMAT " bytes, and at most %d are read",
-                g_bytes_get_size(change->data), KEY_DATA_MAX_SIZE);
+    if (!check_size(change, error))
+        return FALSE;
     if (!change->has_attributes)
         return TRUE;
     if (change->attributes & ATTRIBUTE_APPEND)
@@ -327,7 +327,7 @@ static gboolean check(Change *change, GError **error) {
         return FALSE;
     switch (change->kind) {
     case CHANGE_ENROLL:
-        return check_enroll(change, error);
+        return check_key_variable(change, error) && check_size(change, error);
     case CHANGE_UNENROLL:
         return check_unenroll(change, error);
     case CHANGE_BOOT_ORDER:

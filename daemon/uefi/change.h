@@ -30,10 +30,9 @@ const EfiGuid *change_find_key_variable(const char *name);
 
 typedef struct Change {
     ChangeKind kind;
-    guint32 given;      /* bit N: the table's key N is given */
-    char *variable;     /* into, from: PK, KEK, db or dbx */
-    GBytes *data;       /* or NULL */
-    GPtrArray *entries; /* of enroll: SiglistEntry, what DATA has */
+    guint32 given;  /* bit N: the table's key N is given */
+    char *variable; /* into, from: PK, KEK, db or dbx */
+    GBytes *data;   /* or NULL */
     EfiGuid owner;
     GStrv names;
     GStrv digests; /* sha256: lower-case digits */
@@ -49,9 +48,13 @@ typedef struct Change {
 void change_free(Change *change);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Change, change_free)
 
-/* Returns a change that enrols DATA into PK, KEK, db or dbx. Error: FIRMWARE_ERROR_INVALID_ARGS. */
-Change *change_new_enroll(const char *variable, GBytes *data, GError **error)
-        G_GNUC_WARN_UNUSED_RESULT;
+/* Returns a change that enrols DATA into PK, KEK, db or dbx. */
+Change *change_new_enroll(const char *variable, GBytes *data) G_GNUC_WARN_UNUSED_RESULT;
+
+/* Returns what the data of an enroll has, of SiglistEntry, or NULL with
+ * FIRMWARE_ERROR_INVALID_ARGS. It is read when the change is made, and not with the list: it needs
+ * GnuTLS. */
+GPtrArray *change_read_entries(const Change *change, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Returns a change that removes all boot entries, or those of this machine alone. */
 Change *change_new_remove_boot(gboolean is_all) G_GNUC_WARN_UNUSED_RESULT;

@@ -34,5 +34,5 @@ typedef struct GnuTLS {
 #undef GNUTLS_DECLARE
 
 /* Never NULL: without the library for ten seconds the process ends. The calling thread keeps it to
- * its end. Thread-safe. */
+ * its end, so it must not be the event loop's, which also may not wait. Thread-safe. */
 const GnuTLS *gnutls_library(void);

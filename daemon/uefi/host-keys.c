@@ -20,7 +20,8 @@ static const char *const variables[] = {"PK", "KEK", "db", "dbx"};
 /* The content of one file. */
 typedef struct HostKey {
     char *path;
-    Change *change; /* enroll */
+    Change *change;     /* enroll */
+    GPtrArray *digests; /* of char*: SHA-256 of its entries */
 } HostKey;
 
 struct HostKeys {
@@ -33,6 +34,7 @@ static void host_key_free(gpointer data) {
 
     g_free(key->path);
     change_free(key->change);
+    g_ptr_array_unref(key->digests);
     g_free(key);
 }
 
@@ -78,21 +80,24 @@ static gboolean has_platform_key(const HostKeys *keys) {
 static void add_key(
         HostKeys *keys, const char *variable, const char *path, GBytes *data, GPtrArray *problems) {
     g_autoptr(GError) error = NULL;
-    Change *change = change_new_enroll(variable, data, &error);
+    g_autoptr(Change) change = change_new_enroll(variable, data);
+    g_autoptr(GPtrArray) entries = change_read_entries(change, &error);
     HostKey *key;
 
-    if (!change) {
+    if (!entries) {
         add_problem(problems, path, error->message);
         return;
     }
     if (g_str_equal(variable, "PK") && has_platform_key(keys)) {
         add_problem(problems, path, "a second platform key, and a store has one");
-        change_free(change);
         return;
     }
     key = g_new0(HostKey, 1);
     key->path = g_strdup(path);
-    key->change = change;
+    key->change = g_steal_pointer(&change);
+    key->digests = g_ptr_array_new_with_free_func(g_free);
+    for (guint i = 0; i < entries->len; i++)
+        g_ptr_array_add(key->digests, siglist_entry_get_digest(entries->pdata[i]));
     g_ptr_array_add(keys->list, key);
 }
 
@@ -187,13 +192,10 @@ gboolean host_keys_are_none(const HostKeys *keys) {
     return keys->list->len == 0;
 }
 
-static gboolean has_digest(const Change *change, const char *sha256) {
-    for (guint i = 0; i < change->entries->len; i++) {
-        g_autofree char *digest = siglist_entry_get_digest(change->entries->pdata[i]);
-
-        if (g_ascii_strcasecmp(digest, sha256) == 0)
+static gboolean has_digest(const HostKey *key, const char *sha256) {
+    for (guint i = 0; i < key->digests->len; i++)
+        if (g_ascii_strcasecmp(key->digests->pdata[i], sha256) == 0)
             return TRUE;
-    }
     return FALSE;
 }
 
@@ -202,10 +204,11 @@ gboolean host_keys_have_certificate(
     const KnownCertificate *named = known_certificates_find_name(known, certificate);
 
     for (guint i = 0; i < keys->list->len; i++) {
-        const Change *change = ((const HostKey *)keys->list->pdata[i])->change;
+        const HostKey *key = keys->list->pdata[i];
+        const char *variable = key->change->variable;
 
-        if ((g_str_equal(change->variable, "KEK") || g_str_equal(change->variable, "db")) &&
-            has_digest(change, named ? named->sha256 : certificate))
+        if ((g_str_equal(variable, "KEK") || g_str_equal(variable, "db")) &&
+            has_digest(key, named ? named->sha256 : certificate))
             return TRUE;
     }
     return FALSE;
@@ -213,10 +216,10 @@ gboolean host_keys_have_certificate(
 
 /* -- adding ----------------------------------------------------------------------------- */
 
-/* Adds the digests of the entries of CHANGE that STORE lacks. */
-static void add_digests(const Store *store, const Change *change, GPtrArray *digests) {
-    const StoreVariable *variable =
-            store_find(store, change_find_key_variable(change->variable), change->variable);
+/* Adds the digests of the entries of KEY that STORE lacks. */
+static void add_digests(const Store *store, const HostKey *key, GPtrArray *digests) {
+    const char *name = key->change->variable;
+    const StoreVariable *variable = store_find(store, change_find_key_variable(name), name);
     g_autoptr(GHashTable) present = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     g_autoptr(GPtrArray) entries = NULL;
     gsize offset;
@@ -225,14 +228,12 @@ static void add_digests(const Store *store, const Change *change, GPtrArray *dig
         entries = siglist_read(variable->data, &offset);
     for (guint i = 0; entries && i < entries->len; i++)
         (void)g_hash_table_add(present, siglist_entry_get_digest(entries->pdata[i]));
-    for (guint i = 0; i < change->entries->len; i++) {
-        char *digest = siglist_entry_get_digest(change->entries->pdata[i]);
+    for (guint i = 0; i < key->digests->len; i++) {
+        const char *digest = key->digests->pdata[i];
 
-        if (g_hash_table_contains(present, digest) ||
-            g_ptr_array_find_with_equal_func(digests, digest, g_str_equal, NULL))
-            g_free(digest);
-        else
-            g_ptr_array_add(digests, digest);
+        if (!g_hash_table_contains(present, digest) &&
+            !g_ptr_array_find_with_equal_func(digests, digest, g_str_equal, NULL))
+            g_ptr_array_add(digests, g_strdup(digest));
     }
 }
 
@@ -261,7 +262,7 @@ gboolean host_keys_apply(
         if (g_str_equal(key->change->variable, "PK") && !keys->replaces_platform_key &&
             store_find(store, &efi_global_guid, "PK"))
             continue;
-        add_digests(store, key->change, digests);
+        add_digests(store, key, digests);
         if (!apply_key(key, known, store, error))
             return FALSE;
     }

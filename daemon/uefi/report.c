@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "uefi/digest.h"
 #include "uefi/siglist.h"
 
 /* The generation of Microsoft's certificates that signs boot loaders since 2026. */
@@ -248,9 +249,14 @@ StoreReport *store_report_new(const Store *store, const KnownCertificates *known
     return report;
 }
 
+void store_report_add_digest(StoreReport *report) {
+    report->sha256 = digest_gbytes(report->store->bytes);
+}
+
 void store_report_free(StoreReport *report) {
     if (!report)
         return;
+    g_free(report->sha256);
     g_ptr_array_unref(report->platform_key);
     g_ptr_array_unref(report->key_exchange_keys);
     g_ptr_array_unref(report->signatures);

@@ -33,6 +33,7 @@ typedef struct EnrolledCertificate {
 
 typedef struct StoreReport {
     const Store *store;
+    char *sha256;     /* of its bytes; NULL: store_report_add_digest() has not been called */
     gboolean is_live; /* a guest may be writing: the health is not reported */
     gboolean is_setup_mode;
     SecureBoot secure_boot;
@@ -52,6 +53,9 @@ StoreReport *store_report_new(const Store *store, const KnownCertificates *known
         G_GNUC_WARN_UNUSED_RESULT;
 void store_report_free(StoreReport *report);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(StoreReport, store_report_free)
+
+/* Of a report that is to be written: by the thread that makes it, because it needs GnuTLS. */
+void store_report_add_digest(StoreReport *report);
 
 /* The firmware of the store does not support Secure Boot. */
 void store_report_deny_secure_boot(StoreReport *report);

@@ -109,6 +109,7 @@ void vm_result_clear(VMResult *result) {
 StoreReport *vm_op_report(const VMOp *op, const Store *store) {
     StoreReport *report = store_report_new(store, op->catalog->known);
 
+    store_report_add_digest(report);
     if (op->pin && !descriptor_has_feature(op->pin->resolution->descriptor, FEATURE_SECURE_BOOT))
         store_report_deny_secure_boot(report);
     return report;

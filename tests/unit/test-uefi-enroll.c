@@ -212,7 +212,8 @@ static void data_that_is_refused(void) {
         test_change_begin(&f, store_new_flash(TEST_LENGTH_4M), "");
         test_change_add(&f, "{'do': <'enroll'>, 'into': <'db'>}", no_certificate);
         test_change_fail(
-                &f, FIRMWARE_ERROR_INVALID_ARGS, "change 1: data: entry 1 is not a certificate");
+                &f, FIRMWARE_ERROR_INVALID_ARGS,
+                "change 1: enroll: data: entry 1 is not a certificate");
         test_add_siglist(odd, TEST_OTHER, TEST_OTHER, "xx", 2);
         no_type = g_bytes_new(odd->data, odd->len);
         test_change_add(&f, "{'do': <'enroll'>, 'into': <'db'>}", no_type);

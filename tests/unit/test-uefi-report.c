@@ -89,6 +89,7 @@ static GVariant *write_report(Case *self, gboolean with_list) {
     g_assert_nonnull(known);
     g_assert_cmpuint(problems->len, ==, 0);
     report = store_report_new(store, known);
+    store_report_add_digest(report);
     store_report_write(report, "raw", with_list, variant_sink_get_sink(sink));
     return variant_sink_end(sink);
 }
