@@ -21,9 +21,8 @@ int bus_append_resolution(
     return sink.result;
 }
 
-int bus_append_vm_resolution(sd_bus_message *reply, const VMCall *call, sd_bus_error *ret_error) {
-    const VMOp *op = &call->op;
-    const VMResult *result = &call->result;
+int bus_append_vm_resolution(
+        sd_bus_message *reply, const VMOp *op, const VMResult *result, sd_bus_error *ret_error) {
     g_autoptr(GError) error = NULL;
     g_auto(Rendering) rendering = {};
     MessageSink message_sink;

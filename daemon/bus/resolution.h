@@ -12,5 +12,6 @@ int bus_append_resolution(
 /* Replies with the report that CALL has made. */
 int bus_reply_report(const VMCall *call);
 
-/* Appends the a{sv} of CALL's answer: the resolution's keys, then the VM's own. */
-int bus_append_vm_resolution(sd_bus_message *reply, const VMCall *call, sd_bus_error *ret_error);
+/* Appends the a{sv} of RESULT: the resolution's keys, then the VM's own. */
+int bus_append_vm_resolution(
+        sd_bus_message *reply, const VMOp *op, const VMResult *result, sd_bus_error *ret_error);

@@ -37,6 +37,7 @@ void bus_vm_call_free(VMCall *call) {
     bus_place_free(call->place);
     sd_bus_slot_unref(call->authorisation);
     sd_bus_message_unref(call->message);
+    sd_bus_message_unref(call->expected);
     vm_op_clear(&call->op);
     vm_result_clear(&call->result);
     g_clear_error(&call->error);
@@ -107,6 +108,13 @@ static gboolean start_call(gpointer data) {
     return FALSE;
 }
 
+static void expect_result(gpointer data) {
+    VMCall *call = data;
+
+    if (call->method->expect)
+        call->method->expect(call);
+}
+
 static void run_call(gpointer data) {
     VMCall *call = data;
 
@@ -168,6 +176,7 @@ static void queue_call(VMCall *call) {
     static const JobFunctions functions = {
             .start = start_call,
             .run = run_call,
+            .started = expect_result,
             .done = finish_call,
             .stalled = abandon_call,
             .free = free_call,

@@ -17,6 +17,8 @@ typedef struct VMMethod {
      * CALL->error. */
     int (*finish)(VMCall *call, sd_bus_error *ret_error);
     gboolean is_open; /* to all callers: it changes nothing, and asks for no authorisation */
+    /* On the event loop while a worker thread has RUN to run, or NULL. */
+    void (*expect)(VMCall *call);
 } VMMethod;
 
 struct VMCall {
@@ -29,6 +31,7 @@ struct VMCall {
     sd_bus_slot *authorisation;
     VMOp op;
     VMResult result;
+    sd_bus_message *expected; /* the reply, if the result is as expected; or NULL */
     GError *error;
     Commit commit;
 };

@@ -61,7 +61,7 @@ static int finish_resolution(VMCall *call, sd_bus_error *ret_error) {
     r = sd_bus_message_new_method_return(call->message, &reply);
     if (r < 0)
         return r;
-    r = bus_append_vm_resolution(reply, call, ret_error);
+    r = bus_append_vm_resolution(reply, &call->op, &call->result, ret_error);
     if (r < 0)
         return r;
     return sd_bus_send(NULL, reply, NULL);

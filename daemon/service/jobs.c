@@ -154,6 +154,8 @@ static void start_job(Job *job) {
     if (task_start(jobs->event, &functions, job, &job->task) < 0) {
         on_run(job);
         on_done(job);
+    } else if (job->functions.started) {
+        job->functions.started(job->data);
     }
 }
 

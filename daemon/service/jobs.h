@@ -21,8 +21,9 @@ typedef struct JobFunctions {
     /* On the event loop, after all earlier jobs of its owners. Returns FALSE if there is nothing to
      * run; then the job is over. */
     gboolean (*start)(gpointer data);
-    void (*run)(gpointer data);  /* on a worker thread */
-    void (*done)(gpointer data); /* on the event loop */
+    void (*run)(gpointer data);     /* on a worker thread */
+    void (*started)(gpointer data); /* on the event loop, or NULL: a thread has RUN to run */
+    void (*done)(gpointer data);    /* on the event loop */
     /* On the event loop, or NULL: RUN stalls (see task.h), and jobs of other owners run in its
      * place. Called again while it stalls, until it returns TRUE: the job is abandoned. Then DONE
      * is not called, and later jobs of its owners do not wait for RUN, which must change nothing

@@ -28,3 +28,9 @@ gboolean vm_op_set_reference(const VMOp *op, VMResult *result, GError **error)
 gboolean vm_op_get_resolution(const VMOp *op, VMResult *result, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
 gboolean vm_op_remove(const VMOp *op, VMResult *result, GError **error) G_GNUC_WARN_UNUSED_RESULT;
+
+/* What an answer needs of the RESULT that vm_op_prepare() most likely has: that nothing has changed
+ * since the last look. Reads no file. FALSE: that is not likely. */
+gboolean vm_expect_prepared(const VMOp *op, VMResult *result) G_GNUC_WARN_UNUSED_RESULT;
+/* TRUE: the answer to RESULT, which vm_op_prepare() has, is the expected one. */
+gboolean vm_is_as_expected(const VMOp *op, const VMResult *result);

@@ -114,6 +114,26 @@ gboolean vm_op_prepare(const VMOp *op, VMResult *result, GError **error) {
     return TRUE;
 }
 
+/* The resolution is the pin's, except where another firmware replaces it, and where the keys in the
+ * store make a difference. */
+gboolean vm_expect_prepared(const VMOp *op, VMResult *result) {
+    const guint others = VM_DIFFERENCE_REPLACED | VM_DIFFERENCE_GONE;
+
+    if (op->request->lease || op->differences & others ||
+        (op->pin->has_nvram && (!op->look || op->pin->nvram_format == IMAGE_FORMAT_JSON)))
+        return FALSE;
+    result->resolution = vm_answer(op, op->pin);
+    result->differences = op->differences;
+    return TRUE;
+}
+
+gboolean vm_is_as_expected(const VMOp *op, const VMResult *result) {
+    const VMLook *look = result->condition.look ? result->condition.look : op->look;
+
+    return !result->pin && result->differences == op->differences &&
+            vm_look_get_summary(look) == vm_look_get_summary(op->look);
+}
+
 gboolean vm_op_set_reference(const VMOp *op, VMResult *result, GError **error) {
     g_auto(FileFd) dir = FILE_FD_NONE;
 

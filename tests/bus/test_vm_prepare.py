@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from lib import descriptors, images
+from lib import descriptors, formats, images, wait
 from lib.checks import raises
-from lib.vms import NO_MATCH, NO_SUCH_VM, OWNER, VM_EXISTS, VMs, vm_path
+from lib.vms import MISSING, NO_MATCH, NO_SUCH_VM, OWNER, VM_EXISTS, VMs, vm_path
 
 # a PK that no boot would accept, as nothing boots here
 PLATFORM_KEY = {"guid": "8be4df61-93ca-11d2-aa0d-00e098032b8c", "name": "PK", "attr": 39,
@@ -56,6 +56,25 @@ def test_later_calls_return_the_same(service):
     restarted.pop("pinned")
     restarted["nvram"].pop("created")
     assert restarted == first
+
+
+def test_later_answers_about_files_that_were_long_the_same(service):
+    """They are made before the files are looked at, and follow them nevertheless."""
+    vms = formats.start(service)
+    vm = vms.make(firmware="50-raw")
+    wait.until_settled(vm.directory(), *vm.directory().iterdir())
+    first = vms.prepare()
+    assert first["secure-boot"] == "enforced" and first["changed"] == []
+    assert vms.prepare() == first
+    assert vms.prepare(render=["qemu"]).keys() - first.keys() == {"qemu-arguments"}
+    template = Path(first["nvram-template"]["filename"])
+    template.write_bytes(template.read_bytes()[:-1] + b"x")
+    assert vms.prepare() == dict(first, changed=["nvram-template"])
+    vm.write(Path("/usr/share/OVMF/OVMF_VARS_4M.fd").read_bytes())
+    assert vms.prepare()["secure-boot"] == "setup"
+    os.unlink(vm.nvram())
+    with raises(MISSING):
+        vms.prepare()
 
 
 def test_combined_gets_a_copy_of_the_whole_image(service):

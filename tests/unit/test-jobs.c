@@ -18,6 +18,7 @@ typedef struct Fixture {
     GString *log;   /* "a+" a began to run, "a-" it is done */
     guint n_held;   /* jobs that run and wait for the test */
     guint n_may_go; /* of them */
+    guint n_started;
     guint n_freed;
 } Fixture;
 
@@ -49,6 +50,10 @@ static void run(gpointer data) {
     f->n_held--;
 }
 
+static void started(gpointer data) {
+    ((const TestJob *)data)->f->n_started++;
+}
+
 static void done(gpointer data) {
     const TestJob *job = data;
     G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&job->f->mutex);
@@ -63,7 +68,8 @@ static void free_job(gpointer data) {
     g_free(job);
 }
 
-static const JobFunctions functions = {.start = start, .run = run, .done = done, .free = free_job};
+static const JobFunctions functions = {
+        .start = start, .run = run, .started = started, .done = done, .free = free_job};
 
 static Fixture *fixture_new(void) {
     Fixture *f = g_new0(Fixture, 1);
@@ -148,6 +154,8 @@ static void a_job_without_work_is_over_at_once(void) {
 
     add(f, "a", 1, 2)->has_nothing_to_do = TRUE;
     (void)add(f, "b", 1, 1);
+    wait_held(f, 1);
+    g_assert_cmpuint(f->n_started, ==, 1);
     let_go(f, 1);
     wait_logged(f, "a! b+ b- ");
     g_assert_cmpuint(f->n_freed, ==, 2);
