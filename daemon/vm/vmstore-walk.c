@@ -20,7 +20,7 @@ static int look_up(VMStoreWalk *walk, struct stat *ret) {
 }
 
 static gboolean is_walked(const VMStoreWalk *walk) {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&walk->store->walk_mutex);
+    G_GNUC_UNUSED g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&walk->store->walk_mutex);
     const FileStamp *stamp = g_hash_table_lookup(walk->store->walked, GUINT_TO_POINTER(walk->uid));
 
     return stamp && file_stamp_equal(stamp, &walk->stamp);
