@@ -124,7 +124,7 @@ int file_read_all(int fd, gsize limit, GBytes **ret_bytes) {
     gsize size = 0;
 
     do {
-        gsize n;
+        gsize n = 0;
         int r;
 
         /* Most files are much smaller than LIMIT. One byte more than it detects a file that is too
