@@ -126,8 +126,8 @@ def test_lists(visit, agents, uids, user):
     page = visit(user)
     for name, words in (("one", ("alice", "Ready", "Enforced", "Expired")),
                         ("<img src=x onerror=alert(1)>", ("root", "Ready", "Not available"))):
-        text = page.row(name).text
-        assert [word for word in words if word not in text] == []
+        page.until(lambda name=name, words=words: all(
+            word in page.row(name).text for word in words), f"the row of {name} says {words}")
     assert set(page.rows()) == {"one", "<img src=x onerror=alert(1)>"}
     page.go("firmware")
     page.sees("40-edk2-x86_64-secure-enrolled")
