@@ -3,8 +3,12 @@
 #include "uefi/gnutls-library.h"
 
 #include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <glib.h>
 #include <string.h>
+
+#include "base/file.h"
 
 #define LIBRARY_NAME "libgnutls.so.30"
 
@@ -14,7 +18,7 @@ static const struct {
     gsize offset;
 } symbols[] = {GNUTLS_SYMBOLS(FIND)};
 
-/* While a package is replaced, or all descriptors are taken, there is none for a moment. */
+/* While its package is replaced, there is no library for a moment. */
 #define N_TRIES 100
 #define TRY_AGAIN_USEC (G_USEC_PER_SEC / 10)
 
@@ -38,10 +42,17 @@ static const char *try_to_load(void) {
     return NULL;
 }
 
+static gboolean lacks_descriptors(void) {
+    g_auto(FileFd) fd = open("/", O_PATH | O_CLOEXEC);
+
+    return fd < 0 && (errno == EMFILE || errno == ENFILE);
+}
+
+/* Whoever takes all descriptors, here or on the host, must not end the process. */
 static void load(void) {
     const char *message = try_to_load();
 
-    for (guint i = 1; message && i < N_TRIES; i++) {
+    for (guint i = 1; message && i < N_TRIES; i += !lacks_descriptors()) {
         g_usleep(TRY_AGAIN_USEC);
         message = try_to_load();
     }

@@ -33,6 +33,7 @@ typedef struct GnuTLS {
 } GnuTLS;
 #undef GNUTLS_DECLARE
 
-/* Never NULL: without the library for ten seconds the process ends. The calling thread keeps it to
- * its end, so it must not be the event loop's, which also may not wait. Thread-safe. */
+/* Never NULL: waits while all descriptors are taken, and ends the process if there is no library
+ * for ten seconds. The calling thread keeps it to its end, so it must not be the event loop's,
+ * which also may not wait. Thread-safe. */
 const GnuTLS *gnutls_library(void);
