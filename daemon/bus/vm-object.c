@@ -10,38 +10,13 @@
 #include "bus/vm-properties.h"
 #include "bus/vm.h"
 
-/* As sd_bus_path_encode(), which allocates strings for it. */
-const char *bus_vm_write_path(VMPath *path, uid_t owner, const char *id) {
-    static const char digits[] = "0123456789abcdef";
-    char *p;
-
-    g_assert(*id && strlen(id) <= VMSTORE_MAX_ID);
-    if (path->length == 0 || path->owner != owner) {
-        path->owner = owner;
-        path->length = (gsize)g_snprintf(
-                path->text, sizeof path->text, BUS_VM_PATH "/%u/", (unsigned)owner);
-    }
-    p = path->text + path->length;
-    for (const char *c = id; *c; c++) {
-        const guchar byte = (guchar)*c;
-
-        if (g_ascii_isalpha(*c) || (g_ascii_isdigit(*c) && c > id)) {
-            *p++ = *c;
-            continue;
-        }
-        *p++ = '_';
-        *p++ = digits[byte >> 4];
-        *p++ = digits[byte & 0xf];
-    }
-    *p = '\0';
-    return path->text;
-}
-
 char *bus_vm_path(uid_t owner, const char *id) {
-    VMPath path;
+    g_autofree char *prefix = g_strdup_printf(BUS_VM_PATH "/%u", (unsigned)owner);
+    char *path;
 
-    path.length = 0;
-    return g_strdup(bus_vm_write_path(&path, owner, id));
+    if (sd_bus_path_encode(prefix, id, &path) < 0)
+        g_error("out of memory");
+    return path;
 }
 
 /* Parses ".../vm/UID/ID" into the owner and the path prefix of that owner's VMs. Returns FALSE for

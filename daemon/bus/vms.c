@@ -253,17 +253,19 @@ int bus_method_get_vm_by_path(sd_bus_message *message, void *userdata, sd_bus_er
     return sd_bus_reply_method_return(message, "o", path);
 }
 
-static void write_row(const VMRead *read, const VM *vm, VMPath *path, Sink *sink) {
+static void write_row(const VMRead *read, const VM *vm, Sink *sink) {
+    g_autofree char *path = bus_vm_path(vm->owner, vm->id);
+
     vm_answer_row(
-            sink, vm->id, vm->owner, vm->pin, vm_get_state(vm->differences, &vm->condition),
-            bus_vm_write_path(path, vm->owner, vm->id));
+            sink, vm->id, vm->owner, vm->pin, vm_get_state(vm->differences, &vm->condition), path);
 }
 
-static void write_report(const VMRead *read, const VM *vm, VMPath *path, Sink *sink) {
+static void write_report(const VMRead *read, const VM *vm, Sink *sink) {
+    g_autofree char *path = bus_vm_path(vm->owner, vm->id);
     const VMReport report = {
             .id = vm->id,
             .owner = vm->owner,
-            .path = bus_vm_write_path(path, vm->owner, vm->id),
+            .path = path,
             .pin = vm->pin,
             .state = vm_get_state(vm->differences, &vm->condition),
             .last_prepared = vm->last_prepared,
@@ -276,17 +278,15 @@ static void write_report(const VMRead *read, const VM *vm, VMPath *path, Sink *s
 
 static int reply_vms(
         const VMRead *read, const char *contents,
-        void (*write)(const VMRead *read, const VM *vm, VMPath *path, Sink *sink)) {
+        void (*write)(const VMRead *read, const VM *vm, Sink *sink)) {
     g_autoptr(GPtrArray) list = vms_list(read->bus->vms);
-    VMPath path;
     MessageSink sink;
 
-    path.length = 0;
     message_sink_begin_reply(&sink, read->message);
     sink_open_array(&sink.sink, contents);
     for (guint i = 0; i < list->len; i++)
         if (bus_vm_read_wants(read, list->pdata[i]))
-            write(read, list->pdata[i], &path, &sink.sink);
+            write(read, list->pdata[i], &sink.sink);
     sink_close(&sink.sink);
     return message_sink_send(&sink);
 }
