@@ -7,7 +7,9 @@ from pathlib import Path
 
 from . import paths
 
-# Its namespace, and with it all that is mounted here, goes with the process that this becomes.
+# Its namespace, and with it all that is mounted here, goes with the process that this becomes. No mount of
+# the machine stays in it: the kernel ends one whose directory is removed in any namespace, and tells
+# who listens to mounts.
 ENTER = """
 set -eu
 directory=$1
@@ -20,8 +22,13 @@ for each in /proc /dev "$@"; do
     mkdir -p "$directory/root$each"
     mount --bind "$each" "$directory/root$each"
 done
+cd "$directory/root"
+# the machine's root is now over the new one
+pivot_root . .
+umount --lazy .
 # not ready before: /proc/PID/root is the machine's own until then
-exec chroot "$directory/root" sh -c "echo ready && exec cat"
+echo ready
+exec cat
 """
 
 
