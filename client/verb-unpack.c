@@ -51,18 +51,29 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Choice, choice_clear)
 
 /* -- choosing ------------------------------------------------------------------------------ */
 
+/* Of the packed NVRAM, ImportVM asks which certificates it has; Select would ask the template. */
+static GVariant *drop_certificates(GVariant *requirements) {
+    g_autoptr(GVariant) all = g_variant_ref_sink(requirements);
+    GVariantDict keys = G_VARIANT_DICT_INIT(all);
+
+    (void)g_variant_dict_remove(&keys, "certificates");
+    return g_variant_dict_end(&keys);
+}
+
 /* The packed requirements; those of the command line override them. FIRMWARE, SIZE: also required,
  * unless NULL. Floating. */
 static GVariant *make_requirements(
         const Context *context, const Packed *packed, const char *firmware, const guint64 *size,
         GError **error) {
     GVariantDict keys = G_VARIANT_DICT_INIT(packed->requirements);
+    GVariant *requirements;
 
     if (size && !g_variant_dict_contains(&keys, "nvram-size"))
         g_variant_dict_insert(&keys, "nvram-size", "t", *size);
     if (firmware)
         g_variant_dict_insert(&keys, "firmware", "s", firmware);
-    return keys_from_options(context->options, OPTIONS_REQUIREMENTS, &keys, error);
+    requirements = keys_from_options(context->options, OPTIONS_REQUIREMENTS, &keys, error);
+    return requirements && packed->nvram_format ? drop_certificates(requirements) : requirements;
 }
 
 static gboolean ask(

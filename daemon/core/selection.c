@@ -131,17 +131,26 @@ static gboolean check_target(const Machine *machine, const Descriptor *d, GPtrAr
 
 /* Whether the firmware's new store gets the keys of this host. */
 static gboolean gets_host_keys(const Request *request, const Descriptor *d) {
-    return request->enroll && (request->call != REQUEST_CALL_REBIND || request->reset) &&
-            descriptor_keeps_variables(d) && descriptor_has_feature(d, FEATURE_SECURE_BOOT);
+    return request->enroll && descriptor_keeps_variables(d) &&
+            descriptor_has_feature(d, FEATURE_SECURE_BOOT);
 }
 
-/* Of a new VM: the store of an existing one is checked by vm/vm-start. */
+/* Of a store that is there, vm/vm-start asks; here it is enough that the firmware keeps it. */
+static gboolean has_certificate(
+        const SelectionInput *input, const CatalogFile *file, const char *certificate) {
+    const Catalog *catalog = input->catalog;
+
+    if (input->has_store)
+        return descriptor_keeps_variables(file->descriptor);
+    return store_summary_has_certificate(file->store, catalog->known, certificate) ||
+            (gets_host_keys(input->request, file->descriptor) &&
+             host_keys_have_certificate(catalog->host_keys, catalog->known, certificate));
+}
+
 static void check_certificates(
         const SelectionInput *input, const CatalogFile *file, GPtrArray *reasons) {
     for (char **c = input->request->certificates; c && *c; c++)
-        if (!store_summary_has_certificate(file->store, input->catalog->known, *c) &&
-            !(gets_host_keys(input->request, file->descriptor) &&
-              host_keys_have_certificate(input->catalog->host_keys, input->catalog->known, *c)))
+        if (!has_certificate(input, file, *c))
             add_detailed_reason(reasons, "certificate-missing", *c);
 }
 

@@ -15,6 +15,7 @@ typedef struct SelectionInput {
     const Request *request;
     Machine machine;
     const char *const *host_features; /* confidential-computing features of the host */
+    gboolean has_store; /* the VM's variables are there, and are not made from the template */
 } SelectionInput;
 
 /* The input for REQUEST on the machine that it names. */

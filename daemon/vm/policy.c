@@ -96,12 +96,18 @@ gboolean policy_check_render(
     return rendering_make(trial, op->request->render, &rendering, error);
 }
 
+/* The caller's, or those that Rebind keeps. */
+static gboolean has_store(const VMOp *op) {
+    return op->source >= 0 || (op->pin && op->pin->has_nvram && !op->request->reset);
+}
+
 static gboolean choose(VMOp *op, GError **error) {
     const Request *request = op->request;
     g_autoptr(Resolution) resolution = NULL;
     SelectionInput input;
 
     input = selection_input(op->catalog, (const char *const *)op->host_features, request);
+    input.has_store = has_store(op);
     op->machine = input.machine;
     op->file = choice_find(&input, error);
     if (!op->file)
@@ -122,7 +128,8 @@ char *policy_describe_takers(const VMOp *op, guint64 size) {
     input = (SelectionInput){.catalog = op->catalog,
                              .request = request,
                              .machine = op->machine,
-                             .host_features = (const char *const *)op->host_features};
+                             .host_features = (const char *const *)op->host_features,
+                             .has_store = has_store(op)};
     takers = selection_capabilities(&input);
     for (guint i = 0; i < MIN(takers->firmware->len, MAX_TAKERS); i++)
         g_string_append_printf(

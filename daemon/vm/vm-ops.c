@@ -166,6 +166,9 @@ gboolean vm_op_create(const VMOp *op, VMResult *result, GError **error) {
         describe_mismatch(op, pin, error);
         return FALSE;
     }
+    /* what the template has was asked of the catalog */
+    if (op->source >= 0 && !vm_check_certificates(op, result->condition.look, error))
+        return FALSE;
     if (!vmdraft_write_pin(draft, pin, error) || !vmdraft_publish(draft, op->id, error))
         return FALSE;
 
@@ -270,6 +273,19 @@ static gboolean does_not_fit(const VMOp *op, const Pin *pin, GError **error) {
     return FALSE;
 }
 
+/* Of the variables that Rebind keeps or converts. */
+static gboolean check_kept_certificates(const VMOp *op, int dir_fd, GError **error) {
+    g_auto(FileFd) fd = FILE_FD_NONE;
+    g_autoptr(VMLook) look = NULL;
+
+    if (!op->request->certificates || !op->pin->has_nvram || op->request->reset)
+        return TRUE;
+    if (!vm_nvram_open(dir_fd, op->id, op->pin, O_RDONLY, &fd, error))
+        return FALSE;
+    look = vm_look_new(fd, op->pin->nvram_format, op->catalog->known, NULL);
+    return vm_check_certificates(op, look, error);
+}
+
 gboolean vm_op_rebind(const VMOp *op, VMResult *result, GError **error) {
     g_auto(VMLock) lock = VM_LOCK_INIT;
     g_autoptr(Pin) pin = new_pin(op, op->pin->created, FALSE, error);
@@ -285,6 +301,8 @@ gboolean vm_op_rebind(const VMOp *op, VMResult *result, GError **error) {
     is_converted = op->request->convert && op->pin->has_nvram && pin->has_nvram && !fits;
     if (op->pin->has_nvram && !fits && !op->request->reset && !is_converted)
         return does_not_fit(op, pin, error);
+    if (!check_kept_certificates(op, lock.dir, error))
+        return FALSE;
     if (fits && !op->request->reset &&
         !vm_nvram_check(op->store, op->owner, op->id, op->pin, error))
         return FALSE;

@@ -110,18 +110,29 @@ static char *name_change(const KnownCertificates *known, const char *certificate
             : g_strdup("enroll");
 }
 
-static gboolean check_certificates(const VMOp *op, const StoreSummary *summary, GError **error) {
-    for (char **c = op->request->certificates; c && *c; c++)
-        if (!store_summary_has_certificate(summary, op->catalog->known, *c)) {
-            g_autofree char *change = name_change(op->catalog->known, *c);
+static gboolean lacks_certificate(const VMOp *op, const char *certificate, GError **error) {
+    g_autofree char *change = name_change(op->catalog->known, certificate);
 
-            g_set_error(
-                    error, FIRMWARE_ERROR, FIRMWARE_ERROR_VM_CONFLICT,
-                    "VM %s: the certificate %s is neither in KEK nor in db of its variables, and "
-                    "PrepareVM does not add it: ChangeVariables does, with %s",
-                    op->id, *c, change);
-            return FALSE;
-        }
+    if (op->pin)
+        g_set_error(
+                error, FIRMWARE_ERROR, FIRMWARE_ERROR_VM_CONFLICT,
+                "VM %s: the certificate %s is neither in KEK nor in db of its variables, and %s "
+                "does not add it: ChangeVariables does, with %s",
+                op->id, certificate,
+                op->request->call == REQUEST_CALL_REBIND ? "Rebind" : "PrepareVM", change);
+    else
+        g_set_error(
+                error, FIRMWARE_ERROR, FIRMWARE_ERROR_NVRAM_MISMATCH,
+                "VM %s: the certificate %s is neither in KEK nor in db of the NVRAM that was sent; "
+                "without this requirement it is taken, and ChangeVariables adds it, with %s",
+                op->id, certificate, change);
+    return FALSE;
+}
+
+gboolean vm_check_certificates(const VMOp *op, const VMLook *look, GError **error) {
+    for (char **c = op->request->certificates; c && *c; c++)
+        if (!store_summary_has_certificate(vm_look_get_summary(look), op->catalog->known, *c))
+            return lacks_certificate(op, *c, error);
     return TRUE;
 }
 
@@ -145,14 +156,14 @@ gboolean vm_check_start(
     if (!open_vm(op, ret_dir, &fd, &failure))
         return fail_to_open(*ret_dir, failure, error);
     if (!pin->has_nvram)
-        return check_certificates(op, NULL, error);
+        return vm_check_certificates(op, NULL, error);
     look = vm_look_new(fd, pin->nvram_format, op->catalog->known, op->look);
     vm_complete_condition(
             op->store, *ret_dir, fd, op->owner, look, &result->condition, &result->size);
     result->last_prepared = vmstore_get_last_prepared(*ret_dir);
     result->is_read = TRUE;
     summary = vm_look_get_summary(look);
-    if (!check_certificates(op, summary, error))
+    if (!vm_check_certificates(op, look, error))
         return FALSE;
     /* the service cannot read the format, or not now */
     if (!summary || result->condition.is_in_use)

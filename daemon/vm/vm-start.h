@@ -22,6 +22,12 @@ gboolean vm_check_start(
         const VMOp *op, FileFd *ret_dir, VMStart *ret_start, VMResult *result, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
 
+/* Checks that each certificate that the call requires is in KEK or db of the variables that LOOK is
+ * of; NULL: none can be seen. Errors: FIRMWARE_ERROR_VM_CONFLICT; of a new VM, which gets the
+ * caller's NVRAM, _NVRAM_MISMATCH. */
+gboolean vm_check_certificates(const VMOp *op, const VMLook *look, GError **error)
+        G_GNUC_WARN_UNUSED_RESULT;
+
 /* Sets has_platform_key of RESULT's resolution. The VM's owner can have changed the keys of PIN's
  * NVRAM. */
 void vm_find_platform_key(const VMOp *op, const Pin *pin, VMResult *result);

@@ -341,3 +341,66 @@ def test_requirement_is_asked_of_the_vms_own_store(vms):
     answer = vms.prepare()
     assert answer["secure-boot"] == "setup"
     assert vm.get_resolution()["certificates"]["kek"] == "none"
+
+
+# what a VM is to have, whatever it is called in
+WANTED = {"certificates": ["microsoft-uefi-2011"]}
+
+
+@pytest.fixture
+def blank(service):
+    """Before vms: a firmware whose template has no certificate, and those that come before it."""
+    with open("/usr/share/OVMF/OVMF_VARS_4M.fd", "rb") as file:
+        bare = file.read()
+    service.vendor.write("10-none", descriptors.flash(service.raw("first.fd")))
+    service.vendor.write("90-blank", descriptors.flash(
+        service.raw("blank.fd"), service.raw("blank-vars.fd", len(bare), bare)))
+    return bare
+
+
+@pytest.mark.parametrize("how", ["ImportVM", "nvram-template"])
+def test_requirement_is_asked_of_the_nvram_that_was_sent(blank, vms, how):
+    """Never of the template: it is not what the VM gets."""
+    def make(vm_id, nvram, **options):
+        fd = memfd(nvram)
+        if how == "ImportVM":
+            return vms.import_vm(vm_id, "x86_64", "q35", fd, **options, **WANTED)
+        return vms.make(vm_id, nvram_template=fd, **options, **WANTED)
+
+    for firmware in ("50-raw", "90-blank"):
+        refused("org.vmfirmware1.NVRAMMismatch", lambda: make("vm", blank, firmware=firmware),
+                "VM vm: the certificate microsoft-uefi-2011 is neither in KEK nor in db of the NVRAM",
+                "with enroll-known microsoft-2011")
+        assert vms.list() == []
+    make("vm", content(), firmware="90-blank")
+    vms.prepare(firmware="90-blank", **WANTED)
+    # a firmware that keeps no variables cannot have it
+    assert make("other", content()).resolution["name"] == "50-raw"
+    refused("org.vmfirmware1.NoMatchingFirmware",
+            lambda: make("third", content(), firmware="10-none"),
+            "certificate-missing:microsoft-uefi-2011")
+
+
+def test_requirement_is_asked_of_the_store_that_rebind_keeps(blank, vms):
+    vm = vms.make(firmware="50-raw")
+    vm.rebind(firmware="90-blank", **WANTED)
+    assert vm.get_resolution()["certificates"]["third-party"].startswith("2011")
+    # a fresh store would not have it
+    refused("org.vmfirmware1.NoMatchingFirmware",
+            lambda: vm.rebind(firmware="90-blank", reset=True, **WANTED),
+            "certificate-missing:microsoft-uefi-2011")
+    vm.rebind(firmware="50-raw", reset=True, **WANTED)
+    vm.import_nvram(blank)
+    for options in ({"firmware": "50-raw"}, {"firmware": "70-store", "convert": True}):
+        refused("org.vmfirmware1.VMConflict", lambda: vm.rebind(**options, **WANTED),
+                "Rebind does not add it", "enroll-known microsoft-2011")
+    assert vm.get_resolution()["name"] == "50-raw"
+
+
+def test_requirement_of_a_vm_without_a_store_is_asked_of_the_template(blank, vms):
+    vm = vms.make(firmware="10-none")
+    refused("org.vmfirmware1.NoMatchingFirmware",
+            lambda: vm.rebind(firmware="90-blank", **WANTED),
+            "certificate-missing:microsoft-uefi-2011")
+    assert vm.rebind(**WANTED)["name"] == "50-raw"
+    vms.prepare(**WANTED)

@@ -165,6 +165,26 @@ def test_the_same_firmware_is_preferred(here, service):
         "40-newer", ["name", "executable"])
 
 
+def test_a_certificate_comes_with_the_nvram(here, service):
+    """Where the template of this host has not what the VM was made with."""
+    for name in ("ms", "blank"):
+        suffix = ".ms" if name == "ms" else ""
+        with open(f"/usr/share/OVMF/OVMF_VARS_4M{suffix}.fd", "rb") as file:
+            variables = file.read()
+        service.add_pair(f"{'40' if name == 'ms' else '90'}-{name}", service.raw(f"{name}.fd"),
+                         service.raw(f"{name}-vars.fd", len(variables), variables))
+    service.client.reload()
+    here("prepare", "old", "x86_64", "q35", "--certificate=microsoft-uefi-2011")
+    file = service.directory / "old.pack"
+    here("pack", "old", file)
+    os.unlink(service.vendor.file("40-ms"))
+    service.client.reload()
+    here.fails(NO_MATCH, "select", "x86_64", "q35", "--certificate=microsoft-uefi-2011")
+    assert here.json("unpack", "new", file, "--firmware=90-blank")["name"] == "90-blank"
+    assert here("unpack", "--check", file) == "This host has its firmware: 90-blank.\n"
+    here("prepare", "new", "x86_64", "q35", "--certificate=microsoft-uefi-2011")
+
+
 def test_nvram_of_another_size_finds_its_firmware(here, service):
     code = service.raw("small-code.fd", images.OVMF_2M_CODE)
     variables = service.raw("small-vars.fd", images.OVMF_2M_VARS, b"small")
