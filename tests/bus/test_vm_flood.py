@@ -206,23 +206,28 @@ class Holder:
         return False
 
 
-def assert_rests_while_held(service, holder):
+def rests_while_held(service, holder):
+    """It must rest. False: a busy machine has taken longer than the service waits for the program."""
     assert_rests(service.daemon.process.pid, 1)
-    assert holder.holds(), "it had nothing to wait for"
+    return holder.holds()
 
 
 def test_service_sleeps_while_it_works_for_a_caller_that_has_gone(bus, service):
     holder = Holder(service, "qemu-img")
     service.ovmf()
     service.start(path=holder.path)
-    caller = bus.connect()
-    with holder:
+
+    def rests(number):
+        caller = bus.connect()
         caller.call(NAME, MANAGER_PATH, MANAGER, "PrepareVM", GLib.Variant("(sssa{sv})", (
-            "x", "x86_64", "q35", {"nvram-format": GLib.Variant("s", "qcow2")})), None,
+            f"x{number}", "x86_64", "q35", {"nvram-format": GLib.Variant("s", "qcow2")})), None,
             Gio.DBusCallFlags.NONE, 60000, None, None)
         wait.until(holder.holds, "the conversion has begun")
         caller.close_sync(None)
-        assert_rests_while_held(service, holder)
+        return rests_while_held(service, holder)
+
+    with holder:
+        assert any(map(rests, range(5))), "it had nothing to wait for"
 
 
 READER = """
@@ -296,7 +301,8 @@ def test_reload_for_a_caller_that_has_gone_keeps_nothing_busy(bus, service):
     service.ovmf()
     service.start(path=holder.path, arguments=[
         write_config(service.directory, section="Limits", CallsPerUser=1)])
-    with holder:
+
+    def rests():
         child = start_as(1, """
 client.connection.call(NAME, MANAGER_PATH, MANAGER, "Reload", None, None,
                        Gio.DBusCallFlags.NONE, 60000, None, None)
@@ -306,8 +312,12 @@ sys.stdin.readline()
         wait.until(holder.holds, "the emulator is asked")
         child.kill()
         child.wait()
-        assert_rests_while_held(service, holder)
+        if not rests_while_held(service, holder):
+            return False
         # the one place of this uid is free
         assert run_as(1, "print(vms.prepare('mine')['name'])", bus) == ["ovmf"]
-        assert holder.holds()
+        return holder.holds()
+
+    with holder:
+        assert any(rests() for _ in range(5)), "it had nothing to wait for"
     polkit.close()
