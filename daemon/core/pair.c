@@ -4,12 +4,15 @@
 
 #include "uefi/volume.h"
 
+/* FvLength of the variables of edk2's firmware for Arm and RISC-V (ArmVirtQemu, RiscVVirtQemu). */
+#define LENGTH_BESIDE_X86 0xc0000
+
 /* The images of a descriptor, and what speaks against them. */
 typedef struct Pair {
     const Descriptor *descriptor;
     const ImageInfo *code;
     const ImageInfo *variables; /* NULL: the firmware has no template in flash */
-    gboolean is_x86;            /* the sizes of both parts are fixed */
+    gboolean is_x86;            /* the sizes of both parts belong together */
     GPtrArray *reasons;
 } Pair;
 
@@ -87,6 +90,18 @@ static void check_sizes(const Pair *pair) {
         check_truncated(pair, image, pair->variables);
 }
 
+/* Firmware for Arm formats a store of another length: keys and variables are gone. */
+static void check_length(const Pair *pair) {
+    const guint64 length = pair->variables->content.variables;
+
+    if (length != LENGTH_BESIDE_X86 && volume_find_layout(length))
+        bad_pair(
+                pair, &pair->descriptor->nvram_template,
+                "the template has variables of %" G_GUINT64_FORMAT
+                " bytes, as firmware for x86 has, and the code in %s erases them: it uses %d",
+                length, pair->descriptor->executable.filename, LENGTH_BESIDE_X86);
+}
+
 static void check_template(const Pair *pair) {
     const DescriptorImage *image = &pair->descriptor->nvram_template;
     const ContentKind kind = pair->variables->content.kind;
@@ -95,8 +110,10 @@ static void check_template(const Pair *pair) {
         bad_pair(pair, image, "the template holds code, where a guest's variables belong");
         return;
     }
-    if (!pair->is_x86)
+    if (!pair->is_x86) {
+        check_length(pair);
         return;
+    }
 
     /* AAVMF formats a blank store, and one that is too short; OVMF does neither */
     if (kind == CONTENT_BLANK && volume_find_layout(pair->variables->size))

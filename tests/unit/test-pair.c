@@ -158,6 +158,7 @@ static void templates_that_no_firmware_formats(void) {
     const Shape blank_4m = {VARS_4M, "", 0};
     const Shape blank_2m = {VARS_2M, "", 0};
     const Shape truncated = {65536, "v0", VARS_2M};
+    const Shape truncated_arm = {65536, "v0", VARS_ARM};
     const Shape unknown_code = {8192, "?", 0};
 
     assert_pair(
@@ -172,7 +173,23 @@ static void templates_that_no_firmware_formats(void) {
             "volume ends at 131072");
     /* AAVMF formats both */
     assert_pair("aarch64", &code_arm, &blank_2m, "");
-    assert_pair("aarch64", &code_arm, &truncated, "");
+    assert_pair("aarch64", &code_arm, &truncated_arm, "");
+}
+
+/* AAVMF formats these, too, and whatever keys they have are gone. */
+static void templates_of_firmware_for_x86(void) {
+    const Shape padded = {64 * MIB, "v0", VARS_4M};
+    const Shape unknown = {64 * MIB, "v0", 4 * VARS_2M};
+
+    assert_pair(
+            "aarch64", &code_arm, &vars_2m,
+            "bad-pair:@/vars.fd: the template has variables of 131072 bytes, as firmware for x86 "
+            "has, and the code in @/code.fd erases them: it uses 786432");
+    assert_pair(
+            "aarch64", &code_arm, &padded,
+            "bad-pair:@/vars.fd: the template has variables of 540672 bytes, as firmware for x86 "
+            "has, and the code in @/code.fd erases them: it uses 786432");
+    assert_pair("aarch64", &code_arm, &unknown, "");
 }
 
 static void unknown_content_proves_nothing(void) {
@@ -237,6 +254,7 @@ int main(int argc, char **argv) {
             TEST_CASE(parts_of_two_builds),
             TEST_CASE(code_that_is_blank_or_truncated),
             TEST_CASE(templates_that_no_firmware_formats),
+            TEST_CASE(templates_of_firmware_for_x86),
             TEST_CASE(unknown_content_proves_nothing),
             TEST_CASE(an_image_with_both),
             TEST_CASE(other_firmware_has_other_content),
