@@ -61,14 +61,19 @@ echo '{"id": "igvm-cfg", "error": {"class": "DeviceNotFound", "desc": ""}}'
         client.select("x86_64", "q35", devices=["igvm"], render=["qemu"])
 
 
-def test_riscv_has_properties_since_8_1(service):
-    service.vendor.write("riscv", descriptors.flash(
-        service.raw("code.fd", 32 * MIB), targets=[descriptors.target("riscv64", "virt")]))
+@pytest.mark.parametrize("architecture,machine,size,versions", [
+    ("x86_64", "q35", 2, ("3.1", "4.0")), ("x86_64", "pc", 2, ("3.1", "4.0")),
+    ("aarch64", "virt", 64, ("3.1", "4.0")), ("arm", "virt", 64, ("3.1", "4.0")),
+    ("riscv64", "virt", 32, ("8.0", "8.1"))])
+def test_since_when_a_machine_has_the_properties(service, architecture, machine, size, versions):
+    service.vendor.write("flash", descriptors.flash(
+        service.raw("code.fd", size * MIB), targets=[descriptors.target(architecture, "*")]))
     client = service.start()
-    for version, word in (("8.0", "-drive"), ("8.1", "-blockdev")):
+    for version, word in zip(versions, ("-drive", "-blockdev")):
         arguments = client.select(
-            "riscv64", "virt", render=["qemu"], qemu_version=version)["qemu-arguments"]
-        assert arguments[2] == word
+            architecture, machine, render=["qemu"], qemu_version=version)["qemu-arguments"]
+        assert {each for each in arguments if each in ("-drive", "-blockdev")} == {word}
+        assert ("pflash0=" in arguments[1]) == (word == "-blockdev")
 
 
 def test_limit_of_the_table_is_rendered(service):
