@@ -88,6 +88,7 @@ static gboolean decide(VMCall *call, GError **error) {
     const PolicyFacts facts = {
             .is_new_id_taken =
                     op->new_id && vms_find(call->bus->vms, op->new_owner, op->new_id) != NULL,
+            .hides_reference = call->caller != 0 && call->caller != op->owner,
             .get_usage = call->caller == 0 ? NULL : get_usage,
             .userdata = call->bus->vms,
             .max_vms = limits->vms_per_user,

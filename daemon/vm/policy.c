@@ -221,21 +221,24 @@ static char *format_time(guint64 usec) {
 }
 
 /* "A record whose reference is another is not taken by a new VM in silence" */
-static gboolean check_reference(const VMOp *op, GError **error) {
+static gboolean check_reference(const VMOp *op, const PolicyFacts *facts, GError **error) {
     const char *asked = op->request->reference;
+    g_autofree char *recorded = NULL;
     g_autofree char *created = NULL;
     g_autofree char *last = NULL;
 
     if (!asked || !op->pin->reference || g_str_equal(asked, op->pin->reference) ||
         g_strcmp0(op->request->create, "adopt") == 0)
         return TRUE;
+    recorded = facts->hides_reference ? g_strdup("that its owner gave")
+                                      : g_strdup_printf("\"%s\"", op->pin->reference);
     created = format_time(op->pin->created);
     last = format_time(op->last_prepared);
     g_set_error(
             error, FIRMWARE_ERROR, FIRMWARE_ERROR_VM_CONFLICT,
-            "VM %s has been kept since %s for the reference \"%s\", and was last prepared %s; with "
+            "VM %s has been kept since %s for the reference %s, and was last prepared %s; with "
             "create=adopt it takes the reference of the call",
-            op->id, created, op->pin->reference, last);
+            op->id, created, recorded, last);
     return FALSE;
 }
 
@@ -246,12 +249,12 @@ static gboolean is_as_pinned(const VMOp *op, const char *reason) {
 }
 
 /* Ignores nvram-template: it is for a new VM alone. */
-static gboolean check_pin(VMOp *op, GError **error) {
+static gboolean check_pin(VMOp *op, const PolicyFacts *facts, GError **error) {
     g_autoptr(GPtrArray) reasons = g_ptr_array_new_with_free_func(g_free);
     const Resolution *pinned = op->pin->resolution;
     const char *format = image_format_to_string(op->pin->nvram_format);
 
-    if (!check_reference(op, error) || !check_machine(op, error))
+    if (!check_reference(op, facts, error) || !check_machine(op, error))
         return FALSE;
     if (op->request->nvram_format && op->pin->has_nvram &&
         !g_str_equal(op->request->nvram_format, format))
@@ -287,7 +290,7 @@ gboolean policy_prepare(VMOp *op, const PolicyFacts *facts, GError **error) {
 
     if (g_strcmp0(word, "new") != 0 && (op->pin || g_strcmp0(word, "never") == 0)) {
         set_room(op, facts);
-        return check_exists(op, error) && check_pin(op, error);
+        return check_exists(op, error) && check_pin(op, facts, error);
     }
     return create(op, facts, error);
 }

@@ -11,6 +11,7 @@
 /* The state of the service when the operation starts. */
 typedef struct PolicyFacts {
     gboolean is_new_id_taken; /* OP->new_owner has a VM OP->new_id */
+    gboolean hides_reference; /* the caller is neither OP->owner nor uid 0 */
     /* Of OP->new_owner. NULL: the caller is not limited. */
     void (*get_usage)(gconstpointer userdata, uid_t owner, guint *ret_n, guint64 *ret_size);
     gconstpointer userdata;

@@ -36,6 +36,16 @@ def vms(service, polkit):
     return VMs(service.start())
 
 
+def test_who_may_manage_all_sees_no_reference(bus, vms, polkit):
+    polkit.answers = {ALL: YES}
+    vms.make(owner=OWNER, reference="secret")
+    program = f"vms.prepare('vm', owner={OWNER}, reference='x', create='{{}}')\n"
+    name, text = run_as(OTHER, program.format("never"), bus)
+    assert name == "org.vmfirmware1.VMConflict"
+    assert "for the reference that its owner gave" in text and "secret" not in text
+    assert run_as(OTHER, program.format("adopt"), bus) == []
+
+
 def test_owner_may_keep_vms(bus, vms, polkit):
     lines = run_as(OWNER, """
 path, resolution, _ = vms.prepare_raw('mine')
