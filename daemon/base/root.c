@@ -159,18 +159,16 @@ int root_open(const FileRoot *root, const char *path, int flags, FileFd *ret_fd)
             .flags = (guint64)(flags | O_CLOEXEC),
             .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
     };
-    int fd;
+    gboolean is_rooted = root && !is_outside(root, path);
+    int fd = is_rooted ? (int)syscall(SYS_openat2, root->fd, path, &how, sizeof how)
+                       : open(path, flags | O_CLOEXEC);
 
-    if (!root || is_outside(root, path))
-        fd = open(path, flags | O_CLOEXEC);
-    else
-        fd = (int)syscall(SYS_openat2, root->fd, path, &how, sizeof how);
     if (fd >= 0) {
         *ret_fd = fd;
         return 0;
     }
     /* EAGAIN: the kernel resolves no ".." while anything on the host is renamed or mounted */
-    if (root && (errno == ENOSYS || errno == EPERM || errno == EAGAIN))
+    if (is_rooted && (errno == ENOSYS || errno == EPERM || errno == EAGAIN))
         return root_open_by_components(root->fd, path, flags, ret_fd);
     return -errno;
 }

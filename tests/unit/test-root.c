@@ -3,6 +3,7 @@
 #include "base/root.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 
 #include "util.h"
@@ -145,6 +146,28 @@ static void some_paths_are_outside(void) {
     g_assert_cmpint(root_read(&f.root, other, 100, &bytes), ==, -ENOENT);
 }
 
+/* The lease of fcntl(2) makes an open(2) fail that must not block. */
+static void what_fails_outside_is_not_looked_up_inside(void) {
+    g_auto(Fixture) f = {};
+    g_autofree char *path = NULL;
+    g_autofree char *copy = NULL;
+    g_auto(FileFd) leased = FILE_FD_NONE;
+    const char *outside[] = {NULL, NULL};
+    g_autoptr(GBytes) bytes = NULL;
+
+    set_up(&f);
+    outside[0] = f.directory;
+    f.root.outside = outside;
+    path = g_build_filename(f.directory, "secret", NULL);
+    copy = g_build_filename(f.directory, "tree", f.directory, NULL);
+    g_assert_cmpint(g_mkdir_with_parents(copy, 0700), ==, 0);
+    test_write_text(copy, "secret", "not it");
+    (void)signal(SIGIO, SIG_IGN);
+    leased = open(path, O_RDWR | O_CLOEXEC);
+    g_assert_no_errno(fcntl(leased, F_SETLEASE, F_WRLCK));
+    g_assert_cmpint(root_read(&f.root, path, 100, &bytes), ==, -EAGAIN);
+}
+
 typedef struct Renaming {
     int fd;
     gint is_over;
@@ -187,6 +210,7 @@ int main(int argc, char **argv) {
             TEST_CASE(links_can_be_opened_themselves),
             TEST_CASE(each_type_is_told),
             TEST_CASE(some_paths_are_outside),
+            TEST_CASE(what_fails_outside_is_not_looked_up_inside),
             TEST_CASE(renames_elsewhere_are_not_in_the_way),
     };
 
