@@ -9,7 +9,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define MAX_LINKS 40 /* as the kernel's */
+#define MAX_LINKS 40  /* as the kernel's */
+#define MAX_DEPTH 256 /* a descriptor is open for each directory on the way */
 
 static gboolean is_below(const char *path, const char *directory) {
     gsize length = strlen(directory);
@@ -106,6 +107,8 @@ static int walk_step(Walk *walk, const char *name, FileFd *ret_fd) {
         fd = FILE_FD_NONE;
         return 1;
     }
+    if (walk->directories->len == MAX_DEPTH)
+        return -ENAMETOOLONG;
     g_array_append_val(walk->directories, fd);
     fd = FILE_FD_NONE;
     return 0;

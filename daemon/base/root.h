@@ -22,7 +22,8 @@ const FileRoot *root_of(const FileVisitor *visitor);
 /* Opens PATH, which may be of any type, with FLAGS. */
 int root_open(const FileRoot *root, const char *path, int flags, FileFd *ret_fd)
         G_GNUC_WARN_UNUSED_RESULT;
-/* The same without openat2(2), which an older kernel or a filter of system calls refuses. */
+/* The same without openat2(2), which an older kernel or a filter of system calls refuses.
+ * -ENAMETOOLONG: the path leads more than 256 directories down. */
 int root_open_by_components(int root_fd, const char *path, int flags, FileFd *ret_fd)
         G_GNUC_WARN_UNUSED_RESULT;
 

@@ -168,6 +168,26 @@ static void what_fails_outside_is_not_looked_up_inside(void) {
     g_assert_cmpint(root_read(&f.root, path, 100, &bytes), ==, -EAGAIN);
 }
 
+static void a_path_has_a_greatest_depth(void) {
+    g_auto(Fixture) f = {};
+    g_autofree char *tree = NULL;
+    g_autoptr(GString) path = g_string_new("");
+    g_auto(FileFd) deep = FILE_FD_NONE;
+    g_auto(FileFd) fd = FILE_FD_NONE;
+    g_autofree char *full = NULL;
+
+    set_up(&f);
+    for (guint i = 0; i < 256; i++)
+        g_string_append(path, "/d");
+    tree = g_build_filename(f.directory, "tree", NULL);
+    full = g_strconcat(tree, path->str, "/d", NULL);
+    g_assert_cmpint(g_mkdir_with_parents(full, 0700), ==, 0);
+    g_assert_cmpint(root_open_by_components(f.root.fd, path->str, O_RDONLY, &deep), ==, 0);
+    g_string_append(path, "/d");
+    g_assert_cmpint(
+            root_open_by_components(f.root.fd, path->str, O_RDONLY, &fd), ==, -ENAMETOOLONG);
+}
+
 typedef struct Renaming {
     int fd;
     gint is_over;
@@ -211,6 +231,7 @@ int main(int argc, char **argv) {
             TEST_CASE(each_type_is_told),
             TEST_CASE(some_paths_are_outside),
             TEST_CASE(what_fails_outside_is_not_looked_up_inside),
+            TEST_CASE(a_path_has_a_greatest_depth),
             TEST_CASE(renames_elsewhere_are_not_in_the_way),
     };
 
