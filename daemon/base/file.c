@@ -94,10 +94,14 @@ int file_open_regular(int dir_fd, const char *path, FileFd *ret_fd, struct stat 
     return file_open(dir_fd, path, O_RDONLY, ret_fd, ret_stat);
 }
 
+gboolean file_status_is_null_device(const struct stat *st) {
+    return S_ISCHR(st->st_mode) && st->st_rdev == makedev(1, 3);
+}
+
 gboolean file_is_null_device(int dir_fd, const char *path) {
     struct stat st;
 
-    return fstatat(dir_fd, path, &st, 0) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3);
+    return fstatat(dir_fd, path, &st, 0) == 0 && file_status_is_null_device(&st);
 }
 
 int file_read_at(int fd, guint64 offset, void *buffer, gsize size, gsize *ret_size) {

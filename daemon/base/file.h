@@ -68,6 +68,7 @@ int file_open_regular(int dir_fd, const char *path, FileFd *ret_fd, struct stat 
 
 /* PATH is /dev/null or a link to it, which masks a configuration file. */
 gboolean file_is_null_device(int dir_fd, const char *path);
+gboolean file_status_is_null_device(const struct stat *st);
 
 /* Buffer size for reading and writing large files. With 64 KiB a copy takes three quarters of the
  * processor time that 256 KiB take: the allocator keeps the buffer, and the processor's cache. */

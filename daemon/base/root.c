@@ -27,46 +27,58 @@ static gboolean is_outside(const FileRoot *root, const char *path) {
 
 /* -- without openat2 ----------------------------------------------------------------------- */
 
+/* A directory below the root. */
+typedef struct Level {
+    FileFd fd;
+    char *name;
+} Level;
+
+static void level_clear(gpointer data) {
+    Level *level = data;
+
+    file_fd_close(level->fd);
+    g_free(level->name);
+}
+
 /* A path that is being resolved. */
 typedef struct Walk {
     int root_fd;
-    GArray *directories;  /* of FileFd: below the root, down to the one that is reached */
+    GArray *levels;       /* of Level: down to the directory that is reached */
     GPtrArray *left;      /* of char*: components, the next one last */
+    char *name;           /* of the component that was looked at last */
     gboolean is_nofollow; /* as O_NOFOLLOW */
     guint n_links;
 } Walk;
 
 static void walk_clear(Walk *walk) {
-    for (guint i = 0; i < walk->directories->len; i++)
-        file_fd_close(g_array_index(walk->directories, FileFd, i));
-    g_array_unref(walk->directories);
+    g_array_unref(walk->levels);
     g_ptr_array_unref(walk->left);
+    g_free(walk->name);
 }
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Walk, walk_clear)
 
-static int walk_get_fd(const Walk *walk) {
-    guint n = walk->directories->len;
+static const Level *walk_get_level(const Walk *walk, guint i) {
+    return &g_array_index(walk->levels, Level, i);
+}
 
-    return n > 0 ? g_array_index(walk->directories, FileFd, n - 1) : walk->root_fd;
+static int walk_get_fd(const Walk *walk) {
+    guint n = walk->levels->len;
+
+    return n > 0 ? walk_get_level(walk, n - 1)->fd : walk->root_fd;
 }
 
 /* To the parent; the root is its own. */
 static void walk_up(Walk *walk) {
-    guint n = walk->directories->len;
-
-    if (n == 0)
-        return;
-    file_fd_close(g_array_index(walk->directories, FileFd, n - 1));
-    g_array_set_size(walk->directories, n - 1);
+    if (walk->levels->len > 0)
+        g_array_set_size(walk->levels, walk->levels->len - 1);
 }
 
 static void walk_add(Walk *walk, const char *path) {
     g_auto(GStrv) components = g_strsplit(path, "/", -1);
 
     if (path[0] == '/')
-        while (walk->directories->len > 0)
-            walk_up(walk);
+        g_array_set_size(walk->levels, 0);
     for (guint i = g_strv_length(components); i > 0; i--)
         g_ptr_array_add(walk->left, g_strdup(components[i - 1]));
 }
@@ -84,18 +96,20 @@ static int follow_link(Walk *walk, int fd) {
     return 0;
 }
 
-/* Returns 1 with RET_FD, an O_PATH descriptor, when NAME is the end of the path. */
-static int walk_step(Walk *walk, const char *name, FileFd *ret_fd) {
+/* Looks at the component NAME. Returns 1 with RET_FD, an O_PATH descriptor, when it is the end of
+ * the path and no directory. */
+static int walk_step(Walk *walk, FileFd *ret_fd) {
     g_auto(FileFd) fd = FILE_FD_NONE;
+    Level level;
     struct stat st;
 
-    if (name[0] == '\0' || g_str_equal(name, "."))
+    if (walk->name[0] == '\0' || g_str_equal(walk->name, "."))
         return 0;
-    if (g_str_equal(name, "..")) {
+    if (g_str_equal(walk->name, "..")) {
         walk_up(walk);
         return 0;
     }
-    fd = openat(walk_get_fd(walk), name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    fd = openat(walk_get_fd(walk), walk->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0 || fstat(fd, &st) < 0)
         return -errno;
     if (S_ISLNK(st.st_mode) && !(walk->is_nofollow && walk->left->len == 0))
@@ -107,11 +121,49 @@ static int walk_step(Walk *walk, const char *name, FileFd *ret_fd) {
         fd = FILE_FD_NONE;
         return 1;
     }
-    if (walk->directories->len == MAX_DEPTH)
+    if (walk->levels->len == MAX_DEPTH)
         return -ENAMETOOLONG;
-    g_array_append_val(walk->directories, fd);
+    level = (Level){fd, g_strdup(walk->name)};
+    g_array_append_val(walk->levels, level);
     fd = FILE_FD_NONE;
     return 0;
+}
+
+/* As walk_step(); 0: the path leads to the directory that is reached. */
+static int walk_to_end(Walk *walk, const char *path, FileFd *ret_fd) {
+    int r = 0;
+
+    walk_add(walk, path);
+    while (r == 0 && walk->left->len > 0) {
+        g_free(walk->name);
+        walk->name = g_ptr_array_steal_index(walk->left, walk->left->len - 1);
+        r = walk_step(walk, ret_fd);
+    }
+    return r;
+}
+
+static Walk walk_new(int root_fd, gboolean is_nofollow) {
+    Walk walk = {
+            .root_fd = root_fd,
+            .levels = g_array_new(FALSE, FALSE, sizeof(Level)),
+            .left = g_ptr_array_new_with_free_func(g_free),
+            .is_nofollow = is_nofollow,
+    };
+
+    g_array_set_clear_func(walk.levels, level_clear);
+    return walk;
+}
+
+/* The path without links of the file that a walk has ended at, or found missing. */
+static char *walk_get_path(const Walk *walk) {
+    g_autoptr(GString) path = g_string_new(NULL);
+
+    for (guint i = 0; i < walk->levels->len; i++)
+        g_string_append_printf(path, "/%s", walk_get_level(walk, i)->name);
+    g_string_append_printf(path, "/%s", walk->name);
+    for (guint i = walk->left->len; i > 0; i--)
+        g_string_append_printf(path, "/%s", (const char *)walk->left->pdata[i - 1]);
+    return g_string_free(g_steal_pointer(&path), FALSE);
 }
 
 /* An O_PATH descriptor becomes one with FLAGS by the name that led to it: /proc may be missing. */
@@ -129,25 +181,13 @@ static int reopen(int dir_fd, const char *name, int flags, int fd, FileFd *ret_f
 }
 
 int root_open_by_components(int root_fd, const char *path, int flags, FileFd *ret_fd) {
-    g_auto(Walk) walk = {
-            .root_fd = root_fd,
-            .directories = g_array_new(FALSE, FALSE, sizeof(FileFd)),
-            .left = g_ptr_array_new_with_free_func(g_free),
-            .is_nofollow = (flags & O_NOFOLLOW) != 0,
-    };
+    g_auto(Walk) walk = walk_new(root_fd, (flags & O_NOFOLLOW) != 0);
     g_auto(FileFd) fd = FILE_FD_NONE;
-    g_autofree char *name = NULL;
-    int r = 0;
+    int r = walk_to_end(&walk, path, &fd);
 
-    walk_add(&walk, path);
-    while (r == 0 && walk.left->len > 0) {
-        g_free(name);
-        name = g_ptr_array_steal_index(walk.left, walk.left->len - 1);
-        r = walk_step(&walk, name, &fd);
-    }
     if (r < 0)
         return r;
-    return r > 0 ? reopen(walk_get_fd(&walk), name, flags, fd, ret_fd)
+    return r > 0 ? reopen(walk_get_fd(&walk), walk.name, flags, fd, ret_fd)
                  : reopen(walk_get_fd(&walk), ".", flags, walk_get_fd(&walk), ret_fd);
 }
 
@@ -236,13 +276,20 @@ int root_read(const FileRoot *root, const char *path, gsize limit, GBytes **ret_
     return r < 0 ? r : file_read_all(fd, limit, ret_bytes);
 }
 
-gboolean root_is_null_device(const FileRoot *root, const char *path) {
+static gboolean is_null_device_below(int root_fd, const char *path) {
+    g_auto(Walk) walk = walk_new(root_fd, FALSE);
     g_auto(FileFd) fd = FILE_FD_NONE;
-    char target[sizeof "/dev/null"];
+    g_autofree char *end = NULL;
+    struct stat st;
+    int r = walk_to_end(&walk, path, &fd);
 
-    if (!root)
-        return file_is_null_device(AT_FDCWD, path);
-    return root_open(root, path, O_PATH | O_NOFOLLOW, &fd) >= 0 &&
-            readlinkat(fd, "", target, sizeof target) == (ssize_t)strlen("/dev/null") &&
-            memcmp(target, "/dev/null", strlen("/dev/null")) == 0;
+    if (r > 0 && fstat(fd, &st) == 0 && file_status_is_null_device(&st))
+        return TRUE;
+    end = r > 0 || r == -ENOENT ? walk_get_path(&walk) : NULL;
+    return g_strcmp0(end, "/dev/null") == 0;
+}
+
+gboolean root_is_null_device(const FileRoot *root, const char *path) {
+    return root && !is_outside(root, path) ? is_null_device_below(root->fd, path)
+                                           : file_is_null_device(AT_FDCWD, path);
 }

@@ -36,8 +36,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(RootDirectory, root_directory_close)
 int root_open_directory(const FileRoot *root, const char *path, RootDirectory **ret)
         G_GNUC_WARN_UNUSED_RESULT;
 
-/* As file_open_regular(), file_read() and file_is_null_device(). A link to /dev/null is one to the
- * device, whether or not the directory has devices. */
+/* As file_open_regular(), file_read() and file_is_null_device(). What leads to /dev/null leads to
+ * the device, whether or not the directory has devices. */
 int root_open_regular(const FileRoot *root, const char *path, FileFd *ret_fd, struct stat *ret_stat)
         G_GNUC_WARN_UNUSED_RESULT;
 int root_read(const FileRoot *root, const char *path, gsize limit, GBytes **ret_bytes)

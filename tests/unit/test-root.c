@@ -105,9 +105,51 @@ static void links_can_be_opened_themselves(void) {
         g_assert_cmpint(fstat(fd, &st), ==, 0);
         g_assert_true(S_ISLNK(st.st_mode));
     }
-    g_assert_true(root_is_null_device(&f.root, "/masked"));
-    g_assert_false(root_is_null_device(&f.root, "/dangling"));
-    g_assert_false(root_is_null_device(&f.root, "/secret"));
+}
+
+static void a_mask_leads_to_dev_null_in_any_way(void) {
+    static const char *const masks[] = {"/masked", "/etc/relative", "/etc/chain", "/dir/relative"};
+    static const char *const others[] = {
+            "/dangling", "/secret", "/loop", "/usr", "/missing", "/etc/elsewhere", "/etc/below",
+    };
+    g_auto(Fixture) f = {};
+    g_autofree char *tree = NULL;
+    g_autofree char *etc = NULL;
+    g_autofree char *dev = NULL;
+
+    set_up(&f);
+    tree = g_build_filename(f.directory, "tree", NULL);
+    etc = test_mkdir(tree, "etc");
+    test_link(tree, "dir", "/etc");
+    test_link(etc, "relative", "../dev/null");
+    test_link(etc, "chain", "../usr/alternative");
+    test_link(etc, "elsewhere", "dev/null");
+    test_link(etc, "below", "/dev/null/x");
+    test_link(tree, "usr/alternative", "/masked");
+    for (guint i = 0; i < 3; i++) {
+        for (gsize j = 0; j < G_N_ELEMENTS(masks); j++)
+            g_assert_true(root_is_null_device(&f.root, masks[j]));
+        for (gsize j = 0; j < G_N_ELEMENTS(others); j++)
+            g_assert_false(root_is_null_device(&f.root, others[j]));
+        /* without /dev, without the device, and as a file, where nobody could make the device */
+        if (i == 0)
+            dev = test_mkdir(tree, "dev");
+        else
+            test_write_text(dev, "null", "");
+    }
+}
+
+static void the_device_itself_masks(void) {
+    g_auto(Fixture) f = {};
+    g_autofree char *link = NULL;
+    FileRoot host = {.fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC)};
+
+    set_up(&f);
+    link = g_build_filename(f.directory, "tree", "masked", NULL);
+    g_assert_true(root_is_null_device(&host, "/dev/null"));
+    g_assert_true(root_is_null_device(&host, link));
+    g_assert_false(root_is_null_device(&host, "/dev/zero"));
+    file_fd_close(host.fd);
 }
 
 static void each_type_is_told(void) {
@@ -228,6 +270,8 @@ int main(int argc, char **argv) {
     static const TestCase cases[] = {
             TEST_CASE(nothing_leads_out),
             TEST_CASE(links_can_be_opened_themselves),
+            TEST_CASE(a_mask_leads_to_dev_null_in_any_way),
+            TEST_CASE(the_device_itself_masks),
             TEST_CASE(each_type_is_told),
             TEST_CASE(some_paths_are_outside),
             TEST_CASE(what_fails_outside_is_not_looked_up_inside),
