@@ -58,17 +58,17 @@ static int take_mark(int dir_fd, int flags, FileFd *ret) {
 static void remove_tree(int parent_fd, const char *name, const char *last) {
     int fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     g_autoptr(RootDirectory) directory = fd < 0 ? NULL : fdopendir(fd);
-    const struct dirent *entry;
+    const char *entry;
+    int r;
 
     if (!directory) {
         (void)unlinkat(parent_fd, name, 0);
         return;
     }
-    while ((entry = readdir(directory)))
-        if (!g_str_equal(entry->d_name, ".") && !g_str_equal(entry->d_name, "..") &&
-            g_strcmp0(entry->d_name, last) != 0)
-            remove_tree(fd, entry->d_name, NULL);
-    if (last)
+    while ((r = root_directory_next(directory, &entry)) > 0)
+        if (!g_str_equal(entry, ".") && !g_str_equal(entry, "..") && g_strcmp0(entry, last) != 0)
+            remove_tree(fd, entry, NULL);
+    if (r == 0 && last)
         (void)unlinkat(fd, last, 0);
     (void)unlinkat(parent_fd, name, AT_REMOVEDIR);
 }
@@ -103,11 +103,11 @@ static void sweep_one(int dir_fd, const char *parent, const char *name) {
 
 static void sweep(const char *parent) {
     g_autoptr(RootDirectory) directory = opendir(parent);
-    const struct dirent *entry;
+    const char *entry;
 
-    while (directory && (entry = readdir(directory)))
-        if (g_str_has_prefix(entry->d_name, PREFIX))
-            sweep_one(dirfd(directory), parent, entry->d_name);
+    while (directory && root_directory_next(directory, &entry) > 0)
+        if (g_str_has_prefix(entry, PREFIX))
+            sweep_one(dirfd(directory), parent, entry);
 }
 
 /* -- the directory ------------------------------------------------------------------------- */

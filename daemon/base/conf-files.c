@@ -16,19 +16,16 @@
 static gboolean add_files(
         GHashTable *paths, const FileRoot *root, const char *directory, GError **error) {
     g_autoptr(RootDirectory) dir = NULL;
-    const struct dirent *entry;
+    const char *name;
     int r = root_open_directory(root, directory, &dir);
 
     if (r < 0)
         return file_is_at_fault(r) || firmware_error_set_unreadable(error, directory, r);
 
-    while ((entry = readdir(dir))) {
-        const char *name = entry->d_name;
-
+    while ((r = root_directory_next(dir, &name)) > 0)
         if (g_str_has_suffix(name, ".conf") && name[0] != '.')
             g_hash_table_replace(paths, g_strdup(name), g_build_filename(directory, name, NULL));
-    }
-    return TRUE;
+    return r == 0 || firmware_error_set_unreadable(error, directory, r);
 }
 
 GPtrArray *conf_files_list(

@@ -245,6 +245,17 @@ int root_open_directory(const FileRoot *root, const char *path, RootDirectory **
     return 0;
 }
 
+int root_directory_next(RootDirectory *directory, const char **ret_name) {
+    const struct dirent *entry;
+
+    errno = 0;
+    entry = readdir(directory);
+    if (!entry)
+        return -errno;
+    *ret_name = entry->d_name;
+    return 1;
+}
+
 int root_open_regular(
         const FileRoot *root, const char *path, FileFd *ret_fd, struct stat *ret_stat) {
     g_auto(FileFd) fd = FILE_FD_NONE;

@@ -35,6 +35,9 @@ void root_directory_close(RootDirectory *directory);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RootDirectory, root_directory_close)
 int root_open_directory(const FileRoot *root, const char *path, RootDirectory **ret)
         G_GNUC_WARN_UNUSED_RESULT;
+/* Returns 1 with the name of the next entry, which may be "." or ".." and is valid until the next
+ * call; 0 at the end; or a negative errno: the entries so far are not all. */
+int root_directory_next(RootDirectory *directory, const char **ret_name) G_GNUC_WARN_UNUSED_RESULT;
 
 /* As file_open_regular(), file_read() and file_is_null_device(). What leads to /dev/null leads to
  * the device, whether or not the directory has devices. */

@@ -88,7 +88,7 @@ static gboolean read_layer(
         const CatalogListing *listing, guint depth, GPtrArray *files, GError **error) {
     const CatalogLayer *layer = listing->layers->pdata[depth];
     g_autoptr(RootDirectory) dir = NULL;
-    const struct dirent *entry;
+    const char *name;
     int r;
 
     if (!file_visit_directory(listing->reading->visitor, layer->directory))
@@ -99,12 +99,10 @@ static gboolean read_layer(
     if (r < 0)
         return file_is_at_fault(r) || firmware_error_set_unreadable(error, layer->directory, r);
 
-    while (errno = 0, (entry = readdir(dir))) {
-        if (catalog_file_is_name(entry->d_name) &&
-            !read_entry(listing, depth, entry->d_name, files, error))
+    while ((r = root_directory_next(dir, &name)) > 0)
+        if (catalog_file_is_name(name) && !read_entry(listing, depth, name, files, error))
             return FALSE;
-    }
-    return errno == 0 || firmware_error_set_unreadable(error, layer->directory, -errno);
+    return r == 0 || firmware_error_set_unreadable(error, layer->directory, r);
 }
 
 GPtrArray *catalog_list_files(const CatalogListing *listing, GError **error) {

@@ -2,12 +2,11 @@
 
 #include "lint/lint.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 
 #include "core/catalog.h"
 #include "base/error.h"
-#include "base/file.h"
+#include "base/root.h"
 #include "lint/lint-features.h"
 #include "lint/lint-images.h"
 #include "core/parse.h"
@@ -172,31 +171,27 @@ static gboolean check_file(Lint *lint, const char *path, gboolean is_named, GErr
     return TRUE;
 }
 
-static void close_dir(DIR *dir) {
-    (void)closedir(dir);
-}
-
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(DIR, close_dir)
-
 /* Adds the names of descriptors, in their order of priority. FALSE: the system failed. */
-static gboolean read_names(DIR *dir, GPtrArray *names, const char *path, GError **error) {
-    const struct dirent *entry;
+static gboolean read_names(RootDirectory *dir, GPtrArray *names, const char *path, GError **error) {
+    const char *name;
+    int r = 0;
 
-    while (names->len <= CATALOG_MAX_FILES && (errno = 0, entry = readdir(dir)))
-        if (catalog_file_is_name(entry->d_name))
-            g_ptr_array_add(names, g_strdup(entry->d_name));
-    if (errno != 0)
-        return firmware_error_set_unreadable(error, path, -errno);
+    while (names->len <= CATALOG_MAX_FILES && (r = root_directory_next(dir, &name)) > 0)
+        if (catalog_file_is_name(name))
+            g_ptr_array_add(names, g_strdup(name));
+    if (r < 0)
+        return firmware_error_set_unreadable(error, path, r);
     g_ptr_array_sort(names, text_compare);
     return TRUE;
 }
 
 static gboolean check_directory(Lint *lint, const char *path, GError **error) {
     g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
-    g_autoptr(DIR) dir = opendir(path);
+    g_autoptr(RootDirectory) dir = NULL;
+    int r = root_open_directory(NULL, path, &dir);
 
-    if (!dir)
-        return check_failure(lint, path, TRUE, -errno, error);
+    if (r < 0)
+        return check_failure(lint, path, TRUE, r, error);
     if (!read_names(dir, names, path, error))
         return FALSE;
     if (names->len > CATALOG_MAX_FILES) {

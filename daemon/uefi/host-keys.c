@@ -124,20 +124,23 @@ static GPtrArray *list_names(
         const char *directory, const FileVisitor *visitor, GPtrArray *problems, GError **error) {
     g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
     g_autoptr(RootDirectory) dir = NULL;
-    const struct dirent *entry;
+    const char *name;
     int r = file_visit_directory(visitor, directory)
             ? root_open_directory(root_of(visitor), directory, &dir)
             : -ENOENT;
 
-    if (r < 0 && !file_is_at_fault(r)) {
+    if (r < 0 && file_is_at_fault(r)) {
+        if (r != -ENOENT)
+            add_problem(problems, directory, g_strerror(-r));
+        return g_steal_pointer(&names);
+    }
+    while (r >= 0 && (r = root_directory_next(dir, &name)) > 0)
+        if (name[0] != '.')
+            g_ptr_array_add(names, g_strdup(name));
+    if (r < 0) {
         (void)firmware_error_set_unreadable(error, directory, r);
         return NULL;
     }
-    if (r < 0 && r != -ENOENT)
-        add_problem(problems, directory, g_strerror(-r));
-    while (dir && (entry = readdir(dir)))
-        if (entry->d_name[0] != '.')
-            g_ptr_array_add(names, g_strdup(entry->d_name));
     g_ptr_array_sort(names, text_compare);
     if (names->len > MAX_FILES) {
         add_problem(problems, directory, "more than 256 files: the others are ignored");

@@ -194,7 +194,7 @@ static gboolean read_certificates(
         KnownCertificates *known, const FileVisitor *visitor, const char *directory,
         GError **error) {
     g_autoptr(RootDirectory) dir = NULL;
-    const struct dirent *entry;
+    const char *name;
     guint n = 0;
     int r = file_visit_directory(visitor, directory)
             ? root_open_directory(root_of(visitor), directory, &dir)
@@ -204,16 +204,16 @@ static gboolean read_certificates(
     g_string_prepend(known->directories, directory);
     if (r < 0)
         return file_is_at_fault(r) || firmware_error_set_unreadable(error, directory, r);
-    while ((entry = readdir(dir)) && n < MAX_FILES) {
-        g_autofree char *path = g_build_filename(directory, entry->d_name, NULL);
+    while (n < MAX_FILES && (r = root_directory_next(dir, &name)) > 0) {
+        g_autofree char *path = g_build_filename(directory, name, NULL);
 
-        if (entry->d_name[0] == '.' || g_str_has_suffix(entry->d_name, ".conf"))
+        if (name[0] == '.' || g_str_has_suffix(name, ".conf"))
             continue;
         n++;
         if (!read_certificate(known, visitor, path, error))
             return FALSE;
     }
-    return TRUE;
+    return r >= 0 || firmware_error_set_unreadable(error, directory, r);
 }
 
 GBytes *known_certificates_get_der(const KnownCertificates *known, const char *sha256) {

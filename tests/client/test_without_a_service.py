@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from lib import descriptors, distributions, images, paths
+from lib import descriptors, distributions, faults, images, paths
 from lib.cli import FAILURE, USAGE
 
 DEBIAN = "/usr/share/qemu/firmware"
@@ -378,6 +378,22 @@ def test_another_root_without_openat2(cli, tree):
         text=True)
     assert done.stdout == cli(*words)
     assert "50-tree" in done.stdout
+
+
+def test_a_directory_that_the_system_does_not_read_to_its_end(service, cli, tree):
+    """Without memory, say: no answer, and never one without a table or the keys of the host."""
+    (tree / "etc" / "vmfirmwared" / "enroll" / "db").mkdir(parents=True)
+    command, log = cli.command("list", f"--root={tree}"), service.directory / "log"
+    options = {"env": cli.environment | TRACED, "text": True}
+    assert faults.run(command, log, ["trace=getdents64"], **options).returncode == 0
+    directories = re.findall(r"getdents64\(\d+<(.*?)>", log.read_text(encoding="utf-8"))
+    assert {"machines", "certificates", "firmware", "db"} <= {
+        os.path.basename(directory) for directory in directories}
+    for number, directory in enumerate(directories, 1):
+        done = faults.run(
+            command, log, [f"inject=getdents64:error=ENOMEM:when={number}"], **options)
+        assert (done.returncode, done.stdout) == (FAILURE, ""), directory
+        assert f"{directory.removeprefix(str(tree))}: Cannot allocate memory" in done.stderr
 
 
 def test_another_root_in_a_sandbox(cli, sandbox, tree):

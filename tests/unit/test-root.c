@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "util.h"
 
@@ -167,6 +168,25 @@ static void each_type_is_told(void) {
     g_assert_true(S_ISDIR(st.st_mode));
 }
 
+static void a_directory_that_cannot_be_read_has_no_end(void) {
+    g_auto(Fixture) f = {};
+    g_autoptr(RootDirectory) directory = NULL;
+    g_auto(FileFd) file = FILE_FD_NONE;
+    const char *name;
+    guint n = 0;
+    int r;
+
+    set_up(&f);
+    g_assert_cmpint(root_open_directory(&f.root, "/usr/share", &directory), ==, 0);
+    while ((r = root_directory_next(directory, &name)) > 0)
+        n += g_str_equal(name, "file") || g_str_equal(name, "chain") ? 1 : 0;
+    g_assert_cmpint(r, ==, 0);
+    g_assert_cmpuint(n, ==, 2);
+    g_assert_cmpint(root_open(&f.root, "/secret", O_RDONLY, &file), ==, 0);
+    g_assert_cmpint(dup2(file, dirfd(directory)), >=, 0);
+    g_assert_cmpint(root_directory_next(directory, &name), ==, -ENOTDIR);
+}
+
 static void some_paths_are_outside(void) {
     g_auto(Fixture) f = {};
     g_autofree char *own = NULL;
@@ -273,6 +293,7 @@ int main(int argc, char **argv) {
             TEST_CASE(a_mask_leads_to_dev_null_in_any_way),
             TEST_CASE(the_device_itself_masks),
             TEST_CASE(each_type_is_told),
+            TEST_CASE(a_directory_that_cannot_be_read_has_no_end),
             TEST_CASE(some_paths_are_outside),
             TEST_CASE(what_fails_outside_is_not_looked_up_inside),
             TEST_CASE(a_path_has_a_greatest_depth),
