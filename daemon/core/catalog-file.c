@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "core/parse.h"
 
 #define SUFFIX ".json"
@@ -284,8 +285,9 @@ static int look_at_image(
 }
 
 /* Several descriptors may name one image, which is probed once. */
-static int probe_image(
-        const CatalogReading *reading, const DescriptorImage *image, ImageInfo *ret) {
+static gboolean probe_image(
+        const CatalogReading *reading, const DescriptorImage *image, ImageInfo *ret,
+        GError **error) {
     g_autofree char *key = g_strconcat(image->format, ":", image->filename, NULL);
     const KnownImage *known = g_hash_table_lookup(reading->images, key);
     const KnownImage *previous =
@@ -296,12 +298,12 @@ static int probe_image(
     if (!known) {
         r = look_at_image(reading, image, previous, &looked_at);
         if (r < 0)
-            return r;
+            return firmware_error_set_unreadable(error, image->filename, r);
         known = g_memdup2(&looked_at, sizeof looked_at);
         g_hash_table_insert(reading->images, g_steal_pointer(&key), (gpointer)known);
     }
     *ret = known->info;
-    return 0;
+    return TRUE;
 }
 
 static void check_format(
@@ -313,25 +315,25 @@ static void check_format(
         info->status = IMAGE_STATUS_BAD_FORMAT;
 }
 
-int catalog_file_probe_images(
-        const CatalogReading *reading, const Descriptor *descriptor, FirmwareImages *ret) {
+gboolean catalog_file_probe_images(
+        const CatalogReading *reading, const Descriptor *descriptor, FirmwareImages *ret,
+        GError **error) {
     const DescriptorImage *executable = &descriptor->executable;
     const DescriptorImage *nvram_template = &descriptor->nvram_template;
     gboolean is_flash = descriptor->device == FIRMWARE_DEVICE_FLASH;
     FirmwareImages images = {};
-    int r;
 
-    r = probe_image(reading, executable, &images.executable);
-    if (r >= 0 && nvram_template->filename)
-        r = probe_image(reading, nvram_template, &images.nvram_template);
-    if (r < 0)
-        return r;
+    if (!probe_image(reading, executable, &images.executable, error))
+        return FALSE;
+    if (nvram_template->filename &&
+        !probe_image(reading, nvram_template, &images.nvram_template, error))
+        return FALSE;
 
     check_format(executable, is_flash, IMAGE_FORMAT_RAW, &images.executable);
     if (nvram_template->filename)
         check_format(nvram_template, is_flash, IMAGE_FORMAT_JSON, &images.nvram_template);
     *ret = images;
-    return 0;
+    return TRUE;
 }
 
 static void add_image_reason(

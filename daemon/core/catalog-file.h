@@ -99,10 +99,11 @@ int catalog_file_read(
         const CatalogReading *reading, FirmwareLayer layer, guint depth, const char *path,
         CatalogFile *previous, CatalogFile **ret) G_GNUC_WARN_UNUSED_RESULT;
 
-/* Looks at the images that DESCRIPTOR names. Returns 0 or a negative errno. */
-int catalog_file_probe_images(
-        const CatalogReading *reading, const Descriptor *descriptor, FirmwareImages *ret)
-        G_GNUC_WARN_UNUSED_RESULT;
+/* Looks at the images that DESCRIPTOR names. Error: FIRMWARE_ERROR_IO, naming the image, if the
+ * system failed. */
+gboolean catalog_file_probe_images(
+        const CatalogReading *reading, const Descriptor *descriptor, FirmwareImages *ret,
+        GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Adds to REASONS (of char*) what keeps the images of DESCRIPTOR from being used on any machine:
  * file-missing:PATH, file-unreadable:PATH, bad-format:PATH, bad-size:PATH: text. TRUE: nothing

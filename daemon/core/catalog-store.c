@@ -2,6 +2,7 @@
 
 #include "core/catalog-store.h"
 
+#include "base/error.h"
 #include "base/root.h"
 #include "core/store-file.h"
 #include "uefi/store-write.h"
@@ -107,9 +108,10 @@ static char *make_key(const DescriptorImage *image) {
     return g_strconcat(image->format, ":", image->filename, NULL);
 }
 
-int catalog_store_read(
+gboolean catalog_store_read(
         const CatalogStoreReading *reading, const Descriptor *descriptor,
-        const FirmwareImages *images, StoreSummary **ret, StoreSummary **ret_with_keys) {
+        const FirmwareImages *images, StoreSummary **ret, StoreSummary **ret_with_keys,
+        GError **error) {
     const DescriptorImage *image = descriptor_get_variables_image(descriptor);
     const ImageInfo *info =
             image == &descriptor->executable ? &images->executable : &images->nvram_template;
@@ -119,7 +121,7 @@ int catalog_store_read(
     *ret = *ret_with_keys = NULL;
     if (!descriptor_keeps_variables(descriptor) || !image->filename ||
         info->status != IMAGE_STATUS_OK)
-        return 0;
+        return TRUE;
     key = make_key(image);
     known = g_hash_table_lookup(reading->stores, key);
     if (!known) {
@@ -129,14 +131,14 @@ int catalog_store_read(
         int r = look_at_store(reading, image, previous, &known);
 
         if (r < 0)
-            return r;
+            return firmware_error_set_unreadable(error, image->filename, r);
         g_hash_table_insert(reading->stores, g_steal_pointer(&key), known);
     }
     if (known->summary) {
         *ret = store_summary_ref(known->summary);
         *ret_with_keys = store_summary_ref(known->with_keys);
     }
-    return 0;
+    return TRUE;
 }
 
 StoreSummary *catalog_store_find(

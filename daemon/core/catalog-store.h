@@ -25,11 +25,12 @@ typedef struct CatalogStoreReading {
 
 /* Reads the variables that DESCRIPTOR's images begin a VM with: of the template, or of a combined
  * image; and the same with the keys of this host. Sets *RET and *RET_WITH_KEYS to NULL if there are
- * none, or if their file cannot be read. Returns 0, or a negative errno if the system failed. */
-int catalog_store_read(
+ * none, or if their file cannot be read. Error: FIRMWARE_ERROR_IO, naming the image, if the system
+ * failed. */
+gboolean catalog_store_read(
         const CatalogStoreReading *reading, const Descriptor *descriptor,
-        const FirmwareImages *images, StoreSummary **ret, StoreSummary **ret_with_keys)
-        G_GNUC_WARN_UNUSED_RESULT;
+        const FirmwareImages *images, StoreSummary **ret, StoreSummary **ret_with_keys,
+        GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Returns the summary of IMAGE's store, or of the same with the keys of this host, if STORES proves
  * that it is that of the file with the status ST; else NULL. STORES owns it. */

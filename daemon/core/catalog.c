@@ -2,7 +2,6 @@
 
 #include "core/catalog.h"
 
-#include "base/error.h"
 #include "core/flash.h"
 #include "core/pair.h"
 #include "base/text.h"
@@ -232,16 +231,13 @@ static gboolean settle_group(const Build *build, const Group *group, GError **er
     FirmwareImages images = {};
     g_autoptr(StoreSummary) store = NULL;
     g_autoptr(StoreSummary) with_keys = NULL;
-    int r;
 
     if (effective->descriptor) {
-        r = catalog_file_probe_images(&build->reading, effective->descriptor, &images);
-        if (r >= 0)
-            r = catalog_store_read(
-                    &build->store_reading, effective->descriptor, &images, &store, &with_keys);
-        if (r < 0)
-            return firmware_error_set_unreadable(
-                    error, effective->descriptor->executable.filename, r);
+        if (!catalog_file_probe_images(&build->reading, effective->descriptor, &images, error) ||
+            !catalog_store_read(
+                    &build->store_reading, effective->descriptor, &images, &store, &with_keys,
+                    error))
+            return FALSE;
         is_same = is_same && image_info_equal(&images.executable, &effective->images.executable) &&
                 image_info_equal(&images.nvram_template, &effective->images.nvram_template) &&
                 store_summary_equal(store, effective->store) &&

@@ -4,7 +4,6 @@
 
 #include <string.h>
 
-#include "base/error.h"
 #include "core/catalog-file.h"
 #include "core/catalog-store.h"
 #include "core/pair.h"
@@ -292,11 +291,9 @@ static gboolean check_keys(const Firmware *firmware, GError **error) {
     g_autoptr(StoreSummary) store = NULL;
     g_autoptr(StoreSummary) with_keys = NULL;
     gboolean is_enrolled;
-    int r;
 
-    r = catalog_store_read(&reading, descriptor, &firmware->images, &store, &with_keys);
-    if (r < 0)
-        return firmware_error_set_unreadable(error, descriptor->nvram_template.filename, r);
+    if (!catalog_store_read(&reading, descriptor, &firmware->images, &store, &with_keys, error))
+        return FALSE;
     if (!store || !store->is_readable)
         return TRUE;
     is_enrolled = store->secure_boot != SECURE_BOOT_SETUP;
@@ -331,11 +328,9 @@ gboolean lint_images(
             .mismatches = mismatches};
     const CatalogReading reading = {.is_first = TRUE, .images = known_images};
     const Board *board;
-    int r;
 
-    r = catalog_file_probe_images(&reading, descriptor, &firmware.images);
-    if (r < 0)
-        return firmware_error_set_unreadable(error, descriptor->executable.filename, r);
+    if (!catalog_file_probe_images(&reading, descriptor, &firmware.images, error))
+        return FALSE;
 
     check_image(&firmware, PART_EXECUTABLE, &firmware.images.executable);
     check_image(&firmware, PART_TEMPLATE, &firmware.images.nvram_template);

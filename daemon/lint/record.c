@@ -104,10 +104,9 @@ static gboolean probe_images(const Descriptor *descriptor, FirmwareImages *ret, 
     g_autoptr(GHashTable) known_images = catalog_images_new();
     const CatalogReading reading = {.is_first = TRUE, .images = known_images};
     g_autoptr(GPtrArray) reasons = g_ptr_array_new_with_free_func(g_free);
-    int r = catalog_file_probe_images(&reading, descriptor, ret);
 
-    if (r < 0)
-        return firmware_error_set_unreadable(error, descriptor->executable.filename, r);
+    if (!catalog_file_probe_images(&reading, descriptor, ret, error))
+        return FALSE;
     if (catalog_file_check_images(descriptor, ret, reasons) && pair_check(descriptor, ret, reasons))
         return TRUE;
     return failed(error, FIRMWARE_ERROR_IMAGE_UNUSABLE, "%s", (const char *)reasons->pdata[0]);
