@@ -50,6 +50,19 @@ static int read_table(const DescriptorImage *image, const ImageInfo *info, guint
     return r < 0 ? r : guid_table_read(fd, info->size, image_get_reader(format), ret);
 }
 
+static gboolean tell_unreadable(
+        GPtrArray *findings, const char *path, const DescriptorImage *image, int r,
+        GError **error) {
+    if (!file_is_at_fault(r))
+        return firmware_error_set_unreadable(error, image->filename, r);
+    /* compressed with zstd: nothing is known */
+    if (r != -EOPNOTSUPP)
+        lint_add(
+                findings, LINT_SEVERITY_ERROR, "file-unreadable", path, "/mapping",
+                "%s cannot be read to its end: %s", image->filename, file_describe_error(r));
+    return TRUE;
+}
+
 gboolean lint_feature_claims(
         GPtrArray *findings, const char *path, const Descriptor *descriptor, const ImageInfo *info,
         GError **error) {
@@ -66,7 +79,7 @@ gboolean lint_feature_claims(
             continue;
         r = read_table(image, info, &entries);
         if (r < 0)
-            return firmware_error_set_unreadable(error, image->filename, r);
+            return tell_unreadable(findings, path, image, r, error);
         if (!(entries & claims[i].entry))
             lint_add(
                     findings, LINT_SEVERITY_ERROR, "claim", path, "/features",

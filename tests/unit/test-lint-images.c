@@ -288,6 +288,61 @@ static void what_the_table_of_guids_denies(void) {
     test_assert_findings(root, "@/vendor", "");
 }
 
+#define CLUSTER 65536
+
+static void put_be64(guint8 *bytes, guint64 value) {
+    value = GUINT64_TO_BE(value);
+    memcpy(bytes, &value, sizeof value);
+}
+
+/* Of two clusters that the guest sees, the second is said to be compressed, and is not. */
+static void write_broken_qcow2(const char *root, gboolean is_zstd) {
+    g_autofree guint8 *image = g_malloc0(5 * CLUSTER);
+
+    test_qcow2_header(image, 2 * CLUSTER);
+    image[39] = 1;                 /* l1_size */
+    put_be64(image + 40, CLUSTER); /* l1_table_offset */
+    put_be64(image + CLUSTER, 2 * CLUSTER);
+    put_be64(image + 2 * CLUSTER, 3 * CLUSTER);
+    put_be64(image + 2 * CLUSTER + 8, G_GUINT64_CONSTANT(1) << 62 | 4 * CLUSTER);
+    if (is_zstd) {
+        image[79] = 8;    /* incompatible_features: compression type */
+        image[103] = 112; /* header_length */
+        image[104] = 1;
+    }
+    test_put_volume(image + 3 * CLUSTER, FALSE, 2 * CLUSTER);
+    memset(image + 4 * CLUSTER, 0xff, CLUSTER);
+    test_write(root, "code.qcow2", image, 5 * CLUSTER);
+}
+
+/* The next file is checked. */
+static void an_image_that_cannot_be_read_to_its_end(void) {
+    static const char in_flash[] =
+            "@/vendor/a.json:/mapping/device: error: amd-sev-snp in flash: such a guest takes no "
+            "pflash; the device is memory\n"
+            "@/vendor/a.json:/mapping/device: error: intel-tdx in flash: such a guest takes no "
+            "pflash; the device is memory\n";
+    static const char next[] = "@/vendor/b.json:/features/0: warning: unknown feature \"x\"";
+    g_autoptr(TestDir) root = test_lint_new();
+    g_autofree char *known = g_strconcat(in_flash, next, NULL);
+    g_autofree char *broken = g_strconcat(
+            in_flash,
+            "@/vendor/a.json:/mapping: error: @/code.qcow2 cannot be read to its end: Structure "
+            "needs cleaning\n",
+            next, NULL);
+
+    test_describe(
+            root, "vendor/a.json", "features", "['amd-sev-snp', 'intel-tdx']", "mapping",
+            "{'device': 'flash', 'mode': 'stateless', 'executable':"
+            " {'filename': '/code.qcow2', 'format': 'qcow2'}}",
+            NULL);
+    test_describe(root, "vendor/b.json", "features", "['x']", NULL);
+    write_broken_qcow2(root, FALSE);
+    test_assert_findings(root, "@/vendor", broken);
+    write_broken_qcow2(root, TRUE);
+    test_assert_findings(root, "@/vendor", known);
+}
+
 int main(int argc, char **argv) {
     static const TestCase cases[] = {
             TEST_CASE(images_that_are_not_there),
@@ -305,6 +360,7 @@ int main(int argc, char **argv) {
             TEST_CASE(secure_boot_elsewhere_needs_no_smm),
             TEST_CASE(confidential_guests_take_no_flash),
             TEST_CASE(what_the_table_of_guids_denies),
+            TEST_CASE(an_image_that_cannot_be_read_to_its_end),
     };
 
     return test_main(argc, argv, "lint-images", cases, G_N_ELEMENTS(cases));
