@@ -248,9 +248,9 @@ gboolean catalog_images_have_same_links(GHashTable *a, GHashTable *b) {
     return TRUE;
 }
 
-static int look_at_image(
+static gboolean look_at_image(
         const CatalogReading *reading, const DescriptorImage *image, const KnownImage *previous,
-        KnownImage *ret) {
+        KnownImage *ret, GError **error) {
     const FileRoot *root = root_of(reading->visitor);
     gboolean is_fresh = FALSE;
     struct stat st;
@@ -258,7 +258,7 @@ static int look_at_image(
 
     if (!file_visit(reading->visitor, image->filename)) {
         ret->info.status = IMAGE_STATUS_UNREADABLE;
-        return 0;
+        return TRUE;
     }
     if (root_stat(root, image->filename, &st) >= 0 && S_ISREG(st.st_mode)) {
         ret->stamp = file_stamp(&st);
@@ -266,13 +266,13 @@ static int look_at_image(
         is_fresh = file_stamp_is_fresh(&ret->stamp, reading->now, CATALOG_HOLD_USEC);
         if (previous && previous->is_trusted && file_stamp_equal(&ret->stamp, &previous->stamp)) {
             *ret = *previous;
-            return 0;
+            return TRUE;
         }
     }
 
     r = image_probe(root, image->filename, image->format, &ret->info);
     if (r < 0)
-        return r;
+        return firmware_error_set_unreadable(error, image->filename, r);
     /* as for a descriptor: a lease, a bad block or a host without an answer can pass */
     if (ret->info.status == IMAGE_STATUS_UNREADABLE)
         ret->is_trusted = FALSE;
@@ -281,10 +281,11 @@ static int look_at_image(
         ret->info = previous->info;
         ret->is_trusted = FALSE;
     }
-    return 0;
+    return TRUE;
 }
 
-/* Several descriptors may name one image, which is probed once. */
+/* Several descriptors may name one image, which is probed once. Not so one of an unknown format,
+ * which can be any text: its key could be that of another image. */
 static gboolean probe_image(
         const CatalogReading *reading, const DescriptorImage *image, ImageInfo *ret,
         GError **error) {
@@ -293,12 +294,17 @@ static gboolean probe_image(
     const KnownImage *previous =
             reading->previous_images ? g_hash_table_lookup(reading->previous_images, key) : NULL;
     KnownImage looked_at = {};
-    int r;
+    ImageFormat ignored;
 
+    if (!image_format_from_string(image->format, &ignored)) {
+        if (!look_at_image(reading, image, NULL, &looked_at, error))
+            return FALSE;
+        *ret = looked_at.info;
+        return TRUE;
+    }
     if (!known) {
-        r = look_at_image(reading, image, previous, &looked_at);
-        if (r < 0)
-            return firmware_error_set_unreadable(error, image->filename, r);
+        if (!look_at_image(reading, image, previous, &looked_at, error))
+            return FALSE;
         known = g_memdup2(&looked_at, sizeof looked_at);
         g_hash_table_insert(reading->images, g_steal_pointer(&key), (gpointer)known);
     }

@@ -85,6 +85,38 @@ static void images_of_another_format(void) {
     assert_mapping(root, SPLIT("/code.fd", "raw", "/vars.json", "json"), "bad-format:@/vars.json");
 }
 
+/* What is known of one image is not taken for what is known of another. */
+static void an_unknown_format_can_be_any_text(void) {
+    static const char *const orders[][2] = {
+            {"vendor/a.json", "vendor/b.json"},
+            {"vendor/b.json", "vendor/a.json"},
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(orders); i++) {
+        g_autoptr(TestDir) root = test_layers_new();
+        g_autofree char *directory = test_mkdir(root, "x:");
+        g_autofree char *nested = g_strconcat(directory, root, NULL);
+        g_autofree char *format = g_strdup_printf("raw:%s/x", root);
+        g_autofree char *bad = g_strdup_printf(
+                "{'device': 'flash', 'mode': 'stateless',"
+                " 'executable': {'filename': '/code.fd', 'format': '%s'}}",
+                format);
+        g_autofree char *good = g_strdup_printf(
+                "{'device': 'flash', 'mode': 'stateless',"
+                " 'executable': {'filename': '/x:%s/code.fd', 'format': 'raw'}}",
+                root);
+        g_autoptr(Catalog) catalog = NULL;
+
+        g_assert_no_errno(g_mkdir_with_parents(nested, 0700));
+        test_write_sparse(nested, "code.fd", 8192);
+        test_describe(root, orders[i][0], "mapping", bad, NULL);
+        test_describe(root, orders[i][1], "mapping", good, NULL);
+        catalog = test_catalog(root);
+        g_assert_cmpint(test_find(catalog, i == 0 ? "a" : "b")->state, ==, FIRMWARE_STATE_UNUSABLE);
+        g_assert_cmpint(test_find(catalog, i == 0 ? "b" : "a")->state, ==, FIRMWARE_STATE_USABLE);
+    }
+}
+
 static void memory_takes_raw_files_and_json_stores_alone(void) {
     g_autoptr(TestDir) root = test_layers_new();
     g_autofree char *large = g_strnfill(1048577, ' ');
@@ -242,6 +274,7 @@ int main(int argc, char **argv) {
             TEST_CASE(images_that_are_not_there),
             TEST_CASE(images_that_are_no_files),
             TEST_CASE(images_of_another_format),
+            TEST_CASE(an_unknown_format_can_be_any_text),
             TEST_CASE(memory_takes_raw_files_and_json_stores_alone),
             TEST_CASE(a_qcow2_counts_with_its_virtual_size),
             TEST_CASE(one_machine_that_takes_it_is_enough),
