@@ -52,20 +52,27 @@ typedef struct UnitImage {
     guint64 size; /* bytes, as the guest sees it */
 } UnitImage;
 
-/* The size of the unit on BOARD, or FALSE where the image does not fit it. A VM's copy of a
- * template is extended to a fixed size; an executable is used as it is. */
+/* A VM's copy of a template is extended to a fixed size; an executable is used as it is. */
+static gboolean is_extended(const UnitImage *unit) {
+    return unit->index > 0;
+}
+
+static gboolean fills_unit(const UnitImage *unit, guint64 fixed_size) {
+    return is_extended(unit) ? unit->size <= fixed_size : unit->size == fixed_size;
+}
+
+/* The size of the unit on BOARD, or FALSE where the image does not fit it. */
 static gboolean unit_size_on_board(
         const Board *board, const UnitImage *unit, guint64 *ret, GPtrArray *reasons) {
-    gboolean is_template = unit->index > 0;
     guint64 size = unit->size;
 
     if (size == 0)
         return bad_size(reasons, unit->image, "flash unit %u would have 0 bytes", unit->index);
-    if (board->unit_size && (is_template ? size > board->unit_size : size != board->unit_size))
+    if (board->unit_size && !fills_unit(unit, board->unit_size))
         return bad_size(
                 reasons, unit->image,
                 "the image has %" G_GUINT64_FORMAT " bytes, and flash unit %u %s%" G_GUINT64_FORMAT,
-                size, unit->index, is_template ? "at most " : "", board->unit_size);
+                size, unit->index, is_extended(unit) ? "at most " : "", board->unit_size);
     if (board->unit_size) {
         *ret = board->unit_size;
         return TRUE;
@@ -141,21 +148,21 @@ static void units_on_board(
 
 static void units_as_recorded(const UnitImages *images, GPtrArray *units, GPtrArray *reasons) {
     for (guint i = 0; i < images->n; i++) {
-        const DescriptorImage *image = images->units[i].image;
-        FlashUnit *unit = image->flash ? flash_record_to_unit(image->flash) : NULL;
-        guint64 size = images->units[i].size;
+        const UnitImage *unit_image = &images->units[i];
+        const FlashRecord *record = unit_image->image->flash;
+        FlashUnit *unit = record ? flash_record_to_unit(record) : NULL;
 
         if (!unit) {
             g_ptr_array_add(reasons, g_strdup("geometry-unknown"));
             return;
         }
         g_ptr_array_add(units, unit);
-        if (size == 0 || size > unit->size)
+        if (unit_image->size == 0 || !fills_unit(unit_image, unit->size))
             (void)bad_size(
-                    reasons, image,
+                    reasons, unit_image->image,
                     "the image has %" G_GUINT64_FORMAT
-                    " bytes, and flash unit %u at most %" G_GUINT64_FORMAT " as it is recorded",
-                    size, i, unit->size);
+                    " bytes, and flash unit %u %s%" G_GUINT64_FORMAT " as it is recorded",
+                    unit_image->size, i, is_extended(unit_image) ? "at most " : "", unit->size);
     }
 }
 

@@ -105,7 +105,6 @@ Resolution *resolution_new(
     resolution->machine = g_strdup(machine->name);
     resolution->has_pflash_properties = TRUE;
     resolution_set_qemu(resolution, machine);
-    resolution->has_fixed_flash = machine->board && machine->board->unit_size > 0;
     if (machine->board && !descriptor_has_feature(file->descriptor, FEATURE_ACPI_S3))
         resolution->s3_device = g_strdup(machine->board->s3_device);
     resolution->store = file->store ? store_summary_ref(file->store) : NULL;
@@ -116,6 +115,9 @@ Resolution *resolution_new(
     fits = flash_fit(file->descriptor, &file->images, machine, reasons, &resolution->flash);
     g_assert(fits);
 
+    /* what is recorded is the size of a unit as well */
+    resolution->has_fixed_flash =
+            machine->board ? machine->board->unit_size > 0 : resolution->flash != NULL;
     if (resolution->flash) {
         resolution->executable_size = flash_backend_size(resolution->executable_size);
         resolution->nvram_template_size = flash_backend_size(resolution->nvram_template_size);

@@ -17,7 +17,8 @@ typedef struct Resolution {
     char *machine; /* argument of -machine */
     /* -machine accepts pflash0= and pflash1=: flash is configured by properties of the board */
     gboolean has_pflash_properties;
-    /* the board's flash units have a fixed size: a shorter NVRAM is extended to it */
+    /* the flash units have a fixed size, by the board or as recorded: a shorter NVRAM is extended
+     * to it */
     gboolean has_fixed_flash;
     /* the device whose property disable_s3 must be set, as the firmware does not support S3; NULL:
      * none */

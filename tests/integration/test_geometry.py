@@ -5,8 +5,10 @@ import json
 
 import pytest
 
-from lib import boards, flashes
+from lib import boards, descriptors, flashes, images
 from lib.boards import RENDERS
+from lib.qemu import canonical
+from lib.vms import VMs
 
 BOARDS = [*boards.x86_boards(), *boards.other_boards()]
 
@@ -56,6 +58,25 @@ def test_geometry_is_the_same_without_an_installed_qemu(service, board):
     with_qemu = service.start_with_qemu().select(board.architecture, board.machine)
     assert without["flash"] == with_qemu["flash"]
     assert without["machine"] == board.machine
+
+
+def test_what_is_recorded_starts_where_the_table_knows_no_board(service):
+    """A VM's copy of a short template fills its unit."""
+    size, sector = 64 * images.MIB, 0x40000
+    code, variables = (
+        {"name": f"virt.flash{unit}", "phys-addr": unit * size, "num-blocks": size // sector,
+         "sector-length": sector, "width": 4, "device-width": 2, "max-device-width": 2,
+         "id0": 0x89, "id1": 0x18} for unit in range(2))
+    service.vendor.write("x", descriptors.descriptor(
+        {"device": "flash",
+         "executable": descriptors.image(service.raw("code.fd", size), flash=code),
+         "nvram-template": descriptors.image(service.raw("vars.fd", 128 * 1024), flash=variables)},
+        targets=[descriptors.target("aarch64", "virt-*")]))
+    (service.directory / "no-machines").mkdir()
+    client = service.start(machines=[service.directory / "no-machines"])
+    vm = VMs(client).make("vm", "aarch64", canonical("aarch64", "virt"), render=["qemu"])
+    with boards.Qemu("aarch64", vm.resolution["qemu-arguments"]) as qemu:
+        flashes.assert_equal(qemu, vm.resolution["flash"])
 
 
 def test_both_renders_can_be_asked_for_at_once(service):

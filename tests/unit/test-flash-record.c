@@ -187,10 +187,14 @@ static void recorded_sizes_are_held_against_the_images(void) {
     assert_unknown_machine(UNKNOWN_RECORD, 1048576, 1048576, "");
     assert_unknown_machine(
             UNKNOWN_RECORD, 1048577, 1048576,
-            "bad-size:/code.fd: the image has 1049088 bytes, and flash unit 0 at most 1048576 as it is recorded");
+            "bad-size:/code.fd: the image has 1049088 bytes, and flash unit 0 1048576 as it is recorded");
+    assert_unknown_machine(
+            UNKNOWN_RECORD, 1048064, 1048576,
+            "bad-size:/code.fd: the image has 1048064 bytes, and flash unit 0 1048576 as it is recorded");
     assert_unknown_machine(
             UNKNOWN_RECORD, 0, 1048576,
-            "bad-size:/code.fd: the image has 0 bytes, and flash unit 0 at most 1048576 as it is recorded");
+            "bad-size:/code.fd: the image has 0 bytes, and flash unit 0 1048576 as it is recorded");
+    /* a VM's copy of it is extended */
     assert_unknown_machine(UNKNOWN_RECORD, 1048576, 1, "");
     assert_unknown_machine(
             UNKNOWN_RECORD, 1048576, 1048577,

@@ -119,7 +119,7 @@ static void what_is_recorded_serves_an_unknown_machine(void) {
     test_describe(
             root, "vendor/a.json", "features", "[]", "mapping",
             "{'device': 'flash', 'mode': 'stateless', 'executable': {'filename': '/code.fd',"
-            " 'format': 'raw', 'flash': {'num-blocks': 1024, 'sector-length': 4096, 'width': 1,"
+            " 'format': 'raw', 'flash': {'num-blocks': 892, 'sector-length': 4096, 'width': 1,"
             "  'phys-addr': 0, 'name': 'flash'}}}",
             "targets", "[{'architecture': 'x86_64', 'machines': ['new-*']}]", NULL);
     test_assert_findings(root, "@/vendor", "");

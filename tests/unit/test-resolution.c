@@ -90,7 +90,7 @@ static void fixed_flash_is_the_board_s(void) {
 }
 
 /* A board that the table does not know has what the descriptor records. */
-static void an_unknown_board_has_no_fixed_flash(void) {
+static void an_unknown_board_has_the_flash_that_is_recorded(void) {
     g_autoptr(TestDir) root = test_layers_new();
     g_autoptr(Request) request = request_new(REQUEST_CALL_PIN, NULL, NULL, NULL);
     const Machine machine = {.architecture = "x", .name = "y", .canonical = "y"};
@@ -100,14 +100,14 @@ static void an_unknown_board_has_no_fixed_flash(void) {
     test_describe(
             root, "vendor/a.json", "mapping",
             "{'device': 'flash', 'mode': 'combined', 'executable': {'filename': '/code.fd',"
-            " 'format': 'raw', 'flash': {'num-blocks': 16, 'sector-length': 4096, 'width': 4,"
+            " 'format': 'raw', 'flash': {'num-blocks': 2, 'sector-length': 4096, 'width': 4,"
             " 'phys-addr': 0, 'name': 'a'}}}",
             "targets", "[{'architecture': 'x', 'machines': ['*']}]", NULL);
     catalog = test_catalog(root);
     r = resolution_new(test_find(catalog, "a"), &machine, request);
-    g_assert_false(r->has_fixed_flash);
+    g_assert_true(r->has_fixed_flash);
     g_assert_true(r->has_pflash_properties);
-    g_assert_cmpuint(unit_of(r, 0)->size, ==, 65536);
+    g_assert_cmpuint(unit_of(r, 0)->size, ==, 8192);
     g_assert_cmpuint(r->executable_size, ==, 8192);
 }
 
@@ -180,7 +180,7 @@ int main(int argc, char **argv) {
             TEST_CASE(a_store_has_no_flash),
             TEST_CASE(what_writes_nothing_has_no_writable_unit),
             TEST_CASE(fixed_flash_is_the_board_s),
-            TEST_CASE(an_unknown_board_has_no_fixed_flash),
+            TEST_CASE(an_unknown_board_has_the_flash_that_is_recorded),
             TEST_CASE(file_names_and_formats_do_not_matter),
             TEST_CASE(each_value_of_each_unit_matters),
             TEST_CASE(the_number_of_units_matters),
