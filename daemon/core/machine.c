@@ -256,21 +256,68 @@ GPtrArray *machine_table_list_names(const MachineTable *table, const char *archi
     return names;
 }
 
+/* A descriptor may hold any text: no longer bracket expression is looked for, and no longer name of
+ * a class. */
+#define MAX_BRACKET 255
+#define MAX_CLASS 16
+
+/* Returns the end of the bracket expression that begins at START, or NULL: the bracket is plain. */
+static const char *find_bracket_end(const char *start) {
+    const char *first = start + (start[1] == '!' || start[1] == '^' ? 2 : 1);
+
+    for (const char *p = first; *p && p - start < MAX_BRACKET; p++) {
+        const char class_end[] = {p[1], ']', '\0'};
+        const char *end = NULL;
+
+        if (*p == ']' && p > first)
+            return p;
+        /* [:digit:], [=a=], [.a.] */
+        if (*p == '[' && p[1] && strchr(":=.", p[1]))
+            end = g_strstr_len(p + 2, MAX_CLASS, class_end);
+        if (end)
+            p = end + 1;
+        else if (*p == '\\' && p[1])
+            p++;
+    }
+    return NULL;
+}
+
+/* Returns a printable character that the bracket expression from START to END matches, if possible
+ * a digit, or NUL. */
+static char find_matching(const char *start, const char *end) {
+    const guint n = '~' - ' ';
+    g_autofree char *expression = g_strndup(start, (gsize)(end - start) + 1);
+
+    for (guint i = 0; i < n; i++) {
+        const char name[] = {(char)('!' + (i + '0' - '!') % n), '\0'};
+
+        if (fnmatch(expression, name, 0) == 0)
+            return *name;
+    }
+    return '\0';
+}
+
 /* GLOB as a name: "pc-q35-*" gives "pc-q35-", which every glob for that family matches too. */
 static char *glob_to_name(const char *glob) {
     g_autoptr(GString) name = g_string_new(NULL);
 
     for (const char *p = glob; *p; p++) {
-        const char *bracket_end = *p == '[' && p[1] ? strchr(p + 2, ']') : NULL;
+        const char *bracket_end = *p == '[' ? find_bracket_end(p) : NULL;
+        char c = *p;
 
-        if (*p == '?') {
-            g_string_append_c(name, 'x');
-        } else if (bracket_end) {
-            g_string_append_c(name, p[1]);
+        if (bracket_end) {
+            c = find_matching(p, bracket_end);
+            if (!c)
+                break; /* no name matches */
             p = bracket_end;
-        } else if (*p != '*') {
-            g_string_append_c(name, *p);
+        } else if (c == '?') {
+            c = 'x';
+        } else if (c == '\\' && p[1]) {
+            c = *++p;
+        } else if (c == '*') {
+            continue;
         }
+        g_string_append_c(name, c);
     }
     return g_string_free(g_steal_pointer(&name), FALSE);
 }

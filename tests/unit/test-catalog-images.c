@@ -195,15 +195,26 @@ static void the_first_machine_tells_why_none_takes_it(void) {
 static void hostile_globs_are_borne(void) {
     g_autoptr(GString) stars = g_string_new("[{'architecture': 'x86_64', 'machines': ['");
     g_autoptr(GString) brackets = g_string_new(stars->str);
+    g_autoptr(GString) classes = g_string_new(stars->str);
+    g_autoptr(GString) ends = g_string_new(stars->str);
 
     for (guint i = 0; i < 10000; i++) {
         g_string_append(stars, "*a*?");
         g_string_append(brackets, "*[");
     }
+    g_string_append_c(ends, '[');
+    for (guint i = 0; i < 2000; i++) {
+        g_string_append(classes, "[[:");
+        g_string_append(ends, "[:no:]");
+    }
     g_string_append(stars, "*b']}]");
     g_string_append(brackets, "']}]");
+    g_string_append(classes, "']}]");
+    g_string_append(ends, "]']}]");
     assert_targets(stars->str, "geometry-unknown");
     assert_targets(brackets->str, "geometry-unknown");
+    assert_targets(classes->str, "geometry-unknown");
+    assert_targets(ends->str, "machine");
 }
 
 /* -- what is told of it ------------------------------------------------------------------ */

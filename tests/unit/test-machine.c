@@ -146,6 +146,32 @@ static void a_glob_visits_the_machines_that_it_matches(void) {
     assert_visited(table, "*", "?, b-1, c");
 }
 
+static void a_glob_matches_the_name_that_it_reads_as(void) {
+    static const char *const globs[][2] = {
+            {"n-[[:digit:]]*", "n-0?"},
+            {"n-[[:alpha:]-]", "n-A?"},
+            {"n-[!0-9]", "n-:?"},
+            {"n-[^0-9:-@]", "n-A?"},
+            {"n-[]]", "n-]?"},
+            {"n-[!]0]", "n-1?"},
+            {"n-[]0]", "n-0?"},
+            {"n-[.]1", "n-.1?"},
+            {"n-[a\\]b]", "n-]?"},
+            {"n-[[.a.]]", "n-a?"},
+            {"n-[[=a=]b]x", "n-ax?"},
+            {"n-\\*\\[", "n-*[?"},
+            {"n-[", "n-[?"},
+            {"n-[a", "n-[a?"},
+            {"n-[[:no:]]", ""},
+            {"n-[z-a]", ""},
+            {"n-\\", ""},
+    };
+    g_autoptr(MachineTable) table = test_machine_text("");
+
+    for (gsize i = 0; i < G_N_ELEMENTS(globs); i++)
+        assert_visited(table, globs[i][0], globs[i][1]);
+}
+
 /* -- equality ---------------------------------------------------------------------------- */
 
 static void assert_equal(const char *a_text, const char *b_text, gboolean is_equal) {
@@ -200,6 +226,7 @@ int main(int argc, char **argv) {
             TEST_CASE(aliases_are_resolved),
             TEST_CASE(each_name_is_listed_once),
             TEST_CASE(a_glob_visits_the_machines_that_it_matches),
+            TEST_CASE(a_glob_matches_the_name_that_it_reads_as),
             TEST_CASE(tables_are_compared_by_what_they_say),
             TEST_CASE(aliases_that_read_alike_are_told_apart),
             TEST_CASE(a_failing_system_is_an_error),
