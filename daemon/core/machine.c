@@ -198,10 +198,10 @@ Machine machine_table_resolve_for(
         machine.lacks = (const char *const *)emulator->lacks;
         version = 0;
     }
-    if (told && (version == 0 || !canonical))
+    if (told && version == 0)
         machine.name = machine.canonical = told;
-    else if (canonical)
-        machine.canonical = canonical;
+    else if (canonical || told)
+        machine.canonical = canonical ? canonical : told;
 
     machine.board = find_board(table, architecture, machine.canonical, machine.qemu);
     return machine;

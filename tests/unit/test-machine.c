@@ -108,6 +108,35 @@ static void aliases_are_resolved(void) {
     g_assert_null(test_board(table, "x", "new"));
 }
 
+static void assert_for(
+        const MachineTable *table, const char *asked, QemuVersion version, const char *name,
+        const char *canonical) {
+    Machine machine = machine_table_resolve_for(table, "x", asked, version);
+
+    g_assert_cmpuint(machine.qemu, ==, version);
+    g_assert_cmpstr(machine.name, ==, name);
+    g_assert_cmpstr(machine.canonical, ==, canonical);
+}
+
+/* What the installed one means tells which board it is, whether the table has the alias or not. */
+static void another_qemu_is_given_the_alias(void) {
+    static const char *const lacks[] = {NULL};
+    const QemuVersion installed = QEMU_VERSION(7, 2, 0);
+    const QemuVersion other = QEMU_VERSION(6, 2, 0);
+    g_autoptr(MachineTable) table = test_machine_text(
+            "[b-*]\narchitectures=x\naliases=b\ncanonical=b-1\n[c-*]\narchitectures=x\n");
+
+    machine_table_add_emulator(table, "x", installed, lacks);
+    machine_table_add_type(table, "x", "b-7", "b");
+    machine_table_add_type(table, "x", "c-7", "c");
+    assert_for(table, "b", installed, "b-7", "b-7");
+    assert_for(table, "c", installed, "c-7", "c-7");
+    assert_for(table, "b", other, "b", "b-1");
+    assert_for(table, "c", other, "c", "c-7");
+    assert_for(table, "c-7", other, "c-7", "c-7");
+    g_assert_nonnull(machine_table_resolve_for(table, "x", "c", other).board);
+}
+
 static void each_name_is_listed_once(void) {
     g_autoptr(MachineTable) table =
             test_machine_text("[b-*]\narchitectures=x\naliases=b;bb\ncanonical=b-1\n"
@@ -224,6 +253,7 @@ int main(int argc, char **argv) {
             TEST_CASE(a_broken_file_of_a_higher_layer_hides_too),
             TEST_CASE(a_file_has_at_most_64_kib),
             TEST_CASE(aliases_are_resolved),
+            TEST_CASE(another_qemu_is_given_the_alias),
             TEST_CASE(each_name_is_listed_once),
             TEST_CASE(a_glob_visits_the_machines_that_it_matches),
             TEST_CASE(a_glob_matches_the_name_that_it_reads_as),
