@@ -147,8 +147,9 @@ static gboolean check_qemu(const Resolution *resolution, GError **error) {
         return TRUE;
     g_set_error(
             error, FIRMWARE_ERROR, FIRMWARE_ERROR_NOT_SUPPORTED,
-            "render: QEMU %s for %s has no %s, which firmware %s needs", version,
-            resolution->architecture, resolution->lacking, resolution->name);
+            "render: QEMU%s%s for %s has no %s on %s, which firmware %s needs",
+            resolution->qemu ? " " : "", resolution->qemu ? version : "", resolution->architecture,
+            resolution->lacking, resolution->machine, resolution->name);
     return FALSE;
 }
 

@@ -2,6 +2,7 @@
 
 #include "core/qemu.h"
 
+#include "core/architecture.h"
 #include "core/needs.h"
 #include "util-catalog.h"
 
@@ -74,9 +75,9 @@ static void an_alias_is_the_word_of_the_qemu_that_counts(void) {
 
 /* -- what is lacking --------------------------------------------------------------------- */
 
-static void assert_lacking(
-        const char *architecture, const char *mapping, const char *features, QemuVersion version,
-        const char *const *lacks, const char *expected) {
+static void assert_lacking_on(
+        const char *architecture, const char *machine_name, const char *mapping,
+        const char *features, QemuVersion version, const char *const *lacks, const char *expected) {
     g_autoptr(MachineTable) table = test_shipped_machines();
     g_autofree char *document = test_document("mapping", mapping, "features", features, NULL);
     g_autoptr(Descriptor) descriptor = test_parse(document);
@@ -85,10 +86,18 @@ static void assert_lacking(
 
     if (lacks)
         machine_table_add_emulator(table, architecture, version, lacks);
-    machine = machine_table_resolve_for(table, architecture, "virt", lacks ? 0 : version);
+    machine = machine_table_resolve_for(table, architecture, machine_name, lacks ? 0 : version);
     lacking = needs_find_lacking(descriptor, &machine);
     g_ptr_array_add(lacking, NULL);
     test_assert_joined((GStrv)lacking->pdata, expected);
+}
+
+static void assert_lacking(
+        const char *architecture, const char *mapping, const char *features, QemuVersion version,
+        const char *const *lacks, const char *expected) {
+    assert_lacking_on(
+            architecture, architecture_is_x86(architecture) ? "q35" : "virt", mapping, features,
+            version, lacks, expected);
 }
 
 #define IGVM "{'device': 'igvm', 'filename': '/x'}"
@@ -99,6 +108,7 @@ static void assert_lacking(
 #define COMBINED \
     "{'device': 'flash', 'mode': 'combined', 'executable': {'filename': '/x', 'format': 'raw'}}"
 #define HOST_VARS "['host-uefi-vars']"
+#define SMM "['requires-smm']"
 
 static void what_a_version_lacks(void) {
     assert_lacking("x86_64", IGVM, "[]", QEMU_VERSION(10, 0, 9), NULL, "igvm-cfg");
@@ -116,6 +126,26 @@ static void what_a_version_lacks(void) {
     assert_lacking("loongarch64", ROM, "[]", QEMU_VERSION(7, 2, 0), NULL, "");
 }
 
+/* Whatever the version, and what the emulator says of its types. */
+static void what_a_board_lacks(void) {
+    static const char *const x86[] = {"q35", "pc", "microvm", "isapc", "x-remote"};
+
+    for (gsize i = 0; i < G_N_ELEMENTS(x86); i++) {
+        const gboolean has_flash = i != 2 && i != 3;
+
+        assert_lacking_on("x86_64", x86[i], ROM, SMM, QEMU_VERSION(7, 2, 0), nothing, "");
+        assert_lacking_on("i386", x86[i], IGVM, "[]", 0, NULL, has_flash ? "" : "igvm-cfg");
+        assert_lacking_on(
+                "x86_64", x86[i], STORE, "[]", QEMU_VERSION(10, 1, 0), nothing,
+                has_flash ? "" : "uefi-vars-x64");
+    }
+    assert_lacking_on("aarch64", "virt", ROM, SMM, 0, NULL, "smm");
+    assert_lacking_on("aarch64", "sbsa-ref", FLASH, SMM, QEMU_VERSION(10, 0, 0), nothing, "smm");
+    assert_lacking_on("riscv64", "new", ROM, SMM, 0, NULL, "smm");
+    assert_lacking_on("aarch64", "virt", IGVM, "[]", QEMU_VERSION(10, 1, 0), nothing, "igvm-cfg");
+    assert_lacking_on("aarch64", "virt", IGVM, SMM, 0, NULL, "smm, igvm-cfg");
+}
+
 /* Debian builds 10.1 without libigvm, and another may take a device over into an older one. */
 static void what_an_emulator_says_goes_before_its_version(void) {
     static const char *const igvm[] = {"igvm-cfg", NULL};
@@ -131,6 +161,7 @@ int main(int argc, char **argv) {
             TEST_CASE(boards_differ_by_version),
             TEST_CASE(an_alias_is_the_word_of_the_qemu_that_counts),
             TEST_CASE(what_a_version_lacks),
+            TEST_CASE(what_a_board_lacks),
             TEST_CASE(what_an_emulator_says_goes_before_its_version),
     };
 

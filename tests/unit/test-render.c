@@ -166,6 +166,20 @@ static void what_qemu_lacks_is_not_rendered(void) {
     }
 }
 
+static void what_a_board_lacks_is_not_rendered(void) {
+    g_auto(TestAnswer) f = {};
+    g_autoptr(GError) error = NULL;
+
+    test_answer_describe(
+            &f, "{'device': 'memory', 'filename': '/rom'}", "features", "['requires-smm']");
+    test_answer_resolve(&f, "aarch64", "virt", NULL);
+    g_assert_null(render_qemu(f.resolution, &error));
+    g_assert_error(error, FIRMWARE_ERROR, FIRMWARE_ERROR_NOT_SUPPORTED);
+    g_assert_cmpstr(
+            error->message, ==,
+            "render: QEMU for aarch64 has no smm on virt, which firmware a needs");
+}
+
 static void host_variables_bring_their_device(void) {
     static const struct {
         const char *mapping;
@@ -379,6 +393,7 @@ int main(int argc, char **argv) {
             TEST_CASE(combined_flash_is_the_copy),
             TEST_CASE(boards_without_properties_get_drives),
             TEST_CASE(what_qemu_lacks_is_not_rendered),
+            TEST_CASE(what_a_board_lacks_is_not_rendered),
             TEST_CASE(host_variables_bring_their_device),
             TEST_CASE(memory_is_bios),
             TEST_CASE(a_variable_store_is_a_device),
