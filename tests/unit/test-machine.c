@@ -62,6 +62,12 @@ static void a_broken_file_of_a_higher_layer_hides_too(void) {
     g_assert_null(test_board(table, "x", "a"));
 }
 
+/* GKeyFile's groups have none. */
+static void a_section_has_no_brackets(void) {
+    test_machine_assert_problem("[b-[12]]\narchitectures=x\n", NULL);
+    test_machine_assert_problem("[b-[12]\narchitectures=x\n", NULL);
+}
+
 static void a_file_has_at_most_64_kib(void) {
     g_autoptr(GString) text = g_string_new("[a]\narchitectures=x\n#");
     g_autoptr(MachineTable) table = NULL;
@@ -251,6 +257,7 @@ int main(int argc, char **argv) {
             TEST_CASE(one_bad_section_spoils_its_file_alone),
             TEST_CASE(files_and_layers_have_an_order),
             TEST_CASE(a_broken_file_of_a_higher_layer_hides_too),
+            TEST_CASE(a_section_has_no_brackets),
             TEST_CASE(a_file_has_at_most_64_kib),
             TEST_CASE(aliases_are_resolved),
             TEST_CASE(another_qemu_is_given_the_alias),
