@@ -25,9 +25,8 @@ typedef struct LintFinding {
     /* A stable keyword. If the service has a reason for it, that reason's code: parse-error,
      * schema-error, file-missing, file-unreadable, bad-format, bad-size, bad-pair,
      * confidential-flash, geometry-unknown, geometry-mismatch, machine. Otherwise file, file-name,
-     * unknown-word, unknown-member, mode, pair, secure-boot, enrolled-keys,
-     * certificates, claim, mask, duplicate, limit. Static.
-     */
+     * unknown-word, unknown-member, missing, mode, pair, secure-boot, enrolled-keys, certificates,
+     * claim, mask, duplicate, limit. Static. */
     const char *code;
     char *path;    /* of the file or directory at fault, as the caller named it; escaped where it is
                     * no plain text */
