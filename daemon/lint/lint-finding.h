@@ -6,9 +6,9 @@
 /*
  * Faults of a descriptor, and their positions.
  *
- * Error: the service never answers with this firmware, no guest boots with it, or a guest gets
- * another Secure Boot than it says. Warning: the service answers with it, but this is probably not
- * intended.
+ * Error: the service never answers with this firmware, makes no VM of it, no guest boots with it,
+ * or a guest gets another Secure Boot than it says. Warning: the service answers with it, but this
+ * is probably not intended.
  */
 
 /* Limit of one call; a last finding reports that it was reached. */

@@ -72,6 +72,12 @@ static void check_image(const Firmware *firmware, Part part, const ImageInfo *in
 
     switch (info->status) {
     case IMAGE_STATUS_OK:
+        /* the service answers with it, and makes no VM of it */
+        if (info->is_foreign)
+            lint_add(
+                    firmware->findings, LINT_SEVERITY_ERROR, "bad-format", firmware->path,
+                    filename_pointer, "%s names another file: no virtual machine is made from it",
+                    image->filename);
         break;
     case IMAGE_STATUS_MISSING:
         lint_add(

@@ -68,6 +68,22 @@ static void images_that_are_something_else(void) {
 
 /* -- machines ---------------------------------------------------------------------------- */
 
+/* A backing file; QEMU's docs/interop/qcow2.txt: backing_file_offset. */
+static void images_that_name_another_file(void) {
+    g_autoptr(TestDir) root = test_lint_new();
+    guint8 header[TEST_QCOW2_SIZE];
+
+    test_qcow2_header(header, 540672);
+    header[15] = 72;
+    test_write(root, "vars.qcow2", header, sizeof header);
+    test_assert_lint(
+            root, "mapping",
+            "{'device': 'flash', 'executable': {'filename': '/code.fd', 'format': 'raw'},"
+            " 'nvram-template': {'filename': '/vars.qcow2', 'format': 'qcow2'}}",
+            "a:/mapping/nvram-template/filename: error: @/vars.qcow2 names another file: no "
+            "virtual machine is made from it");
+}
+
 static void images_that_fit_no_machine(void) {
     g_autoptr(TestDir) root = test_lint_new();
 
@@ -347,6 +363,7 @@ int main(int argc, char **argv) {
     static const TestCase cases[] = {
             TEST_CASE(images_that_are_not_there),
             TEST_CASE(images_that_are_something_else),
+            TEST_CASE(images_that_name_another_file),
             TEST_CASE(images_that_fit_no_machine),
             TEST_CASE(machines_that_are_none),
             TEST_CASE(what_is_recorded_has_to_be_right),
