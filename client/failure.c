@@ -15,6 +15,9 @@ typedef struct Hint {
 
 #define OURS "org.vmfirmware1."
 
+#define SOUND_COPY "'vmfirmwarectl import' a sound copy, or 'vmfirmwarectl reset' for a fresh one"
+#define ANOTHER_FIRMWARE "choose another firmware with --firmware=NAME"
+
 static const Hint hints[] = {
         {OURS "NoMatchingFirmware", CLIENT_ERROR_NO_MATCH,
          "'vmfirmwarectl explain ARCH MACHINE' with the same requirements says why of each"},
@@ -33,8 +36,7 @@ static const Hint hints[] = {
         {OURS "NoSuchBackup", CLIENT_ERROR_FAILURE, "'vmfirmwarectl backups' shows what there is"},
         {OURS "NoSuchVariable", CLIENT_ERROR_FAILURE,
          "'vmfirmwarectl variables --list' shows what there is"},
-        {OURS "ImageUnusable", CLIENT_ERROR_MUST_NOT_START,
-         "'vmfirmwarectl import' a sound copy, or 'vmfirmwarectl reset' for a fresh one"},
+        {OURS "ImageUnusable", CLIENT_ERROR_MUST_NOT_START, SOUND_COPY},
         {SD_BUS_ERROR_INVALID_ARGS, CLIENT_ERROR_USAGE, "see 'vmfirmwarectl --help'"},
         {SD_BUS_ERROR_ACCESS_DENIED, CLIENT_ERROR_FAILURE,
          "do it as root, or let polkit allow it (see vmfirmwarectl(1))"},
@@ -122,6 +124,14 @@ static const struct {
         {OURS "NVRAMMismatch", "import", NULL, "give one that fits"},
         {OURS "NVRAMMismatch", "prepare", "that was sent", "give one that fits"},
         {OURS "NVRAMMismatch", "run", "that was sent", "give one that fits"},
+        /* of the firmware's template: there may be no VM yet */
+        {OURS "NVRAMMismatch", "prepare", " needs ", ANOTHER_FIRMWARE},
+        {OURS "NVRAMMismatch", "run", " needs ", ANOTHER_FIRMWARE},
+        {OURS "ImageUnusable", NULL, "its NVRAM file names another file", SOUND_COPY},
+        {OURS "ImageUnusable", NULL, "that was sent names another file",
+         "'qemu-img convert' makes a file of it that names none"},
+        {OURS "ImageUnusable", NULL, " names another file", ANOTHER_FIRMWARE},
+        {OURS "ImageUnusable", NULL, "cannot be added to the template", ANOTHER_FIRMWARE},
 };
 
 static const char *find_text(

@@ -2,11 +2,13 @@
 """What an error says to do next fits the verb."""
 
 import os
+import subprocess
 
 import pytest
 
-from lib import descriptors, images
+from lib import certificates, descriptors, images
 from lib.cli import FAILURE, NO_MATCH
+from lib.config import write_config
 from lib.vms import OTHER, VMs
 
 ASK = ["x86_64", "q35"]
@@ -103,6 +105,49 @@ def test_template_of_prepare(vms, cli):
     with open(vms.at("a").nvram(), "r+b") as file:
         file.truncate(1)
     assert "rebind --reset" in cli.fails(FAILURE, "prepare", "a", *ASK)
+
+
+def test_image_that_names_another_file(service, vms, cli):
+    """Of the package, of the caller, and of a VM: only the last one has a VM to mend."""
+    def qcow2(path, base):
+        subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", base, path],
+                       check=True)
+        return path
+
+    template = qcow2(service.images / "template.qcow2", service.directory / "small.fd")
+    service.vendor.write("05-backed", descriptors.flash(
+        service.images / "small-code.fd", template, template_fmt="qcow2"))
+    vms.client.reload()
+    text = cli.fails(FAILURE, "prepare", "a", *ASK)
+    assert text.endswith("template.qcow2 names another file; choose another firmware with "
+                         "--firmware=NAME")
+    cli("prepare", "a", *ASK, "--firmware=20-small")
+    text = cli.fails(FAILURE, "import", "a", template, "--source-format=qcow2")
+    assert "that was sent names another file" in text
+    assert text.endswith("'qemu-img convert' makes a file of it that names none")
+    service.restart(path=os.environ["PATH"])  # with qemu-img
+    cli("prepare", "b", *ASK, "--firmware=20-small", "--nvram-format=qcow2")
+    qcow2(VMs(service.client).at("b").nvram(), service.directory / "small.fd")
+    text = cli.fails(FAILURE, "prepare", "b", *ASK)
+    assert "its NVRAM file names another file" in text
+    assert text.endswith("'vmfirmwarectl reset' for a fresh one")
+
+
+def test_template_that_serves_no_new_vm(service, vms, cli):
+    """There is no VM to mend: its tables are too large, or no key of the host can be added."""
+    template = service.qcow2("template.qcow2", images.OVMF_2M_VARS)
+    os.truncate(template, 32 * images.MIB)
+    service.vendor.write("05-tables", descriptors.flash(
+        service.images / "small-code.fd", template, template_fmt="qcow2"))
+    directory = service.directory / "enroll" / "db"
+    directory.mkdir(parents=True)
+    (directory / "a.der").write_bytes(certificates.make(directory.parent, "a"))
+    service.restart(arguments=[write_config(service.directory, EnrollDirectory=directory.parent)])
+    for name, why in (("05-tables", "and its content needs at most"),
+                      ("20-small", "a key of this host cannot be added to the template")):
+        text = cli.fails(FAILURE, "prepare", "a", *ASK, f"--firmware={name}")
+        assert why in text
+        assert text.endswith("; choose another firmware with --firmware=NAME")
 
 
 @pytest.mark.parametrize("words, step", [
