@@ -16,7 +16,7 @@
 
 #define REQUIREMENTS OPTIONS_REQUIREMENTS
 /* for verbs that this program can answer by itself */
-#define OFFLINE (OPTIONS_OFFLINE | OPTIONS_MACHINES | OPTIONS_SOURCES)
+#define OFFLINE (OPTIONS_OFFLINE | OPTIONS_MACHINES | OPTIONS_SOURCES | OPTIONS_ROOT)
 /* for verbs on a virtual machine that may live in a directory of the user's */
 #define IN_DIRECTORY (OPTIONS_DIRECTORY | OPTIONS_MACHINES | OPTIONS_SOURCES)
 /* for verbs on a variable store */
@@ -59,13 +59,13 @@ static const Verb verbs[] = {
         {"capabilities", 2, 2, 2, REQUIREMENTS | OFFLINE, VERB_NAMELESS, verb_capabilities,
          "capabilities ARCH MACHINE", "Tell what can be asked for"},
         {"prepare", 3, 3, 3,
-         REQUIREMENTS | OPTIONS_RENDER | OPTIONS_OWNER | IN_DIRECTORY | OPTIONS_EPHEMERAL |
-                 OPTIONS_CREATE | OPTIONS_REFERENCE | OPTIONS_TEMPLATE | OPTIONS_HOST_KEYS,
+         REQUIREMENTS | OPTIONS_RENDER | OPTIONS_OWNER | IN_DIRECTORY | OPTIONS_CREATE |
+                 OPTIONS_REFERENCE | OPTIONS_TEMPLATE | OPTIONS_HOST_KEYS,
          VERB_UNPAGED, verb_prepare, "prepare ID ARCH MACHINE",
          "Choose firmware for a virtual machine, keep the choice and its NVRAM"},
         {"run", 4, ANY, 3,
-         REQUIREMENTS | OPTIONS_RENDER | OPTIONS_OWNER | IN_DIRECTORY | OPTIONS_EPHEMERAL |
-                 OPTIONS_CREATE | OPTIONS_REFERENCE | OPTIONS_TEMPLATE | OPTIONS_HOST_KEYS,
+         REQUIREMENTS | OPTIONS_RENDER | OPTIONS_OWNER | IN_DIRECTORY | OPTIONS_CREATE |
+                 OPTIONS_REFERENCE | OPTIONS_TEMPLATE | OPTIONS_HOST_KEYS,
          VERB_NEEDS_FDS | VERB_NO_OUTPUT, verb_run, "run ID ARCH MACHINE -- COMMAND…",
          "Prepare it, and execute COMMAND with QEMU's arguments appended"},
         {"lease", 1, ANY, 1, OPTIONS_OWNER | IN_DIRECTORY | OPTIONS_PROCESS,
@@ -100,7 +100,7 @@ static const Verb verbs[] = {
          "Put its pin and its NVRAM into an archive (- for standard output)"},
         {"unpack", 1, 2, 2,
          REQUIREMENTS | OPTIONS_RENDER | OPTIONS_OWNER | IN_DIRECTORY | OPTIONS_REFERENCE |
-                 OPTIONS_CHECK | OPTIONS_OFFLINE,
+                 OPTIONS_CHECK | OPTIONS_OFFLINE | OPTIONS_ROOT,
          VERB_NEEDS_FDS | VERB_UNPAGED | VERB_TAKES_FILE, verb_unpack, "unpack ID FILE",
          "Make one from an archive of pack"},
         {"remove", 1, 1, 1, OPTIONS_OWNER | IN_DIRECTORY, VERB_UNPAGED, verb_remove, "remove ID",

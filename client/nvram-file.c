@@ -6,9 +6,11 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/root.h"
 #include "core/flash.h"
 #include "core/image.h"
 #include "error.h"
+#include "sources.h"
 
 gboolean nvram_file_find_format(
         const Options *options, const char *option, const char *path, int fd, ImageFormat *ret,
@@ -93,10 +95,13 @@ gboolean nvram_file_add_requirements(const Context *context, GVariantDict *keys,
 gboolean nvram_file_check(const Context *context, GVariant *resolution, GError **error) {
     static const char *const images[] = {"executable", "nvram-template"};
     const char *path = get_file(context);
+    g_auto(SourcesRoot) root = SOURCES_ROOT_INIT;
     struct stat own;
 
     if (!path || stat(path, &own) < 0)
         return TRUE;
+    if (!sources_open_root(context->options, &root, error))
+        return FALSE;
     for (guint i = 0; i < G_N_ELEMENTS(images); i++) {
         g_autoptr(GVariant) image =
                 g_variant_lookup_value(resolution, images[i], G_VARIANT_TYPE_VARDICT);
@@ -104,7 +109,8 @@ gboolean nvram_file_check(const Context *context, GVariant *resolution, GError *
         struct stat st;
 
         if (image && g_variant_lookup(image, "filename", "&s", &filename) &&
-            stat(filename, &st) == 0 && st.st_dev == own.st_dev && st.st_ino == own.st_ino) {
+            root_stat(root.visitor.root, filename, &st) == 0 && st.st_dev == own.st_dev &&
+            st.st_ino == own.st_ino) {
             g_autofree char *text = g_strdup_printf(
                     "it is the file %s of the firmware itself, which all virtual machines share; "
                     "give the path of a copy",

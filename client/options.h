@@ -42,7 +42,7 @@ typedef enum OptionGroup {
     OPTIONS_LIBVIRT = 1 << 22,
     OPTIONS_PINNED = 1 << 23,
     OPTIONS_CHECK = 1 << 24,
-    OPTIONS_EPHEMERAL = 1 << 25,
+    OPTIONS_ROOT = 1 << 25,
     OPTIONS_CHANGE = 1 << 26,
     OPTIONS_ENROLL = 1 << 27,
     OPTIONS_BOOT = 1 << 28,

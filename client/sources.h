@@ -23,6 +23,9 @@ typedef struct SourcesRoot {
 gboolean sources_open_root(const Options *options, SourcesRoot *ret, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
 void sources_root_clear(SourcesRoot *root);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(SourcesRoot, sources_root_clear)
+
+#define SOURCES_ROOT_INIT ((SourcesRoot){.root.fd = FILE_FD_NONE})
 
 /* Prints the configuration's faults on standard error. ROOT may be NULL. Error: CLIENT_ERROR. */
 Config *sources_load_config(const Options *options, const FileRoot *root, GError **error)

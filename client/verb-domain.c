@@ -3,11 +3,12 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include "base/file.h"
+#include "base/root.h"
 #include "core/image.h"
 #include "domain-pin.h"
 #include "error.h"
 #include "keys.h"
+#include "sources.h"
 #include "verbs.h"
 
 /* The verb check-domain: what is wrong with the firmware of libvirt domains. */
@@ -15,6 +16,7 @@
 /* One domain, and what was found out about it. */
 typedef struct Check {
     Context *context;
+    const FileRoot *root; /* of the domain's paths; may be NULL */
     const char *file;
     Domain *domain;
     GPtrArray *faults;    /* strings */
@@ -99,9 +101,10 @@ static void find_firmware(Check *check) {
     g_autoptr(GError) failure = NULL;
     const Domain *domain = check->domain;
     struct stat st;
+    int r = root_stat(check->root, domain->loader, &st);
 
-    if (stat(domain->loader, &st) < 0) {
-        add_fault(check, "loader %s: %s", domain->loader, g_strerror(errno));
+    if (r < 0) {
+        add_fault(check, "loader %s: %s", domain->loader, g_strerror(-r));
         suggest_another(check);
         return;
     }
@@ -131,7 +134,7 @@ static void look_at_nvram(Check *check) {
     ImageInfo info;
 
     /* libvirt makes one that is not there */
-    if (!path || file_open_regular(AT_FDCWD, path, &fd, &check->nvram) < 0)
+    if (!path || root_open_regular(check->root, path, &fd, &check->nvram) < 0)
         return;
     if (!image_format_from_string(format ? format : "raw", &check->nvram_format) ||
         image_probe_fd(fd, check->nvram_format, &info) < 0 || info.status != IMAGE_STATUS_OK) {
@@ -141,21 +144,21 @@ static void look_at_nvram(Check *check) {
     check->nvram_size = info.size;
 }
 
-static gboolean is_same_file(const struct stat *a, const char *path) {
-    struct stat b;
+static gboolean is_nvram(const Check *check, const char *path) {
+    struct stat st;
 
-    return a->st_ino != 0 && path && stat(path, &b) == 0 && a->st_dev == b.st_dev &&
-            a->st_ino == b.st_ino;
+    return check->nvram.st_ino != 0 && path && root_stat(check->root, path, &st) == 0 &&
+            st.st_dev == check->nvram.st_dev && st.st_ino == check->nvram.st_ino;
 }
 
 static void check_nvram_file(Check *check) {
     const Domain *domain = check->domain;
 
-    if (is_same_file(&check->nvram, domain->loader))
+    if (is_nvram(check, domain->loader))
         add_fault(
                 check, "nvram %s is the loader itself: the guest would write into it",
                 domain->nvram);
-    if (is_same_file(&check->nvram, domain->nvram_template))
+    if (is_nvram(check, domain->nvram_template))
         add_fault(
                 check, "nvram %s is the template itself: all new domains would get its variables",
                 domain->nvram);
@@ -338,10 +341,11 @@ static void print_all(Context *context, GPtrArray *checks) {
         g_variant_builder_clear(&array);
 }
 
-static Check *check_new(Context *context, const char *file, GError **error) {
+static Check *check_new(Context *context, const FileRoot *root, const char *file, GError **error) {
     g_autoptr(Check) check = g_new0(Check, 1);
 
     check->context = context;
+    check->root = root;
     check->file = g_str_equal(file, "-") ? "standard input" : file;
     check->faults = g_ptr_array_new_with_free_func(g_free);
     check->domain = domain_new_from_file(file, error);
@@ -359,7 +363,7 @@ static gboolean check_pin(Context *context, char **arguments, GError **error) {
         return client_error_set(
                 error, CLIENT_ERROR_USAGE,
                 "check-domain: --pinned asks the service; leave --offline and its options out");
-    check = check_new(context, arguments[0], error);
+    check = check_new(context, NULL, arguments[0], error);
     if (!check)
         return FALSE;
     if (domain_check_pin(context, check->domain, &failure))
@@ -371,13 +375,16 @@ static gboolean check_pin(Context *context, char **arguments, GError **error) {
 }
 
 gboolean verb_check_domain(Context *context, char **arguments, GError **error) {
+    g_auto(SourcesRoot) root = SOURCES_ROOT_INIT;
     g_autoptr(GPtrArray) checks = g_ptr_array_new_with_free_func((GDestroyNotify)check_free);
     guint n_faulty = 0;
 
     if (options_get(context->options, "pinned"))
         return check_pin(context, arguments, error);
+    if (!sources_open_root(context->options, &root, error))
+        return FALSE;
     for (char **file = arguments; *file; file++) {
-        Check *check = check_new(context, *file, error);
+        Check *check = check_new(context, root.visitor.root, *file, error);
 
         if (!check)
             return FALSE;

@@ -179,17 +179,18 @@ static void take_if_better(
 /* The first firmware that is the same, else the first equivalent, else the first that fits. */
 static gboolean find(Context *context, const Packed *packed, Choice *ret, GError **error) {
     g_auto(GStrv) names = list_candidates(context, packed, error);
-    SourcesRoot root = {.root.fd = FILE_FD_NONE};
-    gboolean is_done = names && sources_open_root(context->options, &root, error);
+    g_auto(SourcesRoot) root = SOURCES_ROOT_INIT;
 
-    for (guint i = 0; is_done && names[i] && i < MAX_CANDIDATES && ret->fit < FIT_SAME; i++) {
+    if (!names || !sources_open_root(context->options, &root, error))
+        return FALSE;
+
+    for (guint i = 0; names[i] && i < MAX_CANDIDATES && ret->fit < FIT_SAME; i++) {
         g_autoptr(GVariant) resolution = choose(context, packed, names[i], NULL);
 
         if (resolution)
             take_if_better(context, packed, root.visitor.root, resolution, ret);
     }
-    sources_root_clear(&root);
-    return is_done;
+    return TRUE;
 }
 
 /* -- unpack --check ------------------------------------------------------------------------ */
@@ -341,6 +342,16 @@ static gboolean open_file(const char *filename, FileFd *ret, GError **error) {
             client_error_set(error, CLIENT_ERROR_FAILURE, "%s: %s", filename, g_strerror(-r));
 }
 
+/* Of the options of unpack, each form has some of its own. */
+static gboolean check_options(const Options *options, gboolean is_check, GError **error) {
+    const unsigned both = OPTIONS_REQUIREMENTS | OPTIONS_MACHINES | OPTIONS_SOURCES;
+    const unsigned allowed = is_check
+            ? both | OPTIONS_CHECK | OPTIONS_OFFLINE | OPTIONS_ROOT
+            : both | OPTIONS_RENDER | OPTIONS_OWNER | OPTIONS_REFERENCE | OPTIONS_DIRECTORY;
+
+    return options_check(options, allowed, is_check ? "unpack --check" : "unpack ID FILE", error);
+}
+
 gboolean verb_unpack(Context *context, char **arguments, GError **error) {
     gboolean is_check = options_get(context->options, "check") != NULL;
     guint n_arguments = g_strv_length(arguments);
@@ -348,6 +359,8 @@ gboolean verb_unpack(Context *context, char **arguments, GError **error) {
     g_auto(FileFd) fd = FILE_FD_NONE;
     const char *filename;
 
+    if (!check_options(context->options, is_check, error))
+        return FALSE;
     if (n_arguments != (is_check ? 1 : 2))
         return client_error_set(
                 error, CLIENT_ERROR_USAGE, "unpack: it takes ID FILE, or with --check FILE alone");

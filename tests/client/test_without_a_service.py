@@ -369,6 +369,48 @@ def test_another_root(service, cli, tree):
     assert "exclude each other" in cli.fails(USAGE, "list", *sources, "--user")
 
 
+def test_another_root_is_refused_where_it_would_be_ignored(cli, service, tree):
+    store = images.raw(str(service.directory / "s.fd"), images.OVMF_4M_VARS, b"variables")
+    home = f"--directory={service.directory / 'home'}"
+    for words in (["secure-boot", store, "off", "--yes"], ["variables", store], ["boot", store],
+                  ["prepare", home, "x86_64", "q35"], ["vm", home], ["prepare", "vm", "x86_64", "q35"],
+                  ["unpack", home, store], ["verify", store]):
+        assert "--root does not go with " + words[0] in cli.fails(
+            USAGE, *words, f"--root={tree}"), words
+    assert not (service.directory / "home").exists()
+
+
+def test_a_copy_beside_another_root(cli, tree):
+    """The template is looked for in the root, whatever the host has there."""
+    words = ["select", "x86_64", "q35", f"--root={tree}"]
+    template = tree / "usr" / "lib" / "code" / "vars.fd"
+    text = cli.fails(FAILURE, *words, f"--nvram={template}")
+    assert "/usr/share/code2/vars.fd of the firmware itself" in text
+    (tree / "copy.fd").write_bytes(template.read_bytes())
+    assert cli.json(*words, f"--nvram={tree / 'copy.fd'}")["name"] == "50-tree"
+
+
+def test_domains_of_another_root(cli, service, tree):
+    """Each path in the XML is one in the root."""
+    path = service.directory / "vm.xml"
+    path.write_text(
+        "<domain><name>vm</name><os><type arch='x86_64' machine='pc-q35-7.2'>hvm</type>"
+        "<loader readonly='yes' type='pflash'>/usr/share/code/code.fd</loader>"
+        "<nvram template='/usr/share/code2/vars.fd'>/nvram.fd</nvram></os></domain>")
+    words = ["check-domain", path, f"--root={tree}"]
+    template = tree / "usr" / "lib" / "code" / "vars.fd"
+    nvram = tree / "nvram.fd"
+    nvram.write_bytes(template.read_bytes())
+    assert cli(*words) == ""
+    nvram.write_bytes(bytes(4096))
+    assert "has 4096 bytes" in cli.raw(*words)[1].decode()
+    nvram.unlink()
+    nvram.symlink_to("/usr/lib/code/vars.fd")
+    assert "is the template itself" in cli.raw(*words)[1].decode()
+    (tree / "usr" / "lib" / "code" / "code.fd").unlink()
+    assert "code.fd: No such file" in cli.raw(*words)[1].decode()
+
+
 def test_another_root_without_openat2(cli, tree):
     """As on an older kernel, or where a filter of system calls does not know it."""
     words = ["select", "x86_64", "q35", f"--root={tree}", "--json=short"]
