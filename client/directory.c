@@ -232,7 +232,7 @@ static const Method methods[] = {
          finish_plain},
         {"Rebind", "(a{sv})", REQUEST_CALL_REBIND, policy_rebind, vm_op_rebind, finish_resolution},
         {"Export", "(a{sv})", REQUEST_CALL_EXPORT, policy_use, vm_op_export, finish_export},
-        {"Acquire", "(a{sv})", REQUEST_CALL_BARE, policy_use, vm_op_acquire, finish_acquire},
+        {"Acquire", "(a{sv})", REQUEST_CALL_ACQUIRE, policy_use, vm_op_acquire, finish_acquire},
         {"GetResolution", "(a{sv})", REQUEST_CALL_GET_RESOLUTION, policy_use, vm_op_get_resolution,
          finish_resolution},
         {"ListBackups", "(a{sv})", REQUEST_CALL_BARE, policy_use, vm_op_list_backups,

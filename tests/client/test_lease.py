@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from lib import wait
+from lib import paths, wait
 from lib.cli import FAILURE, USAGE
 from lib.locks import locked_as_by_qemu
 from lib.vms import VMs
@@ -96,6 +96,19 @@ def test_of_a_qemu_that_runs(vm, start, sleeper, ready):
     sleeper.kill()
     assert process.wait(30) == 0
     given_back(vm)
+
+
+def test_in_a_directory(service, cli, ready, sleeper):
+    service.ovmf("50-ovmf")
+    home = service.directory / "home"
+    words = [f"--directory={home}", f"--search-path={service.vendor}",
+             f"--machines={paths.machines_directory()}"]
+    cli("prepare", "x86_64", "q35", *words)
+    with locked_as_by_qemu(home / "nvram.raw"):
+        process = cli.start("lease", f"--pid={sleeper.pid}", *words)
+        assert ready()
+    sleeper.kill()
+    assert process.wait(30) == 0
 
 
 def test_of_a_pid_file(service, vm, start, sleeper):
