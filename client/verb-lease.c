@@ -116,6 +116,7 @@ gboolean verb_lease(Context *context, char **arguments, GError **error) {
     const char *pid = options_get(context->options, "pid");
     g_autofree char *path = NULL;
     g_auto(FileFd) process = FILE_FD_NONE;
+    g_auto(FileFd) held = FILE_FD_NONE;
     g_auto(Reply) reply = {};
     GVariantDict options = G_VARIANT_DICT_INIT(NULL);
     gint32 lease;
@@ -135,9 +136,11 @@ gboolean verb_lease(Context *context, char **arguments, GError **error) {
                 g_variant_new("(@a{sv})", g_variant_dict_end(&options)), "(h)", &reply, error))
         return FALSE;
     g_variant_get(reply.body, "(h)", &lease);
-    if (command && command_inherit(lease) < 0)
+    /* that of --directory would end with the connection */
+    held = command_inherit(lease);
+    if (held < 0)
         return client_error_set(
-                error, CLIENT_ERROR_FAILURE, "%s: %s", context->what, g_strerror(errno));
+                error, CLIENT_ERROR_FAILURE, "%s: %s", context->what, g_strerror(-held));
 
     (void)sd_notify(0, "READY=1\nSTATUS=The lease is held.");
     if (!command)

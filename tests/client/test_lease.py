@@ -107,6 +107,7 @@ def test_in_a_directory(service, cli, ready, sleeper):
     with locked_as_by_qemu(home / "nvram.raw"):
         process = cli.start("lease", f"--pid={sleeper.pid}", *words)
         assert ready()
+    assert "its lease is held" in cli.fails(FAILURE, "lease", *words)
     sleeper.kill()
     assert process.wait(30) == 0
 
