@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "base/root.h"
+#include "base/text.h"
 #include "core/image.h"
 #include "domain-pin.h"
 #include "error.h"
@@ -17,7 +18,7 @@
 typedef struct Check {
     Context *context;
     const FileRoot *root; /* of the domain's paths; may be NULL */
-    const char *file;
+    char *file;           /* as it is shown */
     Domain *domain;
     GPtrArray *faults;    /* strings */
     GVariant *resolution; /* the answer for its loader; NULL: there is none */
@@ -32,6 +33,7 @@ static void check_free(Check *check) {
     g_clear_pointer(&check->faults, g_ptr_array_unref);
     g_clear_pointer(&check->resolution, g_variant_unref);
     g_free(check->elements);
+    g_free(check->file);
     g_free(check);
 }
 
@@ -44,6 +46,10 @@ static void add_fault(Check *check, const char *format, ...) {
     va_start(arguments, format);
     g_ptr_array_add(check->faults, g_strdup_vprintf(format, arguments));
     va_end(arguments);
+}
+
+static const char *display_name(const Check *check) {
+    return check->domain->name ? check->domain->name : check->file;
 }
 
 /* -- questions -------------------------------------------------------------------------- */
@@ -279,6 +285,11 @@ static void check_domain(Check *check) {
     compare_secure_boot(check);
 }
 
+/* The same domain, described twice. */
+static gboolean is_same_domain(const Domain *a, const Domain *b) {
+    return a->uuid && b->uuid && g_str_equal(a->uuid, b->uuid);
+}
+
 /* Two domains must not write to one file. */
 static void check_sharing(GPtrArray *checks) {
     for (guint i = 0; i < checks->len; i++)
@@ -289,15 +300,10 @@ static void check_sharing(GPtrArray *checks) {
                      (a->nvram.st_ino != 0 && a->nvram.st_dev == b->nvram.st_dev &&
                       a->nvram.st_ino == b->nvram.st_ino));
 
-            if (i != j && is_same && g_strcmp0(a->domain->uuid, b->domain->uuid) != 0)
+            if (i != j && is_same && !is_same_domain(a->domain, b->domain))
                 add_fault(
-                        a, "nvram %s is that of domain %s, too", a->domain->nvram,
-                        b->domain->name ? b->domain->name : b->file);
+                        a, "nvram %s is that of domain %s, too", a->domain->nvram, display_name(b));
         }
-}
-
-static const char *display_name(const Check *check) {
-    return check->domain->name ? check->domain->name : check->file;
 }
 
 static void print(const Check *check) {
@@ -346,7 +352,7 @@ static Check *check_new(Context *context, const FileRoot *root, const char *file
 
     check->context = context;
     check->root = root;
-    check->file = g_str_equal(file, "-") ? "standard input" : file;
+    check->file = text_make_valid(g_str_equal(file, "-") ? "standard input" : file);
     check->faults = g_ptr_array_new_with_free_func(g_free);
     check->domain = domain_new_from_file(file, error);
     return check->domain ? g_steal_pointer(&check) : NULL;

@@ -34,7 +34,7 @@ class Host:
 
     def domain(self, loader, nvram=None, name="vm", loader_attributes="readonly='yes' type='pflash'",
                nvram_attributes="", features="<acpi/>", uuid="c7a5fdbd-edaf-9455-926a-d65c16db1809",
-               os_attributes="", nvram_source=None):
+               os_attributes="", nvram_source=None, has_name=True):
         elements = f"<loader {loader_attributes}>{escape(loader)}</loader>" if loader else ""
         if nvram:
             elements += f"<nvram {nvram_attributes}>{escape(nvram)}</nvram>"
@@ -43,7 +43,8 @@ class Host:
         path = self.directory / f"{name}.xml"
         path.write_text(
             f"<?xml version='1.0'?>\n<!-- edited by hand -->\n<domain type='kvm' id='1'>"
-            f"<name>{name}</name><uuid>{uuid}</uuid><os {os_attributes}>"
+            f"{f'<name>{name}</name>' if has_name else ''}{f'<uuid>{uuid}</uuid>' if uuid else ''}"
+            f"<os {os_attributes}>"
             f"<type arch='x86_64' machine='pc-q35-7.2'>hvm</type>{elements}<boot dev='hd'/></os>"
             f"<features>{features}</features><devices><disk><source file='/x'/></disk></devices>"
             "</domain>\n", encoding="utf-8")
@@ -137,6 +138,31 @@ def test_shared_nvram(host, cli):
     assert second == [f"nvram {link} is that of domain first, too"] and third == []
     # a backup of a domain's own XML
     assert faults(cli, paths[0], paths[0], status=0) == [[], []]
+
+
+@pytest.mark.parametrize("uuids", [("", ""), ("", "other")])
+def test_shared_nvram_of_domains_without_uuid(host, cli, uuids):
+    """Nothing says that they are the same."""
+    nvram = host.nvram("own.fd")
+    paths = [host.domain(host.plain[0], nvram, name=name, uuid=uuid)
+             for name, uuid in zip(("first", "second"), uuids)]
+    assert faults(cli, *paths) == [[f"nvram {nvram} is that of domain second, too"],
+                                   [f"nvram {nvram} is that of domain first, too"]]
+
+
+def test_file_name_that_is_not_text(host, cli):
+    """It stands for a domain without a name, on paper and in JSON."""
+    nvram = host.nvram("own.fd")
+    made = host.domain(str(host.directory / "gone.fd"), nvram, has_name=False, uuid="")
+    path = os.path.join(str(host.directory), "\udcff.xml")
+    os.rename(made, path)
+    shown = os.path.join(str(host.directory), "\\xff.xml")
+    status, output, _ = cli.raw("check-domain", "--json=short", path, path)
+    assert status == FAILURE
+    for domain in json.loads(output):
+        assert domain["domain"] == shown
+        assert f"nvram {nvram} is that of domain {shown}, too" in domain["faults"]
+    assert cli.raw("check-domain", path)[1].decode().startswith(f"{shown}: loader ")
 
 
 @pytest.mark.parametrize("which, text", [(0, "is the loader itself"), (1, "is the template itself")])
