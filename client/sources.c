@@ -163,9 +163,12 @@ static CatalogLayer *make_layer(const char *descriptor, GError **error) {
 KnownCertificates *sources_load_known(const Config *config, GError **error) {
     g_autoptr(GPtrArray) problems =
             g_ptr_array_new_with_free_func((GDestroyNotify)conf_problem_free);
+    g_autoptr(GError) failure = NULL;
     KnownCertificates *known = known_certificates_load(
-            (const char *const *)config->certificate_directories, NULL, problems, error);
+            (const char *const *)config->certificate_directories, NULL, problems, &failure);
 
+    if (!known)
+        (void)client_error_set(error, CLIENT_ERROR_FAILURE, "%s", failure->message);
     for (guint i = 0; i < problems->len; i++)
         output_problem(problems->pdata[i]);
     return known;

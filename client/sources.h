@@ -32,7 +32,7 @@ Config *sources_load_config(const Options *options, const FileRoot *root, GError
         G_GNUC_WARN_UNUSED_RESULT;
 
 /* Returns the known certificates of CONFIG. Prints the faults of their files on standard error.
- * Error: FIRMWARE_ERROR_IO. */
+ * Error: CLIENT_ERROR. */
 KnownCertificates *sources_load_known(const Config *config, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
 

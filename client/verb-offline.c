@@ -84,6 +84,7 @@ gboolean verb_verify(Context *context, char **arguments, GError **error) {
     g_autoptr(GPtrArray) findings = NULL;
     g_autoptr(GError) failure = NULL;
     g_autofree char *sum = NULL;
+    LintFacts facts;
     guint n_files = 0;
 
     if (!machines)
@@ -91,16 +92,14 @@ gboolean verb_verify(Context *context, char **arguments, GError **error) {
     layers = sources_list_layers(context->options, config, error);
     if (!layers)
         return FALSE;
-    known = sources_load_known(config, &failure);
-    if (known) {
-        const LintFacts facts = {
-                .layers = layers,
-                .machines = machines,
-                .known = known,
-                .now = g_get_real_time() / G_USEC_PER_SEC};
-
-        findings = lint_paths((const char *const *)arguments, &facts, &n_files, &failure);
-    }
+    known = sources_load_known(config, error);
+    if (!known)
+        return FALSE;
+    facts = (LintFacts){.layers = layers,
+                        .machines = machines,
+                        .known = known,
+                        .now = g_get_real_time() / G_USEC_PER_SEC};
+    findings = lint_paths((const char *const *)arguments, &facts, &n_files, &failure);
     if (!findings) {
         g_set_error(
                 error, CLIENT_ERROR, CLIENT_ERROR_FAILURE, "%s: %s", context->what,

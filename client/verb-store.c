@@ -49,16 +49,6 @@ static Store *read_store(
     return store;
 }
 
-static KnownCertificates *load_known(const Context *context, GError **error) {
-    g_autoptr(Config) config = sources_load_config(context->options, NULL, error);
-    g_autoptr(GError) failure = NULL;
-    KnownCertificates *known = config ? sources_load_known(config, &failure) : NULL;
-
-    if (config && !known)
-        (void)failed(context->what, failure->message, error);
-    return known;
-}
-
 gboolean store_is_file(const char *argument) {
     return strchr(argument, '/') || g_file_test(argument, G_FILE_TEST_EXISTS);
 }
@@ -66,7 +56,8 @@ gboolean store_is_file(const char *argument) {
 /* An a{sv}. */
 static GVariant *report_file(
         const Context *context, const char *path, gboolean with_list, GError **error) {
-    g_autoptr(KnownCertificates) known = load_known(context, error);
+    g_autoptr(Config) config = sources_load_config(context->options, NULL, error);
+    g_autoptr(KnownCertificates) known = config ? sources_load_known(config, error) : NULL;
     ImageFormat format;
     g_autoptr(Store) store = known ? read_store(context->options, path, &format, error) : NULL;
     g_autoptr(StoreReport) report = NULL;

@@ -4,12 +4,13 @@
 import glob
 import hashlib
 import json
+import os
 import re
 import subprocess
 
 import pytest
 
-from lib import edk2, images
+from lib import edk2, images, paths
 from lib.cli import FAILURE, USAGE, properties_of
 
 OVMF = "/usr/share/OVMF/OVMF_VARS_4M.ms.fd"
@@ -44,6 +45,21 @@ def test_debians_templates(cli, path):
     is_enrolled = any(one.name == "PK" for one in store.variables)
     assert report["setup-mode"] == (not is_enrolled)
     assert report["secure-boot"] == ("enforced" if is_enrolled else "setup")
+
+
+@pytest.mark.parametrize("words", [["variables", OVMF], ["secure-boot", OVMF, "off", "--dry-run"],
+                                   ["verify", CODE]])
+def test_known_certificates_that_cannot_be_read(cli, words):
+    """A failure, and not a number of its own."""
+    table = paths.daemon_prefix() / "share" / "vmfirmwared" / "certificates" / "50-microsoft.conf"
+    # LeakSanitizer can do nothing under a tracer
+    options = os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
+    done = subprocess.run(
+        ["strace", "-f", "-o", "/dev/null", "-P", table, "-e", "inject=openat:error=ENFILE",
+         *cli.command(*words)], env=cli.environment | {"ASAN_OPTIONS": options}, text=True,
+        capture_output=True, timeout=60)
+    assert (done.returncode, done.stdout) == (FAILURE, ""), done.stderr
+    assert str(table) in done.stderr and done.stderr.count("\n") == 1
 
 
 def test_certificates_of_2011(cli):
