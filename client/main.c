@@ -163,9 +163,13 @@ static const Verb *find_verb(const char *name) {
     return NULL;
 }
 
-static gboolean check_arguments(const Verb *verb, char **arguments, GError **error) {
+static gboolean check_arguments(
+        const Options *options, const Verb *verb, char **arguments, GError **error) {
     guint n_arguments = g_strv_length(arguments);
-    guint n_sent = n_arguments - ((verb->flags & VERB_TAKES_FILE) && n_arguments > 1 ? 1 : 0);
+    /* an id alone is that of import --libvirt */
+    gboolean has_file =
+            (verb->flags & VERB_TAKES_FILE) && (n_arguments > 1 || options_get(options, "check"));
+    guint n_sent = n_arguments - (has_file ? 1 : 0);
 
     if (n_arguments < verb->min_arguments || n_arguments > verb->max_arguments) {
         g_set_error(
@@ -334,7 +338,7 @@ static gboolean run(const Options *options, char **words, int *ret_status, GErro
         options_add(options, "directory", ephemeral_get_path(ephemeral));
     }
     arguments = add_directory(options, words + 1);
-    return check_arguments(verb, arguments, error) &&
+    return check_arguments(options, verb, arguments, error) &&
             check_transport(options, verb, arguments, error) &&
             run_verb(options, verb, arguments, ret_status, error);
 }

@@ -240,6 +240,15 @@ def test_check(here, service, cli):
     assert "no usable firmware" in cli.fails(NO_MATCH, "unpack", "gone", file)
 
 
+def test_check_of_a_file_name_that_is_not_text(here, service, cli):
+    """It is sent to nobody."""
+    here("prepare", "a", "x86_64", "q35")
+    here("pack", "a", "a.pack")
+    os.rename(service.directory / "a.pack", service.directory / "\udcff.pack")
+    assert "50-first" in cli("unpack", "--check", "\udcff.pack")
+    assert cli.json("unpack", "b", "\udcff.pack")["name"] == "50-first"
+
+
 def test_check_needs_no_service(here, service, cli):
     here("prepare", "old", "x86_64", "q35")
     file = str(service.directory / "old.pack")
