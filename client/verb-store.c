@@ -190,16 +190,16 @@ gboolean verb_variables(Context *context, char **arguments, GError **error) {
 
     if (!report)
         return FALSE;
-    if (context->options->json != JSON_OFF) {
-        output_json(context->output, report);
-    } else if (!with_list) {
-        print_summary(context, report);
-    } else {
+    if (with_list)
         list = lookup_list(report, arguments[0], "list", error);
-        if (!list)
-            return FALSE;
+    if (with_list && !list)
+        return FALSE;
+    if (context->options->json != JSON_OFF)
+        output_json(context->output, report);
+    else if (with_list)
         print_list(context, list);
-    }
+    else
+        print_summary(context, report);
     return TRUE;
 }
 

@@ -176,6 +176,15 @@ def test_json_store_of_qemu_10(cli, service):
         ("VendorKeysNv", edk2.GLOBAL, 35, 1, "")]
 
 
+def test_list_of_nothing(cli, service):
+    """With or without JSON there is none, and a report without it is no answer."""
+    (service.directory / "junk").write_bytes(b"junk" * 1024)
+    text = cli.fails(FAILURE, "variables", "junk", "--list")
+    assert text.startswith("junk: the store is damaged: ")
+    assert cli.fails(FAILURE, "variables", "junk", "--list", "--json=short") == text
+    assert cli.json("variables", "junk")["health"] == "damaged"
+
+
 def test_blank(cli, service):
     path = service.directory / "vars.fd"
     with open(path, "wb") as file:
