@@ -92,7 +92,7 @@ static void print(Context *context, const Domain *domain, GVariant *resolution) 
 
 gboolean import_domain(Context *context, const char *id, GError **error) {
     const char *name = options_get(context->options, "libvirt");
-    g_autoptr(Domain) domain = read_domain(name, error);
+    g_autoptr(Domain) domain = NULL;
     g_autofree char *own_id = NULL;
     GVariantDict keys = G_VARIANT_DICT_INIT(NULL);
     GVariant *options;
@@ -100,6 +100,13 @@ gboolean import_domain(Context *context, const char *id, GError **error) {
     g_auto(Reply) reply = {};
     g_autoptr(GVariant) resolution = NULL;
 
+    if (!options_check(
+                context->options,
+                OPTIONS_REQUIREMENTS | OPTIONS_OWNER | OPTIONS_LIBVIRT | OPTIONS_DIRECTORY |
+                        OPTIONS_MACHINES | OPTIONS_SOURCES,
+                "import --libvirt", error))
+        return FALSE;
+    domain = read_domain(name, error);
     if (!domain || !check(domain, name, error) || !check_is_shut_off(domain, error) ||
         !keys_open_content(domain->nvram, &fd, error))
         return FALSE;

@@ -226,6 +226,20 @@ static gboolean check_transport(
     return FALSE;
 }
 
+/* Of the options of a verb on a variable store, some are for a virtual machine alone, and one for a
+ * file. */
+static gboolean check_options(
+        const Options *options, const Verb *verb, char **arguments, GError **error) {
+    const gboolean is_file = is_offline(options, verb, arguments);
+    const unsigned other = is_file
+            ? OPTIONS_OWNER | OPTIONS_DIRECTORY | OPTIONS_LIVE | OPTIONS_INDEX
+            : OPTIONS_SOURCE_FORMAT;
+    g_autofree char *form = g_strdup_printf("%s %s", verb->name, is_file ? "FILE" : "ID");
+
+    return !(verb->flags & VERB_ID_OR_FILE) ||
+            options_check(options, verb->options & ~other, form, error);
+}
+
 static void context_clear(Context *context) {
     if (context->connection)
         connection_close(context->connection);
@@ -339,6 +353,7 @@ static gboolean run(const Options *options, char **words, int *ret_status, GErro
     }
     arguments = add_directory(options, words + 1);
     return check_arguments(options, verb, arguments, error) &&
+            check_options(options, verb, arguments, error) &&
             check_transport(options, verb, arguments, error) &&
             run_verb(options, verb, arguments, ret_status, error);
 }

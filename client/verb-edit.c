@@ -43,9 +43,7 @@ static gboolean check_text(const char *text, GError **error) {
 
 /* -- enroll ----------------------------------------------------------------------------- */
 
-static gboolean add_file(
-        const Options *options, const char *path, GPtrArray *changes, GError **error) {
-    const char *into = options_get(options, "into");
+static gboolean add_file(const char *path, const char *into, GPtrArray *changes, GError **error) {
     GVariant *data = read_data(path, error);
 
     if (!data)
@@ -53,9 +51,7 @@ static gboolean add_file(
     g_ptr_array_add(
             changes,
             edit_make_change(
-                    "enroll",
-                    (const EditKey[]){
-                            {"into", make_string(into ? into : "db")}, {"data", data}, {}}));
+                    "enroll", (const EditKey[]){{"into", make_string(into)}, {"data", data}, {}}));
     return TRUE;
 }
 
@@ -63,16 +59,22 @@ static gboolean add_file(
 static gboolean add_keys(const Options *options, char **words, GPtrArray *changes, GError **error) {
     g_autoptr(GPtrArray) names = g_ptr_array_new();
     const char *from = options_get(options, "from");
+    const char *into = options_get(options, "into");
 
+    if ((from && !check_text(from, error)) || (into && !check_text(into, error)))
+        return FALSE;
     for (; *words; words++) {
         if (store_is_file(*words)) {
-            if (!add_file(options, *words, changes, error))
+            if (!add_file(*words, into ? into : "db", changes, error))
                 return FALSE;
         } else if (!check_text(*words, error))
             return FALSE;
         else
             g_ptr_array_add(names, *words);
     }
+    if (into && changes->len == 0)
+        return client_error_set(
+                error, CLIENT_ERROR_USAGE, "enroll: --into says where files go; no file is given");
     if (names->len > 0)
         g_ptr_array_add(
                 changes,

@@ -40,12 +40,16 @@ static void tell_export(Context *context, const char *id, const char *filename, 
 }
 
 gboolean verb_export(Context *context, char **arguments, GError **error) {
-    GVariant *options = keys_from_options(
-            context->options, OPTIONS_LIVE | OPTIONS_BACKUP | OPTIONS_INDEX, NULL, error);
+    GVariant *options;
     g_auto(Reply) reply = {};
     guint64 size;
     gint32 fd;
 
+    if (options_get(context->options, "backup") && options_get(context->options, "index"))
+        return client_error_set(
+                error, CLIENT_ERROR_USAGE, "export: --backup and --index exclude each other");
+    options = keys_from_options(
+            context->options, OPTIONS_LIVE | OPTIONS_BACKUP | OPTIONS_INDEX, NULL, error);
     if (!options)
         return FALSE;
     if (!vm_call(

@@ -288,7 +288,15 @@ static gboolean show_boot(Context *context, const char *argument, GError **error
 }
 
 gboolean verb_boot(Context *context, char **arguments, GError **error) {
-    return options_get(context->options, "order") || options_get(context->options, "clear")
-            ? edit_boot(context, arguments[0], error)
-            : show_boot(context, arguments[0], error);
+    const Options *options = context->options;
+    const gboolean is_change = options_get(options, "order") || options_get(options, "clear");
+    const OptionGroup other = is_change ? OPTIONS_LIVE : OPTIONS_CHANGE;
+
+    if (!options_check(
+                options, ~(unsigned)other,
+                is_change ? "boot with --order or --clear" : "boot without --order and --clear",
+                error))
+        return FALSE;
+    return is_change ? edit_boot(context, arguments[0], error)
+                     : show_boot(context, arguments[0], error);
 }
