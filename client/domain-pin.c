@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "error.h"
+#include "vm.h"
 
 /* Returns the path of the virtual machine that has NVRAM, or NULL; without an error: none has. */
 static char *find_vm(Context *context, const char *nvram, GError **error) {
@@ -21,11 +22,22 @@ static char *find_vm(Context *context, const char *nvram, GError **error) {
     return path;
 }
 
+/* A virtual machine that a domain has. */
+typedef struct Found {
+    Context *context;
+    const char *id;
+    guint32 owner;
+    GVariant *resolution;
+} Found;
+
 /* PART of the resolution, an image: the same file and format as the domain's. */
 static gboolean compare(
-        GVariant *resolution, const char *part, const char *id, const char *element,
-        const char *filename, const char *format, GError **error) {
-    g_autoptr(GVariant) image = g_variant_lookup_value(resolution, part, G_VARIANT_TYPE_VARDICT);
+        const Found *found, const char *part, const char *element, const char *filename,
+        const char *format, GError **error) {
+    g_autoptr(GVariant) image =
+            g_variant_lookup_value(found->resolution, part, G_VARIANT_TYPE_VARDICT);
+    g_autofree char *owner = g_strdup_printf("%u", found->owner);
+    g_autofree char *command = NULL;
     const char *own_filename = "";
     const char *own_format = "raw";
 
@@ -36,30 +48,28 @@ static gboolean compare(
     if (g_strcmp0(filename, own_filename) == 0 &&
         g_strcmp0(format ? format : "raw", own_format) == 0)
         return TRUE;
+    command = vm_make_command(found->context->options, "vm --render=libvirt", owner, found->id, "");
     return client_error_set(
             error, CLIENT_ERROR_MUST_NOT_START,
-            "the domain's <%s> is %s (%s), and virtual machine %s has %s (%s); 'vmfirmwarectl vm %s "
-            "--render=libvirt' prints the elements to put in with 'virsh edit'",
-            element, filename ? filename : "absent", format ? format : "raw", id, own_filename,
-            own_format, id);
+            "the domain's <%s> is %s (%s), and virtual machine %s has %s (%s); '%s' prints the "
+            "elements to put in with 'virsh edit'",
+            element, filename ? filename : "absent", format ? format : "raw", found->id,
+            own_filename, own_format, command);
 }
 
-static gboolean check(const Domain *domain, GVariant *resolution, const char *id, GError **error) {
+static gboolean check(const Domain *domain, const Found *found, GError **error) {
     const char *nvram_format = domain->nvram_format ? domain->nvram_format : domain->loader_format;
     g_autofree char *mode = NULL;
 
-    (void)g_variant_lookup(resolution, "mode", "s", &mode);
+    (void)g_variant_lookup(found->resolution, "mode", "s", &mode);
     /* the domain runs from a combined firmware's copy, which is its loader */
     if (g_strcmp0(mode, "combined") == 0)
-        return compare(
-                resolution, "nvram", id, "loader", domain->loader, domain->loader_format, error);
-    if (!compare(
-                resolution, "executable", id, "loader", domain->loader, domain->loader_format,
-                error))
+        return compare(found, "nvram", "loader", domain->loader, domain->loader_format, error);
+    if (!compare(found, "executable", "loader", domain->loader, domain->loader_format, error))
         return FALSE;
     if (domain->varstore)
-        return compare(resolution, "nvram", id, "varstore", domain->varstore, "json", error);
-    return compare(resolution, "nvram", id, "nvram", domain->nvram, nvram_format, error);
+        return compare(found, "nvram", "varstore", domain->varstore, "json", error);
+    return compare(found, "nvram", "nvram", domain->nvram, nvram_format, error);
 }
 
 static GVariant *get_resolution(Context *context, const char *path, GError **error) {
@@ -81,9 +91,8 @@ gboolean domain_check_pin(Context *context, const Domain *domain, GError **error
     g_autofree char *path = nvram ? find_vm(context, nvram, &failure) : NULL;
     g_autoptr(GVariant) properties = NULL;
     g_autoptr(GVariant) resolution = NULL;
-    const char *id = "";
+    Found found = {.context = context, .id = ""};
     gboolean in_use = FALSE;
-    guint32 owner = 0;
 
     if (failure) {
         g_propagate_error(error, g_steal_pointer(&failure));
@@ -95,11 +104,11 @@ gboolean domain_check_pin(Context *context, const Domain *domain, GError **error
             context->connection, context->what, path, BUS_VM_INTERFACE, error);
     if (!properties)
         return FALSE;
-    (void)g_variant_lookup(properties, "id", "&s", &id);
-    (void)g_variant_lookup(properties, "owner", "u", &owner);
+    (void)g_variant_lookup(properties, "id", "&s", &found.id);
+    (void)g_variant_lookup(properties, "owner", "u", &found.owner);
     (void)g_variant_lookup(properties, "in-use", "b", &in_use);
-    (void)printf("%u\n", owner);
-    output_line("%s", id);
+    (void)printf("%u\n", found.owner);
+    output_line("%s", found.id);
     /* before an error, for a caller that reads both from one pipe */
     (void)fflush(stdout);
 
@@ -108,8 +117,9 @@ gboolean domain_check_pin(Context *context, const Domain *domain, GError **error
                 error, CLIENT_ERROR_MUST_NOT_START,
                 "%s: virtual machine %s is in use: another domain or program has it, or another "
                 "file in its directory, such as a copy by virt-clone",
-                nvram, id);
+                nvram, found.id);
 
     resolution = get_resolution(context, path, error);
-    return resolution && check(domain, resolution, id, error);
+    found.resolution = resolution;
+    return resolution && check(domain, &found, error);
 }

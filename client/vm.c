@@ -123,21 +123,37 @@ gboolean vm_has_new_keys(GVariant *resolution) {
             g_str_equal(secure_boot, "enforced");
 }
 
-/* The command that adds the new certificates to a virtual machine. */
-static char *make_enroll(const Options *options, const char *id) {
-    const char *owner = options_get(options, "owner");
-    g_autofree char *quoted = text_quote_word(id);
+static void append_option(GString *command, const char *option, const char *value) {
+    g_autofree char *quoted = value ? text_quote_word(value) : NULL;
 
-    return g_strconcat(
-            "vmfirmwarectl ", options->is_user ? "--user " : "", "enroll ", owner ? "--owner=" : "",
-            owner ? owner : "", owner ? " " : "",
-            options_get(options, "directory") ? "--directory=" : "", quoted, " microsoft-2023",
-            NULL);
+    if (quoted)
+        g_string_append_printf(command, "%s%s ", option, quoted);
+}
+
+char *vm_make_command(
+        const Options *options, const char *verb, const char *owner, const char *id,
+        const char *words) {
+    g_autoptr(GString) command = g_string_new("vmfirmwarectl ");
+    g_autofree char *quoted = text_quote_word(id);
+    const char *before = options_get(options, "directory") ? "--directory="
+            : *id == '-'                                   ? "-- "
+                                                           : "";
+
+    if (options->is_user)
+        g_string_append(command, "--user ");
+    append_option(command, "--host=", options->host);
+    append_option(command, "--machine=", options->container);
+    g_string_append_printf(command, "%s ", verb);
+    append_option(command, "--owner=", owner);
+    g_string_append_printf(command, "%s%s%s", before, quoted, words);
+    return g_string_free(g_steal_pointer(&command), FALSE);
 }
 
 void vm_warn_expired(Context *context, const char *id, const char *object) {
     g_autofree char *found = object ? g_strdup(object) : vm_find(context, id, NULL);
-    g_autofree char *enroll = make_enroll(context->options, id);
+    g_autofree char *enroll = vm_make_command(
+            context->options, "enroll", options_get(context->options, "owner"), id,
+            " microsoft-2023");
     g_autoptr(GVariant) properties = NULL;
     g_autofree char *date = NULL;
     g_autofree char *text = NULL;

@@ -19,6 +19,12 @@ gboolean vm_call(
 /* Returns TRUE if the NVRAM in an answer has just been made, and enforces Secure Boot. */
 gboolean vm_has_new_keys(GVariant *resolution) G_GNUC_WARN_UNUSED_RESULT;
 
+/* Returns a command line for a shell: VERB, with its options, on the virtual machine ID of whom
+ * OPTIONS ask, or in that directory. OWNER may be NULL; WORDS, each after a space, may be "". */
+char *vm_make_command(
+        const Options *options, const char *verb, const char *owner, const char *id,
+        const char *words) G_GNUC_WARN_UNUSED_RESULT;
+
 /* Warns of certificates that have expired in the variables that have just been made. OBJECT is its
  * path, or NULL. */
 void vm_warn_expired(Context *context, const char *id, const char *object);

@@ -57,7 +57,8 @@ def test_elements_that_are_not_those_of_the_vm(host, old, new, text):
     changed = host.elements.replace(host.code if old == "CODE" else old, new)
     assert changed != host.elements
     errors = host.refused(changed)
-    assert text in errors and f"'vmfirmwarectl vm {ID} --render=libvirt' prints" in errors
+    assert text in errors and (
+        f"'vmfirmwarectl vm --render=libvirt --owner={os.geteuid()} {ID}' prints") in errors
 
 
 def test_pin_that_does_not_hold(host):

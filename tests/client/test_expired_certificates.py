@@ -35,6 +35,9 @@ def test_new_variables(started, cli):
     assert errors(cli, *new[:1], "other", *new[2:], "--owner=bin", "--json=short")[1] == (
         WARNING.format("prepare other", "--owner=bin other"))
     assert errors(cli, "prepare", "a b", *new[2:])[1] == WARNING.format("prepare a b", "'a b'")
+    # no option
+    assert errors(cli, "prepare", new[4], "--", "-d3", *new[2:4])[1] == (
+        WARNING.format("prepare -d3", "-- -d3"))
     for words in (new, ["rebind", "vm", "--firmware=50-secure"], ["clone", "vm", "copy"],
                   ["prepare", "plain", "x86_64", "q35", "--firmware=60-plain"],
                   ["reset", "plain"]):

@@ -5,6 +5,7 @@ import os
 
 import pytest
 
+from lib import images
 from lib.bus import PrivateBus
 from lib.cli import FAILURE, Cli
 from lib.fakepolkit import CHALLENGE, NO, YES, FakePolkit
@@ -63,6 +64,16 @@ exit 127
     # so that nothing is asked here
     cli.environment["DBUS_SYSTEM_BUS_ADDRESS"] = "unix:path=/nonexistent"
     return directory / "log"
+
+
+def test_a_command_for_another_host(service, cli, ssh):
+    """What is suggested asks there, too."""
+    images.copy("/usr/share/OVMF/OVMF_VARS_4M.ms.fd",
+                service.ovmf("50-secure", features=["secure-boot"])[1])
+    service.start()
+    status, _, errors = cli.raw("-H", "root@there", "prepare", "a", "x86_64", "q35")
+    assert status == 0
+    assert "'vmfirmwarectl --host=root@there enroll a microsoft-2023' adds the new ones" in errors
 
 
 def test_another_host(service, cli, ssh):
