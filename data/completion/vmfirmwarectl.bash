@@ -94,14 +94,17 @@ _vmfirmwarectl() {
     $split && [[ $prev != @(--firmware|--from) ]] && return
 
     # what was typed before: the verb, how many arguments stand behind it, and on which bus
-    local verb= arguments=() bus=() i
+    local verb= arguments=() bus=() in_place_of_id=() i
     for ((i = 1; i < cword; i++)); do
         case ${words[i]} in
         --) [[ $verb == @(run|lease) ]] && break ;;
         --user | --system | --offline) bus+=("${words[i]}") ;;
-        -H | -M) bus+=("${words[i]}" "${words[++i]}") ;;
+        -H | -M | --host | --machine | --search-path | --descriptor | --root)
+            bus+=("${words[i]}" "${words[++i]}") ;;
         --host=* | --machine=* | --search-path=* | --descriptor=* | --root=*) bus+=("${words[i]}") ;;
-        -*) [[ ${words[i]} == *=* || $options != *"${words[i]}= "* ]] || ((i++)) ;;
+        --directory) in_place_of_id=("${words[++i]}") ;;
+        --directory=* | --ephemeral | --all) in_place_of_id=("${words[i]}") ;;
+        -*) [[ ${words[i]} == *=* || $options != *"${words[i]}="[[:space:]]* ]] || ((i++)) ;;
         *) if [[ -z $verb ]]; then verb=${words[i]}; else arguments+=("${words[i]}"); fi ;;
         esac
     done
@@ -122,6 +125,7 @@ _vmfirmwarectl() {
         return
     fi
 
+    arguments=("${in_place_of_id[@]}" "${arguments[@]}")
     local kind=
     case $verb:${#arguments[@]} in
     show:0) kind=firmware ;;

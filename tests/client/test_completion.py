@@ -112,6 +112,27 @@ def test_bash(service, environment):
     assert complete("lease manager:first -- vmfirmwarec") == ["vmfirmwarectl"]
 
 
+def test_bash_knows_what_takes_a_value(service, environment, cli):
+    options = re.findall(r"(--[a-z-]+)=", cli("--help"))
+    assert {"--mode", "--nvram-format", "--descriptor", "--directory"} <= set(options)
+    for option in options:
+        assert bash(environment, service.directory, f"{option} value sel") == ["select"], option
+
+
+def test_bash_knows_what_stands_in_the_place_of_an_id(service, environment):
+    def complete(line):
+        return bash(environment, service.directory, line)
+
+    for place in ("--directory=vms/web", "--directory vms/web", "--ephemeral"):
+        assert complete(f"prepare {place} ") == ["x86_64"]
+        assert complete(f"{place} prepare x86_64 q3") == ["q35"]
+    assert complete("export --directory=vm nvram-f") == ["nvram-file"]
+    assert complete("secure-boot --directory=vm ") == ["on", "off"]
+    assert complete("enroll --all micro") == ["microsoft-2023"]
+    assert complete("--all enroll nvram-f") == ["nvram-file"]
+    assert complete("vms --all ") == []
+
+
 def test_bash_expands_no_name(service, environment):
     assert len(bash(environment, service.directory, "vm e")) == 1
     bash(environment, service.directory, "reset ")
@@ -186,6 +207,10 @@ def test_zsh(service, environment):
         zsh.complete("run vm x86_64 q35 -- vmfirmwarec", "-- vmfirmwarectl")
         zsh.complete("variables manager:f", "irst ")
         zsh.complete("boot nvram-f", "nvram-file")
+        zsh.complete("prepare --directory=vms/web x86", "x86_64")
+        zsh.complete("--ephemeral prepare x86_64 q3", "q35")
+        zsh.complete("run --ephemeral x86_64 q35 -- vmfirmwarec", "-- vmfirmwarectl")
+        zsh.complete("enroll --all micro", "soft-2023")
         zsh.complete("vm evil", "touch")
     finally:
         zsh.close()
