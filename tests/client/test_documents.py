@@ -58,6 +58,16 @@ def test_every_verb_and_option_has_its_entry(cli):
         assert re.search(rf"^(-\w.*, )?{option}(=.*)?$", page, re.MULTILINE), option
 
 
+def test_readme_names_each_library():
+    """With the version that the build asks for."""
+    build = (paths.REPOSITORY / "meson.build").read_text(encoding="utf-8")
+    readme = (paths.REPOSITORY / "README.md").read_text(encoding="utf-8").lower()
+    needed = re.findall(r"dependency\('([a-z-]+)(?:-[0-9.]+)?', version: '>= ([0-9.]+)'\)", build)
+    assert len(needed) > 4
+    for name, version in needed:
+        assert f"{name} {version}" in readme, name
+
+
 def test_every_shell_variable_has_its_name_there(service, environment, cli):
     output = cli("prepare", "vm", "x86_64", "q35", "--without-feature=enrolled-keys",
                  "--render=shell")
