@@ -379,6 +379,7 @@ int main(int argc, char **argv) {
     (void)setlocale(LC_CTYPE, "");
     (void)setlocale(LC_MESSAGES, "");
     (void)setlocale(LC_TIME, "");
+    g_log_set_writer_func(output_write_message, NULL, NULL);
     if (options_parse(&options, description, argv, &words, &error)) {
         if (options.show_version) {
             (void)printf("vmfirmwarectl %s\n", VERSION);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <json-glib/json-glib.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/lexical.h"
@@ -201,6 +202,18 @@ void output_warning(const char *text) {
     g_autofree char *safe = text_make_printable(text);
 
     (void)fprintf(stderr, "vmfirmwarectl: %s\n", safe);
+}
+
+GLogWriterOutput output_write_message(
+        GLogLevelFlags level, const GLogField *fields, gsize n_fields, gpointer userdata) {
+    if (!(level & (G_LOG_LEVEL_WARNING | G_LOG_LEVEL_ERROR)))
+        return g_log_writer_default(level, fields, n_fields, userdata);
+    for (gsize i = 0; i < n_fields; i++)
+        if (g_str_equal(fields[i].key, "MESSAGE"))
+            output_warning(fields[i].value);
+    if (level & G_LOG_LEVEL_ERROR)
+        _exit(EXIT_FAILURE);
+    return G_LOG_WRITER_HANDLED;
 }
 
 void output_problem(const ConfProblem *problem) {

@@ -53,6 +53,11 @@ void output_properties(const Output *output, GVariant *dict, const char *const *
 /* Reports on standard error what does not make the verb fail. */
 void output_warning(const char *text);
 
+/* A GLogWriterFunc: reports on standard error the warnings of the code that is the service's, too.
+ * What g_error() says ends the program like any failure. */
+GLogWriterOutput output_write_message(
+        GLogLevelFlags level, const GLogField *fields, gsize n_fields, gpointer userdata);
+
 /* Reports on standard error that a file of a table was left out. */
 void output_problem(const ConfProblem *problem);
 

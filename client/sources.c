@@ -4,7 +4,6 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
 
 #include "base/text.h"
 #include "emulator-file.h"
@@ -63,23 +62,6 @@ void sources_root_clear(SourcesRoot *root) {
 
 /* -- the configuration --------------------------------------------------------------------- */
 
-static void print_error(const char *text) {
-    g_autofree char *line = text_make_printable(text);
-
-    (void)fprintf(stderr, "vmfirmwarectl: %s\n", line);
-}
-
-/* Prints the service's warnings about its configuration. */
-static GLogWriterOutput print_warning(
-        GLogLevelFlags level, const GLogField *fields, gsize n_fields, gpointer userdata) {
-    if (!(level & G_LOG_LEVEL_WARNING))
-        return g_log_writer_default(level, fields, n_fields, userdata);
-    for (gsize i = 0; i < n_fields; i++)
-        if (g_str_equal(fields[i].key, "MESSAGE"))
-            print_error(fields[i].value);
-    return G_LOG_WRITER_HANDLED;
-}
-
 /* Makes the directories of an option absolute. NULL without an error: it is not given. */
 static char *find_directories(
         const Options *options, const char *name, const FileRoot *root, GError **error) {
@@ -118,7 +100,6 @@ Config *sources_load_config(const Options *options, const FileRoot *root, GError
         return NULL;
     }
 
-    g_log_set_writer_func(print_warning, NULL, NULL);
     config = config_load(&config_options, &visitor, &failure);
     if (!config)
         g_set_error_literal(error, CLIENT_ERROR, CLIENT_ERROR_FAILURE, failure->message);

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <glib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/file.h"
 
@@ -48,11 +49,23 @@ static gboolean lacks_descriptors(void) {
     return fd < 0 && (errno == EMFILE || errno == ENFILE);
 }
 
-/* Whoever takes all descriptors, here or on the host, must not end the process. */
+/* A program that asks on its first thread has no other one that gives descriptors back. In the
+ * service, which never does, whoever takes them all, here or on the host, must not end the process;
+ * no caller can be told of the wait, so that the log is. */
 static void load(void) {
+    const gboolean is_alone = gettid() == getpid();
     const char *message = try_to_load();
+    gboolean is_short, is_told = FALSE;
 
-    for (guint i = 1; message && i < N_TRIES; i += !lacks_descriptors()) {
+    for (guint i = 1; message && i < N_TRIES; i += !is_short) {
+        is_short = lacks_descriptors();
+        if (is_short && is_alone)
+            break;
+        if (is_short && !is_told)
+            g_warning(
+                    "waiting until a file descriptor is free: GnuTLS cannot be loaded: %s",
+                    message);
+        is_told |= is_short;
         g_usleep(TRY_AGAIN_USEC);
         message = try_to_load();
     }

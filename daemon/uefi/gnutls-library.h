@@ -33,7 +33,8 @@ typedef struct GnuTLS {
 } GnuTLS;
 #undef GNUTLS_DECLARE
 
-/* Never NULL: waits while all descriptors are taken, and ends the process if there is no library
- * for ten seconds. The calling thread keeps it to its end, so it must not be the event loop's,
- * which also may not wait. Thread-safe. */
+/* Never NULL: ends the process, by g_error(), if there is no library for ten seconds. While all
+ * descriptors are taken it waits without limit, and logs a warning; on the first thread of a
+ * program it does not wait for them. The calling thread keeps the library to its end, so it must
+ * not be the event loop's, which also may not wait. Thread-safe. */
 const GnuTLS *gnutls_library(void);

@@ -62,6 +62,17 @@ def test_known_certificates_that_cannot_be_read(cli, words):
     assert str(table) in done.stderr and done.stderr.count("\n") == 1
 
 
+def test_no_file_descriptor_for_a_library(cli):
+    """The file has the last one, and nobody gives one back: it ends, and says why."""
+    done = subprocess.run(
+        ["sh", "-c", 'ulimit -n 4; exec "$@"', "sh",
+         *cli.command("secure-boot", OVMF, "off", "--dry-run")],
+        env=cli.environment, text=True, capture_output=True, timeout=120)
+    assert (done.returncode, done.stdout) == (FAILURE, ""), done.stderr
+    assert re.fullmatch("vmfirmwarectl: GnuTLS cannot be loaded: .*: Too many open files\n",
+                        done.stderr)
+
+
 def test_certificates_of_2011(cli):
     """Each release of Debian enrols these; later ones more."""
     report = cli.json("variables", OVMF)
