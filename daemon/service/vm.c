@@ -74,13 +74,18 @@ static guint compare_differences(guint a, guint b) {
 /* -- setting ----------------------------------------------------------------------------- */
 
 guint vm_set_pin(VM *vm, const Pin *pin) {
-    const guint properties = compare_pins(vm->pin, pin);
+    guint properties = compare_pins(vm->pin, pin);
     const Pin *old = vm->pin;
 
     vm->pin = pin_ref(pin);
     pin_unref(old);
     /* a reading with the old pin can have begun later than that of the new one */
     vm->condition.begun = 0;
+    /* no reading replaces it: there is nothing to read */
+    if (!pin->has_nvram) {
+        properties |= compare_looks(pin, vm->condition.look, NULL);
+        g_clear_pointer(&vm->condition.look, vm_look_unref);
+    }
     return properties;
 }
 
@@ -168,7 +173,7 @@ PROPERTY(last_prepared) {
 }
 
 static const StoreSummary *get_summary(const VM *vm) {
-    return vm->pin->has_nvram ? vm_look_get_summary(vm->condition.look) : NULL;
+    return vm_look_get_summary(vm->condition.look);
 }
 
 PROPERTY(secure_boot) {

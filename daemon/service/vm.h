@@ -15,7 +15,7 @@ typedef struct VM {
     guint differences;        /* VMDifference, or-ed */
     gboolean lacks_good_copy; /* once, since the service started */
     guint n_assessed;         /* how often DIFFERENCES were set */
-    VMCondition condition;    /* as last read */
+    VMCondition condition;    /* as last read; without a look where PIN has no NVRAM */
     const VMStore *store;     /* borrowed */
 } VM;
 

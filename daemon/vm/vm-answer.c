@@ -98,7 +98,7 @@ void vm_answer_row(
 
 static void write_look(Sink *sink, const VMReport *report) {
     const Pin *pin = report->pin;
-    const StoreSummary *store = pin->has_nvram ? vm_look_get_summary(report->look) : NULL;
+    const StoreSummary *store = vm_look_get_summary(report->look);
     const gint64 expires = store_summary_get_expires(store);
 
     sink_entry_string(

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Rebind: a choice made anew, and what becomes of NVRAM and backup."""
 
+import itertools
 import os
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from lib.client import NAME
 from lib.vms import CONFLICT, MISMATCH, MISSING, NO_MATCH, OTHER, VM, VMs, memfd
 
 VARS = images.OVMF_4M_VARS
+ENROLLED = "/usr/share/OVMF/OVMF_VARS_4M.ms.fd"
 
 
 @pytest.fixture
@@ -187,6 +189,31 @@ def test_properties_that_stay_are_not_told(service, vm):
     (_, _, _, (_, now, invalidated)), = service.signals.named("PropertiesChanged")
     assert set(now) == {
         "Firmware", "ExecutableDigest", "TemplateDigest", "SecureBoot"} and invalidated == []
+
+
+def test_each_change_is_told(service):
+    """Of what the firmware and the variables say, from each kind to each other, and back."""
+    secure = {"features": ["secure-boot"]}
+    service.vendor.write("10-enrolled", descriptors.flash(
+        service.raw("code.fd"), images.copy(ENROLLED, service.images / "vars.fd"), **secure))
+    service.stateless("20-stateless", **secure)
+    service.uefi_vars("30-store", **secure)
+    service.bios("40-bios")
+    secure_boot = {"10-enrolled": "enforced", "20-stateless": "", "30-store": "setup", "40-bios": "none"}
+    vm = VMs(service.start()).make(firmware="10-enrolled")
+    known = vm.properties()
+    service.watch()
+    for firmware in itertools.chain(*itertools.permutations(secure_boot, 2)):
+        vm.rebind(firmware=firmware, reset=True)
+        for _, _, _, (_, now, invalidated) in service.signals.named("PropertiesChanged"):
+            assert invalidated == [] and all(known[key] != value for key, value in now.items())
+            known.update(now)
+        service.signals.all.clear()
+        assert vm.properties() == known
+        assert known["SecureBoot"] == secure_boot[firmware]
+    vm.rebind(firmware="20-stateless", reset=True)
+    known = vm.properties()
+    assert VMs(service.restart()).at("vm").properties() == known
 
 
 def test_clone_for_another_owner_while_the_vm_is_rebound(service, vms, vm):

@@ -89,11 +89,32 @@ static void a_reading_with_the_pin_before_is_dropped(void) {
     g_assert_true(vm->condition.look == rebound.look);
 }
 
+/* Rebind to firmware without variables, which no reading says anything of. */
+static void a_pin_without_nvram_has_no_look(void) {
+    const guint of_look = VM_PROPERTY_CERTIFICATES | VM_PROPERTY_EXPIRES | VM_PROPERTY_HEALTH;
+    g_auto(TestVM) f = made();
+    g_autoptr(VM) vm = vm_new(&f.op);
+    g_autoptr(Pin) pin = pin_with(f.op.pin, NULL, NULL, NULL);
+    g_auto(VMCondition) before = {};
+
+    read_condition(&f.op, &before);
+    g_assert_cmpuint(vm_set_condition(vm, &before) & of_look, ==, VM_PROPERTY_HEALTH);
+    pin->has_nvram = FALSE;
+    g_assert_cmpuint(
+            vm_set_pin(vm, pin) & (of_look | VM_PROPERTY_NVRAM), ==,
+            VM_PROPERTY_HEALTH | VM_PROPERTY_NVRAM);
+    g_assert_null(vm->condition.look);
+
+    g_assert_cmpuint(vm_set_pin(vm, f.op.pin), ==, VM_PROPERTY_NVRAM);
+    g_assert_cmpuint(vm_set_condition(vm, &before), ==, VM_PROPERTY_HEALTH);
+}
+
 int main(int argc, char **argv) {
     static const TestCase cases[] = {
             TEST_CASE(an_older_reading_that_ends_later_is_dropped),
             TEST_CASE(an_operation_says_when_it_has_read),
             TEST_CASE(a_reading_with_the_pin_before_is_dropped),
+            TEST_CASE(a_pin_without_nvram_has_no_look),
     };
 
     return test_main(argc, argv, "vm-table", cases, G_N_ELEMENTS(cases));
