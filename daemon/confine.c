@@ -118,9 +118,15 @@ static void parse_options(int argc, char **argv, struct options *options) {
     }
 }
 
+/* A lower limit of the caller's stays, because only a privileged process may raise it. */
 static void set_limit(int resource, const char *name, rlim_t value) {
-    const struct rlimit limit = {.rlim_cur = value, .rlim_max = value};
+    struct rlimit limit;
 
+    if (getrlimit((__rlimit_resource_t)resource, &limit) < 0)
+        fail(name);
+    if (limit.rlim_max > value)
+        limit.rlim_max = value;
+    limit.rlim_cur = limit.rlim_max;
     if (setrlimit((__rlimit_resource_t)resource, &limit) < 0)
         fail(name);
 }

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lib import descriptors, images, wait
+from lib import descriptors, images, paths, wait
 from lib.checks import raises
 from lib.client import DBusError
 from lib.vms import CONFLICT, NO_MATCH, NOT_SUPPORTED, OWNER, VMs, memfd
@@ -154,6 +154,20 @@ def test_qemu_img_gets_no_privileges_and_no_descriptors(confined):
     for limit in "ftv":
         assert confined(f"ulimit -{limit} >&2") != "unlimited", limit
     assert "DBUS" not in confined("env >&2; echo >&2")
+
+
+def test_a_lower_limit_stays():
+    """As of a client that a shell has limited."""
+    def limited(given):
+        script = (f'ulimit {given}; exec "$0" --cpu=30 --memory=1073741824 -- '
+                  '/bin/sh -c "ulimit -S -t; ulimit -H -t; ulimit -S -v; ulimit -H -v"')
+        return subprocess.check_output(
+            ["sh", "-euc", script, Path(paths.daemon_binary()).with_name("vmfirmware-confine")],
+            text=True).split()
+
+    memory = ["1048576"] * 2
+    assert limited("-t 20") == ["20", "20", *memory]
+    assert limited("-S -t 20") == limited("-t 40") == ["30", "30", *memory]
 
 
 def test_qemu_img_opens_its_two_files_and_programs(service, confined):
