@@ -303,12 +303,15 @@ static int begin_read(
         Bus *bus, sd_bus_message *message,
         int (*reply)(const VMRead *read, sd_bus_error *ret_error), sd_bus_error *ret_error) {
     g_autoptr(Request) request = NULL;
+    g_autoptr(GError) error = NULL;
     VMRead *read;
     int r;
 
     r = read_bare_options(message, REQUEST_CALL_LIST_VMS, &request, ret_error);
     if (r < 0)
         return r;
+    if (!vms_check(bus->vms, &error))
+        return bus_error_set(ret_error, error);
 
     read = bus_vm_read_new(bus, message, reply);
     read->owner = get_owner(request, bus->caller);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A file system that does not answer takes along what is on it, and nothing else."""
 
+import contextlib
 import fcntl
 import os
 import signal
@@ -232,31 +233,41 @@ def vm_before(service):
     service.daemons.clear()
 
 
-def test_starts_without_the_state_directory(service, vm_before, kill):
-    kill(service.state)
-    vms = VMs(service.start())
-    assert vms.client.select_name("x86_64", "q35") == "20-a"
-    assert vms.list() == []
-    for call in (vms.prepare, lambda: vms.get("before")):
+def refuses_vms(service, vms):
+    for call in (vms.prepare, vms.list, vms.report, lambda: vms.get("before"),
+                 lambda: vms.by_path("/nvram.raw"), lambda: vms.at("before").get("Id")):
         with pytest.raises(DBusError) as refused:
             call()
         assert refused.value.name == IO_ERROR
         assert f"{service.state} does not answer" in refused.value.text
+
+
+def test_starts_without_the_state_directory(service, vm_before, kill):
+    kill(service.state)
+    vms = VMs(service.start())
+    assert vms.client.select_name("x86_64", "q35") == "20-a"
+    refuses_vms(service, vms)
     assert f"{service.state} does not answer" in service.daemon.stderr()
     service.daemon.stop()
     service.daemons.clear()
 
 
-def test_state_directory_that_answers_late(service, vm_before):
-    """Who opens a file that somebody has a lease on waits, as for a server."""
+@contextlib.contextmanager
+def waiting(service):
+    """The state directory: who opens a file that somebody has a lease on waits, as for a server."""
     with open(service.state / "lock", "rb") as lock:
         handler = signal.signal(signal.SIGIO, signal.SIG_IGN)
         fcntl.fcntl(lock, fcntl.F_SETLEASE, fcntl.F_WRLCK)
-        vms = VMs(service.start())
-        service.watch()
-        assert vms.list() == []
+        yield
         fcntl.fcntl(lock, fcntl.F_SETLEASE, fcntl.F_UNLCK)
         signal.signal(signal.SIGIO, handler)
+
+
+def test_state_directory_that_answers_late(service, vm_before):
+    with waiting(service):
+        vms = VMs(service.start())
+        service.watch()
+        refuses_vms(service, vms)
     wait.until(lambda: service.signals.named("VMAdded"), "the VM is there")
     assert [entry[0] for entry in vms.list()] == ["before"]
     assert vms.prepare("before")["pinned"]

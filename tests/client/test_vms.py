@@ -374,3 +374,15 @@ def test_a_hole_at_the_end(service, cli):
     file = Path(service.directory, "copy.fd")
     assert file.read_bytes() == bytes(VARS) and file.stat().st_blocks == 0
     vm.import_nvram(memfd(b"x", VARS))
+
+
+@pytest.mark.parametrize("words", [
+    "vms", "vms --all --names", "vms --all --unused=0", "vms --orphans", "certificates", "metrics",
+    "enroll --all --yes microsoft-2023", "vm a", "remove a"])
+def test_a_state_directory_that_cannot_be_used(service, cli, words):
+    """Is no host without virtual machines."""
+    service.ovmf("50-ovmf")
+    service.state.write_text("a file")
+    service.start()
+    assert str(service.state) in cli.fails(FAILURE, *words.split())
+    assert "50-ovmf" in cli("list")
