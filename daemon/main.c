@@ -179,6 +179,12 @@ static void on_first_catalog(const GError *error, gpointer userdata) {
     lifecycle_set_ready(service->lifecycle);
 }
 
+static void on_vms_opened(gpointer userdata) {
+    Service *service = userdata;
+
+    service->watch = vm_watch_new(service->event, service->vms);
+}
+
 static void on_vms_loaded(const GError *fault, gpointer userdata) {
     Service *service = userdata;
     int r;
@@ -188,8 +194,6 @@ static void on_vms_loaded(const GError *fault, gpointer userdata) {
         fail(service, EXIT_FAILURE);
         return;
     }
-    if (!fault)
-        service->watch = vm_watch_new(service->event, service->vms);
     r = live_catalog_reload(service->live, on_first_catalog, service);
     if (r < 0) {
         g_critical("cannot begin to read the descriptors: %s", g_strerror(-r));
@@ -288,7 +292,7 @@ static int serve(const Options *options, Config *config) {
         return r;
     }
     service.vms = vms_new(service.event, service.live);
-    vms_load(service.vms, on_vms_loaded, &service);
+    vms_load(service.vms, on_vms_opened, on_vms_loaded, &service);
 
     r = sd_event_loop(service.event);
     /* the event loop closes the connection when it exits */

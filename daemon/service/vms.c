@@ -14,11 +14,12 @@
 struct VMs {
     sd_event *event;
     LiveCatalog *live;
-    VMStore *store;   /* NULL if FAULT is set */
-    GError *fault;    /* why the state directory cannot be used */
-    VMLoad *load;     /* NULL: the store has been read */
+    VMStore *store; /* NULL if FAULT is set */
+    GError *fault;  /* why the state directory cannot be used */
+    VMLoad *load;   /* NULL: the store has been read */
+    VMsOpened opened;
     VMsLoaded loaded; /* NULL: has been called */
-    gpointer loaded_userdata;
+    gpointer load_userdata;
     DigestCache *digests;
     Jobs *jobs;
     Jobs *reads;
@@ -264,7 +265,7 @@ void vms_get_usage(const VMs *vms, uid_t owner, guint *ret_n, guint64 *ret_size)
 static void tell_loaded(VMs *vms) {
     VMsLoaded loaded = g_steal_pointer(&vms->loaded);
 
-    loaded(vms->fault, vms->loaded_userdata);
+    loaded(vms->fault, vms->load_userdata);
 }
 
 static void take_loaded(VMs *vms, const LoadedVM *loaded) {
@@ -293,6 +294,8 @@ static void on_loaded(gpointer userdata) {
     g_clear_pointer(&vms->load, vm_load_free);
     if (vms->fault)
         g_critical("no call on VMs works: %s", vms->fault->message);
+    else
+        vms->opened(vms->load_userdata);
 
     if (!is_late) {
         tell_loaded(vms);
@@ -314,9 +317,10 @@ static gboolean on_load_stalled(gpointer userdata) {
     return TRUE;
 }
 
-void vms_load(VMs *vms, VMsLoaded loaded, gpointer userdata) {
+void vms_load(VMs *vms, VMsOpened opened, VMsLoaded loaded, gpointer userdata) {
+    vms->opened = opened;
     vms->loaded = loaded;
-    vms->loaded_userdata = userdata;
+    vms->load_userdata = userdata;
     vms->load = vm_load_new(
             live_catalog_get_config(vms->live)->state_directory, on_loaded, on_load_stalled, vms);
     vm_load_start(vms->load, vms->event);

@@ -36,9 +36,10 @@ void vms_set_observer(VMs *vms, const VMsObserver *observer);
 /* Opens the store and reads it on a worker thread. LOADED is called on the event loop, with what
  * vms_check() would report: also if the state directory does not answer. If it does answer later,
  * each VM is reported as added. FAULT is FIRMWARE_ERROR_LIMITS_EXCEEDED if another service uses the
- * directory. */
+ * directory. OPENED is called before LOADED, or later, when vms_check() begins to succeed. */
+typedef void (*VMsOpened)(gpointer userdata);
 typedef void (*VMsLoaded)(const GError *fault, gpointer userdata);
-void vms_load(VMs *vms, VMsLoaded loaded, gpointer userdata);
+void vms_load(VMs *vms, VMsOpened opened, VMsLoaded loaded, gpointer userdata);
 
 /* Returns FALSE if the state directory cannot be used: there are no VMs, and none can be
  * created. */

@@ -276,6 +276,22 @@ def test_state_directory_that_answers_late(service, vm_before):
     wait.until(lambda: vms.at("before").get("State") == "firmware-gone", "its firmware is gone")
 
 
+def test_nvram_is_watched_where_the_state_directory_answers_late(service, vm_before):
+    with waiting(service):
+        vms = VMs(service.start())
+        service.watch()
+    wait.until(lambda: service.signals.named("VMAdded"), "the VM is there")
+    vm = vms.at("before")
+    assert vm.get("Health") == "damaged"
+    lease = vm.acquire()
+    with open(vm.nvram(), "r+b", buffering=0) as guest:
+        assert vm.get("InUse")
+        guest.write(b"\xff" * images.OVMF_4M_VARS)
+        os.close(lease)
+    wait.until(lambda: any(arguments[1].get("Health") == "empty" for *_, arguments
+                           in service.signals.named("PropertiesChanged")), "the look")
+
+
 def test_files_of_one_owner_that_do_not_answer(service, kill):
     vms = VMs(service.start())
     for owner in (OWNER, OTHER):
