@@ -118,6 +118,18 @@ function statusAlert() {
                 " ",
                 again,
             );
+        case "up":
+            return (
+                store.vmsError &&
+                alert(
+                    "danger",
+                    _("The virtual machines cannot be listed."),
+                    " ",
+                    failure(store.vmsError, store.isPrivileged),
+                    " ",
+                    again,
+                )
+            );
         default:
             return null;
     }

@@ -41,6 +41,11 @@ export function isInterrupted(error) {
     return error.name === "org.freedesktop.DBus.Error.NoReply";
 }
 
+/* The service cannot read the files of virtual machines, and answers all that needs none. */
+export function isUnreadable(error) {
+    return error.name === "org.freedesktop.DBus.Error.IOError";
+}
+
 export function isRefused(error) {
     return (
         error.problem === "access-denied" ||

@@ -5,7 +5,14 @@
 
    Events: "status", "firmware", "vms" whenever that part has changed. */
 
-import { Service, isAbsent, isInterrupted, isRefused, onAppearance } from "./service.js";
+import {
+    Service,
+    isAbsent,
+    isInterrupted,
+    isRefused,
+    isUnreadable,
+    onAppearance,
+} from "./service.js";
 
 /* milliseconds */
 const TELL_AFTER = 20;
@@ -52,6 +59,8 @@ export class Store extends EventTarget {
     /* connecting, up, stopped, absent, refused, broken; error: why, of the last three */
     status = "connecting";
     error = null;
+    /* why the virtual machines cannot be listed, where all else can; null: they can */
+    vmsError = null;
     /* root's connection; null if not known yet */
     isPrivileged = null;
     /* whether there is a first list of each */
@@ -84,7 +93,12 @@ export class Store extends EventTarget {
     );
     #loadVMs = coalesced(() =>
         this.#load(async () => {
-            const vms = await this.service.vms();
+            const vms = await this.service.vms().catch(error => {
+                if (!isUnreadable(error)) throw error;
+                this.#failToList(error);
+            });
+            if (!vms) return;
+            this.#failToList(null);
             this.vms = new Map(vms.map(vm => [vm.object, this.#complete(vm)]));
             this.hasVMs = true;
             this.#tell("vms");
@@ -170,6 +184,12 @@ export class Store extends EventTarget {
     #become(status, error = null) {
         this.status = status;
         this.error = error;
+        this.#tell("status");
+    }
+
+    #failToList(error) {
+        if (error === this.vmsError) return;
+        this.vmsError = error;
         this.#tell("status");
     }
 

@@ -10,7 +10,7 @@ from selenium.webdriver.common.keys import Keys
 
 from lib import cockpit, libvirtd, package, paths
 from lib.browser import ORIGIN, Browser
-from lib.machine import PASSWORD, UNIT
+from lib.machine import PASSWORD, STATE, UNIT
 
 from conftest import USERS
 from test_polkit import POLKIT, RULE, put_rule
@@ -454,6 +454,27 @@ def test_a_service_that_cannot_start(visit, started):
         started.run("systemctl", "unmask", "--runtime", UNIT)
     page.click("button", "Try again")
     page.misses("cannot be started")
+
+
+def test_virtual_machines_that_cannot_be_listed(visit, agents, started):
+    """Firmware is shown nevertheless."""
+    page = visit("alice")
+    said = "The virtual machines cannot be listed."
+    started.shell(f"systemctl stop {UNIT}; mv {STATE} {STATE}.away; touch {STATE}; "
+                  f"systemctl start {UNIT}")
+    try:
+        page.driver.refresh()
+        page.sees(said, STATE)
+        page.go("firmware")
+        page.row("40-edk2-x86_64-secure-enrolled")
+        page.sees(said)
+    finally:
+        started.shell(f"systemctl stop {UNIT}; rm {STATE}; mv {STATE}.away {STATE}; "
+                      f"systemctl start {UNIT}")
+    make(agents, "one")
+    page.misses(said)
+    page.go("vms")
+    page.row("one")
 
 
 def test_many(visit, agents, console, descriptor):
