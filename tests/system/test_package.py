@@ -3,6 +3,7 @@
 
 import os
 import re
+import subprocess
 
 import pytest
 
@@ -181,6 +182,40 @@ def test_purge_leaves_nothing_of_a_service_without_vms(installed, agents, uids):
     # what is in /var/tmp is the host's
     assert installed.output("find", "/etc", "/usr", "/lib", "/var", "-path", "/var/tmp", "-prune", "-o",
                             "-path", "*vmfirmware*", "-not", "-path", f"{LIBRARY}*", "-print") == ""
+
+
+# what is at the place of the state directory; it is a plain directory unless an administrator says so
+PLACES = {
+    "directory": "mkdir vmfirmwared",
+    "mount": "mkdir vmfirmwared; mount -t tmpfs tmpfs vmfirmwared; mkdir vmfirmwared/lost+found",
+    "link": "mkdir elsewhere; ln -s elsewhere vmfirmwared",
+}
+VM_FILE = "vmfirmwared/vms/0/vm/nvram.raw"
+
+
+@pytest.mark.parametrize("has_vm, asked", [(False, ""), (True, ""), (True, "vms")])
+@pytest.mark.parametrize("place", PLACES)
+def test_a_purge_completes_at_each_place(place, has_vm, asked):
+    """The script alone, in a /var/lib of its own."""
+    make = f"mkdir -p {os.path.dirname(VM_FILE)}; touch {VM_FILE}" if has_vm else "mkdir vmfirmwared/vms"
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-euc", f"""
+mount -t tmpfs tmpfs /var/lib
+cd /var/lib
+{PLACES[place]}
+touch vmfirmwared/lock
+{make}
+sh -s purge >&2
+find -L vmfirmwared 2>/dev/null || :
+"""], input=(paths.REPOSITORY / "debian" / "postrm").read_text(encoding="utf-8"),
+        capture_output=True, text=True, check=False,
+        env={**os.environ, "VMFIRMWARED_PURGE": asked})
+    assert done.returncode == 0, done.stderr
+    left = set(done.stdout.splitlines())
+    assert (VM_FILE in left) == ("is kept in" in done.stderr) == (has_vm and not asked)
+    assert ("vmfirmwared" in left) == (VM_FILE in left or place != "directory")
+    assert ("vmfirmwared/lost+found" in left) == (place == "mount")
+    assert ("vmfirmwared/vms" in left) == (VM_FILE in left) and "vmfirmwared/lock" not in left
 
 
 def test_state_that_was_roots_stays_its_owners(stopped, agents, uids):
