@@ -107,7 +107,9 @@ def test_install_below_a_prefix_of_its_own():
                  "share/dbus-1/system-services/org.vmfirmware1.service"):
         assert name in files
     with open(f"{prefix}/lib/systemd/system/{UNIT}", encoding="utf-8") as unit:
-        assert f"ExecStart={prefix}/libexec/vmfirmwared\n" in unit.read()
+        text = unit.read()
+    assert f"ExecStart={prefix}/libexec/vmfirmwared\n" in text
+    assert f"systemd-tmpfiles --create {prefix}/lib/tmpfiles.d/vmfirmwared.conf\n" in text
 
 
 @pytest.fixture
@@ -264,4 +266,14 @@ vms.at('vm', os.getuid()).reset()
 
 def test_a_missing_state_directory_is_made(stopped):
     stopped.shell(f"rm -r {STATE}; systemctl start {UNIT}")
+    assert stopped.output("stat", "-c", "%U %a", STATE) == "vmfirmwared 711"
+
+
+def test_an_override_decides_about_the_state_directory(stopped):
+    stopped.shell("mkdir -p /etc/tmpfiles.d; sed s/0711/0750/ /usr/lib/tmpfiles.d/vmfirmwared.conf "
+                  f">/etc/tmpfiles.d/vmfirmwared.conf; systemctl start {UNIT}")
+    try:
+        assert stopped.output("stat", "-c", "%U %a", STATE) == "vmfirmwared 750"
+    finally:
+        stopped.shell(f"rm /etc/tmpfiles.d/vmfirmwared.conf; systemctl restart {UNIT}")
     assert stopped.output("stat", "-c", "%U %a", STATE) == "vmfirmwared 711"
