@@ -46,10 +46,6 @@ static void write_entries(ChangeEdit *edit, const char *name, const GPtrArray *e
         (void)store_remove(edit->store, guid, name);
 }
 
-static gboolean is_same_entry(const SiglistEntry *a, const SiglistEntry *b) {
-    return efi_guid_equal(&a->type, &b->type) && g_bytes_equal(a->data, b->data);
-}
-
 /* The name of a known certificate, or the subject, or the digest of one that has none. */
 static char *describe(const ChangeEdit *edit, const SiglistEntry *entry) {
     gsize size;
@@ -92,12 +88,85 @@ static SiglistEntry *copy_entry(const SiglistEntry *entry) {
 
 /* -- adding ----------------------------------------------------------------------------- */
 
-static guint hash_entry(gconstpointer key) {
-    return g_bytes_hash(((const SiglistEntry *)key)->data);
+/* Types and entries are ordered, not hashed: a caller can choose many that have one hash. */
+static int compare_types(gconstpointer a, gconstpointer b, gpointer unused) {
+    return memcmp(a, b, sizeof(EfiGuid));
 }
 
-static gboolean equal_entries(gconstpointer a, gconstpointer b) {
-    return is_same_entry(a, b);
+static int compare_entries(gconstpointer a, gconstpointer b) {
+    const SiglistEntry *one = a;
+    const SiglistEntry *other = b;
+    const int r = compare_types(&one->type, &other->type, NULL);
+
+    return r != 0 ? r : g_bytes_compare(one->data, other->data);
+}
+
+static gboolean add_new(GTree *seen, SiglistEntry *entry) {
+    if (g_tree_lookup(seen, entry))
+        return FALSE;
+    g_tree_insert(seen, entry, entry);
+    return TRUE;
+}
+
+/* The entries of one type that are added. */
+typedef struct Group {
+    GPtrArray *entries;
+    guint place; /* behind that many of the present ones; 0: none has this type */
+} Group;
+
+static void group_free(gpointer data) {
+    Group *group = data;
+
+    g_ptr_array_unref(group->entries);
+    g_free(group);
+}
+
+static GTree *group_by_type(const GPtrArray *entries) {
+    GTree *groups = g_tree_new_full(compare_types, NULL, NULL, group_free);
+
+    for (guint i = 0; i < entries->len; i++) {
+        SiglistEntry *entry = entries->pdata[i];
+        Group *group = g_tree_lookup(groups, &entry->type);
+
+        if (!group) {
+            group = g_new0(Group, 1);
+            group->entries = g_ptr_array_new();
+            g_tree_insert(groups, &entry->type, group);
+        }
+        g_ptr_array_add(group->entries, entry);
+    }
+    return groups;
+}
+
+/* Moves the entries of GROUP. */
+static void append_group(GPtrArray *all, Group *group) {
+    for (guint i = 0; i < group->entries->len; i++)
+        g_ptr_array_add(all, copy_entry(group->entries->pdata[i]));
+    g_ptr_array_set_size(group->entries, 0);
+}
+
+/* Returns copies of both: each added entry behind the last present one of its type. */
+static GPtrArray *merge(const GPtrArray *present, const GPtrArray *added) {
+    g_autoptr(GTree) groups = group_by_type(added);
+    GPtrArray *all = g_ptr_array_new_with_free_func((GDestroyNotify)siglist_entry_free);
+
+    for (guint i = 0; i < present->len; i++) {
+        Group *group = g_tree_lookup(groups, &((SiglistEntry *)present->pdata[i])->type);
+
+        if (group)
+            group->place = i + 1;
+    }
+    for (guint i = 0; i < present->len; i++) {
+        const SiglistEntry *entry = present->pdata[i];
+        Group *group = g_tree_lookup(groups, &entry->type);
+
+        g_ptr_array_add(all, copy_entry(entry));
+        if (group && group->place == i + 1)
+            append_group(all, group);
+    }
+    for (guint i = 0; i < added->len; i++)
+        append_group(all, g_tree_lookup(groups, &((SiglistEntry *)added->pdata[i])->type));
+    return all;
 }
 
 /* Adds the entries that are not there yet. Hashes go to the list that has some already. */
@@ -105,29 +174,22 @@ static gboolean add_entries(
         ChangeEdit *edit, const char *name, const GPtrArray *entries, GError **error) {
     g_autoptr(GPtrArray) present = read_entries(edit->store, name, error);
     g_autoptr(GPtrArray) added = g_ptr_array_new();
-    g_autoptr(GHashTable) seen = g_hash_table_new(hash_entry, equal_entries);
-    guint end;
+    g_autoptr(GTree) seen = g_tree_new(compare_entries);
+    g_autoptr(GPtrArray) all = NULL;
 
     if (!present)
         return FALSE;
     for (guint i = 0; i < present->len; i++)
-        (void)g_hash_table_add(seen, present->pdata[i]);
+        (void)add_new(seen, present->pdata[i]);
     for (guint i = 0; i < entries->len; i++)
-        if (g_hash_table_add(seen, entries->pdata[i]))
+        if (add_new(seen, entries->pdata[i]))
             g_ptr_array_add(added, entries->pdata[i]);
     if (added->len == 0)
         return TRUE;
 
-    for (guint i = 0; i < added->len; i++) {
-        const SiglistEntry *entry = added->pdata[i];
-
-        for (end = present->len; end > 0; end--)
-            if (efi_guid_equal(&((SiglistEntry *)present->pdata[end - 1])->type, &entry->type))
-                break;
-        g_ptr_array_insert(present, end > 0 ? (gint)end : -1, copy_entry(entry));
-    }
+    all = merge(present, added);
     note_entries(edit, name, "adds", added);
-    write_entries(edit, name, present);
+    write_entries(edit, name, all);
     return TRUE;
 }
 

@@ -13,6 +13,7 @@
 #include "util-uefi.h"
 #include "util.h"
 
+#define N_MEGABYTES 6 /* of each type */
 #define MICROSOFT "77fa9abd-0359-4d32-bd60-28f4e78f784b"
 #define DEFAULT "a0baa8a3-041d-48a8-bc87-c36d121b5e3d"
 
@@ -167,6 +168,88 @@ static void hashes_share_a_list(void) {
             g_bytes_get_size(test_change_find(&f, TEST_IMAGE_SECURITY, "dbx")->data), ==,
             g_bytes_get_size(test_change_certificate('b')) +
                     g_bytes_get_size(test_change_certificate('c')) + 2 * (28 + 16) + 28 + 3 * 48);
+}
+
+#define SHA1 "826ca512-cf10-4ac9-b187-be01496631bd"
+#define SHA384 "ff3e5307-9fd0-48c9-85f1-8ad56c701e01"
+
+/* Adds N hashes of SIZE bytes, which end with the numbers from FIRST on. */
+static void add_hashes(GByteArray *lists, const char *type, gsize size, guint32 first, guint32 n) {
+    g_autoptr(GByteArray) list = g_byte_array_new();
+    guint8 entry[16 + 48] = {};
+    EfiGuid guid;
+    guint8 header[28] = {};
+
+    g_assert_true(efi_guid_parse(type, &guid));
+    memcpy(header, guid.bytes, sizeof guid.bytes);
+    efi_put_u32(header + 16, (guint32)(sizeof header + n * (16 + size)));
+    efi_put_u32(header + 24, (guint32)(16 + size));
+    g_byte_array_append(lists, header, sizeof header);
+    for (guint32 i = first; i < first + n; i++) {
+        efi_put_u32(entry + 16 + size - 4, i);
+        g_byte_array_append(lists, entry, (guint)(16 + size));
+    }
+}
+
+/* Enrols LISTS into dbx, and empties it. */
+static void enrol_lists(TestChange *f, GByteArray **lists) {
+    g_autoptr(GBytes) data = g_byte_array_free_to_bytes(*lists);
+
+    test_change_add(f, "{'do': <'enroll'>, 'into': <'dbx'>}", data);
+    *lists = g_byte_array_new();
+}
+
+/* Each entry goes behind the last of its type, in its order, and a new type behind all. */
+static void types_keep_their_places(void) {
+    g_auto(TestChange) f = {};
+    g_autoptr(ChangeResult) result = NULL;
+    g_autoptr(GByteArray) lists = g_byte_array_new();
+    g_autoptr(GByteArray) expected = g_byte_array_new();
+    g_autoptr(GBytes) bytes = NULL;
+
+    test_change_begin(&f, store_new_flash(TEST_LENGTH_4M), "");
+    add_hashes(lists, SHA1, 20, 1, 2);
+    add_hashes(lists, TEST_SHA256, 32, 1, 1);
+    add_hashes(lists, SHA1, 20, 3, 1);
+    enrol_lists(&f, &lists);
+    add_hashes(lists, SHA384, 48, 1, 1);
+    add_hashes(lists, TEST_SHA256, 32, 2, 1);
+    add_hashes(lists, SHA1, 20, 3, 2);
+    add_hashes(lists, SHA384, 48, 1, 2);
+    add_hashes(lists, TEST_SHA256, 32, 3, 2);
+    enrol_lists(&f, &lists);
+    result = test_change_apply(&f);
+
+    add_hashes(expected, SHA1, 20, 1, 4);
+    add_hashes(expected, TEST_SHA256, 32, 1, 4);
+    add_hashes(expected, SHA384, 48, 1, 2);
+    bytes = g_byte_array_free_to_bytes(g_steal_pointer(&expected));
+    g_assert_true(g_bytes_equal(test_change_find(&f, TEST_IMAGE_SECURITY, "dbx")->data, bytes));
+}
+
+/* More than any store has room for, which only the write finds. */
+static void many_hashes(void) {
+    g_auto(TestChange) f = {};
+    g_autoptr(ChangeResult) result = NULL;
+    g_autoptr(GByteArray) lists = g_byte_array_new();
+    const guint32 n_256 = (KEY_DATA_MAX_SIZE - 28) / (16 + 32);
+    const guint32 n_1 = (KEY_DATA_MAX_SIZE - 28) / (16 + 20);
+
+    test_change_begin(&f, store_new_flash(TEST_LENGTH_4M), "");
+    add_hashes(lists, SHA1, 20, 0, 1);
+    enrol_lists(&f, &lists);
+    for (guint32 i = 0; i < N_MEGABYTES; i++) {
+        add_hashes(lists, TEST_SHA256, 32, i * n_256, n_256);
+        enrol_lists(&f, &lists);
+    }
+    for (guint32 i = 0; i < N_MEGABYTES; i++) {
+        add_hashes(lists, SHA1, 20, 1 + i * n_1, n_1);
+        enrol_lists(&f, &lists);
+    }
+    result = test_change_apply(&f);
+    g_assert_cmpuint(
+            g_bytes_get_size(test_change_find(&f, TEST_IMAGE_SECURITY, "dbx")->data), ==,
+            28 + (1 + N_MEGABYTES * n_1) * (16 + 20) + 28 + N_MEGABYTES * n_256 * (16 + 32));
 }
 
 static void data_that_is_refused(void) {
@@ -356,6 +439,8 @@ int main(int argc, char **argv) {
             TEST_CASE(formats_of_data),
             TEST_CASE(owners),
             TEST_CASE(hashes_share_a_list),
+            TEST_CASE(types_keep_their_places),
+            TEST_CASE(many_hashes),
             TEST_CASE(data_that_is_refused),
             TEST_CASE(a_malformed_variable_is_not_changed),
             TEST_CASE(known_certificates),
