@@ -25,6 +25,17 @@ gboolean boot_entry_parse_name(const char *name, guint16 *ret_number) {
     return TRUE;
 }
 
+gboolean boot_numbers_add(BootNumbers *numbers, guint16 number) {
+    if (boot_numbers_has(numbers, number))
+        return FALSE;
+    numbers->bits[number / 32] |= 1u << number % 32;
+    return TRUE;
+}
+
+gboolean boot_numbers_has(const BootNumbers *numbers, guint16 number) {
+    return numbers->bits[number / 32] >> number % 32 & 1;
+}
+
 /* Returns the size in bytes with NUL, or 0 if there is no NUL. */
 static gsize measure_title(const guint8 *title, gsize size) {
     for (gsize at = 0; at + 2 <= size; at += 2)

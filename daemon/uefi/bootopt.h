@@ -15,6 +15,16 @@ typedef struct BootEntry {
 /* Returns FALSE if NAME is not "Boot" and four upper-case hexadecimal digits. */
 gboolean boot_entry_parse_name(const char *name, guint16 *ret_number) G_GNUC_WARN_UNUSED_RESULT;
 
+/* A set of the numbers of boot entries; {} is empty. */
+#define BOOT_MAX_ENTRIES 65536
+typedef struct BootNumbers {
+    guint32 bits[BOOT_MAX_ENTRIES / 32];
+} BootNumbers;
+
+/* Returns FALSE if NUMBER was in it. */
+gboolean boot_numbers_add(BootNumbers *numbers, guint16 number);
+gboolean boot_numbers_has(const BootNumbers *numbers, guint16 number);
+
 /* Never returns NULL. Unreadable parts of a malformed entry are missing: no title, a path that is
  * "…". */
 BootEntry *boot_entry_new(guint16 number, const guint8 *bytes, gsize size)

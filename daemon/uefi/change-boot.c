@@ -28,13 +28,6 @@ static GArray *read_order(const Store *store) {
     return order;
 }
 
-static gboolean contains(const GArray *numbers, guint16 number) {
-    for (guint i = 0; i < numbers->len; i++)
-        if (g_array_index(numbers, guint16, i) == number)
-            return TRUE;
-    return FALSE;
-}
-
 static void write_order(ChangeEdit *edit, const GArray *order) {
     const StoreVariable *variable = store_find(edit->store, &efi_global_guid, BOOT_ORDER);
     g_autoptr(GByteArray) data = g_byte_array_new();
@@ -61,21 +54,36 @@ static void write_order(ChangeEdit *edit, const GArray *order) {
             variable ? variable->attributes : DEFAULT_ATTRIBUTES, bytes);
 }
 
-static char *make_name(guint16 number) {
-    return g_strdup_printf("Boot%04X", number);
+static gboolean is_entry(const StoreVariable *variable, guint16 *ret_number) {
+    return efi_guid_equal(&variable->guid, &efi_global_guid) &&
+            boot_entry_parse_name(variable->name, ret_number);
 }
 
-gboolean change_boot_order(ChangeEdit *edit, const Change *change, GError **error) {
-    for (guint i = 0; i < change->numbers->len; i++) {
-        g_autofree char *name = make_name(g_array_index(change->numbers, guint16, i));
+/* KEY and CODE: of the error. */
+static gboolean check_exist(
+        const ChangeEdit *edit, const GArray *numbers, const char *key, FirmwareError code,
+        GError **error) {
+    BootNumbers present = {};
+    guint16 number;
 
-        if (!store_find(edit->store, &efi_global_guid, name)) {
+    for (guint i = 0; i < edit->store->variables->len; i++)
+        if (is_entry(edit->store->variables->pdata[i], &number))
+            (void)boot_numbers_add(&present, number);
+    for (guint i = 0; i < numbers->len; i++) {
+        number = g_array_index(numbers, guint16, i);
+        if (!boot_numbers_has(&present, number)) {
             g_set_error(
-                    error, FIRMWARE_ERROR, FIRMWARE_ERROR_INVALID_ARGS,
-                    "order: there is no boot entry %s", name);
+                    error, FIRMWARE_ERROR, (int)code, "%s: there is no boot entry Boot%04X", key,
+                    number);
             return FALSE;
         }
     }
+    return TRUE;
+}
+
+gboolean change_boot_order(ChangeEdit *edit, const Change *change, GError **error) {
+    if (!check_exist(edit, change->numbers, "order", FIRMWARE_ERROR_INVALID_ARGS, error))
+        return FALSE;
     write_order(edit, change->numbers);
     return TRUE;
 }
@@ -108,16 +116,8 @@ static void remove_variables_of_card(ChangeEdit *edit, const char *mac) {
     }
 }
 
-static gboolean is_wanted(const Change *change, const BootEntry *entry) {
-    if (change->all)
-        return TRUE;
-    if (change->bound)
-        return entry->binding != DEVICE_PATH_BOUND_TO_NOTHING;
-    return contains(change->numbers, entry->number);
-}
-
 static void remove_entry(ChangeEdit *edit, const BootEntry *entry) {
-    g_autofree char *name = make_name(entry->number);
+    g_autofree char *name = g_strdup_printf("Boot%04X", entry->number);
     g_autofree char *mac = find_mac(entry);
 
     change_edit_note(edit, &efi_global_guid, name, "removes the boot entry \"%s\"", entry->title);
@@ -129,7 +129,10 @@ static void remove_entry(ChangeEdit *edit, const BootEntry *entry) {
 /* Entries and their numbers. */
 static GPtrArray *find_entries(const ChangeEdit *edit, const Change *change) {
     GPtrArray *entries = g_ptr_array_new_with_free_func((GDestroyNotify)boot_entry_free);
+    BootNumbers wanted = {};
 
+    for (guint i = 0; change->numbers && i < change->numbers->len; i++)
+        (void)boot_numbers_add(&wanted, g_array_index(change->numbers, guint16, i));
     for (guint i = 0; i < edit->store->variables->len; i++) {
         const StoreVariable *variable = edit->store->variables->pdata[i];
         g_autoptr(BootEntry) entry = NULL;
@@ -137,54 +140,40 @@ static GPtrArray *find_entries(const ChangeEdit *edit, const Change *change) {
         const guint8 *data = g_bytes_get_data(variable->data, &size);
         guint16 number;
 
-        if (!efi_guid_equal(&variable->guid, &efi_global_guid) ||
-            !boot_entry_parse_name(variable->name, &number))
+        if (!is_entry(variable, &number))
             continue;
         entry = boot_entry_new(number, data, size);
-        if (is_wanted(change, entry))
+        if (change->all || (change->bound && entry->binding != DEVICE_PATH_BOUND_TO_NOTHING) ||
+            boot_numbers_has(&wanted, number))
             g_ptr_array_add(entries, g_steal_pointer(&entry));
     }
     return entries;
 }
 
-static gboolean check_numbers(const ChangeEdit *edit, const Change *change, GError **error) {
-    for (guint i = 0; change->numbers && i < change->numbers->len; i++) {
-        g_autofree char *name = make_name(g_array_index(change->numbers, guint16, i));
-
-        if (!store_find(edit->store, &efi_global_guid, name)) {
-            g_set_error(
-                    error, FIRMWARE_ERROR, FIRMWARE_ERROR_NO_SUCH_VARIABLE,
-                    "numbers: there is no boot entry %s", name);
-            return FALSE;
-        }
-    }
-    return TRUE;
-}
-
 static gboolean has_entry(const ChangeEdit *edit, guint16 number) {
-    g_autofree char *name = make_name(number);
+    g_autofree char *name = g_strdup_printf("Boot%04X", number);
 
     return store_find(edit->store, &efi_global_guid, name) != NULL;
 }
 
 /* Removes from BootOrder and BootNext the entries that are gone. With "all" nothing is left of
  * them. */
-static void remove_places(ChangeEdit *edit, const Change *change, const GPtrArray *gone) {
+static void remove_places(ChangeEdit *edit, const Change *change, const GPtrArray *entries) {
     g_autoptr(GArray) order = read_order(edit->store);
     const StoreVariable *next = store_find(edit->store, &efi_global_guid, BOOT_NEXT);
-    const guint n_before = order->len;
+    g_autoptr(GArray) left = g_array_new(FALSE, FALSE, sizeof(guint16));
+    BootNumbers gone = {};
 
-    for (guint i = order->len; i > 0; i--) {
-        const guint16 number = g_array_index(order, guint16, i - 1);
-        gboolean is_gone = change->all;
+    for (guint i = 0; i < entries->len; i++)
+        (void)boot_numbers_add(&gone, ((const BootEntry *)entries->pdata[i])->number);
+    for (guint i = 0; i < order->len; i++) {
+        const guint16 number = g_array_index(order, guint16, i);
 
-        for (guint j = 0; !is_gone && j < gone->len; j++)
-            is_gone = ((const BootEntry *)gone->pdata[j])->number == number;
-        if (is_gone)
-            g_array_remove_index(order, i - 1);
+        if (!change->all && !boot_numbers_has(&gone, number))
+            g_array_append_val(left, number);
     }
-    if (order->len != n_before)
-        write_order(edit, order);
+    if (left->len != order->len)
+        write_order(edit, left);
     if (!next ||
         (g_bytes_get_size(next->data) >= 2 &&
          has_entry(edit, efi_u16(g_bytes_get_data(next->data, NULL)))))
@@ -196,7 +185,8 @@ static void remove_places(ChangeEdit *edit, const Change *change, const GPtrArra
 gboolean change_remove_boot(ChangeEdit *edit, const Change *change, GError **error) {
     g_autoptr(GPtrArray) entries = NULL;
 
-    if (!check_numbers(edit, change, error))
+    if (change->numbers &&
+        !check_exist(edit, change->numbers, "numbers", FIRMWARE_ERROR_NO_SUCH_VARIABLE, error))
         return FALSE;
     entries = find_entries(edit, change);
     for (guint i = 0; i < entries->len; i++)

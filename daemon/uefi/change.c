@@ -131,14 +131,18 @@ static gboolean set_strings(const ChangeKey *key, GStrv *field, GVariant *value,
     return TRUE;
 }
 
-static GArray *read_numbers(GVariant *value) {
+static gboolean set_numbers(const ChangeKey *key, GArray **field, GVariant *value, GError **error) {
     gsize n;
     const guint16 *numbers = g_variant_get_fixed_array(value, &n, sizeof *numbers);
-    GArray *array = g_array_new(FALSE, FALSE, sizeof *numbers);
 
+    if (n > CHANGE_MAX_NUMBERS)
+        return invalid(
+                error, "%s: %" G_GSIZE_FORMAT " numbers, and at most %d are taken", key->name, n,
+                CHANGE_MAX_NUMBERS);
+    *field = g_array_new(FALSE, FALSE, sizeof *numbers);
     if (n > 0)
-        g_array_append_vals(array, numbers, (guint)n);
-    return array;
+        g_array_append_vals(*field, numbers, (guint)n);
+    return TRUE;
 }
 
 static gboolean set_value(Change *change, const ChangeKey *key, GVariant *value, GError **error) {
@@ -157,7 +161,7 @@ static gboolean set_value(Change *change, const ChangeKey *key, GVariant *value,
     else if (g_str_equal(key->type, "ay"))
         *(GBytes **)field = g_variant_get_data_as_bytes(value);
     else if (g_str_equal(key->type, "aq"))
-        *(GArray **)field = read_numbers(value);
+        return set_numbers(key, field, value, error);
     else if (g_str_equal(key->type, "b"))
         *(gboolean *)field = g_variant_get_boolean(value);
     else {
@@ -270,13 +274,14 @@ static gboolean check_unenroll(const Change *change, GError **error) {
 }
 
 static gboolean check_boot_order(const Change *change, GError **error) {
-    for (guint i = 0; i < change->numbers->len; i++)
-        for (guint j = 0; j < i; j++)
-            if (g_array_index(change->numbers, guint16, i) ==
-                g_array_index(change->numbers, guint16, j))
-                return invalid(
-                        error, "order: has Boot%04X twice",
-                        g_array_index(change->numbers, guint16, i));
+    BootNumbers seen = {};
+
+    for (guint i = 0; i < change->numbers->len; i++) {
+        const guint16 number = g_array_index(change->numbers, guint16, i);
+
+        if (!boot_numbers_add(&seen, number))
+            return invalid(error, "order: has Boot%04X twice", number);
+    }
     return TRUE;
 }
 

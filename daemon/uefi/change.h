@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "uefi/bootopt.h"
 #include "uefi/efi.h"
 
 /*
@@ -10,7 +11,8 @@
 
 /* Limits of one list. */
 #define CHANGE_MAX_CHANGES 64
-#define CHANGE_MAX_NAME 255 /* UCS-2 units of a variable's name */
+#define CHANGE_MAX_NAME 255                 /* UCS-2 units of a variable's name */
+#define CHANGE_MAX_NUMBERS BOOT_MAX_ENTRIES /* in order or numbers */
 
 typedef enum ChangeKind {
     CHANGE_ENROLL,

@@ -148,6 +148,18 @@ static void assert_order(const TestChange *f, gconstpointer expected, gsize size
     g_assert_cmpmem(actual, actual_size, expected, size);
 }
 
+static void add_numbers(
+        TestChange *f, const char *kind, const char *key, const guint16 *numbers, gsize n) {
+    GVariantDict dict;
+
+    g_variant_dict_init(&dict, NULL);
+    g_variant_dict_insert(&dict, "do", "s", kind);
+    g_variant_dict_insert_value(
+            &dict, key,
+            g_variant_new_fixed_array(G_VARIANT_TYPE_UINT16, numbers, n, sizeof *numbers));
+    g_variant_builder_add_value(&f->changes, g_variant_dict_end(&dict));
+}
+
 static void boot_order(void) {
     g_auto(TestChange) f = {};
     g_autoptr(ChangeResult) result = NULL;
@@ -165,6 +177,22 @@ static void boot_order(void) {
     test_change_fail(&f, FIRMWARE_ERROR_INVALID_ARGS, "no boot entry Boot0002");
     test_change_add(&f, "{'do': <'boot-order'>, 'order': <[uint16 1, 1]>}", NULL);
     test_change_fail(&f, FIRMWARE_ERROR_INVALID_ARGS, "Boot0001 twice");
+}
+
+/* As many as fit into one call; the first that does not exist is reported. */
+static void the_longest_orders(void) {
+    g_auto(TestChange) f = {};
+    g_autofree guint16 *numbers = g_new(guint16, BOOT_MAX_ENTRIES);
+
+    for (guint i = 0; i < BOOT_MAX_ENTRIES; i++)
+        numbers[i] = (guint16)i;
+    begin_boot(&f);
+    for (guint i = 0; i < CHANGE_MAX_CHANGES; i++)
+        add_numbers(&f, "boot-order", "order", numbers, BOOT_MAX_ENTRIES);
+    test_change_fail(&f, FIRMWARE_ERROR_INVALID_ARGS, "order: there is no boot entry Boot0002");
+    numbers[BOOT_MAX_ENTRIES - 1] = 0;
+    add_numbers(&f, "boot-order", "order", numbers, BOOT_MAX_ENTRIES);
+    test_change_fail(&f, FIRMWARE_ERROR_INVALID_ARGS, "change 1: order: has Boot0000 twice");
 }
 
 static void remove_by_number(void) {
@@ -294,6 +322,7 @@ static void the_limits_of_a_change(void) {
     g_autoptr(GBytes) most = g_bytes_new_take(g_malloc0(KEY_DATA_MAX_SIZE), KEY_DATA_MAX_SIZE);
     g_autoptr(GBytes) more =
             g_bytes_new_take(g_malloc0(KEY_DATA_MAX_SIZE + 1), KEY_DATA_MAX_SIZE + 1);
+    g_autofree guint16 *numbers = g_new0(guint16, CHANGE_MAX_NUMBERS + 1);
     g_autoptr(ChangeResult) result = NULL;
     g_auto(TestChange) f = {};
 
@@ -308,6 +337,14 @@ static void the_limits_of_a_change(void) {
         test_change_add(&f, change, NULL);
         test_change_fail(&f, FIRMWARE_ERROR_INVALID_ARGS, names[i].text);
     }
+    add_numbers(&f, "remove-boot", "numbers", numbers, CHANGE_MAX_NUMBERS);
+    test_change_fail(&f, FIRMWARE_ERROR_NO_SUCH_VARIABLE, "there is no boot entry Boot0000");
+    add_numbers(&f, "remove-boot", "numbers", numbers, CHANGE_MAX_NUMBERS + 1);
+    test_change_fail(
+            &f, FIRMWARE_ERROR_INVALID_ARGS, "numbers: 65537 numbers, and at most 65536 are taken");
+    add_numbers(&f, "boot-order", "order", numbers, CHANGE_MAX_NUMBERS + 1);
+    test_change_fail(
+            &f, FIRMWARE_ERROR_INVALID_ARGS, "order: 65537 numbers, and at most 65536 are taken");
     test_change_add(&f, "{'do': <'enroll'>, 'into': <'db'>}", more);
     test_change_fail(
             &f, FIRMWARE_ERROR_INVALID_ARGS, "data: 1048577 bytes, and at most 1048576 are read");
@@ -360,6 +397,7 @@ int main(int argc, char **argv) {
             TEST_CASE(setup_mode),
             TEST_CASE(secure_boot),
             TEST_CASE(boot_order),
+            TEST_CASE(the_longest_orders),
             TEST_CASE(remove_by_number),
             TEST_CASE(remove_bound_and_all),
             TEST_CASE(set_and_delete),
