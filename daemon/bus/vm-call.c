@@ -56,7 +56,7 @@ int bus_check_id(const char *id, sd_bus_error *ret_error) {
 const VM *bus_find_vm(const Bus *bus, uid_t owner, const char *id, GError **error) {
     const VM *vm = vms_find(bus->vms, owner, id);
 
-    if (!vms_check(bus->vms, error))
+    if (!vms_check(bus->vms, error) || !vms_check_known(bus->vms, owner, id, error))
         return NULL;
     return policy_check_exists(vm ? vm->pin : NULL, vm ? vm->fault : NULL, owner, id, error) ? vm
                                                                                              : NULL;
@@ -95,7 +95,10 @@ static gboolean decide(VMCall *call, GError **error) {
             .max_size = limits->bytes_per_user,
     };
 
-    return vms_check(call->bus->vms, error) && call->method->decide(&call->op, &facts, error);
+    return vms_check(call->bus->vms, error) &&
+            vms_check_known(call->bus->vms, op->owner, op->id, error) &&
+            (!op->new_id || vms_check_known(call->bus->vms, op->new_owner, op->new_id, error)) &&
+            call->method->decide(&call->op, &facts, error);
 }
 
 static gboolean start_call(gpointer data) {

@@ -305,6 +305,7 @@ static int begin_read(
     g_autoptr(Request) request = NULL;
     g_autoptr(GError) error = NULL;
     VMRead *read;
+    uid_t owner;
     int r;
 
     r = read_bare_options(message, REQUEST_CALL_LIST_VMS, &request, ret_error);
@@ -313,8 +314,11 @@ static int begin_read(
     if (!vms_check(bus->vms, &error))
         return bus_error_set(ret_error, error);
 
+    owner = get_owner(request, bus->caller);
+    if (!request->all && !vms_check_known(bus->vms, owner, NULL, &error))
+        return bus_error_set(ret_error, error);
     read = bus_vm_read_new(bus, message, reply);
-    read->owner = get_owner(request, bus->caller);
+    read->owner = owner;
     read->all = request->all;
     return bus_vm_read_begin(read, ret_error);
 }

@@ -108,6 +108,12 @@ gboolean log_vm_good_copy(const VM *vm) {
     return TRUE;
 }
 
+void log_owner_unreadable(uid_t owner, const char *fault) {
+    g_autofree char *text = text_make_printable(fault);
+
+    g_warning("not all VMs of uid %u are known: %s", (unsigned)owner, text);
+}
+
 void log_vm_unreadable(const VM *vm) {
     log_faulty(vm, G_LOG_LEVEL_WARNING, LOG_ID_VM_UNREADABLE, "is left alone");
 }

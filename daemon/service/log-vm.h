@@ -15,5 +15,7 @@ void log_vm_health(const VM *vm);
 gboolean log_vm_good_copy(const VM *vm);
 /* Logs that VM begins with certificates that have expired, if its last look says so. */
 void log_vm_expired(const VM *vm);
+/* Logs that the directory of OWNER cannot be read to its end. */
+void log_owner_unreadable(uid_t owner, const char *fault);
 /* Logs that the record of VM cannot be read. */
 void log_vm_unreadable(const VM *vm);

@@ -16,7 +16,7 @@
 
 typedef struct LoadedVM {
     uid_t owner;
-    char *id;
+    char *id;              /* NULL: the owner's directory cannot be read to its end */
     Pin *pin;              /* of PINS, or: */
     char *fault;           /* why the record cannot be read */
     guint64 size;          /* bytes of all files */

@@ -25,6 +25,7 @@ struct VMs {
     Jobs *reads;
     SharedPins *pins; /* of the VMs; NULL: the store has not been read */
     VMTable *table;
+    GHashTable *faults; /* uid of an owner whose directory could not be read → char*, why */
     gboolean assessment_waits;
     gboolean must_assess; /* the last assessment could not read anything */
     VMsObserver observer;
@@ -204,6 +205,7 @@ VMs *vms_new(sd_event *event, LiveCatalog *live) {
     vms->jobs = jobs_new(event);
     vms->reads = jobs_new(event);
     vms->table = vm_table_new();
+    vms->faults = g_hash_table_new_full(NULL, NULL, NULL, g_free);
     live_catalog_set_dependent(live, &dependent);
     return vms;
 }
@@ -217,6 +219,7 @@ void vms_free(VMs *vms) {
     jobs_free(vms->jobs);
     jobs_free(vms->reads);
     vm_table_free(vms->table);
+    g_hash_table_unref(vms->faults);
     shared_pins_free(vms->pins);
     digest_cache_free(vms->digests);
     vmstore_free(vms->store);
@@ -232,6 +235,17 @@ gboolean vms_check(const VMs *vms, GError **error) {
     if (vms->fault && error)
         *error = g_error_copy(vms->fault);
     return !vms->fault;
+}
+
+gboolean vms_check_known(const VMs *vms, uid_t owner, const char *id, GError **error) {
+    const char *fault = g_hash_table_lookup(vms->faults, GUINT_TO_POINTER(owner));
+
+    if (!fault || (id && vms_find(vms, owner, id)))
+        return TRUE;
+    g_set_error(
+            error, FIRMWARE_ERROR, FIRMWARE_ERROR_IO, "not all VMs of uid %u are known: %s",
+            (unsigned)owner, fault);
+    return FALSE;
 }
 
 VMStore *vms_get_store(const VMs *vms) {
@@ -269,10 +283,15 @@ static void tell_loaded(VMs *vms) {
 }
 
 static void take_loaded(VMs *vms, const LoadedVM *loaded) {
-    VM *vm =
-            add_vm(vms, loaded->owner, loaded->id, loaded->pin ? pin_ref(loaded->pin) : NULL,
-                   loaded->fault, loaded->size);
+    Pin *pin = loaded->pin ? pin_ref(loaded->pin) : NULL;
+    VM *vm;
 
+    if (!loaded->id) {
+        log_owner_unreadable(loaded->owner, loaded->fault);
+        g_hash_table_replace(vms->faults, GUINT_TO_POINTER(loaded->owner), g_strdup(loaded->fault));
+        return;
+    }
+    vm = add_vm(vms, loaded->owner, loaded->id, pin, loaded->fault, loaded->size);
     vm->last_prepared = loaded->last_prepared;
     if (loaded->pin) {
         notify(vms, vm, VM_CHANGE_ADDED, 0);

@@ -45,6 +45,11 @@ void vms_load(VMs *vms, VMsOpened opened, VMsLoaded loaded, gpointer userdata);
  * created. */
 gboolean vms_check(const VMs *vms, GError **error) G_GNUC_WARN_UNUSED_RESULT;
 
+/* Returns FALSE if OWNER may have a VM with this id that is not in the table, because OWNER's
+ * directory could not be read. ID NULL: with any id. */
+gboolean vms_check_known(const VMs *vms, uid_t owner, const char *id, GError **error)
+        G_GNUC_WARN_UNUSED_RESULT;
+
 /* Returns NULL if vms_check() fails. */
 VMStore *vms_get_store(const VMs *vms);
 Jobs *vms_get_jobs(const VMs *vms);

@@ -113,6 +113,12 @@ static int give_if_misplaced(int dir_fd, const VMFile *file, gpointer userdata) 
     return 0;
 }
 
+/* R: of a visit to the VM's directory, or to that of its owner. */
+static void check_visit(GiveBack *give, int r) {
+    if (r < 0)
+        failed(give, r, (const char *[]){"vms", give->owner_name, give->id, NULL});
+}
+
 static void give_back_vm(GiveBack *give, int dir_fd) {
     const VMOp op = {.store = give->store, .owner = give->owner, .id = (char *)give->id};
     g_auto(VMLock) lock = VM_LOCK_INIT;
@@ -123,7 +129,7 @@ static void give_back_vm(GiveBack *give, int dir_fd) {
         give->is_incomplete = TRUE; /* it is in use */
         return;
     }
-    (void)vmfiles_visit(dir_fd, NULL, give_if_misplaced, give);
+    check_visit(give, vmfiles_visit(dir_fd, NULL, give_if_misplaced, give));
 }
 
 /* -- directories ------------------------------------------------------------------------- */
@@ -140,13 +146,23 @@ static void take_over_if_former(GiveBack *give, int fd, mode_t mode, const char 
         failed(give, r, names);
 }
 
+static gboolean open_listed(GiveBack *give, int dir_fd, const char *name, FileFd *ret) {
+    int r = vmstore_open_directory(dir_fd, name, ret);
+
+    if (!vmstore_is_no_directory(r))
+        check_visit(give, r);
+    return r >= 0;
+}
+
 static int visit_vm(int owner_fd, const VMFile *file, gpointer userdata) {
     GiveBack *give = userdata;
     g_auto(FileFd) dir = FILE_FD_NONE;
 
-    if (!vmstore_is_id(file->name) || vmstore_open_directory(owner_fd, file->name, &dir) < 0)
+    if (!vmstore_is_id(file->name))
         return 0;
     give->id = file->name;
+    if (!open_listed(give, owner_fd, file->name, &dir))
+        return 0;
     take_over_if_former(
             give, dir, VMSTORE_DIRECTORY_MODE,
             (const char *[]){"vms", give->owner_name, file->name, NULL});
@@ -157,15 +173,20 @@ static int visit_vm(int owner_fd, const VMFile *file, gpointer userdata) {
 static int visit_owner(int vms_fd, const VMFile *file, gpointer userdata) {
     GiveBack *give = userdata;
     g_auto(FileFd) owner = FILE_FD_NONE;
+    int r;
 
-    if (!vmstore_parse_owner(file->name, &give->owner) ||
-        vmstore_open_directory(vms_fd, file->name, &owner) < 0)
+    if (!vmstore_parse_owner(file->name, &give->owner))
         return 0;
     give->owner_name = file->name;
+    give->id = NULL;
+    if (!open_listed(give, vms_fd, file->name, &owner))
+        return 0;
     give->group = vmfiles_get_group(give->owner);
     take_over_if_former(
             give, owner, VMSTORE_DIRECTORY_MODE, (const char *[]){"vms", file->name, NULL});
-    (void)vmfiles_visit(owner, NULL, visit_vm, give);
+    r = vmfiles_visit_names(owner, visit_vm, give);
+    give->id = NULL;
+    check_visit(give, r);
     return 0;
 }
 
@@ -173,7 +194,7 @@ gboolean vm_owner_give_back(VMStore *store, GError **error) {
     GiveBack give = {.store = store, .former = vm_owner_get_former(store)};
     int r;
 
-    r = vmfiles_visit(store->vms, NULL, visit_owner, &give);
+    r = vmfiles_visit_names(store->vms, visit_owner, &give);
     if (r < 0)
         return vmstore_failed(error, r, "%s/vms", store->directory);
     take_over_if_former(&give, store->lock, 0600, (const char *[]){VMSTORE_LOCK_NAME, NULL});

@@ -82,12 +82,13 @@ static void entry_clear(gpointer data) {
     g_free(((Entry *)data)->name);
 }
 
+/* DIR_FD: FILE_FD_NONE, the name alone. */
 static int add_entry(int dir_fd, const char *name, GArray *entries) {
     Entry entry = {};
 
     if (g_str_equal(name, ".") || g_str_equal(name, ".."))
         return 0;
-    if (fstatat(dir_fd, name, &entry.st, AT_SYMLINK_NOFOLLOW) < 0)
+    if (dir_fd >= 0 && fstatat(dir_fd, name, &entry.st, AT_SYMLINK_NOFOLLOW) < 0)
         return errno == ENOENT ? 0 : -errno;
     entry.name = g_strdup(name);
     g_array_append_val(entries, entry);
@@ -116,19 +117,20 @@ static int read_entries(int list_fd, int dir_fd, GArray *entries) {
 
 /* In one scope: each costs system calls. A visitor must not run in it. Opens *LIST_FD for the first
  * batch. Returns as read_entries(). */
-static int read_batch(FileFd *list_fd, int dir_fd, GArray *entries) {
+static int read_batch(FileFd *list_fd, int dir_fd, gboolean wants_status, GArray *entries) {
     PRIVILEGE_SCOPE(scope);
     int r = *list_fd >= 0 ? 1 : vmstore_open_directory(dir_fd, ".", list_fd);
 
     if (r < 0)
         return r;
     do
-        r = read_entries(*list_fd, dir_fd, entries);
+        r = read_entries(*list_fd, wants_status ? dir_fd : FILE_FD_NONE, entries);
     while (r > 0 && entries->len < BATCH_SIZE);
     return r;
 }
 
-int vmfiles_visit(int dir_fd, const Pin *pin, VMFileVisit visit, gpointer userdata) {
+static int visit_files(
+        int dir_fd, const Pin *pin, gboolean wants_status, VMFileVisit visit, gpointer userdata) {
     g_autoptr(GArray) entries = g_array_new(FALSE, FALSE, sizeof(Entry));
     g_auto(FileFd) list_fd = FILE_FD_NONE;
     int has_more;
@@ -137,7 +139,7 @@ int vmfiles_visit(int dir_fd, const Pin *pin, VMFileVisit visit, gpointer userda
     g_array_set_clear_func(entries, entry_clear);
     do {
         g_array_set_size(entries, 0);
-        has_more = read_batch(&list_fd, dir_fd, entries);
+        has_more = read_batch(&list_fd, dir_fd, wants_status, entries);
         if (has_more < 0)
             return has_more;
         for (guint i = 0; r == 0 && i < entries->len; i++) {
@@ -152,6 +154,14 @@ int vmfiles_visit(int dir_fd, const Pin *pin, VMFileVisit visit, gpointer userda
         }
     } while (r == 0 && has_more);
     return r;
+}
+
+int vmfiles_visit(int dir_fd, const Pin *pin, VMFileVisit visit, gpointer userdata) {
+    return visit_files(dir_fd, pin, TRUE, visit, userdata);
+}
+
+int vmfiles_visit_names(int dir_fd, VMFileVisit visit, gpointer userdata) {
+    return visit_files(dir_fd, NULL, FALSE, visit, userdata);
 }
 
 void vmfiles_add_size(const VMFile *file, guint64 *size) {

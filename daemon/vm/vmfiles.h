@@ -22,6 +22,10 @@ typedef int (*VMFileVisit)(int dir_fd, const VMFile *file, gpointer userdata);
  * a negative errno. */
 int vmfiles_visit(int dir_fd, const Pin *pin, VMFileVisit visit, gpointer userdata);
 
+/* The same of STATE/vms or an owner's directory: only the name of each file is set, because the
+ * status of one that a file system has lost would end the visit. */
+int vmfiles_visit_names(int dir_fd, VMFileVisit visit, gpointer userdata);
+
 /* The service gives NAME to a file in some VM's directory. */
 gboolean vmfiles_is_own_name(const char *name);
 

@@ -34,6 +34,8 @@ gboolean vmstore_parse_owner(const char *name, uid_t *ret);
 VMStore *vmstore_new(const char *directory) G_GNUC_WARN_UNUSED_RESULT;
 
 int vmstore_open_directory(int dir_fd, const char *name, FileFd *ret);
+/* TRUE: vmstore_open_directory() has found that there is no directory of that name. */
+gboolean vmstore_is_no_directory(int error);
 /* STATE/vms/UID. */
 int vmstore_open_owner(const VMStore *store, uid_t uid, gboolean make, FileFd *ret);
 /* Creates the lock file if there is none, and syncs the directory. */

@@ -35,6 +35,10 @@ int vmstore_open_directory(int dir_fd, const char *name, FileFd *ret) {
     return *ret < 0 ? -errno : 0;
 }
 
+gboolean vmstore_is_no_directory(int error) {
+    return error == -ENOENT || error == -ENOTDIR || error == -ELOOP;
+}
+
 /* Opens a directory, and creates it if there is none. */
 static int make_directory(int dir_fd, const char *name, FileFd *ret) {
     PRIVILEGE_SCOPE(scope);
@@ -302,6 +306,7 @@ static int open_and_read(int owner_fd, const char *id, FileFd *ret_dir, GBytes *
 }
 
 typedef struct Loading {
+    const VMStore *store;
     VMVisit visit;
     gpointer userdata;
     uid_t uid;
@@ -338,26 +343,36 @@ static int sweep(int owner_fd, const VMFile *file, gpointer userdata) {
     return 0;
 }
 
+/* A directory that cannot be read concerns its owner alone. */
 static int load_owner(int vms_fd, const VMFile *file, gpointer userdata) {
     g_auto(FileFd) owner = FILE_FD_NONE;
+    g_autoptr(GError) error = NULL;
     Loading loading = *(const Loading *)userdata;
+    int r;
 
-    if (!vmstore_parse_owner(file->name, &loading.uid) ||
-        vmstore_open_directory(vms_fd, file->name, &owner) < 0)
+    if (!vmstore_parse_owner(file->name, &loading.uid))
         return 0;
-
-    if (vmfiles_visit(owner, NULL, load_vm, &loading) >= 0 && !loading.is_faulty &&
-        loading.has_drafts)
-        (void)vmfiles_visit(owner, NULL, sweep, NULL);
+    r = vmstore_open_directory(vms_fd, file->name, &owner);
+    if (vmstore_is_no_directory(r))
+        return 0;
+    if (r >= 0)
+        r = vmfiles_visit_names(owner, load_vm, &loading);
+    if (r < 0 && !file_is_at_fault(r))
+        return r;
+    if (r < 0) {
+        (void)vmstore_failed(&error, r, "%s/vms/%s", loading.store->directory, file->name);
+        loading.visit(loading.uid, NULL, FILE_FD_NONE, NULL, error->message, loading.userdata);
+    } else if (loading.has_drafts && !loading.is_faulty)
+        (void)vmfiles_visit_names(owner, sweep, NULL);
     return 0;
 }
 
 gboolean vmstore_load(VMStore *store, VMVisit visit, gpointer userdata, GError **error) {
     g_autoptr(PinReader) reader = pin_reader_new();
-    Loading loading = {.visit = visit, .userdata = userdata, .reader = reader};
+    Loading loading = {.store = store, .visit = visit, .userdata = userdata, .reader = reader};
     int r;
 
-    r = vmfiles_visit(store->vms, NULL, load_owner, &loading);
+    r = vmfiles_visit_names(store->vms, load_owner, &loading);
     return r >= 0 || vmstore_failed(error, r, "%s/vms", store->directory);
 }
 

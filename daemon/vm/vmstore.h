@@ -62,7 +62,8 @@ char *vmstore_backup_name(guint32 serial, ImageFormat format) G_GNUC_WARN_UNUSED
 #define VMSTORE_BACKUP_LIST_NAME "backups.json"
 
 /* Sweeps, and calls VISIT for each VM. DIR_FD is its directory, or FILE_FD_NONE where it cannot be
- * opened. PIN is NULL where the record cannot be read, and FAULT says why. */
+ * opened. PIN is NULL where the record cannot be read, and FAULT says why. ID is NULL, too, where
+ * the directory of UID cannot be read to its end: there may be more VMs of this owner. */
 typedef void (*VMVisit)(
         uid_t uid, const char *id, int dir_fd, const Pin *pin, const char *fault,
         gpointer userdata);

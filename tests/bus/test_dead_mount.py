@@ -303,3 +303,29 @@ def test_files_of_one_owner_that_do_not_answer(service, kill):
     assert vms.at("vm", OTHER).get("State") == "ready"
     dead.unmount()
     assert vms.at("vm", OWNER).get("State") == "ready"
+
+
+def test_starts_without_the_files_of_one_owner(service, kill):
+    vms = VMs(service.start())
+    for owner in (OWNER, OTHER):
+        vms.make("vm", firmware="20-a", owner=owner)
+    service.daemon.stop()
+    service.daemons.clear()
+    dead = kill(service.state / "vms" / str(OWNER))
+    dead.answer()
+    vms = VMs(service.start())
+    message = f"not all VMs of uid {OWNER} are known: {service.state}/vms/{OWNER}: "
+    assert message in service.daemon.stderr()
+    for call in (lambda: vms.prepare("vm", owner=OWNER), lambda: vms.prepare("new", owner=OWNER),
+                 lambda: vms.get("vm", owner=OWNER), lambda: vms.list(owner=OWNER),
+                 lambda: vms.report(owner=OWNER), vms.at("vm", OWNER).properties,
+                 vms.at("vm", OWNER).remove, lambda: vms.at("vm", OTHER).clone("new", owner=OWNER),
+                 lambda: vms.by_path(str(service.state / "vms" / str(OWNER) / "vm" / "nvram.raw"))):
+        with pytest.raises(DBusError) as refused:
+            call()
+        assert refused.value.name == IO_ERROR and message in refused.value.text
+    assert [entry[:2] for entry in vms.list(all=True)] == [("vm", OTHER)]
+    assert vms.prepare("vm", owner=OTHER)["pinned"]
+    vms.make("new", firmware="20-a", owner=OTHER)
+    dead.unmount()
+    assert VMs(service.restart()).prepare("vm", owner=OWNER)["pinned"]

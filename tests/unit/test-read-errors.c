@@ -22,11 +22,12 @@
 /* -- calls that fail ----------------------------------------------------------------------- */
 
 static guint n_until_failure; /* 0: none fails */
+static int failure = EIO;
 
 static gboolean fails(void) {
     if (n_until_failure == 0 || --n_until_failure > 0)
         return FALSE;
-    errno = EIO;
+    errno = failure;
     return TRUE;
 }
 
@@ -60,6 +61,14 @@ ssize_t pread(int fd, void *buffer, size_t size, off_t offset) {
     if (!real)
         *(void **)&real = dlsym(RTLD_NEXT, "pread64");
     return fails() ? -1 : real(fd, buffer, size, offset);
+}
+
+ssize_t getdents64(int fd, void *buffer, size_t size) {
+    static ssize_t (*real)(int, void *, size_t);
+
+    if (!real)
+        *(void **)&real = dlsym(RTLD_NEXT, "getdents64");
+    return fails() ? -1 : real(fd, buffer, size);
 }
 
 int access(const char *path, int mode) {
@@ -240,11 +249,78 @@ static void the_mode_of_the_state_directory_stays(void) {
     }
 }
 
+/* -- the start of a service ---------------------------------------------------------------- */
+
+typedef struct Found {
+    guint n_vms;     /* with a record or a fault */
+    guint n_pins;    /* of these, with a record */
+    guint n_unknown; /* owners whose directory cannot be read */
+} Found;
+
+static void on_vm(
+        uid_t uid, const char *id, int dir_fd, const Pin *pin, const char *fault,
+        gpointer userdata) {
+    Found *found = userdata;
+
+    g_assert_true((pin == NULL) == (fault != NULL));
+    found->n_vms += id != NULL;
+    found->n_pins += pin != NULL;
+    found->n_unknown += id == NULL;
+}
+
+/* Each owner has one VM. Returns how many loads have found an owner whose directory cannot be
+ * read. */
+static guint load_with_failures(VMStore *store, int error_number) {
+    guint n_unknown = 0;
+
+    failure = error_number;
+    for (guint n = 1, is_reached = TRUE; is_reached; n++) {
+        g_autoptr(GError) error = NULL;
+        Found found = {};
+        gboolean is_loaded;
+
+        n_until_failure = n;
+        is_loaded = vmstore_load(store, on_vm, &found, &error);
+        is_reached = n_until_failure == 0;
+        n_until_failure = 0;
+        if (!is_loaded) {
+            g_assert_error(error, FIRMWARE_ERROR, FIRMWARE_ERROR_IO);
+            g_assert_true(is_reached);
+            continue;
+        }
+        /* only one call has failed, and it takes nobody else along */
+        g_assert_cmpuint(found.n_vms + found.n_unknown, >=, 2);
+        g_assert_cmpuint(found.n_pins, >=, is_reached ? 1 : 2);
+        n_unknown += found.n_unknown;
+    }
+    failure = EIO;
+    return n_unknown;
+}
+
+static void a_load_loses_no_owner(void) {
+    g_autoptr(TestDir) dir = test_dir_new();
+    g_autoptr(VMStore) store = test_store(dir);
+    g_autoptr(TestDir) root = test_layers_new();
+    g_autoptr(Pin) pin = test_pin(root, test_pin_kind("stateless"), NULL);
+    const uid_t owners[] = {test_owner(), TEST_UNKNOWN_UID};
+
+    for (gsize i = 0; i < G_N_ELEMENTS(owners); i++) {
+        g_autoptr(VMDraft) draft = vmdraft_new(store, owners[i], NULL, NULL);
+
+        g_assert_true(vmdraft_write_pin(draft, pin, NULL));
+        g_assert_true(vmdraft_publish(draft, "a", NULL));
+    }
+    g_assert_cmpuint(load_with_failures(store, EIO), >, 0);
+    /* a failure of the system is nobody's */
+    g_assert_cmpuint(load_with_failures(store, ENFILE), ==, 0);
+}
+
 int main(int argc, char **argv) {
     static const TestCase cases[] = {
             TEST_CASE(an_operation_loses_nothing),
             TEST_CASE(a_completed_change_loses_nothing),
             TEST_CASE(the_mode_of_the_state_directory_stays),
+            TEST_CASE(a_load_loses_no_owner),
     };
 
     return test_main(argc, argv, "read-errors", cases, G_N_ELEMENTS(cases));
