@@ -102,25 +102,14 @@ static gboolean bad_member(const Reader *reader, const char *member, GError **er
 }
 
 static JsonNode *parse(const Reader *reader, GBytes *bytes, GError **error) {
-    g_autoptr(JsonParser) parser = json_parser_new_immutable();
     g_autoptr(GError) failure = NULL;
-    const char *message = "empty";
     gsize size;
     const char *text = g_bytes_get_data(bytes, &size);
+    JsonNode *root = lexical_read_object(text, size, &failure);
 
-    if (size == 0 || lexical_find_fault(text, size, &message)) {
-        (void)refuse(reader, message, error);
-        return NULL;
-    }
-    if (!json_parser_load_from_data(parser, text, (gssize)size, &failure)) {
+    if (!root)
         (void)refuse(reader, failure->message, error);
-        return NULL;
-    }
-    if (!json_parser_get_root(parser) || !JSON_NODE_HOLDS_OBJECT(json_parser_get_root(parser))) {
-        (void)refuse(reader, "no JSON object", error);
-        return NULL;
-    }
-    return json_node_ref(json_parser_get_root(parser));
+    return root;
 }
 
 static const char *get_text(JsonNode *node) {

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/error.h"
 #include "base/text.h"
 
 typedef struct Scanner {
@@ -241,6 +242,30 @@ const char *lexical_find_fault(const char *text, gsize length, const char **ret_
         }
 
     return NULL;
+}
+
+static JsonNode *refuse(GError **error, const char *prefix, const char *message) {
+    g_autofree char *text = text_make_valid(message);
+
+    g_set_error(error, FIRMWARE_ERROR, FIRMWARE_ERROR_IO, "%s%s", prefix, text);
+    return NULL;
+}
+
+JsonNode *lexical_read_object(const char *text, gsize length, GError **error) {
+    g_autoptr(JsonParser) parser = json_parser_new_immutable();
+    g_autoptr(GError) reason = NULL;
+    const char *message;
+    JsonNode *root;
+
+    if (length == 0)
+        return refuse(error, "", "empty");
+    if (lexical_find_fault(text, length, &message))
+        return refuse(error, "no JSON: ", message);
+    if (!json_parser_load_from_data(parser, text, (gssize)length, &reason))
+        return refuse(error, "", reason->message);
+    root = json_parser_get_root(parser);
+    return root && JSON_NODE_HOLDS_OBJECT(root) ? json_node_ref(root)
+                                                : refuse(error, "", "no JSON object");
 }
 
 char *lexical_escape(const char *json) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include <glib.h>
+#include <json-glib/json-glib.h>
 
 /*
  * Validates JSON against the grammar of RFC 8259's tokens. json-glib accepts more than JSON:
@@ -23,4 +23,9 @@ char *lexical_escape(const char *json) G_GNUC_WARN_UNUSED_RESULT;
  * NULL: no fault. LENGTH is in bytes. TEXT need not end with NUL, and may be NULL if LENGTH is
  * 0. */
 const char *lexical_find_fault(const char *text, gsize length, const char **ret_message)
+        G_GNUC_WARN_UNUSED_RESULT;
+
+/* Reads the object that TEXT is, if it has no fault. The result cannot be changed. Error:
+ * FIRMWARE_ERROR_IO, whose text is valid. */
+JsonNode *lexical_read_object(const char *text, gsize length, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;

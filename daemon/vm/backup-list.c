@@ -89,19 +89,16 @@ static void read_entry(JsonArray *array, guint index, JsonNode *node, gpointer u
 
 /* A list of another version, or with a fault, is as none. */
 static void read_json(GBytes *bytes, BackupList *list, GHashTable *entries) {
-    g_autoptr(JsonParser) parser = json_parser_new_immutable();
-    const char *message;
+    gsize size;
+    const char *text = g_bytes_get_data(bytes, &size);
+    g_autoptr(JsonNode) root = lexical_read_object(text, size, NULL);
     JsonObject *object;
     JsonNode *backups;
     guint64 number;
-    gsize size;
-    const char *text = g_bytes_get_data(bytes, &size);
 
-    if (size == 0 || lexical_find_fault(text, size, &message) ||
-        !json_parser_load_from_data(parser, text, (gssize)size, NULL) ||
-        !json_parser_get_root(parser) || !JSON_NODE_HOLDS_OBJECT(json_parser_get_root(parser)))
+    if (!root)
         return;
-    object = json_node_get_object(json_parser_get_root(parser));
+    object = json_node_get_object(root);
     if (!read_number(object, "version", LIST_VERSION, &number))
         return;
     if (read_number(object, "next", G_MAXUINT32, &number))

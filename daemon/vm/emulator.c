@@ -9,6 +9,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "base/lexical.h"
 #include "base/text.h"
 #include "vm/confine.h"
 
@@ -277,13 +278,9 @@ static void read_answer(Query *query) {
     lines = g_strsplit((const char *)query->answer->data, "\n", -1);
 
     for (char **line = lines; *line; line++) {
-        g_autoptr(JsonParser) parser = json_parser_new();
-        JsonNode *root;
+        g_autoptr(JsonNode) root = lexical_read_object(*line, strlen(*line), NULL);
 
-        if (!json_parser_load_from_data(parser, *line, -1, NULL))
-            continue;
-        root = json_parser_get_root(parser);
-        if (root && JSON_NODE_HOLDS_OBJECT(root))
+        if (root)
             read_line(query, json_node_get_object(root));
     }
     if (!query->has_machines && !query->emulator->fault)

@@ -407,34 +407,16 @@ static gboolean read_record(JsonObject *object, GHashTable *descriptors, Pin *pi
 }
 
 Pin *pin_from_json(GBytes *json, GHashTable *descriptors, GError **error) {
-    g_autoptr(JsonParser) parser = json_parser_new_immutable();
-    g_autoptr(Pin) pin = NULL;
-    g_autoptr(GError) json_error = NULL;
     const Pin nothing = {};
-    const char *message;
     gsize size;
     const char *text = g_bytes_get_data(json, &size);
+    g_autoptr(JsonNode) root = lexical_read_object(text, size, error);
+    g_autoptr(Pin) pin = NULL;
 
-    if (size == 0) {
-        g_set_error_literal(error, FIRMWARE_ERROR, FIRMWARE_ERROR_IO, "empty");
+    if (!root)
         return NULL;
-    }
-    if (lexical_find_fault(text, size, &message)) {
-        g_set_error(error, FIRMWARE_ERROR, FIRMWARE_ERROR_IO, "no JSON: %s", message);
-        return NULL;
-    }
-    if (!json_parser_load_from_data(parser, text, (gssize)size, &json_error)) {
-        g_autofree char *text_of_error = text_make_valid(json_error->message);
-        g_set_error_literal(error, FIRMWARE_ERROR, FIRMWARE_ERROR_IO, text_of_error);
-        return NULL;
-    }
-    if (!json_parser_get_root(parser) || !JSON_NODE_HOLDS_OBJECT(json_parser_get_root(parser))) {
-        g_set_error_literal(error, FIRMWARE_ERROR, FIRMWARE_ERROR_IO, "no JSON object");
-        return NULL;
-    }
-
     pin = pin_new(&nothing);
-    if (!read_record(json_node_get_object(json_parser_get_root(parser)), descriptors, pin, error))
+    if (!read_record(json_node_get_object(root), descriptors, pin, error))
         return NULL;
     return g_steal_pointer(&pin);
 }

@@ -157,8 +157,12 @@ def test_qemu_that_is_asked_can_write_nothing(service):
     assert list(anybodys.iterdir()) == []
 
 
+# JSON that is nested 2^19 times, in one line
+DEEP = 's=[; for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19; do s=$s$s; done; echo "$s"'
+
+
 @pytest.mark.parametrize("script", ["exit 1", "echo nonsense", "exec sleep 1000", "kill -9 $$",
-                                    "head -c 100000000 /dev/zero"])
+                                    "head -c 100000000 /dev/zero", DEEP])
 def test_broken_qemu_falls_back_to_the_machine_table(service, script):
     service.add("x")
     client = service.start(path=fake_qemu(service, script))

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/error.h"
 #include "util.h"
 
 static void assert_fault(const char *text, gsize length, gsize offset, const char *message) {
@@ -173,6 +174,40 @@ static void controls_are_escaped(void) {
     }
 }
 
+static void an_object_is_read(void) {
+    static const char text[] = "{\"a\": [1]} and more";
+    g_autoptr(JsonNode) root = lexical_read_object(text, strlen("{\"a\": [1]}"), NULL);
+
+    g_assert_nonnull(root);
+    g_assert_true(json_node_is_immutable(root));
+    g_assert_true(json_object_has_member(json_node_get_object(root), "a"));
+}
+
+static void what_is_no_object_is_not_read(void) {
+    g_autofree char *deep = g_strnfill(1024 * 1024, '[');
+    const struct {
+        const char *text;
+        const char *message;
+    } all[] = {
+            {"", "empty"},
+            {"[]", "no JSON object"},
+            {"  ", "no JSON object"},
+            {"{} {}", "no JSON: text after the end of the document"},
+            {"{\xff}", "no JSON: not UTF-8, or a character that no text may hold"},
+            {"{\"a\": }", NULL},
+            {deep, NULL},
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(all); i++) {
+        g_autoptr(GError) error = NULL;
+
+        g_assert_null(lexical_read_object(all[i].text, strlen(all[i].text), &error));
+        g_assert_error(error, FIRMWARE_ERROR, FIRMWARE_ERROR_IO);
+        if (all[i].message)
+            g_assert_cmpstr(error->message, ==, all[i].message);
+    }
+}
+
 int main(int argc, char **argv) {
     static const TestCase cases[] = {
             TEST_CASE(all_tokens_of_json_are_taken),
@@ -187,6 +222,8 @@ int main(int argc, char **argv) {
             TEST_CASE(depth_has_a_limit),
             TEST_CASE(controls_are_escaped),
             TEST_CASE(no_byte_behind_the_end_is_read),
+            TEST_CASE(an_object_is_read),
+            TEST_CASE(what_is_no_object_is_not_read),
     };
 
     return test_main(argc, argv, "lexical", cases, G_N_ELEMENTS(cases));
