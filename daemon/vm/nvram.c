@@ -59,6 +59,16 @@ static gboolean too_large(GError **error, const char *what, guint64 size, guint6
     return mismatch(error, what, why);
 }
 
+/* Fails if another file would be opened with the image. */
+static gboolean check_own(const ImageInfo *info, const char *what, GError **error) {
+    if (!info->is_foreign)
+        return TRUE;
+    g_set_error(
+            error, FIRMWARE_ERROR, FIRMWARE_ERROR_IMAGE_UNUSABLE,
+            "%s names another file, or has unknown features", what);
+    return FALSE;
+}
+
 /* Checks the format, and the size against the pin. */
 static gboolean check_source(
         const Pin *pin, const NVRAMSource *source, ImageInfo *ret_info, GError **error) {
@@ -76,12 +86,8 @@ static gboolean check_source(
     r = image_probe_fd(source->fd, source->format, ret_info);
     if (r < 0)
         return firmware_error_set_io(error, source->what, r);
-    if (ret_info->is_foreign) {
-        g_set_error(
-                error, FIRMWARE_ERROR, FIRMWARE_ERROR_IMAGE_UNUSABLE,
-                "%s names another file, or has unknown features", source->what);
+    if (!check_own(ret_info, source->what, error))
         return FALSE;
-    }
     if (ret_info->status == IMAGE_STATUS_TOO_LARGE)
         return too_large(error, source->what, ret_info->size, IMAGE_JSON_MAX_SIZE);
     if (ret_info->status != IMAGE_STATUS_OK) {
@@ -103,17 +109,23 @@ static gboolean check_source(
     return FALSE;
 }
 
-/* SIZE bytes of FD as a new file of the draft, TOTAL_SIZE long. */
+/* SIZE bytes of SOURCE as a new file of the draft, TOTAL_SIZE long. The owner of SOURCE can have
+ * changed it since it was checked; nobody can change the copy. */
 static gboolean copy_to_draft(
-        VMDraft *draft, const char *name, int from, guint64 size, guint64 total_size,
-        GError **error) {
+        VMDraft *draft, const char *name, const NVRAMSource *source, guint64 size,
+        guint64 total_size, GError **error) {
     g_auto(FileFd) fd = FILE_FD_NONE;
+    ImageInfo info;
     int r;
 
     if (!vmdraft_create(draft, name, &fd, error))
         return FALSE;
-    r = copy_file(from, fd, size, total_size);
-    return r >= 0 || firmware_error_set_io(error, name, r);
+    r = copy_file(source->fd, fd, size, total_size);
+    if (r >= 0)
+        r = image_probe_fd(fd, source->format, &info);
+    if (r < 0)
+        return firmware_error_set_io(error, name, r);
+    return check_own(&info, source->what, error);
 }
 
 static gboolean extend(VMDraft *draft, const char *name, guint64 size, GError **error) {
@@ -180,14 +192,14 @@ static gboolean make_converted(
         VMDraft *draft, const Pin *pin, const NVRAMSource *source, guint64 file_size,
         const char **ret_name, GError **error) {
     if (source->format == IMAGE_FORMAT_QCOW2) {
-        if (!copy_to_draft(draft, VMDRAFT_SCRATCH_IN, source->fd, file_size, file_size, error) ||
+        if (!copy_to_draft(draft, VMDRAFT_SCRATCH_IN, source, file_size, file_size, error) ||
             !convert(
                     draft, VMDRAFT_SCRATCH_IN, source->format, VMDRAFT_SCRATCH_RAW,
                     IMAGE_FORMAT_RAW, error) ||
             !extend(draft, VMDRAFT_SCRATCH_RAW, pin->nvram_size, error))
             return FALSE;
     } else if (!copy_to_draft(
-                       draft, VMDRAFT_SCRATCH_RAW, source->fd, file_size, pin->nvram_size, error)) {
+                       draft, VMDRAFT_SCRATCH_RAW, source, file_size, pin->nvram_size, error)) {
         return FALSE;
     }
 
@@ -252,7 +264,7 @@ gboolean nvram_make(
         guint64 total_size =
                 source->format == IMAGE_FORMAT_RAW ? MAX(file_size, pin->nvram_size) : file_size;
 
-        if (!copy_to_draft(draft, scratch, source->fd, file_size, total_size, error) ||
+        if (!copy_to_draft(draft, scratch, source, file_size, total_size, error) ||
             !write_head(draft, scratch, source->head, error))
             return FALSE;
     } else if (!make_converted(draft, pin, source, file_size, &scratch, error)) {

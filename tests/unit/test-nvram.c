@@ -3,7 +3,10 @@
 #include "vm/nvram.h"
 
 #include <fcntl.h>
+#include <linux/fs.h>
+#include <stdarg.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -129,6 +132,11 @@ static void a_source_is_of_the_format_stated(void) {
     assert_refused(&f, &source, 0, FIRMWARE_ERROR_NVRAM_MISMATCH, "and the VM's NVRAM is");
 }
 
+static void make_foreign(guint8 header[TEST_QCOW2_SIZE]) {
+    header[15] = TEST_QCOW2_SIZE; /* the offset of a backing file's name */
+    header[19] = 1;               /* its length */
+}
+
 static void a_source_that_names_another_file_is_unusable(void) {
     g_auto(Fixture) f = fixture("split");
     guint8 header[TEST_QCOW2_SIZE];
@@ -136,11 +144,48 @@ static void a_source_that_names_another_file_is_unusable(void) {
     const NVRAMSource source = {.fd = fd, .format = IMAGE_FORMAT_QCOW2, .what = "it"};
 
     test_qcow2_header(header, SIZE);
-    header[15] = TEST_QCOW2_SIZE; /* the offset of a backing file's name */
-    header[19] = 1;               /* its length */
+    make_foreign(header);
     g_assert_cmpint(write(fd, header, sizeof header), ==, sizeof header);
     g_assert_no_errno(ftruncate(fd, 65536));
     assert_refused(&f, &source, 0, FIRMWARE_ERROR_IMAGE_UNUSABLE, "it names another file");
+}
+
+/* What its owner writes into the file that is about to be copied; NULL: nothing. */
+static const guint8 *next_header;
+
+/* The first call of a copy. It takes the place of the C library's. */
+int ioctl(int fd, unsigned long request, ...) {
+    va_list arguments;
+    int from;
+
+    g_assert_cmpuint(request, ==, FICLONE);
+    va_start(arguments, request);
+    from = va_arg(arguments, int);
+    va_end(arguments);
+    if (next_header)
+        g_assert_cmpint(pwrite(from, next_header, TEST_QCOW2_SIZE, 0), ==, TEST_QCOW2_SIZE);
+    errno = EOPNOTSUPP;
+    return -1;
+}
+
+/* It is converted by a program that would open the other file, or becomes another owner's. */
+static void a_source_that_changes_after_its_check_is_unusable(void) {
+    static const char *const kinds[] = {"split", "split-qcow2"};
+
+    for (gsize i = 0; i < G_N_ELEMENTS(kinds); i++) {
+        g_auto(Fixture) f = fixture(kinds[i]);
+        guint8 header[TEST_QCOW2_SIZE];
+        g_auto(FileFd) fd = memfd_create("test", MFD_CLOEXEC);
+        const NVRAMSource source = {.fd = fd, .format = IMAGE_FORMAT_QCOW2, .what = "it"};
+
+        test_qcow2_header(header, SIZE);
+        g_assert_cmpint(write(fd, header, sizeof header), ==, sizeof header);
+        g_assert_no_errno(ftruncate(fd, 65536));
+        make_foreign(header);
+        next_header = header;
+        assert_refused(&f, &source, 0, FIRMWARE_ERROR_IMAGE_UNUSABLE, "it names another file");
+        next_header = NULL;
+    }
 }
 
 /* What QEMU keeps in a qcow2 beside the variables has a limit, too. */
@@ -209,6 +254,7 @@ int main(int argc, char **argv) {
             TEST_CASE(what_the_owner_may_still_take_is_the_limit),
             TEST_CASE(a_source_is_of_the_format_stated),
             TEST_CASE(a_source_that_names_another_file_is_unusable),
+            TEST_CASE(a_source_that_changes_after_its_check_is_unusable),
             TEST_CASE(an_image_is_no_larger_than_its_content_needs),
             TEST_CASE(a_store_has_a_limit_and_no_fixed_size),
             TEST_CASE(a_caller_sends_a_sealed_memfd),
