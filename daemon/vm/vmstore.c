@@ -414,12 +414,26 @@ static gboolean has_no_foreign_file(
     return FALSE;
 }
 
+/* Renames the VM's directory back. Under the name of a staging directory it would be swept. */
+static gboolean undo_rename(
+        const VMStore *store, uid_t uid, const char *id, int owner_fd, const char *new_name,
+        GError **error) {
+    g_autofree char *path = vmstore_path(store, uid, new_name, "");
+
+    if (renameat2(owner_fd, new_name, owner_fd, id, RENAME_NOREPLACE) == 0 && fsync(owner_fd) == 0)
+        return TRUE;
+    return vmstore_failed(
+            error, -errno, "VM %s: its directory may have become %s, and is to be renamed back", id,
+            path);
+}
+
 /* Renames the VM's directory, unless it has foreign files. */
 static gboolean rename_vm(
         const VMStore *store, uid_t uid, const char *id, const Pin *pin, int owner_fd,
         const char *new_name, Commit *commit, GError **error) {
     PRIVILEGE_SCOPE(scope);
     g_auto(FileFd) dir = FILE_FD_NONE;
+    g_autoptr(GError) reason = NULL;
     int r;
 
     r = vmstore_open_directory(owner_fd, id, &dir);
@@ -436,10 +450,13 @@ static gboolean rename_vm(
     r = fsync(owner_fd) < 0 ? -errno : 0;
     /* Again, because nobody could find the directory's old name any more: a file may have appeared
      * before the rename. */
-    if (r == 0 && has_no_foreign_file(store, uid, id, dir, pin, error))
+    if (r < 0)
+        (void)vmstore_failed(&reason, r, "VM %s", id);
+    else if (has_no_foreign_file(store, uid, id, dir, pin, &reason))
         return TRUE;
-    (void)renameat2(owner_fd, new_name, owner_fd, id, RENAME_NOREPLACE);
-    return r == 0 ? FALSE : vmstore_failed(error, r, "VM %s", id);
+    if (undo_rename(store, uid, id, owner_fd, new_name, error))
+        g_propagate_error(error, g_steal_pointer(&reason));
+    return FALSE;
 }
 
 gboolean vmstore_remove(
