@@ -12,8 +12,8 @@
 #include "vm/vmfiles.h"
 
 #define LIST_VERSION 1
-/* Bytes. An entry has about 120, and there are at most 65. */
-#define LIST_MAX_SIZE (64 * 1024)
+/* Bytes. An entry has about 120, and 80 for each key, and there are at most 65. */
+#define LIST_MAX_SIZE (1024 * 1024)
 
 static const char *const reasons[] = {
         [BACKUP_REASON_RESET] = "reset",     [BACKUP_REASON_IMPORT] = "import",
@@ -36,6 +36,7 @@ static gboolean parse_reason(const char *word, BackupReason *ret) {
 }
 
 void backup_free(Backup *backup) {
+    g_strfreev(backup->enrolled);
     g_free(backup->name);
     g_free(backup);
 }
@@ -69,10 +70,29 @@ static const char *read_string(JsonObject *object, const char *name) {
             : "";
 }
 
+/* Returns NULL if it is no list of strings. */
+static GStrv read_strings(JsonObject *object, const char *name) {
+    JsonNode *node = json_object_get_member(object, name);
+    JsonArray *array = node && JSON_NODE_HOLDS_ARRAY(node) ? json_node_get_array(node) : NULL;
+    g_autoptr(GPtrArray) strings = g_ptr_array_new_with_free_func(g_free);
+
+    for (guint i = 0; array && i < json_array_get_length(array); i++) {
+        JsonNode *element = json_array_get_element(array, i);
+
+        if (!JSON_NODE_HOLDS_VALUE(element) || json_node_get_value_type(element) != G_TYPE_STRING)
+            return NULL;
+        g_ptr_array_add(strings, json_node_dup_string(element));
+    }
+    if (!array)
+        return NULL;
+    g_ptr_array_add(strings, NULL);
+    return (GStrv)g_ptr_array_steal(strings, NULL);
+}
+
 /* The file says the format and the size. */
 static void read_entry(JsonArray *array, guint index, JsonNode *node, gpointer userdata) {
     GHashTable *entries = userdata;
-    g_autofree Backup *entry = g_new0(Backup, 1);
+    g_autoptr(Backup) entry = g_new0(Backup, 1);
     JsonObject *object;
     guint64 serial;
 
@@ -84,6 +104,7 @@ static void read_entry(JsonArray *array, guint index, JsonNode *node, gpointer u
         !parse_reason(read_string(object, "reason"), &entry->reason))
         return;
     entry->serial = (guint32)serial;
+    entry->enrolled = read_strings(object, "enrolled");
     (void)g_hash_table_insert(entries, GUINT_TO_POINTER((guint)serial), g_steal_pointer(&entry));
 }
 
@@ -152,7 +173,7 @@ int backup_measure(Backup *backup, int fd, ImageFormat format) {
 static int add_file(int dir_fd, const VMFile *file, gpointer userdata) {
     const Reading *reading = userdata;
     g_auto(FileFd) fd = FILE_FD_NONE;
-    g_autofree Backup *backup = NULL;
+    g_autoptr(Backup) backup = NULL;
     const Backup *entry;
     ImageFormat format;
     guint32 serial;
@@ -165,6 +186,7 @@ static int add_file(int dir_fd, const VMFile *file, gpointer userdata) {
     backup->serial = serial;
     entry = g_hash_table_lookup(reading->entries, GUINT_TO_POINTER(serial));
     backup->reason = entry ? entry->reason : BACKUP_REASON_RESET;
+    backup->enrolled = entry ? g_strdupv(entry->enrolled) : NULL;
     backup->time = entry ? entry->time : (guint64)MAX(file->st.st_mtim.tv_sec, 0) * G_USEC_PER_SEC;
 
     r = vmstore_open_owned(dir_fd, file->name, O_RDONLY, &fd);
@@ -189,7 +211,8 @@ static int compare(gconstpointer a, gconstpointer b) {
 }
 
 int backup_list_read(int dir_fd, BackupList **ret) {
-    g_autoptr(GHashTable) entries = g_hash_table_new_full(NULL, NULL, NULL, g_free);
+    g_autoptr(GHashTable) entries =
+            g_hash_table_new_full(NULL, NULL, NULL, (GDestroyNotify)backup_free);
     g_autoptr(BackupList) list = g_new0(BackupList, 1);
     Reading reading = {.list = list, .entries = entries};
     int r;
@@ -227,7 +250,15 @@ static void add_string(JsonBuilder *builder, const char *name, const char *value
     json_builder_add_string_value(builder, value);
 }
 
-char *backup_list_to_json(const BackupList *list) {
+static void add_strings(JsonBuilder *builder, const char *name, GStrv values) {
+    json_builder_set_member_name(builder, name);
+    json_builder_begin_array(builder);
+    for (char **value = values; *value; value++)
+        json_builder_add_string_value(builder, *value);
+    json_builder_end_array(builder);
+}
+
+static char *write_json(const BackupList *list, gboolean with_keys) {
     g_autoptr(JsonBuilder) builder = json_builder_new();
     g_autoptr(JsonGenerator) generator = json_generator_new();
     g_autoptr(JsonNode) root = NULL;
@@ -246,6 +277,8 @@ char *backup_list_to_json(const BackupList *list) {
         add_string(builder, "reason", backup_reason_to_string(backup->reason));
         add_string(builder, "format", image_format_to_string(backup->format));
         add_number(builder, "size", backup->size);
+        if (backup->enrolled && with_keys)
+            add_strings(builder, "enrolled", backup->enrolled);
         json_builder_end_object(builder);
     }
     json_builder_end_array(builder);
@@ -254,6 +287,12 @@ char *backup_list_to_json(const BackupList *list) {
     json_generator_set_root(generator, root);
     json_generator_set_pretty(generator, TRUE);
     return json_generator_to_data(generator, NULL);
+}
+
+char *backup_list_to_json(const BackupList *list) {
+    g_autofree char *json = write_json(list, TRUE);
+
+    return strlen(json) <= LIST_MAX_SIZE ? g_steal_pointer(&json) : write_json(list, FALSE);
 }
 
 /* -- looking up ---------------------------------------------------------------------------- */

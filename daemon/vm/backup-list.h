@@ -5,8 +5,9 @@
 
 /*
  * The backups of a VM: earlier NVRAM files in its directory, and backups.json, which says when and
- * why each was made. The files are the truth: a file that the list lacks counts, too (that of
- * version 0.1, or all if the list has a fault), and an entry without its file does not.
+ * why each was made, and which keys of the host were put into it. The files are the truth: a file
+ * that the list lacks counts, too (that of version 0.1, or all if the list has a fault), and an
+ * entry without its file does not.
  */
 
 typedef enum BackupReason {
@@ -27,10 +28,12 @@ typedef struct Backup {
     ImageFormat format;
     guint64 size;      /* bytes that the guest sees; of JSON, bytes of the file */
     guint64 allocated; /* bytes on the disk */
+    GStrv enrolled;    /* as of the pin that it was the NVRAM of, but empty: none; NULL: unknown */
     char *name;        /* of its file in the VM's directory; NULL: not there yet */
 } Backup;
 
 void backup_free(Backup *backup);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Backup, backup_free)
 
 typedef struct BackupList {
     GPtrArray *all; /* of Backup, by serial */
@@ -43,7 +46,7 @@ int backup_list_read(int dir_fd, BackupList **ret) G_GNUC_WARN_UNUSED_RESULT;
 void backup_list_free(BackupList *list);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BackupList, backup_list_free)
 
-/* The content of backups.json. */
+/* The content of backups.json. It does not say which keys there were if it would be too long. */
 char *backup_list_to_json(const BackupList *list) G_GNUC_WARN_UNUSED_RESULT;
 
 /* NULL: there is none. */

@@ -127,12 +127,15 @@ gboolean backups_keep(VMDraft *draft, const VMOp *op, int dir_fd, GError **error
     return backups_read(op, dir_fd, &list, error) && stage(draft, dir_fd, list, error);
 }
 
-static Backup *add(BackupList *list, BackupReason reason) {
+/* Of the present NVRAM. */
+static Backup *add(const VMOp *op, BackupList *list, BackupReason reason) {
+    static char *none[] = {NULL};
     Backup *backup = g_new0(Backup, 1);
 
     backup->serial = list->next++;
     backup->reason = reason;
     backup->time = (guint64)g_get_real_time();
+    backup->enrolled = g_strdupv(op->pin->enrolled ? op->pin->enrolled : none);
     g_ptr_array_add(list->all, backup);
     return backup;
 }
@@ -153,7 +156,7 @@ static gboolean add_nvram(
         return TRUE;
     if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return errno == ENOENT || firmware_error_set_io(error, op->id, -errno);
-    backup = add(list, reason);
+    backup = add(op, list, reason);
     backup->name = g_steal_pointer(&name);
     *ret = backup;
     backup_set_stat(backup, &st, pin->nvram_format);
@@ -209,7 +212,7 @@ gboolean backups_add_good(
         return FALSE;
     trim.list = list;
     (void)drop(&trim, backup_list_get_good(list));
-    backup = add(list, BACKUP_REASON_GOOD);
+    backup = add(op, list, BACKUP_REASON_GOOD);
     if (!copy_good(draft, op, fd, backup, error))
         return FALSE;
     while (!fits(&trim) && drop_oldest(&trim))

@@ -12,10 +12,12 @@
 #include "vm/vm-lock.h"
 #include "vm/vm-nvram.h"
 
-gboolean vm_backup_open(const VMOp *op, int dir_fd, FileFd *ret_fd, Backup *ret, GError **error) {
+gboolean vm_backup_open(const VMOp *op, int dir_fd, FileFd *ret_fd, Backup **ret, GError **error) {
     const Request *request = op->request;
     g_autoptr(BackupList) list = NULL;
     const Backup *found;
+    gboolean is_there;
+    guint place;
     int r;
 
     if (!backups_read(op, dir_fd, &list, error))
@@ -33,8 +35,9 @@ gboolean vm_backup_open(const VMOp *op, int dir_fd, FileFd *ret_fd, Backup *ret,
     r = vmstore_open_owned(dir_fd, found->name, O_RDONLY, ret_fd);
     if (r < 0)
         return vm_nvram_open_failed(error, op->id, r);
-    *ret = *found;
-    ret->name = NULL;
+    is_there = g_ptr_array_find(list->all, found, &place);
+    g_assert(is_there);
+    *ret = g_ptr_array_steal_index(list->all, place);
     return TRUE;
 }
 
@@ -55,6 +58,7 @@ static BackupReport *report_backup(int dir_fd, const Backup *backup) {
 
     report->backup = *backup;
     report->backup.name = NULL;
+    report->backup.enrolled = NULL;
     report->health = STORE_HEALTH_UNREADABLE;
     if (vmstore_open_owned(dir_fd, backup->name, O_RDONLY, &fd) < 0 ||
         store_file_read(fd, backup->format, &store) < 0) {
@@ -109,12 +113,20 @@ gboolean vm_op_restore(const VMOp *op, VMResult *result, GError **error) {
     NVRAMSource source = {.format = op->pin->nvram_format, .what = "the backup"};
     g_auto(VMLock) lock = VM_LOCK_INIT;
     g_auto(FileFd) fd = FILE_FD_NONE;
-    Backup backup;
+    g_autoptr(Backup) backup = NULL;
+    g_autoptr(Pin) pin = pin_with(op->pin, NULL, NULL, NULL);
 
     if (!vm_nvram_check_exists(op->id, op->pin, error) || !vm_lock(op, &lock, error) ||
         !vm_check_record(op, lock.dir, error) ||
-        !vm_backup_open(op, lock.dir, &fd, &backup, error) || !check_fits(op, &backup, error))
+        !vm_backup_open(op, lock.dir, &fd, &backup, error) || !check_fits(op, backup, error))
         return FALSE;
     source.fd = fd;
-    return vm_change_nvram(op, lock.dir, op->pin, &source, &change, result, error);
+    if (backup->enrolled) {
+        g_clear_pointer(&pin->enrolled, g_strfreev);
+        pin->enrolled = *backup->enrolled ? g_steal_pointer(&backup->enrolled) : NULL;
+    }
+    if (!vm_change_nvram(op, lock.dir, pin, &source, &change, result, error))
+        return FALSE;
+    result->pin = g_steal_pointer(&pin);
+    return TRUE;
 }

@@ -9,14 +9,14 @@
  */
 
 /* Opens the backup that OP asks for with index; without it, the newest that is no good copy. RET
- * describes it, without its name. Errors: FIRMWARE_ERROR_NO_SUCH_BACKUP; _NVRAM_MISSING, there is
- * none; those of vm_nvram_open_failed(). */
-gboolean vm_backup_open(const VMOp *op, int dir_fd, FileFd *ret_fd, Backup *ret, GError **error)
+ * describes it. Errors: FIRMWARE_ERROR_NO_SUCH_BACKUP; _NVRAM_MISSING, there is none; those of
+ * vm_nvram_open_failed(). */
+gboolean vm_backup_open(const VMOp *op, int dir_fd, FileFd *ret_fd, Backup **ret, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
 
 /* What ListBackups reports of one. */
 typedef struct BackupReport {
-    Backup backup; /* without its name */
+    Backup backup; /* without its name and its keys */
     char *sha256;  /* of the store, as in a StoreReport; "": it cannot be read */
     StoreHealth health;
 } BackupReport;

@@ -290,6 +290,7 @@ gboolean vm_op_rebind(const VMOp *op, VMResult *result, GError **error) {
     g_auto(VMLock) lock = VM_LOCK_INIT;
     g_autoptr(Pin) pin = new_pin(op, op->pin->created, FALSE, error);
     gboolean fits;
+    gboolean is_kept;
     gboolean is_converted;
     gboolean is_rebound;
 
@@ -298,18 +299,18 @@ gboolean vm_op_rebind(const VMOp *op, VMResult *result, GError **error) {
 
     fits = pin->has_nvram && op->pin->has_nvram && pin->nvram_size == op->pin->nvram_size &&
             pin->nvram_format == op->pin->nvram_format;
+    is_kept = fits && !op->request->reset;
     is_converted = op->request->convert && op->pin->has_nvram && pin->has_nvram && !fits;
     if (op->pin->has_nvram && !fits && !op->request->reset && !is_converted)
         return does_not_fit(op, pin, error);
     if (!check_kept_certificates(op, lock.dir, error))
         return FALSE;
-    if (fits && !op->request->reset &&
-        !vm_nvram_check(op->store, op->owner, op->id, op->pin, error))
+    if (is_kept && !vm_nvram_check(op->store, op->owner, op->id, op->pin, error))
         return FALSE;
 
-    if (fits && !op->request->reset)
+    if (is_kept || is_converted)
         pin->enrolled = g_strdupv(op->pin->enrolled);
-    if (fits && !op->request->reset && op->pin->has_own_template) {
+    if (is_kept && op->pin->has_own_template) {
         /* The kept NVRAM was made from the template: Reset needs it again. */
         pin->has_own_template = TRUE;
         g_free(pin->template_digest);
@@ -420,7 +421,7 @@ gboolean vm_op_export(const VMOp *op, VMResult *result, GError **error) {
         return FALSE;
 
     if (is_backup) {
-        Backup backup;
+        g_autoptr(Backup) backup = NULL;
 
         if (!vm_backup_open(op, lock.dir, &fd, &backup, error))
             return FALSE;

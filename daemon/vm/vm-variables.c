@@ -47,10 +47,10 @@ static gboolean check_not_in_use(const VMOp *op, gboolean is_in_use, GError **er
 static gboolean read_backup(const VMOp *op, VMResult *result, GError **error) {
     g_auto(FileFd) dir = FILE_FD_NONE;
     g_auto(FileFd) fd = FILE_FD_NONE;
-    Backup backup;
+    g_autoptr(Backup) backup = NULL;
 
     return vm_op_open_directory(op, &dir, error) && vm_backup_open(op, dir, &fd, &backup, error) &&
-            read_store(fd, backup.format, op->id, op, result, error);
+            read_store(fd, backup->format, op->id, op, result, error);
 }
 
 gboolean vm_op_read_variables(const VMOp *op, VMResult *result, GError **error) {

@@ -2,6 +2,7 @@
 """The keys of this host, which each new NVRAM of a firmware with Secure Boot gets."""
 
 import hashlib
+import json
 import os
 
 import pytest
@@ -93,6 +94,36 @@ def test_each_new_store_has_them(start, certificates, firmware):
     vm.rebind(firmware=firmware)
     assert has_both(vm, certificates) and vm.get_resolution()["enrolled"] == both
     assert not has_both(vms.make("other", firmware=firmware, enroll=False), certificates)
+
+
+def test_they_move_with_the_variables(start, certificates):
+    both = [digest(certificates[1]), digest(certificates[0])]
+    vms = start()
+    vm = vms.make(firmware="50-secure")
+    for firmware in ("80-store", "70-qcow2"):
+        vm.rebind(firmware=firmware, convert=True)
+        assert has_both(vm, certificates) and vm.get_resolution()["enrolled"] == both
+
+
+def test_they_come_back_with_a_backup(start, certificates):
+    both = [digest(certificates[1]), digest(certificates[0])]
+    vm = start().make(firmware="50-secure")
+    vm.reset(enroll=False)
+    vm.restore(1)
+    assert has_both(vm, certificates) and vm.get_resolution()["enrolled"] == both
+    vm = start().at("vm")
+    vm.restore(2)
+    assert not has_both(vm, certificates) and vm.get_resolution()["enrolled"] == []
+    vm.restore(3)
+    assert has_both(vm, certificates) and vm.get_resolution()["enrolled"] == both
+    # the list of an older version does not say it
+    path = vm.directory() / "backups.json"
+    older = json.loads(path.read_text(encoding="utf-8"))
+    for one in older["backups"]:
+        del one["enrolled"]
+    path.write_text(json.dumps(older), encoding="utf-8")
+    vm.restore(4)
+    assert vm.get_resolution()["enrolled"] == both
 
 
 def test_a_template_that_has_them(start, service, certificates):

@@ -372,6 +372,66 @@ static void a_list_with_a_fault_loses_no_backup(void) {
     test_vm_assert_backups(&f, "3 restore, 2 reset, 1 reset");
 }
 
+/* The list of the VM, as it was read, with N_KEYS for each of its backups. */
+static BackupList *list_with_keys(const TestVM *f, guint n_keys) {
+    g_auto(FileFd) dir = test_open_vm(f->store, "a");
+    g_autoptr(GString) keys = g_string_new(NULL);
+    BackupList *list = NULL;
+
+    g_assert_cmpint(backup_list_read(dir, &list), ==, 0);
+    for (guint i = 0; i < n_keys; i++)
+        g_string_append_printf(keys, "%s%064x", i > 0 ? " " : "", i);
+    for (guint i = 0; i < list->all->len; i++) {
+        Backup *backup = list->all->pdata[i];
+
+        g_strfreev(backup->enrolled);
+        backup->enrolled = g_strsplit(keys->str, " ", -1);
+    }
+    return list;
+}
+
+static void assert_keys(TestVM *f, const char *json, gint n_keys) {
+    g_auto(FileFd) dir = test_open_vm(f->store, "a");
+    g_autoptr(BackupList) list = NULL;
+
+    write_list(f, json);
+    g_assert_cmpint(backup_list_read(dir, &list), ==, 0);
+    g_assert_cmpuint(list->all->len, ==, 2);
+    for (guint i = 0; i < 2; i++) {
+        const Backup *backup = list->all->pdata[i];
+
+        g_assert_cmpint(backup->enrolled ? (gint)g_strv_length(backup->enrolled) : -1, ==, n_keys);
+        g_assert_cmpint(backup->reason, ==, BACKUP_REASON_IMPORT);
+    }
+}
+
+static void the_list_says_which_keys_there_were(void) {
+    static const struct {
+        guint n_written;
+        gint n_read; /* -1: unknown */
+    } all[] = {{0, 0}, {3, 3}, {5000, 5000}, {10000, -1}};
+    static const char *const others[] = {
+            "", ", \"enrolled\": 1", ", \"enrolled\": [\"a\", 1]", ", \"enrolled\": [[]]"};
+    g_auto(TestVM) f = made();
+
+    replace_plainly(&f, "12");
+    for (gsize i = 0; i < G_N_ELEMENTS(all); i++) {
+        g_autoptr(BackupList) list = list_with_keys(&f, all[i].n_written);
+        g_autofree char *json = backup_list_to_json(list);
+
+        assert_keys(&f, json, all[i].n_read);
+    }
+    for (gsize i = 0; i < G_N_ELEMENTS(others); i++) {
+        g_autofree char *json = g_strdup_printf(
+                "{\"version\": 1, \"backups\": ["
+                "{\"serial\": 1, \"time\": 1, \"reason\": \"import\"%s}, "
+                "{\"serial\": 2, \"time\": 1, \"reason\": \"import\"%s}]}",
+                others[i], others[i]);
+
+        assert_keys(&f, json, -1);
+    }
+}
+
 static void an_entry_without_its_file_does_not_count(void) {
     g_auto(TestVM) f = made();
     g_autofree char *path = path_of(&f, "backup-2.raw");
@@ -452,6 +512,7 @@ int main(int argc, char **argv) {
             TEST_CASE(holes_take_no_room),
             TEST_CASE(the_backup_of_the_first_version_is_number_0),
             TEST_CASE(a_list_with_a_fault_loses_no_backup),
+            TEST_CASE(the_list_says_which_keys_there_were),
             TEST_CASE(an_entry_without_its_file_does_not_count),
             TEST_CASE(only_names_that_the_service_gives_are_backups),
             TEST_CASE(two_files_of_one_number_are_one_backup),
