@@ -240,7 +240,7 @@ static gboolean check(Context *context, const Packed *packed, GError **error) {
 /* -- unpack -------------------------------------------------------------------------------- */
 
 /* The choice is left to the call where that has the same result: what is asked for stays with the
- * VM. */
+ * VM, but for the certificates that its NVRAM had once. */
 static GVariant *make_options(
         Context *context, const Packed *packed, const Choice *choice, GError **error) {
     g_autoptr(GVariant) first = choice->name ? choose(context, packed, NULL, NULL) : NULL;
@@ -251,10 +251,12 @@ static GVariant *make_options(
         (void)g_variant_lookup(first, "name", "&s", &name);
     if (choice->fit > FIT_OTHER && g_strcmp0(name, choice->name) != 0)
         g_variant_dict_insert(&keys, "firmware", "s", choice->name);
-    if (packed->nvram_format)
+    if (packed->nvram_format) {
+        (void)g_variant_dict_remove(&keys, "certificates");
         g_variant_dict_insert(&keys, "format", "s", packed->nvram_format);
-    else
+    } else {
         g_variant_dict_insert(&keys, "create", "s", "new");
+    }
     return keys_from_options(
             context->options,
             OPTIONS_REQUIREMENTS | OPTIONS_RENDER | OPTIONS_OWNER | OPTIONS_REFERENCE, &keys,

@@ -184,6 +184,14 @@ def test_a_certificate_comes_with_the_nvram(here, service):
     assert here("unpack", "--check", file) == "This host has its firmware: 90-blank.\n"
     here("prepare", "new", "x86_64", "q35", "--certificate=microsoft-uefi-2011")
 
+    # a guest can have removed it; only the command line asks for it then
+    here("import", "old", "/usr/share/OVMF/OVMF_VARS_4M.fd")
+    here("pack", "old", service.directory / "without.pack")
+    here("unpack", "without", service.directory / "without.pack")
+    assert "neither in KEK nor in db" in here.fails(
+        FAILURE, "unpack", "other", service.directory / "without.pack",
+        "--certificate=microsoft-uefi-2011")
+
 
 def test_nvram_of_another_size_finds_its_firmware(here, service):
     code = service.raw("small-code.fd", images.OVMF_2M_CODE)
