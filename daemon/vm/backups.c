@@ -10,9 +10,6 @@
 #include "base/error.h"
 #include "vm/vmstore-internal.h"
 
-/* Bytes that backups.json takes at most of an owner's limit: a few entries. */
-#define LIST_ROOM 4096
-
 gboolean backups_read(const VMOp *op, int dir_fd, BackupList **ret, GError **error) {
     int r = backup_list_read(dir_fd, ret);
 
@@ -26,7 +23,7 @@ typedef struct Trim {
     BackupList *list;
     const guint32 *spared;
     const Backup *added; /* NULL: none */
-    guint64 room;        /* bytes */
+    guint64 room;        /* bytes, for backups.json too */
 } Trim;
 
 static gboolean is_spared(const Trim *trim, const Backup *backup) {
@@ -58,7 +55,8 @@ static guint count_replaced(const BackupList *list) {
 }
 
 static gboolean fits(const Trim *trim) {
-    guint64 size = 0;
+    g_autofree char *json = backup_list_to_json(trim->list);
+    guint64 size = strlen(json);
 
     for (guint i = 0; i < trim->list->all->len; i++)
         if (!g_uint64_checked_add(
@@ -85,13 +83,11 @@ static gboolean apply_limits(Trim *trim, guint max_backups) {
     return !has_dropped_good;
 }
 
-/* Bytes that the backups may take. */
+/* Bytes that the backups and their list may take. */
 static guint64 get_room(const VMOp *op, const VMDraft *draft) {
     guint64 taken = vmstore_get_size(vmdraft_get_fd(draft));
 
-    if (op->max_size == 0)
-        return G_MAXUINT64;
-    return op->max_size - MIN(op->max_size, taken + MIN(LIST_ROOM, G_MAXUINT64 - taken));
+    return op->max_size == 0 ? G_MAXUINT64 : op->max_size - MIN(op->max_size, taken);
 }
 
 /* -- staging ------------------------------------------------------------------------------- */

@@ -432,6 +432,23 @@ static void the_list_says_which_keys_there_were(void) {
     }
 }
 
+static void the_list_takes_room_too(void) {
+    g_auto(TestVM) f = made();
+    g_autoptr(BackupList) list = NULL;
+    g_autofree char *json = NULL;
+
+    replace_plainly(&f, "12");
+    list = list_with_keys(&f, 200);
+    json = backup_list_to_json(list);
+    write_list(&f, json);
+    {
+        g_auto(VMResult) result = replace(&f, '3', room_for(&f, 3));
+
+        g_assert_false(result.lacks_good_copy);
+    }
+    test_vm_assert_backups(&f, "3 import, 2 import");
+}
+
 static void an_entry_without_its_file_does_not_count(void) {
     g_auto(TestVM) f = made();
     g_autofree char *path = path_of(&f, "backup-2.raw");
@@ -513,6 +530,7 @@ int main(int argc, char **argv) {
             TEST_CASE(the_backup_of_the_first_version_is_number_0),
             TEST_CASE(a_list_with_a_fault_loses_no_backup),
             TEST_CASE(the_list_says_which_keys_there_were),
+            TEST_CASE(the_list_takes_room_too),
             TEST_CASE(an_entry_without_its_file_does_not_count),
             TEST_CASE(only_names_that_the_service_gives_are_backups),
             TEST_CASE(two_files_of_one_number_are_one_backup),
