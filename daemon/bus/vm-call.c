@@ -96,7 +96,7 @@ static gboolean decide(VMCall *call, GError **error) {
     };
 
     return vms_check(call->bus->vms, error) &&
-            vms_check_known(call->bus->vms, op->owner, op->id, error) &&
+            (!*op->id || vms_check_known(call->bus->vms, op->owner, op->id, error)) &&
             (!op->new_id || vms_check_known(call->bus->vms, op->new_owner, op->new_id, error)) &&
             call->method->decide(&call->op, &facts, error);
 }

@@ -14,7 +14,8 @@ from lib.client import DBusError
 from lib.config import text
 from lib.deadmount import DeadMount
 from lib.descriptors import Layer
-from lib.vms import GONE, IO_ERROR, NOBODY, OTHER, OWNER, VMs
+from lib.fakepolkit import FakePolkit
+from lib.vms import GONE, IO_ERROR, NOBODY, OTHER, OWNER, VMs, run_as
 
 
 @pytest.fixture
@@ -258,9 +259,11 @@ def waiting(service):
     with open(service.state / "lock", "rb") as lock:
         handler = signal.signal(signal.SIGIO, signal.SIG_IGN)
         fcntl.fcntl(lock, fcntl.F_SETLEASE, fcntl.F_WRLCK)
-        yield
-        fcntl.fcntl(lock, fcntl.F_SETLEASE, fcntl.F_UNLCK)
-        signal.signal(signal.SIGIO, handler)
+        try:
+            yield
+        finally:
+            fcntl.fcntl(lock, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+            signal.signal(signal.SIGIO, handler)
 
 
 def test_state_directory_that_answers_late(service, vm_before):
@@ -305,7 +308,7 @@ def test_files_of_one_owner_that_do_not_answer(service, kill):
     assert vms.at("vm", OWNER).get("State") == "ready"
 
 
-def test_starts_without_the_files_of_one_owner(service, kill):
+def test_starts_without_the_files_of_one_owner(bus, service, kill):
     vms = VMs(service.start())
     for owner in (OWNER, OTHER):
         vms.make("vm", firmware="20-a", owner=owner)
@@ -324,6 +327,10 @@ def test_starts_without_the_files_of_one_owner(service, kill):
         with pytest.raises(DBusError) as refused:
             call()
         assert refused.value.name == IO_ERROR and message in refused.value.text
+    # which is of no VM
+    with contextlib.closing(FakePolkit(bus)):
+        program = "print(vms.read_variables(memfd(bytes(131072)))['health'])"
+        assert run_as(OWNER, program, bus) == ["empty"]
     assert [entry[:2] for entry in vms.list(all=True)] == [("vm", OTHER)]
     assert vms.prepare("vm", owner=OTHER)["pinned"]
     vms.make("new", firmware="20-a", owner=OTHER)
