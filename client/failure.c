@@ -127,6 +127,9 @@ static const struct {
         /* of the firmware's template: there may be no VM yet */
         {OURS "NVRAMMismatch", "prepare", " needs ", ANOTHER_FIRMWARE},
         {OURS "NVRAMMismatch", "run", " needs ", ANOTHER_FIRMWARE},
+        {OURS "ImageUnusable", "reset", NULL,
+         "'vmfirmwarectl rebind --reset --firmware=NAME' takes another firmware"},
+        {OURS "ImageUnusable", "restore", NULL, SOUND_COPY},
         {OURS "ImageUnusable", NULL, "its NVRAM file names another file", SOUND_COPY},
         {OURS "ImageUnusable", NULL, "that was sent names another file",
          "'qemu-img convert' makes a file of it that names none"},

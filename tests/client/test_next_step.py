@@ -108,7 +108,7 @@ def test_template_of_prepare(vms, cli):
 
 
 def test_image_that_names_another_file(service, vms, cli):
-    """Of the package, of the caller, and of a VM: only the last one has a VM to mend."""
+    """Of the package, of the caller, and of a VM: only what is of a VM has one to mend."""
     def qcow2(path, base):
         subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", base, path],
                        check=True)
@@ -131,6 +131,19 @@ def test_image_that_names_another_file(service, vms, cli):
     text = cli.fails(FAILURE, "prepare", "b", *ASK)
     assert "its NVRAM file names another file" in text
     assert text.endswith("'vmfirmwarectl reset' for a fresh one")
+    cli("reset", "b")
+    text = cli.fails(FAILURE, "restore", "b")
+    assert "the backup names another file" in text
+    assert text.endswith("'vmfirmwarectl reset' for a fresh one")
+    # the package's, after the VM was made
+    own = service.qcow2("own.qcow2", images.OVMF_2M_VARS)
+    service.vendor.write("07-own", descriptors.flash(
+        service.images / "small-code.fd", own, template_fmt="qcow2"))
+    VMs(service.client).client.reload()
+    cli("prepare", "c", *ASK, "--firmware=07-own")
+    qcow2(own, service.directory / "small.fd")
+    assert cli.fails(FAILURE, "reset", "c").endswith(
+        "'vmfirmwarectl rebind --reset --firmware=NAME' takes another firmware")
 
 
 def test_template_that_serves_no_new_vm(service, vms, cli):
