@@ -19,13 +19,10 @@ static gboolean add_files(
     const char *name;
     int r = root_open_directory(root, directory, &dir);
 
-    if (r < 0)
-        return file_is_at_fault(r) || firmware_error_set_unreadable(error, directory, r);
-
-    while ((r = root_directory_next(dir, &name)) > 0)
+    while (r >= 0 && (r = root_directory_next(dir, &name)) > 0)
         if (g_str_has_suffix(name, ".conf") && name[0] != '.')
             g_hash_table_replace(paths, g_strdup(name), g_build_filename(directory, name, NULL));
-    return r == 0 || firmware_error_set_unreadable(error, directory, r);
+    return r == 0 || file_is_at_fault(r) || firmware_error_set_unreadable(error, directory, r);
 }
 
 GPtrArray *conf_files_list(

@@ -129,18 +129,15 @@ static GPtrArray *list_names(
             ? root_open_directory(root_of(visitor), directory, &dir)
             : -ENOENT;
 
-    if (r < 0 && file_is_at_fault(r)) {
-        if (r != -ENOENT)
-            add_problem(problems, directory, g_strerror(-r));
-        return g_steal_pointer(&names);
-    }
     while (r >= 0 && (r = root_directory_next(dir, &name)) > 0)
         if (name[0] != '.')
             g_ptr_array_add(names, g_strdup(name));
-    if (r < 0) {
+    if (r < 0 && !file_is_at_fault(r)) {
         (void)firmware_error_set_unreadable(error, directory, r);
         return NULL;
     }
+    if (r < 0 && r != -ENOENT)
+        add_problem(problems, directory, g_strerror(-r));
     g_ptr_array_sort(names, text_compare);
     if (names->len > MAX_FILES) {
         add_problem(problems, directory, "more than 256 files: the others are ignored");

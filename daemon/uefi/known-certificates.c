@@ -202,9 +202,7 @@ static gboolean read_certificates(
 
     g_string_prepend(known->directories, known->directories->len > 0 ? ", " : "");
     g_string_prepend(known->directories, directory);
-    if (r < 0)
-        return file_is_at_fault(r) || firmware_error_set_unreadable(error, directory, r);
-    while (n < MAX_FILES && (r = root_directory_next(dir, &name)) > 0) {
+    while (r >= 0 && n < MAX_FILES && (r = root_directory_next(dir, &name)) > 0) {
         g_autofree char *path = g_build_filename(directory, name, NULL);
 
         if (name[0] == '.' || g_str_has_suffix(name, ".conf"))
@@ -213,7 +211,7 @@ static gboolean read_certificates(
         if (!read_certificate(known, visitor, path, error))
             return FALSE;
     }
-    return r >= 0 || firmware_error_set_unreadable(error, directory, r);
+    return r >= 0 || file_is_at_fault(r) || firmware_error_set_unreadable(error, directory, r);
 }
 
 GBytes *known_certificates_get_der(const KnownCertificates *known, const char *sha256) {
