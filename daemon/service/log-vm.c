@@ -109,9 +109,13 @@ gboolean log_vm_good_copy(const VM *vm) {
 }
 
 void log_owner_unreadable(uid_t owner, const char *fault) {
+    g_autofree char *uid = g_strdup_printf("%u", (unsigned)owner);
     g_autofree char *text = text_make_printable(fault);
 
-    g_warning("not all VMs of uid %u are known: %s", (unsigned)owner, text);
+    g_log_structured(
+            G_LOG_DOMAIN, G_LOG_LEVEL_WARNING, "MESSAGE_ID", LOG_ID_OWNER_UNREADABLE,
+            "VMFIRMWARE_VM_OWNER", uid, "MESSAGE", "not all VMs of uid %s are known: %s", uid,
+            text);
 }
 
 void log_vm_unreadable(const VM *vm) {

@@ -256,7 +256,7 @@ def of(service, *matches):
 
 
 def test_ids_differ():
-    assert len(IDS) == len(set(IDS.values())) == 12
+    assert len(IDS) == len(set(IDS.values())) == 13
 
 
 def test_catalog_in_the_journal(service, journal, start):
