@@ -161,8 +161,12 @@ static char *walk_get_path(const Walk *walk) {
     for (guint i = 0; i < walk->levels->len; i++)
         g_string_append_printf(path, "/%s", walk_get_level(walk, i)->name);
     g_string_append_printf(path, "/%s", walk->name);
-    for (guint i = walk->left->len; i > 0; i--)
-        g_string_append_printf(path, "/%s", (const char *)walk->left->pdata[i - 1]);
+    for (guint i = walk->left->len; i > 0; i--) {
+        const char *name = walk->left->pdata[i - 1];
+
+        if (name[0] != '\0' && !g_str_equal(name, "."))
+            g_string_append_printf(path, "/%s", name);
+    }
     return g_string_free(g_steal_pointer(&path), FALSE);
 }
 

@@ -109,7 +109,8 @@ static void links_can_be_opened_themselves(void) {
 }
 
 static void a_mask_leads_to_dev_null_in_any_way(void) {
-    static const char *const masks[] = {"/masked", "/etc/relative", "/etc/chain", "/dir/relative"};
+    static const char *const masks[] = {"/masked",       "/etc/relative", "/etc/chain",
+                                        "/dir/relative", "/etc/twice",    "/etc/dotted"};
     static const char *const others[] = {
             "/dangling", "/secret", "/loop", "/usr", "/missing", "/etc/elsewhere", "/etc/below",
     };
@@ -124,6 +125,8 @@ static void a_mask_leads_to_dev_null_in_any_way(void) {
     test_link(tree, "dir", "/etc");
     test_link(etc, "relative", "../dev/null");
     test_link(etc, "chain", "../usr/alternative");
+    test_link(etc, "twice", "/dev//null");
+    test_link(etc, "dotted", "/dev/./null");
     test_link(etc, "elsewhere", "dev/null");
     test_link(etc, "below", "/dev/null/x");
     test_link(tree, "usr/alternative", "/masked");
