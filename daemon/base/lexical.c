@@ -268,6 +268,24 @@ JsonNode *lexical_read_object(const char *text, gsize length, GError **error) {
                                                 : refuse(error, "", "no JSON object");
 }
 
+GStrv lexical_get_strings(JsonNode *node) {
+    JsonArray *array = node && JSON_NODE_HOLDS_ARRAY(node) ? json_node_get_array(node) : NULL;
+    g_autoptr(GPtrArray) strings = g_ptr_array_new_with_free_func(g_free);
+
+    for (guint i = 0; array && i < json_array_get_length(array); i++) {
+        JsonNode *element = json_array_get_element(array, i);
+
+        if (!JSON_NODE_HOLDS_VALUE(element) || json_node_get_value_type(element) != G_TYPE_STRING ||
+            !text_is_valid(json_node_get_string(element)))
+            return NULL;
+        g_ptr_array_add(strings, json_node_dup_string(element));
+    }
+    if (!array)
+        return NULL;
+    g_ptr_array_add(strings, NULL);
+    return (GStrv)g_ptr_array_steal(strings, NULL);
+}
+
 char *lexical_escape(const char *json) {
     GString *escaped = g_string_new(NULL);
 

@@ -29,3 +29,7 @@ const char *lexical_find_fault(const char *text, gsize length, const char **ret_
  * FIRMWARE_ERROR_IO, whose text is valid. */
 JsonNode *lexical_read_object(const char *text, gsize length, GError **error)
         G_GNUC_WARN_UNUSED_RESULT;
+
+/* Returns the strings of the array NODE, or NULL if it is no array, or has an element that is no
+ * string or no valid text, as "\\uffff" is. NODE may be NULL. */
+GStrv lexical_get_strings(JsonNode *node) G_GNUC_WARN_UNUSED_RESULT;

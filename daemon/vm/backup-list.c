@@ -70,25 +70,6 @@ static const char *read_string(JsonObject *object, const char *name) {
             : "";
 }
 
-/* Returns NULL if it is no list of strings. */
-static GStrv read_strings(JsonObject *object, const char *name) {
-    JsonNode *node = json_object_get_member(object, name);
-    JsonArray *array = node && JSON_NODE_HOLDS_ARRAY(node) ? json_node_get_array(node) : NULL;
-    g_autoptr(GPtrArray) strings = g_ptr_array_new_with_free_func(g_free);
-
-    for (guint i = 0; array && i < json_array_get_length(array); i++) {
-        JsonNode *element = json_array_get_element(array, i);
-
-        if (!JSON_NODE_HOLDS_VALUE(element) || json_node_get_value_type(element) != G_TYPE_STRING)
-            return NULL;
-        g_ptr_array_add(strings, json_node_dup_string(element));
-    }
-    if (!array)
-        return NULL;
-    g_ptr_array_add(strings, NULL);
-    return (GStrv)g_ptr_array_steal(strings, NULL);
-}
-
 /* The file says the format and the size. */
 static void read_entry(JsonArray *array, guint index, JsonNode *node, gpointer userdata) {
     GHashTable *entries = userdata;
@@ -104,7 +85,7 @@ static void read_entry(JsonArray *array, guint index, JsonNode *node, gpointer u
         !parse_reason(read_string(object, "reason"), &entry->reason))
         return;
     entry->serial = (guint32)serial;
-    entry->enrolled = read_strings(object, "enrolled");
+    entry->enrolled = lexical_get_strings(json_object_get_member(object, "enrolled"));
     (void)g_hash_table_insert(entries, GUINT_TO_POINTER((guint)serial), g_steal_pointer(&entry));
 }
 

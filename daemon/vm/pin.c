@@ -175,20 +175,6 @@ static gboolean get_boolean(JsonObject *object, const char *member, gboolean *re
     return TRUE;
 }
 
-static GStrv get_strings(JsonArray *array) {
-    g_autoptr(GPtrArray) strings = g_ptr_array_new_with_free_func(g_free);
-
-    for (guint i = 0; i < json_array_get_length(array); i++) {
-        const char *text = get_text(json_array_get_element(array, i));
-
-        if (!text)
-            return NULL;
-        g_ptr_array_add(strings, g_strdup(text));
-    }
-    g_ptr_array_add(strings, NULL);
-    return (GStrv)g_ptr_array_free(g_steal_pointer(&strings), FALSE);
-}
-
 static gboolean get_requirement(Request *request, const char *key, JsonNode *node, GError **error) {
     g_auto(GStrv) strings = NULL;
     const char *text = get_text(node);
@@ -202,7 +188,7 @@ static gboolean get_requirement(Request *request, const char *key, JsonNode *nod
     } else if (holds(node, G_TYPE_INT64) && json_node_get_int(node) >= 0) {
         value = (RequestValue){.type = REQUEST_VALUE_SIZE,
                                .size = (guint64)json_node_get_int(node)};
-    } else if (JSON_NODE_HOLDS_ARRAY(node) && (strings = get_strings(json_node_get_array(node)))) {
+    } else if ((strings = lexical_get_strings(node))) {
         value = (RequestValue){.type = REQUEST_VALUE_STRINGS,
                                .strings = (const char *const *)strings};
     }
@@ -349,8 +335,7 @@ static gboolean get_enrolled(JsonObject *object, Pin *pin, GError **error) {
 
     if (!node)
         return TRUE;
-    if (JSON_NODE_HOLDS_ARRAY(node))
-        pin->enrolled = get_strings(json_node_get_array(node));
+    pin->enrolled = lexical_get_strings(node);
     return pin->enrolled || bad_record(error, "enrolled");
 }
 

@@ -208,6 +208,22 @@ static void what_is_no_object_is_not_read(void) {
     }
 }
 
+static void strings_are_an_array_of_nothing_else(void) {
+    static const char text[] =
+            "{\"none\": [], \"two\": [\"a\", \"b\"], \"text\": \"a\", \"number\": [\"a\", 1],"
+            " \"deeper\": [[\"a\"]], \"null\": [null], \"invalid\": [\"\\uffff\"]}";
+    g_autoptr(JsonNode) root = lexical_read_object(text, strlen(text), NULL);
+    JsonObject *object = json_node_get_object(root);
+    static const char *const others[] = {"text", "number", "deeper", "null", "invalid", "missing"};
+    g_auto(GStrv) none = lexical_get_strings(json_object_get_member(object, "none"));
+    g_auto(GStrv) two = lexical_get_strings(json_object_get_member(object, "two"));
+
+    g_assert_cmpstrv(none, ((const char *[]){NULL}));
+    g_assert_cmpstrv(two, ((const char *[]){"a", "b", NULL}));
+    for (gsize i = 0; i < G_N_ELEMENTS(others); i++)
+        g_assert_null(lexical_get_strings(json_object_get_member(object, others[i])));
+}
+
 int main(int argc, char **argv) {
     static const TestCase cases[] = {
             TEST_CASE(all_tokens_of_json_are_taken),
@@ -224,6 +240,7 @@ int main(int argc, char **argv) {
             TEST_CASE(no_byte_behind_the_end_is_read),
             TEST_CASE(an_object_is_read),
             TEST_CASE(what_is_no_object_is_not_read),
+            TEST_CASE(strings_are_an_array_of_nothing_else),
     };
 
     return test_main(argc, argv, "lexical", cases, G_N_ELEMENTS(cases));
