@@ -175,7 +175,6 @@ static void hashes_share_a_list(void) {
 
 /* Adds N hashes of SIZE bytes, which end with the numbers from FIRST on. */
 static void add_hashes(GByteArray *lists, const char *type, gsize size, guint32 first, guint32 n) {
-    g_autoptr(GByteArray) list = g_byte_array_new();
     guint8 entry[16 + 48] = {};
     EfiGuid guid;
     guint8 header[28] = {};
